@@ -1,0 +1,1 @@
+"""Adapters: foreign statistics as Prometheus metrics."""

@@ -1,0 +1,1 @@
+"""Ambassadors: local proxies that stand for a remote service."""

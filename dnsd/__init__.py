@@ -1,0 +1,1 @@
+"""The DNS server: names and SRV records from the catalogue."""

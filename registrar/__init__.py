@@ -1,0 +1,1 @@
+"""The registrar: containers of a Docker engine as instances of services."""

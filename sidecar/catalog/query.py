@@ -1,0 +1,42 @@
+"""Selections from a Snapshot that more than one consumer asks for."""
+
+from collections.abc import Iterable, Mapping
+
+from sidecar.catalog.model import Instance, InstanceId, Snapshot, Status
+
+__all__ = ["find", "instances_of", "owned_by", "tags_of"]
+
+
+def find(snapshot: Snapshot, service: str, id_: InstanceId) -> Instance | None:
+    """Return one instance, or None."""
+    return next((i for i in snapshot.services.get(service, ()) if i.id == id_), None)
+
+
+def instances_of(
+    snapshot: Snapshot, service: str, *, tags: Iterable[str] = (), only_passing: bool = False
+) -> tuple[Instance, ...]:
+    """Return the instances that take new work and carry all ``tags``.
+
+    ``only_passing`` leaves out warning ones too (Consul's ``dns_config.only_passing``).
+    """
+    wanted = frozenset(tags)
+    return tuple(
+        instance
+        for instance in snapshot.services.get(service, ())
+        if instance.takes_new_work
+        and (not only_passing or instance.status is Status.PASSING)
+        and wanted.issubset(instance.tags)
+    )
+
+
+def owned_by(snapshot: Snapshot, owner: str) -> tuple[Instance, ...]:
+    """Return every instance with this owner mark."""
+    return tuple(i for members in snapshot.services.values() for i in members if i.owner == owner)
+
+
+def tags_of(snapshot: Snapshot) -> Mapping[str, tuple[str, ...]]:
+    """Return each service's distinct tags, sorted."""
+    return {
+        name: tuple(sorted({tag for instance in members for tag in instance.tags}))
+        for name, members in snapshot.services.items()
+    }

@@ -1,0 +1,99 @@
+"""Every setting of ``pinnace up``: one frozen class per component. Pure.
+
+The defaults stand here, each with its reason. Durations are seconds here and may be written
+``"30s"`` in the file, a variable or a flag. A section is a table of the TOML file and the first
+half of a variable's name: ``[dns] listen`` is ``PINNACE_DNS__LISTEN``.
+"""
+
+from typing import Literal
+
+import msgspec
+
+__all__ = [
+    "DnsSettings",
+    "DockerSettings",
+    "HttpSettings",
+    "LbSettings",
+    "LogSettings",
+    "RegistrarSettings",
+    "Settings",
+    "StoreSettings",
+]
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the configuration file."""
+
+
+class DockerSettings(_Section, frozen=True):
+    """How to reach the Docker engine."""
+
+    url: str = "unix:///var/run/docker.sock"  # or DOCKER_HOST when that is set
+    ping: float = 10.0  # a half-open event stream is noticed within this, as docker-gen does
+
+
+class StoreSettings(_Section, frozen=True):
+    """Where the catalogue is kept."""
+
+    url: str = "embedded:"
+    state_dir: str = ""  # empty: in memory only
+
+
+class RegistrarSettings(_Section, frozen=True):
+    """How containers become instances."""
+
+    ip: str = ""  # empty: the address of the interface towards the default route
+    node: str = ""  # empty: the host name
+    internal: Literal["auto", "always", "never"] = "auto"
+    # auto: published ports by the host's address; a container that publishes nothing is
+    # registered by its own address and exposed ports. never is Registrator's default,
+    # always its -internal.
+    resync: float = 30.0  # also after every reconnect; events are hints only
+
+
+class DnsSettings(_Section, frozen=True):
+    """Names and how they are answered (`specs` of Consul's DNS interface)."""
+
+    listen: str = "127.0.0.1:8600"
+    domain: str = "consul"  # what clients of the peers use
+    alt_domain: str = "pinnace"
+    datacenter: str = "dc1"
+    node_name: str = ""  # empty: the host name
+    ttl: float = 0.0  # TTL of service and node records: 0 is Consul's default
+    only_passing: bool = False
+    max_udp_payload: int = 1232  # RFC 9715
+
+
+class HttpSettings(_Section, frozen=True):
+    """API, health, metrics."""
+
+    listen: str = "127.0.0.1:8500"
+
+
+class LbSettings(_Section, frozen=True):
+    """The load balancer in front of the services."""
+
+    kind: Literal["haproxy", "nginx", "none"] = "haproxy"
+    listen: str = "127.0.0.1:8080"
+    program: str = ""  # empty: looked up in PATH
+    dir: str = ""  # rendered files and sockets; empty: a private run directory
+    drain: float = 10.0  # how long an instance that leaves may finish what it has
+
+
+class LogSettings(_Section, frozen=True):
+    """How to log, on stderr."""
+
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(_Section, frozen=True):
+    """Everything one process needs."""
+
+    docker: DockerSettings = DockerSettings()
+    store: StoreSettings = StoreSettings()
+    registrar: RegistrarSettings = RegistrarSettings()
+    dns: DnsSettings = DnsSettings()
+    http: HttpSettings = HttpSettings()
+    lb: LbSettings = LbSettings()
+    log: LogSettings = LogSettings()

@@ -1,0 +1,78 @@
+"""Text to numbers as people write them: durations and addresses. Pure."""
+
+import ipaddress
+import re
+from typing import Final, NamedTuple
+
+__all__ = ["Endpoint", "duration", "endpoint"]
+
+_UNITS: Final = {
+    "ns": 1e-9,
+    "us": 1e-6,
+    "µs": 1e-6,
+    "ms": 1e-3,
+    "s": 1.0,
+    "m": 60.0,
+    "h": 3600.0,
+    "d": 86400.0,
+}
+_PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h|d)", re.ASCII)
+_HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?", re.ASCII)
+
+
+class Endpoint(NamedTuple):
+    """Where to listen or connect: a host (name or IP, no brackets) and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """Return ``host:port``, IPv6 in brackets."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def duration(text: str) -> float:
+    """Return seconds for ``"30s"``, ``"1m30s"``, ``"250ms"`` or a bare number of seconds.
+
+    The units are Go's (``time.ParseDuration``) and ``d`` for days. Raises ValueError.
+    """
+    text = text.strip()
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = _sum_of_parts(text)
+    if not 0 <= seconds < float("inf"):
+        raise ValueError(f"a duration cannot be {text!r}")
+    return seconds
+
+
+def _sum_of_parts(text: str) -> float:
+    total = 0.0
+    at = 0
+    while match := _PART.match(text, at):
+        total += float(match[1]) * _UNITS[match[2]]
+        at = match.end()
+    if at == 0 or at != len(text):
+        raise ValueError(f"{text!r} is not a duration; write for example 30s, 1m30s or 250ms")
+    return total
+
+
+def endpoint(text: str) -> Endpoint:
+    """Return the endpoint of ``ADDR:PORT``, ``[IPV6]:PORT`` or ``:PORT`` (every address).
+
+    Raises ValueError.
+    """
+    host, colon, port_text = text.strip().rpartition(":")
+    if not colon:
+        raise ValueError(f"{text!r} has no port; write ADDR:PORT, for example 127.0.0.1:8500")
+    if not (port_text.isascii() and port_text.isdigit() and int(port_text) <= 65535):
+        raise ValueError(f"{port_text!r} in {text!r} is not a port from 0 to 65535")
+    if host.startswith("[") and host.endswith("]"):
+        host = str(ipaddress.IPv6Address(host[1:-1]))
+    elif ":" in host:
+        raise ValueError(f"write the IPv6 address of {text!r} in brackets: [{host}]:{port_text}")
+    elif not host:
+        host = "0.0.0.0"
+    elif not _HOST.fullmatch(host):
+        raise ValueError(f"{host!r} in {text!r} is neither an address nor a host name")
+    return Endpoint(host, int(port_text))

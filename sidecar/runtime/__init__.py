@@ -1,0 +1,1 @@
+"""Lifecycle, time, retry and logging."""

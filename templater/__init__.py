@@ -1,0 +1,1 @@
+"""The templater: load balancer configuration (and files) from the catalogue."""
