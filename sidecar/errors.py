@@ -7,6 +7,7 @@ uses the library and are chained (``raise ... from``).
 from collections.abc import Sequence
 
 __all__ = [
+    "AddressInUse",
     "ConfigError",
     "EngineDenied",
     "EngineUnavailable",
@@ -65,6 +66,10 @@ class UpstreamUnavailable(TransientError):
 
 class PermanentError(PinnaceError):
     """Trying again cannot help."""
+
+
+class AddressInUse(PermanentError):
+    """An address to listen on is taken or not ours."""
 
 
 class EngineDenied(PermanentError):
