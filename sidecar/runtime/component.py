@@ -1,9 +1,11 @@
 """What the supervisor runs."""
 
+import enum
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-__all__ = ["Component", "Reloadable", "Reporting"]
+__all__ = ["Component", "Health", "Phase", "Reloadable", "Reporting"]
 
 
 class Component(Protocol):
@@ -32,3 +34,27 @@ class Reporting(Protocol):
 
     def trouble(self) -> str | None:
         """Return what is wrong in one line (not ready), or None."""
+
+
+class Phase(enum.StrEnum):
+    """Where a part is in its life."""
+
+    WAITING = "waiting"
+    STARTING = "starting"
+    READY = "ready"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What is known of one part: its phase, restarts, and what is wrong, if anything."""
+
+    phase: Phase
+    restarts: int
+    trouble: str | None
+
+    @property
+    def ready(self) -> bool:
+        """Say whether the part serves and has nothing to complain of."""
+        return self.phase is Phase.READY and self.trouble is None

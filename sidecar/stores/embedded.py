@@ -1,0 +1,117 @@
+"""The embedded store: the catalogue of this very process, durable when it has a directory.
+
+A registration is visible at once and acknowledged when it is written: what containers are
+running is a fact that the disk cannot change, and readers should not wait for it. Commits that
+arrive while one is being written are written together by the next.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from sidecar.catalog.changes import Change, Drop, DropNode, Put, PutNode
+from sidecar.catalog.live import Catalog
+from sidecar.catalog.model import Instance
+from sidecar.catalog.query import owned_by
+from sidecar.errors import StoreUnavailable
+from sidecar.runtime.log import get_logger
+from sidecar.stores.journal import Journal
+
+__all__ = ["EmbeddedStore"]
+
+_log = get_logger("store")
+
+
+class EmbeddedStore:
+    """A Registry over the live Catalog."""
+
+    def __init__(self, catalog: Catalog, journal: Journal | None = None) -> None:
+        """Write to this catalogue, and to the journal when there is one."""
+        self.catalog = catalog
+        self._journal = journal
+        self._writing = asyncio.Lock()
+        self._unwritten: dict[tuple[str, str], Change] = {}
+        self._trouble: str | None = None
+
+    @classmethod
+    async def open(cls, state_dir: str) -> "EmbeddedStore":
+        """Return the store with what an earlier run left in ``state_dir`` (empty: in memory).
+
+        Raises StoreDenied or StoreCorrupt.
+        """
+        if not state_dir:
+            return cls(Catalog())
+        journal = await asyncio.to_thread(Journal, Path(state_dir))
+        snapshot = await asyncio.to_thread(journal.load)
+        _log.info("state read", directory=state_dir, index=snapshot.index)
+        return cls(Catalog(snapshot), journal)
+
+    def trouble(self) -> str | None:
+        """Return what keeps writes from the disk, or None."""
+        return self._trouble
+
+    def mark_synced(self) -> None:
+        """Say that the first full reconcile is in the catalogue."""
+        self.catalog.mark_synced()
+
+    async def commit(self, changes: Sequence[Change]) -> None:
+        """Make the changes visible, then durable. Raises StoreUnavailable when not durable.
+
+        What could not be written stays queued and goes with the next commit.
+        """
+        self.catalog.commit(changes)
+        if self._journal is None:
+            return
+        self._queue(changes)
+        async with self._writing:
+            await self._flush(self._journal)
+
+    async def owned(self, owner: str) -> tuple[Instance, ...]:
+        """Return the instances with this owner mark."""
+        return owned_by(self.catalog.snapshot, owner)
+
+    async def close(self) -> None:
+        """Write what is left and mark a clean end."""
+        if self._journal is None:
+            return
+        async with self._writing:
+            clean = True
+            try:
+                await self._flush(self._journal)
+            except StoreUnavailable as error:
+                _log.error("state not written at the end", error=error)
+                clean = False
+            await asyncio.to_thread(self._journal.close, self.catalog.snapshot.index, clean=clean)
+
+    def _queue(self, changes: Sequence[Change]) -> None:
+        """Keep the last change per entry: an outage of the disk cannot grow the queue for ever."""
+        for change in changes:
+            self._unwritten[_entry(change)] = change
+
+    async def _flush(self, journal: Journal) -> None:
+        batch, self._unwritten = self._unwritten, {}
+        if not batch:
+            return
+        try:
+            await asyncio.to_thread(journal.write, batch.values(), self.catalog.snapshot.index)
+        except StoreUnavailable as error:
+            self._unwritten = batch | self._unwritten  # newer changes win
+            if self._trouble is None:
+                _log.error("state cannot be written", error=error)
+            self._trouble = str(error)
+            raise
+        if self._trouble is not None:
+            _log.info("state is written again")
+            self._trouble = None
+
+
+def _entry(change: Change) -> tuple[str, str]:
+    match change:
+        case Put(instance):
+            return instance.service, instance.id
+        case Drop(service, id_):
+            return service, id_
+        case PutNode(node):
+            return "", node.name
+        case DropNode(name):
+            return "", name
