@@ -1,0 +1,43 @@
+from sidecar.catalog import InstanceId, Status
+from sidecar.catalog.query import find, instances_of, owned_by, tags_of
+from tests.support.catalog import instance, snapshot
+
+SNAPSHOT = snapshot(
+    instance(id_="ok", tags=("blue", "v1"), owner="me"),
+    instance(id_="warn", status=Status.WARNING, tags=("v1",)),
+    instance(id_="bad", status=Status.CRITICAL, tags=("blue",)),
+    instance(id_="leaving", draining=True, tags=("blue",)),
+    instance("api", "x", owner="me"),
+)
+
+
+def test_critical_and_draining_instances_get_no_new_work() -> None:
+    assert [i.id for i in instances_of(SNAPSHOT, "web")] == ["ok", "warn"]
+
+
+def test_only_passing_leaves_out_warnings() -> None:
+    assert [i.id for i in instances_of(SNAPSHOT, "web", only_passing=True)] == ["ok"]
+
+
+def test_all_tags_must_match() -> None:
+    assert [i.id for i in instances_of(SNAPSHOT, "web", tags=["v1", "blue"])] == ["ok"]
+    assert instances_of(SNAPSHOT, "web", tags=["green"]) == ()
+
+
+def test_an_unknown_service_has_no_instances() -> None:
+    assert instances_of(SNAPSHOT, "nothing") == ()
+
+
+def test_find_returns_the_instance_or_none() -> None:
+    found = find(SNAPSHOT, "web", InstanceId("bad"))
+    assert found is not None
+    assert found.status is Status.CRITICAL
+    assert find(SNAPSHOT, "web", InstanceId("zzz")) is None
+
+
+def test_owned_by_spans_services() -> None:
+    assert {i.id for i in owned_by(SNAPSHOT, "me")} == {"ok", "x"}
+
+
+def test_tags_of_a_service_are_the_sorted_union() -> None:
+    assert tags_of(SNAPSHOT) == {"web": ("blue", "v1"), "api": ()}
