@@ -67,10 +67,12 @@ class WebServer:
         """Serve until cancelled. Raises AddressInUse."""
         host, port = endpoint(self._settings.listen)
         sock = bind(host, port, kind=socket.SOCK_STREAM, option="--http")
-        runner = web.AppRunner(self._app(), access_log=None, handler_cancellation=True)
+        runner = web.AppRunner(
+            self._app(), access_log=None, handler_cancellation=True, shutdown_timeout=1.0
+        )
         await runner.setup()
         try:
-            await web.SockSite(runner, sock, shutdown_timeout=1.0).start()
+            await web.SockSite(runner, sock).start()
             self.address = sock.getsockname()[:2]
             _log.info("serving", address="{}:{}".format(*self.address))
             ready()

@@ -1,0 +1,33 @@
+"""Names of metrics follow one pattern; a part's module declares them."""
+
+import importlib
+import re
+
+import pytest
+
+from sidecar import metrics
+
+MODULES = [
+    "sidecar.runtime.supervisor",
+    "sidecar.runtime.watchdog",
+    "sidecar.web.server",
+    "registrar.component",
+    "templater.component",
+    "dnsd.component",
+]
+PATTERN = re.compile(r"(pinnace_(runtime|web|registrar|templater)|dnsd)_[a-z][a-z0-9_]*")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_metric_has_a_name_of_the_pattern_and_a_description(module: str) -> None:
+    importlib.import_module(module)
+    families = list(metrics.REGISTRY.collect())
+    assert families
+    for family in families:
+        assert PATTERN.fullmatch(family.name), family.name
+        assert family.documentation
+
+
+def test_exposition_is_prometheus_text() -> None:
+    importlib.import_module("sidecar.runtime.watchdog")
+    assert b"# TYPE pinnace_runtime_loop_lag_seconds gauge" in metrics.exposition()
