@@ -80,7 +80,9 @@ OPTIONS: Final[Mapping[str, Option]] = MappingProxyType(
     {
         option.flag: option
         for option in (
-            Option("--docker", "docker.url", "URL", "the Docker engine: unix://, tcp://, http(s)://"),
+            Option(
+                "--docker", "docker.url", "URL", "the Docker engine: unix://, tcp://, http(s)://"
+            ),
             Option("--store", "store.url", "URL", "where the catalogue is kept"),
             Option("--state-dir", "store.state_dir", "DIR", "keep the catalogue on disk here"),
             Option("--ip", "registrar.ip", "ADDR", "the address published ports are registered by"),

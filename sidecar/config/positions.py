@@ -12,6 +12,7 @@ A path is a tuple of names and, inside arrays, indexes: ``[[a]]`` twice and ``b 
 import re
 import tomllib
 from bisect import bisect_right
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 __all__ = ["Path", "Position", "Repeat", "Scan", "scan"]
@@ -65,10 +66,8 @@ _SCALAR: Final = re.compile(r"""[^\s,\]}#"'\[{][^,\]}#\n]*""")
 def scan(text: str) -> Scan:
     """Return where the keys of a document stand; CRLF counts as one line end, as in TOML."""
     scanner = _Scanner(text.replace("\r\n", "\n"))
-    try:
+    with suppress(_Lost):
         scanner.document()
-    except _Lost:
-        pass
     return Scan(scanner.positions, scanner.repeats, scanner.statements)
 
 
