@@ -1,6 +1,211 @@
-"""The ``pinnace`` command."""
+"""The ``pinnace`` command.
+
+It must start fast (``pinnace --version``): nothing heavy is imported before the command is known,
+and a subcommand's options, whose help names keys and defaults, only when it is asked for.
+
+One program under many names: called as ``registrator`` or ``confd``, by a symlink, it is that
+part with that program's command line.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Final
+
+from sidecar import __version__
+from sidecar.errors import ConfigError, PinnaceError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from sidecar.config.load import Loaded
+
+__all__ = ["main"]
+
+OK: Final = 0
+FAILURE: Final = 1
+USAGE: Final = 2
+
+PROGRAMS: Final[Mapping[str, str]] = {
+    "registrar": "registrar",
+    "registrator": "registrar",
+    "templater": "templater",
+    "confd": "templater",
+    "consul-template": "templater",
+    "envconsul": "templater",
+    "dnsd": "dnsd",
+    "ambassador": "ambassador",
+    "adapter": "adapter",
+    "statsd_exporter": "adapter",
+    "jmx_exporter": "adapter",
+    "scheduler": "scheduler",
+}
+"""Name of the program (or ``pinnace NAME``) to the part it runs alone."""
+
+COMMANDS: Final[Mapping[str, str]] = {
+    "up": "run everything for one host in one process",
+    "explain": "show every setting, its value and where that comes from",
+    "validate": "check the configuration and report every mistake",
+    "healthcheck": "ask a running pinnace whether it is ready",
+    "version": "print the version",
+}
 
 
-def main() -> int:
-    """Run the command."""
-    return 0
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line (default: the process's own); return the exit status."""
+    program, *arguments = sys.argv if argv is None else argv
+    name = PurePath(program).name
+    try:
+        if name in PROGRAMS:
+            return _not_yet(name)
+        return _command(arguments)
+    except ConfigError as error:
+        for problem in error.problems:
+            _complain(problem)
+        count = len(error.problems)
+        _complain(f"pinnace: {count} mistake{'s' * (count > 1)} in the configuration")
+        return error.exit_status
+    except PinnaceError as error:
+        _complain(f"pinnace: {error}")
+        return error.exit_status
+
+
+def _command(arguments: Sequence[str]) -> int:
+    asked = next((word for word in arguments if not word.startswith("-")), "")
+    if asked in PROGRAMS:
+        return _not_yet(asked)
+    parser, subparsers = _parsers(asked)
+    if asked and asked not in COMMANDS:
+        parser.error(f"there is no command {asked!r}{_hint(asked, [*COMMANDS, *PROGRAMS])}")
+    options, extra = parser.parse_known_args(arguments)
+    if extra:
+        current = subparsers.get(asked, parser)
+        known = [*current._option_string_actions]  # noqa: SLF001  (argparse has no other list)
+        word = extra[0].partition("=")[0]
+        what = "there is no option" if word.startswith("-") else "unexpected argument"
+        current.error(f"{what} {word!r}{_hint(word, known)}")
+    if not asked:
+        parser.print_help(sys.stderr)
+        return USAGE
+    return _RUN[asked](options)
+
+
+def _parsers(asked: str) -> "tuple[ArgumentParser, dict[str, ArgumentParser]]":
+    import argparse  # noqa: PLC0415  (start-up time)
+
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="pinnace",
+        description="Service discovery and dynamic load balancing as sidecars.",
+        epilog="exit status: 0 ok, 1 failure, 2 usage, 78 bad configuration",
+        formatter_class=formatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"pinnace {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    subparsers = {
+        name: commands.add_parser(
+            name, help=text, description=f"{text.capitalize()}.", allow_abbrev=False
+        )
+        for name, text in COMMANDS.items()
+    }
+    if asked in {"up", "explain", "validate"}:
+        _add_settings(subparsers[asked])
+    if asked == "explain":
+        subparsers[asked].add_argument("--json", action="store_true", help="as a JSON object")
+    if asked == "healthcheck":
+        _add_option(subparsers[asked], "--http")
+    return parser, subparsers
+
+
+def _add_settings(parser: "ArgumentParser") -> None:
+    from sidecar.config.keys import OPTIONS  # noqa: PLC0415
+
+    parser.add_argument(
+        "-c", dest="file", metavar="FILE", help="a TOML file of settings [PINNACE_CONFIG]"
+    )
+    for flag in OPTIONS:
+        _add_option(parser, flag)
+
+
+def _add_option(parser: "ArgumentParser", flag: str) -> None:
+    from sidecar.config.keys import KEYS, OPTIONS  # noqa: PLC0415
+
+    option = OPTIONS[flag]
+    key = KEYS[option.key]
+    default = f"DOCKER_HOST or {key.default}" if flag == "--docker" else key.default or "none"
+    text = f"{option.meaning} [{option.key}, {key.variable}; default: {default}]"
+    parser.add_argument(flag, dest=flag, metavar=option.metavar, help=text.replace("%", "%%"))
+
+
+def _hint(word: str, known: Sequence[str]) -> str:
+    import difflib  # noqa: PLC0415
+
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _loaded(options: "Namespace") -> "Loaded":
+    from sidecar.config.load import load  # noqa: PLC0415
+
+    given = {name: value for name, value in vars(options).items() if name.startswith("--")}
+    flags = {name: value for name, value in given.items() if value is not None}
+    return load(flags, os.environ, getattr(options, "file", None))
+
+
+def _up(options: "Namespace") -> int:
+    loaded = _loaded(options)
+    from sidecar import app  # noqa: PLC0415
+
+    return app.main(loaded)
+
+
+def _explain(options: "Namespace") -> int:
+    loaded = _loaded(options)
+    from sidecar.config import explain  # noqa: PLC0415
+
+    print(explain.as_json(loaded) if options.json else explain.as_table(loaded))
+    return OK
+
+
+def _validate(options: "Namespace") -> int:
+    _loaded(options)
+    print("ok")
+    return OK
+
+
+def _healthcheck(options: "Namespace") -> int:
+    from sidecar.config.units import endpoint  # noqa: PLC0415
+    from sidecar.web.probe import is_ready  # noqa: PLC0415
+
+    ready, line = is_ready(endpoint(_loaded(options).settings.http.listen))
+    print(line)
+    return OK if ready else FAILURE
+
+
+def _version(_options: "Namespace") -> int:
+    print(f"pinnace {__version__}")
+    return OK
+
+
+_RUN: Final[Mapping[str, "Callable[[Namespace], int]"]] = {
+    "up": _up,
+    "explain": _explain,
+    "validate": _validate,
+    "healthcheck": _healthcheck,
+    "version": _version,
+}
+
+
+def _not_yet(name: str) -> int:
+    _complain(f"{name}: running this part alone is not available in this version; see pinnace up")
+    return USAGE
+
+
+def _complain(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""What a value must be beyond its type: one rule per key, in one table. Pure.
+
+A rule takes the value and returns it in the form the rest of the program relies on, or raises
+ValueError saying what is wrong.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from sidecar.config.keys import suggestion
+from sidecar.config.units import endpoint
+
+__all__ = ["RULES", "plain", "redacted"]
+
+# Control characters, line separators and what is left of bytes that are not UTF-8.
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII | re.IGNORECASE)
+_USERINFO: Final = re.compile(r"(?<=://)[^/?#]*@")
+_SECRET_QUERY: Final = re.compile(r"(?i)([?&][a-z_-]*(?:token|password|secret)=)[^&#]*")
+
+_STORES: Final = (
+    "consul",
+    "consul-tls",
+    "consul-unix",
+    "consulkv",
+    "embedded",
+    "etcd",
+    "etcd2",
+    "skydns2",
+    "zookeeper",
+)
+
+
+def plain(text: str) -> str:
+    """Refuse characters that no setting needs and that could forge a line elsewhere."""
+    if found := _UNPRINTABLE.search(text):
+        raise ValueError(f"must not contain the character {found[0]!r}")
+    return text
+
+
+def redacted(text: str) -> str:
+    """Return a URL without its user, password and tokens."""
+    return _SECRET_QUERY.sub(r"\1***", _USERINFO.sub("***@", text))
+
+
+def _listen(text: str) -> str:
+    endpoint(text)
+    return text
+
+
+def _address_or_empty(text: str) -> str:
+    if not text:
+        return text
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not an IP address") from None
+    if "%" in text or address.is_unspecified or address.is_multicast:
+        raise ValueError(f"{text!r} is no address that others could connect to")
+    return str(address)
+
+
+def _domain(text: str) -> str:
+    name = text.removesuffix(".").lower()
+    labels = name.split(".")
+    if len(name) > 253 or not all(map(_LABEL.fullmatch, labels)):
+        raise ValueError(f"{text!r} is not a domain name")
+    return name
+
+
+def _domain_or_empty(text: str) -> str:
+    return _domain(text) if text else text
+
+
+def _node_or_empty(text: str) -> str:
+    if text:
+        _domain(text)
+    return text  # the case of a node's name is kept, as Consul does
+
+
+def _label(text: str) -> str:
+    if not _LABEL.fullmatch(text):
+        raise ValueError(f"{text!r} is not one label of a domain name (letters, digits, - and _)")
+    return text.lower()
+
+
+def _docker_url(text: str) -> str:
+    if text.startswith("/"):
+        raise ValueError(f"{text!r} has no scheme; write unix://{text}")
+    scheme, separator, rest = text.partition("://")
+    if not separator or scheme not in {"unix", "tcp", "http", "https"}:
+        wrong = f"{scheme}://" if separator else repr(redacted(text))
+        raise ValueError(f"{wrong} is not supported; use unix://, tcp://, http:// or https://")
+    if scheme == "unix":
+        if len(rest) < 2 or not rest.startswith("/"):
+            raise ValueError(f"{text!r} needs an absolute path: unix:///var/run/docker.sock")
+        return text
+    try:
+        parts = urlsplit(text)
+        if not parts.hostname or parts.port == 0:
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"{redacted(text)!r} is not {scheme}://HOST:PORT") from None
+    return text
+
+
+def _store_url(text: str) -> str:
+    if text == "embedded:":
+        return text
+    scheme, colon, _ = text.partition(":")
+    if scheme == "embedded":
+        raise ValueError("write embedded: alone; the directory is store.state_dir (--state-dir)")
+    if colon and scheme in _STORES:
+        raise ValueError(f"{scheme}: is not available in this version; use embedded:")
+    # Without a colon the text may be a token put in the wrong place: do not show it.
+    wrong = f"{scheme}: is not a known store" if colon else "this is not the URL of a store"
+    hint = suggestion(scheme, _STORES, "{}:") if colon else "; use embedded:"
+    raise ValueError(wrong + hint)
+
+
+def _path_or_empty(text: str) -> str:
+    if text.startswith("~"):
+        raise ValueError(f"{text!r}: ~ is not expanded here; write the whole path")
+    return text
+
+
+def _more_than_zero(seconds: float) -> float:
+    if seconds <= 0:
+        raise ValueError("must be more than 0")
+    return seconds
+
+
+def _ttl(seconds: float) -> float:
+    if seconds != int(seconds) or seconds > 2**31 - 1:  # RFC 2181 section 8
+        raise ValueError("a TTL is a whole number of seconds, at most 2147483647")
+    return seconds
+
+
+def _udp_payload(size: int) -> int:
+    if not 512 <= size <= 65535:  # RFC 6891 section 6.2.3: less counts as 512
+        raise ValueError(f"must be from 512 to 65535, not {size}")
+    return size
+
+
+RULES: Final[Mapping[str, Callable[[Any], str | float | int | bool]]] = MappingProxyType(
+    {
+        "docker.url": _docker_url,
+        "docker.ping": _more_than_zero,
+        "store.url": _store_url,
+        "store.state_dir": _path_or_empty,
+        "registrar.ip": _address_or_empty,
+        "registrar.node": _node_or_empty,
+        "registrar.resync": _more_than_zero,
+        "dns.listen": _listen,
+        "dns.domain": _domain,
+        "dns.alt_domain": _domain_or_empty,
+        "dns.datacenter": _label,
+        "dns.node_name": _node_or_empty,
+        "dns.ttl": _ttl,
+        "dns.max_udp_payload": _udp_payload,
+        "http.listen": _listen,
+        "lb.listen": _listen,
+        "lb.program": _path_or_empty,
+        "lb.dir": _path_or_empty,
+    }
+)
