@@ -13,10 +13,9 @@ from pathlib import Path
 
 from deploy.tools.engine import PrivateEngine
 
-from bench.clients import Figure, body_of, poll, report, srv_ports
-from tests.support.pinnace import Pinnace
+from bench.figures import Figure, report
+from tests.support.pinnace import Pinnace, until
 
-NAME = "web.service.consul"
 TICKS = os.sysconf("SC_CLK_TCK")
 MANY = 100
 
@@ -42,15 +41,15 @@ def starts_and_removals(engine: PrivateEngine, pinnace: Pinnace, rounds: int) ->
         name = f"probe{number}"
         start(engine, name)
         begun = time.perf_counter()
-        poll(lambda: len(srv_ports(pinnace.dns_port, NAME)) == 4)
+        until(lambda: len(pinnace.srv_ports("web")) == 4)
         to_dns.append((time.perf_counter() - begun) * 1e3)
-        poll(lambda: body_of(pinnace.lb_port, "web.localhost") == name)  # noqa: B023
+        until(lambda: pinnace.fetch("web.localhost") == (200, name))  # noqa: B023
         to_proxy.append((time.perf_counter() - begun) * 1e3)
         engine.docker("rm", "-f", name)
         begun = time.perf_counter()
-        poll(lambda: len(srv_ports(pinnace.dns_port, NAME)) == 3)
+        until(lambda: len(pinnace.srv_ports("web")) == 3)
         gone_dns.append((time.perf_counter() - begun) * 1e3)
-        poll(lambda: not pinnace.routes_to(name))  # noqa: B023
+        until(lambda: name not in pinnace.bodies("web.localhost", 4))  # noqa: B023
         gone_proxy.append((time.perf_counter() - begun) * 1e3)
     for number in range(3):
         engine.docker("rm", "-f", f"base{number}")
@@ -66,7 +65,7 @@ def idle(engine: PrivateEngine, pinnace: Pinnace, seconds: float) -> list[Figure
     """Measure memory and CPU with five containers and nothing to do."""
     for number in range(5):
         start(engine, f"idle{number}")
-    poll(lambda: len(srv_ports(pinnace.dns_port, NAME)) == 5)
+    until(lambda: len(pinnace.srv_ports("web")) == 5)
     time.sleep(2)
     before, begun = cpu_seconds(pinnace.pid), time.perf_counter()
     time.sleep(seconds)
@@ -97,12 +96,10 @@ def many_at_start(engine: PrivateEngine) -> list[Figure]:
     for name in names:
         start(engine, name)
     with Pinnace(engine.url, wait=False) as pinnace:
-        answered = poll(lambda: pinnace.log_time("engine connected") is not None)
-        poll(lambda: pinnace.log_time("reconciled") is not None)
+        until(lambda: pinnace.log_time("reconciled") is not None)
         took = (pinnace.log_time("reconciled") or 0) - (pinnace.log_time("engine connected") or 0)
-        poll(lambda: len(pinnace.instances("web")) == MANY)
+        until(lambda: len(pinnace.instances("web")) == MANY)
     engine.docker("rm", "-f", *names)
-    del answered
     return [Figure(f"{MANY} containers registered after the first engine answer", "s", 1, [took])]
 
 
@@ -112,7 +109,7 @@ def start_up(engine: PrivateEngine, rounds: int) -> list[Figure]:
     for _ in range(rounds):
         begun = time.perf_counter()
         with Pinnace(engine.url, wait=False) as pinnace:
-            poll(pinnace.is_ready, pause=0.005)
+            until(pinnace.is_ready)
             ready.append(time.perf_counter() - begun)
         begun = time.perf_counter()
         subprocess.run([str(Path(sys.executable).with_name("pinnace")), "--version"], check=True,

@@ -158,7 +158,7 @@ def _up(options: "Namespace") -> int:
     loaded = _loaded(options)
     from sidecar import app  # noqa: PLC0415
 
-    return app.main(loaded)
+    return app.main(loaded, lambda: _loaded(options))
 
 
 def _explain(options: "Namespace") -> int:

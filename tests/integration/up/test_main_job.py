@@ -3,8 +3,8 @@
 import socket
 
 import pytest
-
 from deploy.tools.engine import PrivateEngine
+
 from tests.support.containers import Containers
 from tests.support.load import Load
 from tests.support.pinnace import Pinnace, until
@@ -55,7 +55,8 @@ def test_tcp_service_is_reached_through_its_listener(
 
 
 @pytest.mark.parametrize(
-    "option", [("-e", "VIRTUAL_HOST=shop.example.org"), ("-l", "pinnace.http.host=shop.example.org")]
+    "option",
+    [("-e", "VIRTUAL_HOST=shop.example.org"), ("-l", "pinnace.http.host=shop.example.org")],
 )
 def test_a_container_may_ask_for_its_own_host_name(
     engine: PrivateEngine, containers: Containers, option: tuple[str, str]
