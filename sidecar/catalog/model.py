@@ -6,7 +6,7 @@ change test for DNS caches, templates and routes.
 """
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NewType
@@ -15,12 +15,14 @@ __all__ = [
     "EMPTY",
     "HTTP_HOST",
     "TCP_LISTEN",
+    "Check",
     "Instance",
     "InstanceId",
     "Node",
     "Snapshot",
     "Status",
     "empty_mapping",
+    "worst",
 ]
 
 InstanceId = NewType("InstanceId", str)
@@ -39,18 +41,42 @@ class Status(enum.StrEnum):
     CRITICAL = "critical"
 
 
+_ORDER: Final = {Status.PASSING: 0, Status.WARNING: 1, Status.CRITICAL: 2}
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """Return the worst of the statuses; passing when there is none."""
+    return max(statuses, key=_ORDER.__getitem__, default=Status.PASSING)
+
+
 def empty_mapping() -> Mapping[str, str]:
     """Return an immutable empty mapping."""
     return MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Instance:
-    """One running endpoint of a service; identified by ``(service, id)``.
+class Check:
+    """What one test of an instance or node last said."""
 
-    ``tags`` keep their order, because Consul returns them as they were registered.
+    id: str
+    name: str
+    status: Status = Status.CRITICAL
+    notes: str = ""
+    output: str = ""
+    type: str = ""
+    created: int = field(default=0, compare=False)
+    modified: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One running endpoint of a service; identified by ``(service, node, id)``, as in Consul.
+
+    ``tags`` keep their order, because Consul returns them as they were registered. ``status`` is
+    the worst of the ``checks`` and of the node's; whoever writes the one writes the other.
     ``draining`` is apart from ``status``: such an instance finishes what it has and takes
-    nothing new, whatever its checks say. ``owner`` marks who may remove the entry.
+    nothing new, whatever its checks say. ``owner`` marks who may remove the entry. ``created``
+    and ``modified`` are indexes, set by ``apply``.
     """
 
     id: InstanceId
@@ -64,6 +90,12 @@ class Instance:
     status: Status = Status.PASSING
     draining: bool = False
     owner: str = ""
+    checks: tuple[Check, ...] = ()
+    warning_weight: int = 1
+    tagged: Mapping[str, tuple[str, int]] = field(default_factory=dict, hash=False)
+    tag_override: bool = False
+    created: int = field(default=0, compare=False)
+    modified: int = field(default=0, compare=False)
 
     @property
     def takes_new_work(self) -> bool:
@@ -78,21 +110,34 @@ class Node:
     name: str
     address: str
     meta: Mapping[str, str] = field(default_factory=empty_mapping, hash=False)
+    id: str = ""
+    checks: tuple[Check, ...] = ()
+    tagged: Mapping[str, str] = field(default_factory=dict, hash=False)
+    created: int = field(default=0, compare=False)
+    modified: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """The whole catalogue at one index.
 
-    ``services`` maps a name to its instances, ordered by id, never to an empty tuple.
-    ``modified`` maps a service name to the index of its last change; a name stays there after
-    its last instance is gone, so that a blocking reader of it sees the index move up.
+    ``services`` maps a name to its instances, ordered by node and id, never to an empty tuple.
+
+    The other indexes are what a blocking reader waits on, so that only changes it asked for wake
+    it (measured on Consul 1.8.7): ``modified`` is a service's last change of any kind,
+    ``registered`` its last change other than of checks; a service that is gone has neither and
+    its reader waits on ``services_index``, the last change of any registration. ``nodes_index``
+    and ``checks_index`` are the same for nodes and for all checks.
     """
 
     index: int = 0
     services: Mapping[str, tuple[Instance, ...]] = field(default_factory=dict, hash=False)
     nodes: Mapping[str, Node] = field(default_factory=dict, hash=False)
     modified: Mapping[str, int] = field(default_factory=dict, hash=False)
+    registered: Mapping[str, int] = field(default_factory=dict, hash=False)
+    services_index: int = 0
+    nodes_index: int = 0
+    checks_index: int = 0
 
 
 EMPTY: Final = Snapshot()

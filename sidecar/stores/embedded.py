@@ -30,7 +30,7 @@ class EmbeddedStore:
         self.catalog = catalog
         self._journal = journal
         self._writing = asyncio.Lock()
-        self._unwritten: dict[tuple[str, str], Change] = {}
+        self._unwritten: dict[tuple[str | None, ...], Change] = {}
         self._trouble: str | None = None
 
     @classmethod
@@ -86,7 +86,9 @@ class EmbeddedStore:
     def _queue(self, changes: Sequence[Change]) -> None:
         """Keep the last change per entry: an outage of the disk cannot grow the queue for ever."""
         for change in changes:
-            self._unwritten[_entry(change)] = change
+            entry = _entry(change)
+            self._unwritten.pop(entry, None)  # so that it goes to the end: order matters
+            self._unwritten[entry] = change
 
     async def _flush(self, journal: Journal) -> None:
         batch, self._unwritten = self._unwritten, {}
@@ -95,7 +97,8 @@ class EmbeddedStore:
         try:
             await asyncio.to_thread(journal.write, batch.values(), self.catalog.snapshot.index)
         except StoreUnavailable as error:
-            self._unwritten = batch | self._unwritten  # newer changes win
+            newer = self._unwritten
+            self._unwritten = {k: c for k, c in batch.items() if k not in newer} | newer
             if self._trouble is None:
                 _log.error("state cannot be written", error=error)
             self._trouble = str(error)
@@ -105,13 +108,13 @@ class EmbeddedStore:
             self._trouble = None
 
 
-def _entry(change: Change) -> tuple[str, str]:
+def _entry(change: Change) -> tuple[str | None, ...]:
     match change:
         case Put(instance):
-            return instance.service, instance.id
-        case Drop(service, id_):
-            return service, id_
+            return instance.service, instance.id, instance.node
+        case Drop(service, id_, node):
+            return service, id_, node
         case PutNode(node):
-            return "", node.name
+            return (node.name,)
         case DropNode(name):
-            return "", name
+            return (name,)

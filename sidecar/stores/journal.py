@@ -8,6 +8,7 @@ written, so the next start skips a million (as Consul's clients expect an index 
 
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -24,14 +25,15 @@ SKIP: Final = 1_000_000
 _FILE: Final = "catalog.sqlite3"
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS instance (
-    service TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (service, id)
+    service TEXT NOT NULL, node TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (service, node, id)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS node (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
 _SET_STATE: Final = "INSERT OR REPLACE INTO state VALUES (?, ?)"
-_PUT: Final = "INSERT OR REPLACE INTO instance VALUES (?, ?, ?)"
-_DROP: Final = "DELETE FROM instance WHERE service = ? AND id = ?"
+_PUT: Final = "INSERT OR REPLACE INTO instance VALUES (?, ?, ?, ?)"
+_DROP: Final = "DELETE FROM instance WHERE service = ? AND id = ? AND (? IS NULL OR node = ?)"
 _PUT_NODE: Final = "INSERT OR REPLACE INTO node VALUES (?, ?)"
 _DROP_NODE: Final = "DELETE FROM node WHERE name = ?"
 
@@ -85,14 +87,9 @@ class Journal:
         state = dict(self._database.execute("SELECT key, value FROM state"))
         nodes = [PutNode(decode_node(b)) for (b,) in self._rows("SELECT body FROM node")]
         found = [Put(decode_instance(b)) for (b,) in self._rows("SELECT body FROM instance")]
-        loaded = apply(EMPTY, [*nodes, *found])
         index = int(state.get("index", 0)) + (0 if state.get("clean", 1) else SKIP)
-        return Snapshot(
-            index=index,
-            services=loaded.services,
-            nodes=loaded.nodes,
-            modified=dict.fromkeys(loaded.services, index),
-        )
+        loaded = apply(EMPTY, [*nodes, *found], max(1, index))
+        return replace(loaded, index=index)
 
     def _rows(self, query: str) -> Iterable[tuple[bytes]]:
         return self._database.execute(query)
@@ -100,9 +97,9 @@ class Journal:
     def _one(self, change: Change) -> None:
         match change:
             case Put(entry):
-                self._database.execute(_PUT, (entry.service, entry.id, encode(entry)))
-            case Drop(service, id_):
-                self._database.execute(_DROP, (service, id_))
+                self._database.execute(_PUT, (entry.service, entry.node, entry.id, encode(entry)))
+            case Drop(service, id_, node):
+                self._database.execute(_DROP, (service, id_, node, node))
             case PutNode(node):
                 self._database.execute(_PUT_NODE, (node.name, encode(node)))
             case DropNode(name):

@@ -34,7 +34,7 @@ def index_of(snapshot: Snapshot, service: str) -> int:
 
     The service's own last change; for a service never seen, the whole table's.
     """
-    return max(1, snapshot.modified.get(service, snapshot.index))
+    return max(1, snapshot.modified.get(service, snapshot.services_index))
 
 
 def health_service(

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from sidecar.catalog import (
     EMPTY,
     Change,
+    Check,
     Drop,
     DropNode,
     InstanceId,
@@ -63,11 +64,58 @@ def test_instances_are_ordered_by_id_whatever_the_order_of_registration() -> Non
     assert [i.id for i in after.services["web"]] == ["a", "b", "c"]
 
 
-def test_a_service_without_instances_disappears_but_its_index_moves_up() -> None:
+def test_a_service_that_is_gone_leaves_no_trace_but_the_index_of_all_services() -> None:
     before = snapshot(instance("web", "a"), instance("api", "b"))
     after = apply(before, [Drop("web", InstanceId("a"))])
     assert "web" not in after.services
-    assert after.modified == {"web": 2, "api": 1}
+    assert after.modified == after.registered == {"api": 1}
+    assert after.services_index == after.checks_index == 2
+
+
+def test_a_change_of_health_is_no_change_of_registration() -> None:
+    before = snapshot(instance())
+    after = apply(before, puts(instance(status=Status.CRITICAL)))
+    assert after.modified == {"web": 2}
+    assert after.registered == {"web": 1}
+    assert (after.services_index, after.checks_index) == (1, 2)
+
+
+def test_a_change_of_registration_is_no_change_of_health() -> None:
+    before = snapshot(instance())
+    after = apply(before, puts(instance(port=1)))
+    assert after.modified == after.registered == {"web": 2}
+    assert (after.services_index, after.checks_index) == (2, 1)
+
+
+def test_a_node_moves_only_the_index_of_nodes_unless_its_checks_change() -> None:
+    before = snapshot(instance())
+    node = Node(name="n", address="192.0.2.9")
+    with_node = apply(before, [PutNode(node)])
+    assert (with_node.nodes_index, with_node.services_index) == (2, 1)
+    sick = Node(name="n", address="192.0.2.9", checks=(Check(id="c", name="c"),))
+    with_check = apply(with_node, [PutNode(sick)])
+    assert (with_check.nodes_index, with_check.checks_index) == (3, 3)
+    assert (with_check.nodes["n"].created, with_check.nodes["n"].modified) == (2, 3)
+
+
+def test_an_instance_remembers_when_it_was_made_and_changed() -> None:
+    before = snapshot(instance(), instance(id_="other"))
+    after = apply(before, puts(instance(port=1), instance(id_="other")))
+    other, changed = after.services["web"]
+    assert (other.created, other.modified) == (1, 1)
+    assert (changed.created, changed.modified) == (1, 2)
+
+
+def test_one_id_on_two_nodes_is_two_instances() -> None:
+    both = snapshot(instance(node="n1"), instance(node="n2"))
+    assert len(both.services["web"]) == 2
+    assert apply(both, [Drop("web", InstanceId("web-1"))]).services == {}
+    (left,) = apply(both, [Drop("web", InstanceId("web-1"), "n1")]).services["web"]
+    assert left.node == "n2"
+
+
+def test_a_commit_may_be_given_its_index() -> None:
+    assert apply(EMPTY, puts(instance()), 7).services["web"][0].created == 7
 
 
 def test_dropping_what_is_not_there_changes_nothing() -> None:
@@ -89,7 +137,7 @@ def test_diff_names_only_what_differs() -> None:
     old = snapshot(instance(id_="a"), instance(id_="b"), instance("api", "c"))
     moved = instance(id_="b", status=Status.CRITICAL)
     new = apply(old, [Drop("web", InstanceId("a")), Put(moved)])
-    assert diff(old, new) == (Drop("web", InstanceId("a")), Put(moved))
+    assert diff(old, new) == (Drop("web", InstanceId("a"), "node-1"), Put(moved))
 
 
 @given(_changes, _changes)
@@ -106,6 +154,6 @@ def test_applying_a_diff_gives_the_other_snapshot(
 @given(_changes)
 def test_no_service_is_ever_empty_and_ids_are_unique_and_sorted(changes: list[Change]) -> None:
     for members in apply(EMPTY, changes).services.values():
-        ids = [member.id for member in members]
+        ids = [(member.node, member.id) for member in members]
         assert ids
         assert ids == sorted(set(ids))

@@ -1,4 +1,5 @@
 from sidecar.catalog import InstanceId, Status
+from sidecar.catalog.model import worst
 from sidecar.catalog.query import find, instances_of, owned_by, tags_of
 from tests.support.catalog import instance, snapshot
 
@@ -41,3 +42,9 @@ def test_owned_by_spans_services() -> None:
 
 def test_tags_of_a_service_are_the_sorted_union() -> None:
     assert tags_of(SNAPSHOT) == {"web": ("blue", "v1"), "api": ()}
+
+
+def test_the_worst_status_wins() -> None:
+    assert worst([]) is Status.PASSING
+    assert worst([Status.PASSING, Status.CRITICAL, Status.WARNING]) is Status.CRITICAL
+    assert worst([Status.WARNING, Status.PASSING]) is Status.WARNING

@@ -79,7 +79,7 @@ async def test_an_entry_that_is_no_instance_counts_as_damage(tmp_path: Path) -> 
     store = await EmbeddedStore.open(str(tmp_path))
     await store.close()
     with sqlite3.connect(tmp_path / "catalog.sqlite3") as database:
-        database.execute("INSERT INTO instance VALUES ('web', 'x', '{}')")
+        database.execute("INSERT INTO instance VALUES ('web', 'n', 'x', '{}')")
     database.close()
     with pytest.raises(StoreCorrupt):
         await EmbeddedStore.open(str(tmp_path))
