@@ -159,9 +159,8 @@ def test_a_value_of_the_wrong_kind_is_named(line: str, message: str) -> None:
         ("[[dns]]", "1:3: 'dns' must be a table: [dns]"),
         ("domain = 'x'", "1:1: 'domain' stands outside of a section; is it dns.domain?"),
         (
-            "listen = ':1'",
-            "1:1: 'listen' stands outside of a section;"
-            + " is it dns.listen or http.listen or lb.listen?",
+            "url = ':1'",
+            "1:1: 'url' stands outside of a section; is it docker.url or store.url?",
         ),
         (
             "'dns.listn' = 1",
@@ -210,13 +209,12 @@ def test_variables_that_are_not_settings_are_left_alone() -> None:
 
 def test_every_mistake_of_every_source_is_reported_at_once_in_order() -> None:
     text = "[http]\nlisten = 8500\n[lb]\nkindd = 'none'\nkind = none\n"
-    environ = {"PINNACE_DNS__LISTEN": "nowhere", "PINNACE_LOG__LEVEL": "loud"}
+    environ = {"PINNACE_DNS__LISTEN": "0:x", "PINNACE_LOG__LEVEL": "loud"}
     assert problems(text, environ, {"--ip": "x", "--log-format": "xml"}) == [
         "p.toml:2:1: http.listen: must be text in quotes, not a whole number",
         "p.toml:4:1: unknown key 'kindd' in [lb]; did you mean kind?",
         "p.toml:5:8: invalid value; text must be in quotes",
-        "environment PINNACE_DNS__LISTEN: 'nowhere' has no port;"
-        + " write ADDR:PORT, for example 127.0.0.1:8500",
+        "environment PINNACE_DNS__LISTEN: 'x' in '0:x' is not a port from 0 to 65535",
         "environment PINNACE_LOG__LEVEL: must be one of debug, info, warning, error, not 'loud'",
         "--ip: 'x' is not an IP address",
         "--log-format: must be one of text, json, not 'xml'",

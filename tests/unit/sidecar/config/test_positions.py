@@ -48,13 +48,13 @@ def _is_escaped(text: str, at: int) -> bool:
 # --- documents, valid by construction: a number makes each key different ----------------------
 
 BARE = st.text("abzAZ09_-", max_size=3)
-ANY_TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x7f"), max_size=6)
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x7f"), max_size=6)
 GAP = st.sampled_from(["", " ", "\t", "  "])
 LINES = st.sampled_from(["", " ", "\n", "\n\n", ' # ] } = "\n', "\t\n # '''\n "])
 COMMENT = st.sampled_from(["", " # x = 1", "#[a]", ' # """'])
 SCALARS = st.sampled_from(
     [
-        "1", "-0x1F".replace("-", ""), "+1_000", "0.5e-3", "inf", "-nan", "true", "false",
+        "1", "0x1F", "+1_000", "0.5e-3", "inf", "-nan", "true", "false",
         "1979-05-27T07:32:00Z", "1979-05-27 07:32:00.999-07:00", "1979-05-27", "07:32:00",
         '""', "''", '"a # b = [c"', "'\\'", '"\\""', '"\\u00e9\\\\"', "''' x '''",
         '"""\n[a]\nb = 1 \\""" """', '"""a"""""', "'''\n'' ' [x]\n'''''", '"""\\\n   x"""',
@@ -71,9 +71,7 @@ def keys(draw: st.DrawFn, number: int) -> str:
             text = "".join(c for c in draw(ANY_TEXT) if c.isprintable() and c != "'")
             return f"'{text}{number}'"
         case _:
-            return json.dumps(
-                f"{draw(ANY_TEXT)}{number}", ensure_ascii=draw(st.booleans()) and False
-            )
+            return json.dumps(f"{draw(ANY_TEXT)}{number}", ensure_ascii=False)
 
 
 @st.composite
@@ -81,10 +79,11 @@ def values(draw: st.DrawFn, depth: int = 2) -> str:
     kind = draw(st.integers(0, 3 if depth else 1))
     if kind <= 1:
         return draw(SCALARS)
-    inner = draw(st.lists(values(depth - 1), max_size=3))
+    inner: list[str] = draw(st.lists(values(depth - 1), max_size=3))
     if kind == 2:
         gap = draw(LINES)
-        comma = "," if inner and draw(st.booleans()) else ""
+        trailing = draw(st.booleans())
+        comma = "," if inner and trailing else ""
         return f"[{gap}" + f"{gap},{gap}".join(inner) + f"{comma}{gap}]"
     pairs = [f"{draw(dotted(100 + n))}{draw(GAP)}={draw(GAP)}{v}" for n, v in enumerate(inner)]
     return "{ " + " , ".join(pairs) + " }"
@@ -157,7 +156,7 @@ def test_any_text_is_scanned_without_an_exception(text: str) -> None:
         pytest.param('a = """\nb = 1\n"""\nb = 2', ("b",), (4, 1), id="not in a string"),
         pytest.param("# b = 1\nb = 2", ("b",), (2, 1), id="not in a comment"),
         pytest.param('"\\u0061" = 1', ("a",), (1, 1), id="escaped key"),
-        pytest.param("é = 1\r\n".replace("é", "'é'") + "'ü'.b = 2", ("ü", "b"), (2, 5), id="CRLF"),
+        pytest.param("'é' = 1\r\n'ü'.b = 2", ("ü", "b"), (2, 5), id="CRLF"),
     ],
 )
 def test_a_key_stands_where_it_is_written(text: str, path: Path, at: tuple[int, int]) -> None:
