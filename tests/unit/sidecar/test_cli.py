@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -159,13 +160,14 @@ def test_up_hands_all_flags_to_the_composition_root(monkeypatch: pytest.MonkeyPa
     assert values.keys() == OPTIONS.keys()
     seen: list[Loaded] = []
 
-    def fake(loaded: Loaded) -> int:
-        seen.append(loaded)
+    def fake(loaded: Loaded, reload: Callable[[], Loaded]) -> int:
+        seen.extend((loaded, reload()))
         return 7
 
     monkeypatch.setattr(app, "main", fake)
     assert cli.main(["pinnace", "up", *[word for pair in values.items() for word in pair]]) == 7
-    (loaded,) = seen
+    loaded, again = seen
+    assert again == loaded
     for flag, option in OPTIONS.items():
         assert str(loaded.origins[option.key]) == f"flag {flag}"
     assert loaded.settings.registrar.ip == "192.0.2.7"
@@ -174,7 +176,7 @@ def test_up_hands_all_flags_to_the_composition_root(monkeypatch: pytest.MonkeyPa
 def test_an_error_on_purpose_is_one_line_and_its_own_exit_status(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_loaded: Loaded) -> int:
+    def broken(_loaded: Loaded, _reload: Callable[[], Loaded]) -> int:
         raise StoreCorrupt("the journal is torn")
 
     monkeypatch.setattr(app, "main", broken)
