@@ -142,8 +142,10 @@ def _add_option(parser: "ArgumentParser", flag: str) -> None:
 def _hint(word: str, known: Sequence[str]) -> str:
     import difflib  # noqa: PLC0415
 
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    # The hyphens, common to all options, would make any two look alike.
+    plain = {name.lstrip("-"): name for name in known}
+    near = difflib.get_close_matches(word.lstrip("-"), plain, n=1)
+    return f"; did you mean {plain[near[0]]}?" if near else ""
 
 
 def _loaded(options: "Namespace") -> "Loaded":

@@ -19,7 +19,7 @@ _MOST_MISTAKES: Final = 20
 _PLACE: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 # What tomllib says when a key or table was given before.
 _REPEATED: Final = ("Cannot overwrite", "Cannot declare", "Duplicate inline table key")
-_UNQUOTED: Final = re.compile(r"""[^=#]*=\s*(?!true|false)[^\s"'\[{#]*[^\s"'\[{#\d_+.:TZ-]""")
+_UNQUOTED: Final = re.compile(r"""[^=#]*=\s*(?!["'\[{])(?:[^#]*[^\d_+.\s=-]|\d+\.\d+\.)""")
 _STATEMENT: Final = re.compile(r"\s*(?:$|#|\[|[^\s=,\]}#]+\s*=)")
 
 

@@ -89,7 +89,7 @@ class _Scanner:
     def document(self) -> None:
         table: Path = ()
         while True:
-            self._skip(_BLANK_LINES)
+            self._match(_BLANK_LINES)
             if self._at == len(self._text):
                 return
             self.statements.append(self._position(self._at).line)
@@ -99,15 +99,14 @@ class _Scanner:
                 table = self._table_header()
             else:
                 self._pair(table)
-            self._skip(_BLANK)
+            self._match(_BLANK)
             if self._at < len(self._text) and self._text[self._at] not in "#\n":
                 raise _Lost
 
     def _table_header(self) -> Path:
         parts = self._key()
         path = self._name((), parts)
-        if path not in self._last_index:
-            self._give(path, parts[-1][1])
+        self._give(path, parts[-1][1])
         self._expect("]")
         return self._inside(path)
 
@@ -125,16 +124,16 @@ class _Scanner:
         path = self._name(table, parts)
         self._give(path, parts[-1][1])
         self._expect("=")
-        self._skip(_BLANK)
+        self._match(_BLANK)
         self._value(path)
 
     def _key(self) -> list[_Part]:
         parts = []
         while True:
-            self._skip(_BLANK)
+            self._match(_BLANK)
             start = self._at
             parts.append((_unquoted(self._match(_KEY_PART)), start))
-            self._skip(_BLANK)
+            self._match(_BLANK)
             if not self._accept("."):
                 return parts
 
@@ -169,7 +168,7 @@ class _Scanner:
 
     def _array(self, path: Path) -> None:
         index = 0
-        self._skip(_BLANK_LINES)
+        self._match(_BLANK_LINES)
         while not self._accept("]"):
             element = (*path, index)
             self.positions[element] = self._position(self._at)
@@ -178,21 +177,17 @@ class _Scanner:
             index += 1
 
     def _inline_table(self, path: Path) -> None:
-        self._skip(_BLANK_LINES)
+        self._match(_BLANK_LINES)
         while not self._accept("}"):
             self._pair(path)
             self._separator("}")
 
     def _separator(self, end: str) -> None:
-        self._skip(_BLANK_LINES)
+        self._match(_BLANK_LINES)
         if self._accept(","):
-            self._skip(_BLANK_LINES)
+            self._match(_BLANK_LINES)
         elif not self._text.startswith(end, self._at):
             raise _Lost
-
-    def _skip(self, pattern: re.Pattern[str]) -> None:
-        if match := pattern.match(self._text, self._at):
-            self._at = match.end()
 
     def _match(self, pattern: re.Pattern[str]) -> str:
         match = pattern.match(self._text, self._at)

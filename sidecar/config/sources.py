@@ -130,8 +130,7 @@ def environment(environ: Mapping[str, str], mistakes: list[str]) -> Iterator[Fou
         origin = Origin("environment", name)
         key = VARIABLES.get(name)
         if key is None:
-            hint = suggestion(name, VARIABLES) or "; `pinnace explain` lists all keys"
-            mistakes.append(f"{origin}: no such setting{hint}")
+            mistakes.append(f"{origin}: no such setting{_variables_hint(name)}")
         else:
             yield from _text(key, environ[name], origin, str(origin), mistakes)
 
@@ -201,6 +200,13 @@ def _misplaced(name: str) -> str:
     if homes:
         return f"{name!r} stands outside of a section; is it {' or '.join(homes)}?"
     return f"unknown key {name!r} outside of a section{suggestion(name, KEYS)}"
+
+
+def _variables_hint(name: str) -> str:
+    # The prefix, common to all, would make any two names look alike.
+    known = [variable.removeprefix(PREFIX) for variable in VARIABLES]
+    near = suggestion(name.removeprefix(PREFIX), known, PREFIX + "{}")
+    return near or "; `pinnace explain` lists all keys"
 
 
 def _sections_hint(name: str) -> str:

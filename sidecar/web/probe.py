@@ -4,6 +4,7 @@ import http.client
 from typing import Final
 
 from sidecar.config.units import Endpoint
+from sidecar.runtime.log import escape
 
 __all__ = ["is_ready"]
 
@@ -23,9 +24,13 @@ def is_ready(listen: Endpoint) -> tuple[bool, str]:
         answer = connection.getresponse()
         body = answer.read(_MOST).decode("utf-8", "backslashreplace")
     except (OSError, http.client.HTTPException) as error:
-        return False, f"{place}: no answer: {str(error) or type(error).__name__}"
+        return False, f"{place}: no answer: {_line(str(error) or type(error).__name__)}"
     finally:
         connection.close()
     if answer.status == http.HTTPStatus.OK:
         return True, f"{place}: ready"
-    return False, f"{place}: not ready ({answer.status}): {' '.join(body.split())}"
+    return False, f"{place}: not ready ({answer.status}): {_line(body)}"
+
+
+def _line(text: str) -> str:
+    return escape(" ".join(text.split()))
