@@ -50,20 +50,28 @@ def parse(text: str) -> Document:
     lines = text.replace("\r\n", "\n").split("\n")
     mistakes: list[Mistake] = []
     while len(mistakes) < _MOST_MISTAKES:
-        source = "\n".join(lines)
         try:
-            return Document(tomllib.loads(source), scan(source).positions, tuple(mistakes))
+            read = _read(lines)
         except RecursionError:
             mistakes.append(Mistake(None, "arrays or tables are nested too deeply"))
             break
-        except ValueError as error:  # TOMLDecodeError, or int() on a number of 5,000 digits
-            fault = _fault(str(error), lines, scan(source))
-        mistakes.append(fault.mistake)
-        if not fault.spoiled:
+        if isinstance(read, Document):
+            return read._replace(mistakes=tuple(mistakes))
+        mistakes.append(read.mistake)
+        if not read.spoiled:
             break
-        for number in fault.spoiled:
+        for number in read.spoiled:
             lines[number] = ""
     return Document({}, {}, tuple(mistakes))
+
+
+def _read(lines: list[str]) -> Document | _Fault:
+    source = "\n".join(lines)
+    found = scan(source)
+    try:
+        return Document(tomllib.loads(source), found.positions, ())
+    except ValueError as error:  # TOMLDecodeError, or int() on a number of 5,000 digits
+        return _fault(str(error), lines, found)
 
 
 def _fault(error: str, lines: list[str], found: Scan) -> _Fault:

@@ -17,7 +17,6 @@ __all__ = [
     "KEYS",
     "OPTIONS",
     "PREFIX",
-    "RESERVED",
     "SECTIONS",
     "VARIABLES",
     "Key",
@@ -27,8 +26,6 @@ __all__ = [
 ]
 
 PREFIX: Final = "PINNACE_"
-RESERVED: Final = frozenset({"PINNACE_CONFIG", "PINNACE_TESTING", "PINNACE_FAILPOINT"})
-"""Variables with a meaning of their own; they are no settings."""
 
 
 class Key(NamedTuple):

@@ -81,6 +81,10 @@ def test_nesting_beyond_reason_is_refused() -> None:
     assert mistakes("a = " + "[" * 100_000) == ["None: arrays or tables are nested too deeply"]
 
 
+def test_nesting_beyond_reason_behind_another_mistake_is_refused_too() -> None:
+    assert len(mistakes("a = 1__0\nb = " + "[" * 100_000)) == 1
+
+
 def test_a_number_of_thousands_of_digits_is_refused() -> None:
     (mistake,) = parse("a = " + "9" * 5000).mistakes
     assert mistake.at is None
