@@ -1,48 +1,30 @@
 """Snapshot x question -> Answer: which names exist and what records they have. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from struct import pack
 from typing import Final
 
 from dnsd import codes, names
-from dnsd.names import Zone
+from dnsd.authority import (
+    Question,
+    Site,
+    absent,
+    address_record,
+    apex,
+    local_labels,
+    node_name,
+    other,
+    own_addresses,
+    owned,
+)
 from dnsd.records import Answer, Record
 from dnsd.view import View, folded_tags, host_name, packed_address
 from sidecar.catalog.model import Instance
 
-__all__ = ["Site", "answer", "refusal"]
+__all__ = ["answer", "refusal"]
 
 _CHAIN_LIMIT: Final = 8
-_SOA_TIMES: Final = (3600, 600, 86400, 0)
-"""Refresh, retry, expire, minimum: Consul's defaults. The minimum is the negative TTL."""
-_MINIMAL_ANY: Final = b"\x07RFC8482\x00"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """What the answers need besides the catalogue. ``zones`` stand longest first."""
-
-    zones: tuple[Zone, ...]
-    datacenter: bytes
-    node: bytes
-    addresses: tuple[bytes, ...]
-    ttl: int = 0
-    only_passing: bool = False
-    payload: int = 1232  # the most octets of a UDP reply
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """One question within a zone of ours, and what answers it."""
-
-    site: Site
-    view: View
-    zone: Zone
-    name: bytes
-    qtype: int
-    serial: int
-    seen: frozenset[bytes] = frozenset()
 
 
 def refusal(qtype: int, qclass: int, *, over_udp: bool) -> Answer | None:
@@ -69,13 +51,13 @@ def answer(view: View, site: Site, name: bytes, qtype: int, *, serial: int, sync
     if found is None:
         return Answer(codes.REFUSED, error=codes.EDE_NOT_AUTHORITATIVE)
     zone, subject = found
-    reply = _resolve(_Question(site, view, zone, name, qtype, serial), subject)
+    reply = _resolve(Question(site, view, zone, name, qtype, serial), subject)
     if reply.rcode == codes.NXDOMAIN and not synced:
         return Answer(codes.SERVFAIL, zone, error=codes.EDE_NOT_READY)
     return reply
 
 
-def _resolve(question: _Question, subject: names.Subject) -> Answer:
+def _resolve(question: Question, subject: names.Subject) -> Answer:
     match subject:
         case names.ServiceName():
             return _service(question, subject)
@@ -84,11 +66,11 @@ def _resolve(question: _Question, subject: names.Subject) -> Answer:
         case names.Address(packed):
             return _addresses(question, {packed: 1})
         case names.Apex():
-            return _apex(question)
+            return apex(question)
         case names.Ns():
-            return _addresses(question, dict.fromkeys(_own_addresses(question), 1))
+            return _addresses(question, dict.fromkeys(own_addresses(question), 1))
         case _:
-            return _absent(question, exists=_is_empty(question.view, subject))
+            return absent(question, exists=_is_empty(question.view, subject))
 
 
 def _is_empty(view: View, subject: names.Subject) -> bool:
@@ -100,7 +82,7 @@ def _is_empty(view: View, subject: names.Subject) -> bool:
 # --- services --------------------------------------------------------------------------------
 
 
-def _service(question: _Question, asked: names.ServiceName) -> Answer:
+def _service(question: Question, asked: names.ServiceName) -> Answer:
     members = question.view.instances(asked.service)
     chosen = members
     if asked.tag is not None:
@@ -108,9 +90,9 @@ def _service(question: _Question, asked: names.ServiceName) -> Answer:
         if not chosen and asked.lenient:
             chosen = members
     if not chosen:
-        return _absent(question, exists=_has_names_below(question.view, asked, members))
+        return absent(question, exists=_has_names_below(question.view, asked, members))
     if asked.srv_only and question.qtype != codes.SRV:
-        return _other(question)
+        return other(question)
     if question.qtype == codes.SRV:
         return _srv(question, chosen)
     weights: dict[bytes, int] = {}
@@ -150,7 +132,7 @@ def _address_of(view: View, instance: Instance) -> str:
     return node.address if node is not None else ""
 
 
-def _srv(question: _Question, chosen: Iterable[Instance]) -> Answer:
+def _srv(question: Question, chosen: Iterable[Instance]) -> Answer:
     """Answer one record per distinct target and port, and each target's addresses once."""
     records: dict[tuple[bytes, int], Record] = {}
     glue: dict[bytes, Record] = {}
@@ -167,9 +149,9 @@ def _srv(question: _Question, chosen: Iterable[Instance]) -> Answer:
             codes.SRV, question.site.ttl, before, (target,), weight=_weight(instance)
         )
         if packed is not None and target not in glue:
-            glue[target] = _address_record(question.site.ttl, packed, owner=target)
+            glue[target] = address_record(question.site.ttl, packed, owner=target)
     if not records:
-        return _other(question)
+        return other(question)
     return Answer(
         codes.NOERROR,
         question.zone,
@@ -179,36 +161,25 @@ def _srv(question: _Question, chosen: Iterable[Instance]) -> Answer:
 
 
 def _target(
-    question: _Question, instance: Instance, packed: bytes | None, address: str
+    question: Question, instance: Instance, packed: bytes | None, address: str
 ) -> bytes | None:
     """Return a name that resolves here to the instance's address."""
     if packed is None:
         return host_name(address)
     if not instance.address:
-        name = _node_wire(question, names.fold(instance.node))
+        name = node_name(question, names.fold(instance.node))
         if name is not None:
             return name
-    return names.wire_name((packed.hex().encode(), b"addr", *_local(question)))
-
-
-def _local(question: _Question) -> names.Labels:
-    return (question.site.datacenter, *question.zone.labels)
-
-
-def _node_wire(question: _Question, node: bytes) -> bytes | None:
-    try:
-        return names.wire_name((*node.split(b"."), b"node", *_local(question)))
-    except ValueError:
-        return None
+    return names.wire_name((packed.hex().encode(), b"addr", *local_labels(question)))
 
 
 # --- nodes, addresses, the zone itself -------------------------------------------------------
 
 
-def _node(question: _Question, name: bytes) -> Answer:
+def _node(question: Question, name: bytes) -> Answer:
     node = question.view.nodes.get(name)
     if node is None:
-        return _absent(question, exists=question.view.has_node_below(name))
+        return absent(question, exists=question.view.has_node_below(name))
     packed = packed_address(node.address)
     if packed is not None:
         return _addresses(question, {packed: 1})
@@ -217,7 +188,7 @@ def _node(question: _Question, name: bytes) -> Answer:
 
 
 def _addresses(
-    question: _Question, weights: dict[bytes, int], aliases: Iterable[bytes] = ()
+    question: Question, weights: dict[bytes, int], aliases: Iterable[bytes] = ()
 ) -> Answer:
     """Answer with the addresses of the family asked for; a CNAME only when there are none."""
     qtype = codes.A if question.qtype == codes.ANY else question.qtype
@@ -225,7 +196,7 @@ def _addresses(
         size = 4 if qtype == codes.A else 16
         ttl = question.site.ttl
         records = tuple(
-            _address_record(ttl, packed, weight=weight)
+            address_record(ttl, packed, weight=weight)
             for packed, weight in weights.items()
             if len(packed) == size
         )
@@ -233,10 +204,10 @@ def _addresses(
             return Answer(codes.NOERROR, question.zone, records=records)
         if (alias := next(iter(aliases), None)) is not None:
             return _follow(question, alias)
-    return _other(question)
+    return other(question)
 
 
-def _follow(question: _Question, alias: bytes) -> Answer:
+def _follow(question: Question, alias: bytes) -> Answer:
     """Answer with a CNAME and, in our zones, what it leads to (at most 8, no loop)."""
     link = Record(codes.CNAME, question.site.ttl, names=(alias,))
     found = names.parse(names.labels_of(alias), question.site.zones, question.site.datacenter)
@@ -248,86 +219,6 @@ def _follow(question: _Question, alias: bytes) -> Answer:
     return Answer(
         codes.NOERROR,
         question.zone,
-        (link, *_owned(step.chain, alias)),
-        _owned(step.records, alias),
-    )
-
-
-def _owned(records: Iterable[Record], owner: bytes) -> tuple[Record, ...]:
-    """Return records with the owner written out, where it was the name asked for."""
-    return tuple(r if r.owner is not None else r._replace(owner=owner) for r in records)
-
-
-def _address_record(
-    ttl: int, packed: bytes, *, owner: bytes | None = None, weight: int = 1
-) -> Record:
-    kind = codes.A if len(packed) == 4 else codes.AAAA
-    return Record(kind, ttl, packed, owner=owner, weight=weight)
-
-
-def _own_addresses(question: _Question) -> tuple[bytes, ...]:
-    """Return where this server listens, else its node's address."""
-    if question.site.addresses:
-        return question.site.addresses
-    node = question.view.nodes.get(question.site.node)
-    packed = packed_address(node.address) if node is not None else None
-    return () if packed is None else (packed,)
-
-
-def _apex(question: _Question) -> Answer:
-    if question.qtype not in {codes.SOA, codes.NS}:
-        return _other(question)
-    server, addresses = _name_server(question)
-    records = (Record(codes.NS, question.site.ttl, names=(server,)),)
-    glue = tuple(_address_record(question.site.ttl, a, owner=server) for a in addresses)
-    if question.qtype == codes.NS:
-        return Answer(codes.NOERROR, question.zone, records=records, additional=glue)
-    soa = _soa(question, owner=None)
-    return Answer(
-        codes.NOERROR,
-        question.zone,
-        records=(soa,),
-        authority=_owned(records, question.zone.wire),
-        additional=glue,
-    )
-
-
-def _name_server(question: _Question) -> tuple[bytes, tuple[bytes, ...]]:
-    """Return our node's name when the catalogue can resolve it, else ``ns``."""
-    node = question.view.nodes.get(question.site.node)
-    packed = packed_address(node.address) if node is not None else None
-    wire = _node_wire(question, question.site.node)
-    if packed is not None and wire is not None:
-        return wire, (packed,)
-    return names.wire_name((b"ns", *question.zone.labels)), _own_addresses(question)
-
-
-def _soa(question: _Question, *, owner: bytes | None) -> Record:
-    zone = question.zone.labels
-    return Record(
-        codes.SOA,
-        _SOA_TIMES[3],
-        names=(names.wire_name((b"ns", *zone)), names.wire_name((b"hostmaster", *zone))),
-        after=pack(">IIIII", question.serial, *_SOA_TIMES),
-        owner=owner,
-    )
-
-
-# --- negative answers ------------------------------------------------------------------------
-
-
-def _other(question: _Question) -> Answer:
-    """Answer a type that an existing name lacks; ANY gets the smallest thing (RFC 8482)."""
-    if question.qtype == codes.ANY:
-        hinfo = Record(codes.HINFO, question.site.ttl, _MINIMAL_ANY)
-        return Answer(codes.NOERROR, question.zone, records=(hinfo,))
-    return _absent(question, exists=True)
-
-
-def _absent(question: _Question, *, exists: bool) -> Answer:
-    """Answer NODATA or NXDOMAIN, with the SOA that says how long that holds (RFC 2308)."""
-    return Answer(
-        codes.NOERROR if exists else codes.NXDOMAIN,
-        question.zone,
-        authority=(_soa(question, owner=question.zone.wire),),
+        (link, *owned(step.chain, alias)),
+        owned(step.records, alias),
     )

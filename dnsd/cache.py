@@ -12,7 +12,8 @@ never gets a place under key 2. A query with EDNS options is never stored under 
 from typing import Final
 
 from dnsd import codes, wire
-from dnsd.answers import Site, answer, refusal
+from dnsd.answers import answer, refusal
+from dnsd.authority import Site
 from dnsd.bodies import Body, Draw, Turn, body_of
 from dnsd.records import Answer
 from dnsd.tallies import Channel, Tally

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 
 from dnsd import names
-from dnsd.answers import Site
+from dnsd.authority import Site
 from dnsd.cache import Responder
 from dnsd.server import Listener, packed_host
 from dnsd.tcp import Connections, Limits
