@@ -1,0 +1,203 @@
+"""What follows the question in a reply, in as many orders as fairness asks for. Pure.
+
+A Body is all replies to one question within one size limit, short of ID, flags and OPT. Its
+counts never change, so the header in front can be stored; only the order does:
+
+* addresses: a slice of the doubled block of equal-sized records, so each is first in turn;
+* addresses with weights: the same, the offset drawn in proportion by the golden ratio's multiples
+  (evenly spread over any stretch of queries, also over every second or third of them);
+* SRV: a handful of weighted random permutations, each instance first in its share of them.
+
+The turn belongs to the question, not to a client, so 0x20 and alternation of types do not skew it.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from math import log
+from typing import Final
+
+from dnsd import codes
+from dnsd.records import Answer, Record, Writer, size_of
+
+__all__ = ["Body", "Draw", "Turn", "body_of"]
+
+Draw = Callable[[], float]
+"""Returns a random number in [0, 1)."""
+
+_MAX_ORDERS: Final = 32
+_GOLDEN: Final = 0.6180339887498949
+_POINTER_LIMIT: Final = 0x4000
+
+
+class Turn:
+    """Counts the replies to one question; begins anywhere, as each snapshot begins anew."""
+
+    __slots__ = ("count",)
+
+    def __init__(self, draw: Draw) -> None:
+        """Begin at random."""
+        self.count = int(draw() * 65536)
+
+
+class Body:
+    """A reply's sections that are always the same."""
+
+    __slots__ = ("counts", "octets", "truncated")
+
+    def __init__(self, octets: bytes, counts: tuple[int, int, int], *, truncated: bool) -> None:
+        """Take the sections and how many records each has."""
+        self.octets = octets
+        self.counts = counts
+        self.truncated = truncated
+
+    def next(self) -> bytes:
+        """Return the sections in the order whose turn it is."""
+        return self.octets
+
+
+class _Rotation(Body):
+    __slots__ = ("_doubled", "_length", "_size", "_step", "_turn")
+
+    def __init__(self, block: bytes, step: int, keep: int, turn: Turn) -> None:
+        total = len(block) // step
+        super().__init__(block[: keep * step], (keep, 0, 0), truncated=keep < total)
+        self._doubled = block * 2
+        self._step = step
+        self._size = total
+        self._length = keep * step
+        self._turn = turn
+
+    def next(self) -> bytes:
+        turn = self._turn
+        turn.count = count = turn.count + 1
+        at = count % self._size * self._step
+        return self._doubled[at : at + self._length]
+
+
+class _WeightedRotation(_Rotation):
+    __slots__ = ("_bounds",)
+
+    def __init__(
+        self, block: bytes, step: int, keep: int, turn: Turn, weights: Sequence[int]
+    ) -> None:
+        super().__init__(block, step, keep, turn)
+        self._bounds = tuple(accumulate(weights))
+
+    def next(self) -> bytes:
+        turn = self._turn
+        turn.count = count = turn.count + 1
+        share = count * _GOLDEN % 1.0 * self._bounds[-1]
+        at = bisect_right(self._bounds, share) * self._step
+        return self._doubled[at : at + self._length]
+
+
+class _Orders(Body):
+    """Builds each order when its turn comes first."""
+
+    __slots__ = ("_build", "_built", "_turn")
+
+    def __init__(
+        self,
+        orders: int,
+        build: Callable[[int], bytes],
+        counts: tuple[int, int, int],
+        turn: Turn,
+        *,
+        truncated: bool,
+    ) -> None:
+        super().__init__(build(0), counts, truncated=truncated)
+        self._build = build
+        self._built: list[bytes | None] = [None] * orders
+        self._turn = turn
+
+    def next(self) -> bytes:
+        turn = self._turn
+        turn.count = count = turn.count + 1
+        number = count % len(self._built)
+        octets = self._built[number]
+        if octets is None:
+            octets = self._built[number] = self._build(number)
+        return octets
+
+
+def body_of(answer: Answer, name: bytes, room: int, turn: Turn, draw: Draw) -> Body:
+    """Return the body of an answer to this folded name in at most ``room`` octets.
+
+    Dropping glue leaves TC clear, dropping answers sets it (RFC 2181 9).
+    """
+    records = answer.records
+    if len(records) > 1 and not answer.chain:
+        if records[0].type in {codes.A, codes.AAAA}:
+            return _rotation(records, name, room, turn)
+        if records[0].type == codes.SRV:
+            return _orders(answer, name, room, turn, draw)
+    return _fixed(answer, name, room)
+
+
+def _rotation(records: Sequence[Record], name: bytes, room: int, turn: Turn) -> Body:
+    writer = Writer(name)
+    writer.add(records)
+    step = len(writer) // len(records)
+    keep = min(len(records), room // step)
+    weights = [record.weight for record in records]
+    if min(weights) == max(weights):
+        return _Rotation(writer.octets(), step, keep, turn)
+    return _WeightedRotation(writer.octets(), step, keep, turn, weights)
+
+
+def _orders(answer: Answer, name: bytes, room: int, turn: Turn, draw: Draw) -> Body:
+    records = answer.records
+    keep = _fitting([size_of(record) for record in records], room)
+    glue = {record.owner: record for record in answer.additional}
+    kept_glue = 0
+    if keep == len(records):
+        used = sum(size_of(record) for record in records)
+        pointed = 12 + len(name) + 4 + used < _POINTER_LIMIT
+        kept_glue = _fitting(
+            [size_of(r) + (0 if pointed else len(r.owner or b"")) for r in glue.values()],
+            room - used,
+        )
+
+    def build(number: int) -> bytes:
+        chosen = _permutation(records, (number + 0.5) / orders, draw)[:keep]
+        targets = dict.fromkeys(record.names[0] for record in chosen)
+        writer = Writer(name)
+        writer.add(chosen)
+        writer.add([glue[target] for target in targets if target in glue][:kept_glue])
+        return writer.octets()
+
+    weights = {record.weight for record in records}
+    orders = min(len(records), _MAX_ORDERS) if len(weights) == 1 else _MAX_ORDERS
+    return _Orders(orders, build, (keep, 0, kept_glue), turn, truncated=keep < len(records))
+
+
+def _fitting(sizes: Sequence[int], room: int) -> int:
+    """Return how many records fit, whichever they are: the largest come first."""
+    used = list(accumulate(sorted(sizes, reverse=True)))
+    return bisect_right(used, room)
+
+
+def _permutation(records: Sequence[Record], share: float, draw: Draw) -> list[Record]:
+    """Return the records, first the one at ``share`` of all weight, then by weighted chance."""
+    bounds = list(accumulate(record.weight for record in records))
+    first = min(bisect_right(bounds, share * bounds[-1]), len(records) - 1)
+    arrival = [-log(1.0 - draw()) / record.weight for record in records]
+    arrival[first] = -1.0
+    return [records[at] for at in sorted(range(len(records)), key=arrival.__getitem__)]
+
+
+def _fixed(answer: Answer, name: bytes, room: int) -> Body:
+    sections = [[*answer.chain, *answer.records], list(answer.authority), list(answer.additional)]
+    truncated = False
+    while True:
+        writer = Writer(name)
+        for section in sections:
+            writer.add(section)
+        if len(writer) <= room or not any(sections):
+            answers, authority, additional = map(len, sections)
+            counts = (answers, authority, additional)
+            return Body(writer.octets(), counts, truncated=truncated)
+        dropped = next(number for number in (2, 1, 0) if sections[number])
+        sections[dropped].pop()
+        truncated = truncated or dropped == 0 or not answer.is_positive

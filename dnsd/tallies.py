@@ -1,0 +1,75 @@
+"""What the query path counts: plain integers, put into words when somebody asks. Pure."""
+
+from bisect import bisect_left
+from collections import Counter
+from typing import Final, Literal, NamedTuple
+
+__all__ = ["SIZE_BOUNDS", "Channel", "Key", "Tally"]
+
+SIZE_BOUNDS: Final = (
+    *(100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16000, 32000, 48000, 64000),
+)
+"""Upper bounds of the size histograms, those of CoreDNS."""
+
+
+class Key(NamedTuple):
+    """What replies counted together have in common; nothing in it comes from the client."""
+
+    zone: str
+    type: str
+    rcode: str
+    do: bool
+    truncated: bool
+    size_in: int
+    size_out: int
+
+
+class Tally:
+    """Replies of one kind. The query path adds to these fields itself."""
+
+    __slots__ = ("hits", "octets_in", "octets_out")
+
+    def __init__(self) -> None:
+        """Begin at zero."""
+        self.hits = 0
+        self.octets_in = 0
+        self.octets_out = 0
+
+
+class Channel:
+    """One listening socket: what came in and went out there."""
+
+    def __init__(
+        self, server: str, proto: Literal["udp", "tcp"], family: Literal["1", "2"]
+    ) -> None:
+        """``family`` is CoreDNS's number: 1 IPv4, 2 IPv6."""
+        self.server = server
+        self.proto = proto
+        self.family = family
+        self.over_udp = proto == "udp"
+        self.tallies: dict[Key, Tally] = {}
+        self.misses = 0
+        self.parsed = 0  # misses that got a reply which a tally counts
+        self.panics = 0
+        self.connections = 0
+        self.dropped: Counter[str] = Counter()
+        self.formerr: Counter[str] = Counter()
+
+    def tally(
+        self,
+        zone: str,
+        type_: str,
+        rcode: str,
+        *,
+        do: bool = False,
+        truncated: bool = False,
+        size_in: int,
+        size_out: int,
+    ) -> Tally:
+        """Return where replies like this one are counted."""
+        sizes = bisect_left(SIZE_BOUNDS, size_in), bisect_left(SIZE_BOUNDS, size_out)
+        key = Key(zone, type_, rcode, do, truncated, *sizes)
+        found = self.tallies.get(key)
+        if found is None:
+            found = self.tallies[key] = Tally()
+        return found
