@@ -1,0 +1,17 @@
+"""When not to believe that almost everything is gone (reliability F14). Pure."""
+
+from typing import Final
+
+from templater.routes import Routes
+
+__all__ = ["loses_most"]
+
+_SHARE: Final = 0.5
+_FEW: Final = 4  # fewer than this may go at once: a small host's whole service
+
+
+def loses_most(old: Routes, new: Routes) -> bool:
+    """Say whether more than half of the endpoints, and at least four, would go at once."""
+    before = old.endpoints()
+    gone = len(before - new.endpoints())
+    return gone >= _FEW and gone > _SHARE * len(before)

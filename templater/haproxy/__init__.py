@@ -1,0 +1,1 @@
+"""HAProxy as the load balancer: fixed slots, changed at run time, reloaded only for structure."""

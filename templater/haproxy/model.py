@@ -1,0 +1,91 @@
+"""What one HAProxy serves: backends of fixed slots, maps of hosts, listeners. Pure.
+
+A slot is a ``server`` line whose name never changes (``s1``, ``s2``, ...); which endpoint sits in
+it may change without a reload.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final, Self
+
+from templater.names import Host, Port, Wildcard
+from templater.routes import Endpoint, Protocol, Upstream
+
+__all__ = [
+    "HOSTS_MAP",
+    "NOTHING",
+    "WILDCARDS_MAP",
+    "Backend",
+    "BackendName",
+    "Model",
+    "name_of",
+    "slot_name",
+]
+
+HOSTS_MAP: Final = "hosts.map"
+WILDCARDS_MAP: Final = "wildcards.map"
+_PLAIN: Final = re.compile(r"[A-Za-z0-9.-]", re.ASCII)
+
+
+class BackendName(str):
+    """The name of a backend: protocol, ``:`` and the service, encoded.
+
+    Letters, digits, ``.`` and ``-`` stay, ``_`` doubles, each other byte of UTF-8 is ``_x`` and
+    two hex digits; so two upstreams never share a name, and no name needs quoting.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, upstream: Upstream) -> Self:
+        """Encode an upstream."""
+        service = "".join(_encoded(char) for char in upstream.service)
+        return super().__new__(cls, f"{upstream.protocol}:{service}")
+
+
+def _encoded(char: str) -> str:
+    if _PLAIN.match(char):
+        return char
+    if char == "_":
+        return "__"
+    return "".join(f"_x{byte:02x}" for byte in char.encode("utf-8", "surrogatepass"))
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One upstream's slots; ``endpoints`` is what they were last filled from."""
+
+    name: BackendName
+    upstream: Upstream
+    slots: tuple[Endpoint | None, ...]
+    endpoints: tuple[Endpoint, ...]
+
+    @property
+    def protocol(self) -> Protocol:
+        """How the backend speaks."""
+        return self.upstream.protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """All that the file says; ``wildcards`` is ordered, the longest suffix first."""
+
+    backends: Mapping[BackendName, Backend] = field(default_factory=dict)
+    hosts: Mapping[Host, BackendName] = field(default_factory=dict)
+    wildcards: tuple[tuple[Wildcard, BackendName], ...] = ()
+    listeners: Mapping[Port, BackendName] = field(default_factory=dict)
+
+
+NOTHING: Final = Model()
+
+
+@lru_cache(maxsize=8192)
+def name_of(upstream: Upstream) -> BackendName:
+    """Return the name of an upstream's backend (remembered: it is asked for at each change)."""
+    return BackendName(upstream)
+
+
+def slot_name(index: int) -> str:
+    """Return the name of the slot at an index."""
+    return f"s{index + 1}"

@@ -1,0 +1,130 @@
+"""From one model to the next by Runtime API commands, and from what runs back to the model. Pure.
+
+Every value in a command is of a checked type (`templater.names`, BackendName), so none can hold
+the blank, ``;`` or line end that would start another argument or command.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from templater.haproxy.answers import Server
+from templater.haproxy.model import HOSTS_MAP, Backend, BackendName, Model, slot_name
+from templater.names import Host, Wildcard
+from templater.routes import Endpoint, State
+
+__all__ = ["Plan", "between", "map_repairs", "missing", "repairs"]
+
+Wildcards = tuple[tuple[Wildcard, BackendName], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Commands in order; ``wildcards`` is the whole new list when that map changes."""
+
+    commands: tuple[str, ...] = ()
+    wildcards: Wildcards | None = None
+    touched: frozenset[BackendName] = frozenset()
+
+    def __bool__(self) -> bool:
+        """Say whether there is anything to do."""
+        return bool(self.commands) or self.wildcards is not None
+
+
+def between(old: Model, new: Model) -> Plan:
+    """Return what turns ``old`` into ``new``, which has the same structure.
+
+    First what adds capacity, then the maps, then what takes away: at no moment does a host lead
+    to less than both models give it.
+    """
+    adding: list[str] = []
+    removing: list[str] = []
+    touched: set[BackendName] = set()
+    for name, backend in new.backends.items():
+        before = old.backends[name]
+        if before is backend or before.slots == backend.slots:
+            continue
+        touched.add(name)
+        for index, (was, now) in enumerate(zip(before.slots, backend.slots, strict=True)):
+            commands = _slot_commands(f"{name}/{slot_name(index)}", was, now)
+            (adding if now is not None and now.state is State.READY else removing).extend(commands)
+    maps = tuple(_map_commands(old.hosts, new.hosts)) if old.hosts != new.hosts else ()
+    return Plan(
+        (*adding, *maps, *removing),
+        new.wildcards if old.wildcards != new.wildcards else None,
+        frozenset(touched),
+    )
+
+
+def missing(backends: Iterable[Backend], servers: Mapping[tuple[str, str], Server]) -> str | None:
+    """Return the first slot that does not run at all (no command helps), or None."""
+    for backend in backends:
+        for index in range(len(backend.slots)):
+            if (backend.name, slot_name(index)) not in servers:
+                return f"{backend.name}/{slot_name(index)}"
+    return None
+
+
+def repairs(
+    backends: Iterable[Backend], servers: Mapping[tuple[str, str], Server]
+) -> tuple[str, ...]:
+    """Return the commands that make the slots that run differently equal to the model."""
+    commands: list[str] = []
+    for backend in backends:
+        for index, endpoint in enumerate(backend.slots):
+            server = servers.get((backend.name, slot_name(index)))
+            if server is not None and not _agrees(endpoint, server):
+                path = f"{backend.name}/{slot_name(index)}"
+                commands.extend(_slot_commands(path, None, endpoint, force=True))
+    return tuple(commands)
+
+
+def map_repairs(actual: Mapping[str, str], wanted: Mapping[Host, BackendName]) -> tuple[str, ...]:
+    """Return the commands that make the map of hosts that runs equal to the model's.
+
+    A key that is no host name (typed by hand) is left alone: it cannot stand in a command.
+    """
+    known: dict[Host, str] = {}
+    for text, name in actual.items():
+        try:
+            known[Host(text)] = name
+        except ValueError:
+            continue
+    return tuple(_map_commands(known, wanted))
+
+
+def _slot_commands(
+    path: str, was: Endpoint | None, now: Endpoint | None, *, force: bool = False
+) -> Iterator[str]:
+    if now is None:
+        if was is not None or force:
+            yield f"set server {path} state {State.MAINT}"
+        return
+    restated = was is None or was.state is not now.state
+    if was is None or (was.address, was.port) != (now.address, now.port):
+        yield f"set server {path} addr {now.address} port {now.port}"
+    if restated or (was is not None and was.weight != now.weight):
+        yield f"set server {path} weight {now.weight}"
+    if restated:
+        yield f"set server {path} state {now.state}"
+
+
+def _map_commands(old: Mapping[Host, str], new: Mapping[Host, BackendName]) -> Iterator[str]:
+    for host, name in new.items():
+        if host not in old:
+            yield f"add map {HOSTS_MAP} {host} {name}"
+        elif old[host] != name:
+            yield f"set map {HOSTS_MAP} {host} {name}"
+    for host in old:
+        if host not in new:
+            yield f"del map {HOSTS_MAP} {host}"
+
+
+def _agrees(endpoint: Endpoint | None, server: Server) -> bool:
+    if endpoint is None or endpoint.state is State.MAINT:
+        return server.in_maintenance
+    if server.in_maintenance or (server.address, server.port) != (endpoint.address, endpoint.port):
+        return False
+    if endpoint.state is State.DRAIN:
+        # The file has no word for drain and writes weight 0, which has the same effect.
+        return server.is_draining or server.weight == 0
+    return not server.is_draining and server.weight == endpoint.weight

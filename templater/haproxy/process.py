@@ -1,0 +1,227 @@
+"""The HAProxy program: found, checked, started, reloaded, stopped.
+
+Facts of 2.6 handled here: the master's ``reload`` answers nothing and may reset the connection,
+and while the master executes itself anew it refuses connections; so success is read from
+``show proc``: a worker that was not there before, or ``[failed: N]``. From 2.7 on the answer
+itself says ``Success=0`` with the reason.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from sidecar.errors import PermanentError, ProtocolError, ReloadFailed
+from sidecar.runtime.log import get_logger
+from templater.haproxy import answers, launch
+from templater.haproxy.directory import ADMIN_SOCKET, CONFIG, MASTER_SOCKET, Directory, end
+from templater.haproxy.runtime import Runtime, exchange
+from templater.proxy import ProxyUnavailable
+
+__all__ = ["Haproxy", "find_program"]
+
+_MORE_PLACES: Final = "/usr/local/sbin:/usr/sbin:/sbin"  # not in PATH of Debian's plain users
+_ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}  # no token of ours (reliability T4)
+_LINE: Final = re.compile(r"\[(NOTICE|WARNING|ALERT)\]\s*\(\d+\) : (.*)")
+_START: Final = 5.0
+_RELOAD: Final = 10.0
+_CHECK: Final = 10.0
+_POLL: Final = 0.005
+_LAST_WORDS: Final = 20
+_QUIET: Final = ("Proxy ", "Former worker ", "Server ", "Reloading HAProxy")
+
+_log = get_logger("lb")
+
+
+def find_program(name: str) -> str:
+    """Return the path of the program; raises PermanentError saying what to do."""
+    places = os.pathsep.join((os.environ.get("PATH", os.defpath), _MORE_PLACES))
+    found = shutil.which(name or "haproxy", path=places)
+    if found is None:
+        what = f"{name} is not a program" if name else "haproxy was not found in PATH"
+        raise PermanentError(f"{what}; install it (package haproxy) or start with --lb none")
+    return found
+
+
+class Haproxy:
+    """One life of HAProxy: a master process and its workers."""
+
+    def __init__(self, program: str, directory: Directory) -> None:
+        """Run ``program`` in a directory that is open."""
+        self._program = program
+        self._directory = directory
+        self._path = directory.path
+        self._process: asyncio.subprocess.Process | None = None
+        self._words: list[str] = []
+        self.runtime = Runtime(self._path / ADMIN_SOCKET)
+
+    @property
+    def pid(self) -> int:
+        """The master's process id."""
+        if self._process is None:
+            raise ProxyUnavailable("haproxy is not running")
+        return self._process.pid
+
+    async def check(self, name: str) -> None:
+        """Have HAProxy check a file of the directory; raises ReloadFailed with its words."""
+        process = await asyncio.create_subprocess_exec(
+            self._program, "-c", "-f", str(self._path / name), cwd=self._path, env=_ENVIRONMENT,
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(_CHECK):
+                _, words = await process.communicate()
+        except TimeoutError as error:
+            raise ReloadFailed(f"haproxy -c took more than {_CHECK} s") from error
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode != 0:
+            raise ReloadFailed("haproxy refuses the file: " + _alerts(words.decode().splitlines()))
+
+    async def start(self) -> None:
+        """Start the master and return when its worker answers; raises ReloadFailed.
+
+        ``follow`` must be running, or a full pipe would stop HAProxy.
+        """
+        launcher = launch.__file__
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-I", "-S", launcher, str(os.getpid()),
+            self._program, "-W", "-S", f"unix@{MASTER_SOCKET},mode,600,level,admin",
+            "-f", str(self._path / CONFIG),
+            cwd=self._path, env=_ENVIRONMENT, stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )  # fmt: skip
+
+    async def serving(self) -> None:
+        """Return when the worker answers; raises ReloadFailed when that does not come."""
+        process = self._running()
+        try:
+            async with asyncio.timeout(_START):
+                while process.returncode is None:
+                    with contextlib.suppress(ProxyUnavailable):
+                        await self.runtime.pid()
+                        return
+                    await asyncio.sleep(_POLL)
+        except TimeoutError as error:
+            raise ReloadFailed(f"haproxy did not serve within {_START} s") from error
+        raise ReloadFailed("haproxy ended at start: " + _alerts(self._words))
+
+    async def follow(self) -> int:
+        """Bring HAProxy's words into our log until it ends; return its exit status."""
+        process = self._running()
+        if process.stderr is not None:
+            while line := await _line(process.stderr):
+                self._heard(line.decode("utf-8", "replace").rstrip())
+        return await process.wait()
+
+    async def processes(self) -> answers.Processes:
+        """Return what the master says about itself and its workers."""
+        reply = await exchange(self._path / MASTER_SOCKET, "show proc", timeout=1.0)
+        return answers.processes(reply)
+
+    async def reload(self) -> None:
+        """Make the written file live; returns when the new worker answers.
+
+        Raises ReloadFailed when the old worker serves on with the old file.
+        """
+        before = await self.processes()
+        known = {*before.workers, *before.old_workers}
+        self._words.clear()
+        with contextlib.suppress(ProxyUnavailable):  # 2.6 may reset the connection
+            reply = await exchange(self._path / MASTER_SOCKET, "reload", timeout=_RELOAD)
+            if reply.startswith("Success=0"):
+                raise ReloadFailed("haproxy did not reload: " + _alerts(reply.splitlines()))
+        try:
+            async with asyncio.timeout(_RELOAD):
+                await self._new_worker(known)
+        except TimeoutError as error:
+            raise ReloadFailed(f"no new worker within {_RELOAD} s after a reload") from error
+
+    async def sessions(self, backends: Sequence[str], address: str) -> int:
+        """Return the sessions that all workers, old ones too, have with a server address."""
+        present = await self.processes()
+        total = 0
+        for pid in (*present.workers, *present.old_workers):
+            for name in backends:
+                with contextlib.suppress(
+                    ProxyUnavailable, ProtocolError
+                ):  # an old worker that ended
+                    reply = await exchange(
+                        self._path / MASTER_SOCKET, f"@!{pid} show stat {name} 4 -1", timeout=1.0
+                    )
+                    total += sum(count for at, count in answers.sessions(reply) if at == address)
+        return total
+
+    async def stop(self, drain: float) -> None:
+        """Let requests finish for at most ``drain`` seconds, then end it."""
+        process = self._process
+        if process is None:
+            return
+        for number, seconds in ((signal.SIGUSR1, drain), (signal.SIGTERM, 2.0)):
+            if process.returncode is None:
+                process.send_signal(number)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):
+                        await process.wait()
+        await self.kill()
+
+    async def kill(self) -> None:
+        """End the master and every worker at once."""
+        process = self._process
+        if process is not None and process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+        for pid in await asyncio.to_thread(self._directory.processes):
+            end(pid)
+
+    def _running(self) -> asyncio.subprocess.Process:
+        if self._process is None:
+            raise ProxyUnavailable("haproxy is not running")
+        return self._process
+
+    async def _new_worker(self, known: set[int]) -> None:
+        while self._running().returncode is None:
+            with contextlib.suppress(ProxyUnavailable, ProtocolError):
+                now = await self.processes()
+                if now.failed:
+                    raise ReloadFailed("haproxy did not reload: " + _alerts(self._words))
+                fresh = set(now.workers) - known
+                if fresh and await self.runtime.pid() in fresh:
+                    return
+            await asyncio.sleep(_POLL)
+        raise ProxyUnavailable("haproxy ended during a reload")
+
+    def _heard(self, line: str) -> None:
+        self._words = [*self._words[1 - _LAST_WORDS :], line]
+        match = _LINE.match(line)
+        level, words = (match[1], match[2]) if match else ("NOTICE", line)
+        if not words:
+            return
+        if level == "ALERT":
+            _log.error("haproxy says", line=words)
+        elif level == "WARNING" and not words.startswith(_QUIET):
+            _log.warning("haproxy says", line=words)
+        else:
+            _log.debug("haproxy says", line=words)
+
+
+async def _line(stream: asyncio.StreamReader) -> bytes:
+    try:
+        return await stream.readline()
+    except ValueError:  # longer than the stream's limit
+        return b"(a line too long)\n"
+
+
+def _alerts(lines: Sequence[str]) -> str:
+    found = [match[2] for line in lines if (match := _LINE.match(line)) and match[1] == "ALERT"]
+    return "; ".join(words for words in (found or list(lines)) if words)[:500] or "(no word)"

@@ -1,0 +1,112 @@
+"""HAProxy's two control sockets: the worker's Runtime API and the master's.
+
+One connection per batch, as the sockets close after each line. Every exchange has a time limit:
+a frozen HAProxy accepts connections and never answers.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from templater.haproxy import answers
+from templater.haproxy.model import HOSTS_MAP, WILDCARDS_MAP, BackendName
+from templater.names import Wildcard
+from templater.proxy import ProxyUnavailable
+
+__all__ = ["Runtime", "exchange"]
+
+_LINE: Final = 8000  # a command line must fit HAProxy's buffer of 16384 bytes
+_MAX_REPLY: Final = 64 * 1024 * 1024
+
+
+async def exchange(path: Path, line: str, *, timeout: float) -> str:
+    """Send one line, return all that comes back; raises ProxyUnavailable."""
+    try:
+        async with asyncio.timeout(timeout):
+            reader, writer = await asyncio.open_unix_connection(str(path))
+            try:
+                writer.write(line.encode("ascii") + b"\n")
+                writer.write_eof()  # the master's socket stays open without
+                return await _all(reader)
+            finally:
+                writer.close()
+    except TimeoutError as error:
+        raise ProxyUnavailable(f"no answer within {timeout} s on {path.name}") from error
+    except OSError as error:
+        raise ProxyUnavailable(f"{path.name}: {error.strerror or error}") from error
+
+
+async def _all(reader: asyncio.StreamReader) -> str:
+    parts: list[bytes] = []
+    size = 0
+    while part := await reader.read(65536):
+        parts.append(part)
+        size += len(part)
+        if size > _MAX_REPLY:
+            raise ProxyUnavailable("an answer has no end")
+    return b"".join(parts).decode("utf-8", "replace")
+
+
+class Runtime:
+    """Commands to the worker that listens on a socket."""
+
+    def __init__(self, path: Path, *, timeout: float = 1.0) -> None:
+        """Talk to the socket at ``path``; give up after ``timeout`` seconds each time."""
+        self._path = path
+        self._timeout = timeout
+
+    async def change(self, commands: Sequence[str]) -> list[str]:
+        """Run commands in order, many to a line; return what HAProxy complained about."""
+        found: list[str] = []
+        for line in _lines(commands):
+            found += answers.complaints(await self._ask(line))
+        return found
+
+    async def replace_wildcards(
+        self, wildcards: Iterable[tuple[Wildcard, BackendName]]
+    ) -> list[str]:
+        """Set the ordered map of wildcards in one step (a version of its own, then commit)."""
+        created = await self._ask(f"prepare map {WILDCARDS_MAP}")
+        version = created.strip().removeprefix("New version created: ")
+        if not version.isdigit():
+            return [created.strip()]
+        adding = [f"add map @{version} {WILDCARDS_MAP} {key} {to}" for key, to in wildcards]
+        return await self.change([*adding, f"commit map @{version} {WILDCARDS_MAP}"])
+
+    async def servers(
+        self, backends: Sequence[BackendName] | None = None
+    ) -> Mapping[tuple[str, str], answers.Server]:
+        """Return what runs in some backends, or in all."""
+        if backends is None:
+            return answers.servers(await self._ask("show servers state"))
+        found: dict[tuple[str, str], answers.Server] = {}
+        for line in _lines([f"show servers state {name}" for name in backends]):
+            found.update(answers.servers(await self._ask(line)))
+        return found
+
+    async def hosts(self) -> Mapping[str, str]:
+        """Return the map of hosts that runs."""
+        return dict(answers.map_of(await self._ask(f"show map {HOSTS_MAP}")))
+
+    async def wildcards(self) -> list[tuple[str, str]]:
+        """Return the ordered map of wildcards that runs."""
+        return answers.map_of(await self._ask(f"show map {WILDCARDS_MAP}"))
+
+    async def pid(self) -> int:
+        """Return the process id of the worker that answers."""
+        return answers.pid_of(await self._ask("show info"))
+
+    async def _ask(self, line: str) -> str:
+        return await exchange(self._path, line, timeout=self._timeout)
+
+
+def _lines(commands: Sequence[str]) -> Iterator[str]:
+    line = ""
+    for command in commands:
+        if line and len(line) + len(command) >= _LINE:
+            yield line
+            line = ""
+        line = f"{line};{command}" if line else command
+    if line:
+        yield line

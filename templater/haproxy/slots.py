@@ -1,0 +1,107 @@
+"""Which endpoint sits in which slot, as a pure function of the last seating and new routes.
+
+An endpoint that stays keeps its slot. A newcomer takes a slot that was free before rather than
+one left in this very step, whose last requests may still be running. Slots double when they do
+not suffice, which is structure and needs a reload; a backend whose service is gone keeps its
+(empty) slots until the next reload that is needed anyway, so a service that comes back costs none.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from templater.haproxy.model import Backend, BackendName, Model, name_of
+from templater.names import Port
+from templater.routes import Endpoint, Routes, Upstream
+
+__all__ = ["fitted", "grown", "why_reload"]
+
+_FIRST: Final = 4
+
+
+def fitted(live: Model, routes: Routes) -> Model:
+    """Return the model closest to the routes that the live structure can hold."""
+    upstreams = {name_of(upstream): upstream for upstream in routes.upstreams}
+    backends = {
+        name: _refilled(
+            backend, routes.upstreams[upstreams[name]] if name in upstreams else (), grow=False
+        )
+        for name, backend in live.backends.items()
+    }
+    return _model(backends, routes, live.listeners)
+
+
+def grown(live: Model, routes: Routes) -> Model:
+    """Return the model that holds all of the routes, and no backend that nobody needs."""
+    backends = {}
+    for upstream, endpoints in routes.upstreams.items():
+        name = name_of(upstream)
+        backend = live.backends.get(name) or _new(name, upstream)
+        backends[name] = _refilled(backend, endpoints, grow=True)
+    listeners = {port: name_of(upstream) for port, upstream in routes.listeners.items()}
+    return _model(backends, routes, listeners)
+
+
+def why_reload(live: Model, routes: Routes) -> str | None:
+    """Return what of the routes the live structure cannot hold, or None."""
+    for upstream, endpoints in routes.upstreams.items():
+        backend = live.backends.get(name_of(upstream))
+        if backend is None:
+            return f"new upstream {name_of(upstream)}"
+        if len(endpoints) > len(backend.slots):
+            return f"{backend.name} needs {_size(len(backend.slots), len(endpoints))} slots"
+    if live.listeners != {port: name_of(to) for port, to in routes.listeners.items()}:
+        return "other listeners"
+    return None
+
+
+def _new(name: BackendName, upstream: Upstream) -> Backend:
+    return Backend(name, upstream, (None,) * _FIRST, ())
+
+
+def _model(
+    backends: Mapping[BackendName, Backend], routes: Routes, listeners: Mapping[Port, BackendName]
+) -> Model:
+    hosts = {host: name_of(upstream) for host, upstream in routes.hosts.items()}
+    wildcards = [(wildcard, name_of(to)) for wildcard, to in routes.wildcards.items()]
+    return Model(
+        backends,
+        {host: name for host, name in hosts.items() if name in backends},
+        tuple(
+            sorted(
+                ((wildcard, name) for wildcard, name in wildcards if name in backends),
+                key=lambda pair: (-len(pair[0]), pair[0]),
+            )
+        ),
+        listeners,
+    )
+
+
+def _refilled(backend: Backend, endpoints: tuple[Endpoint, ...], *, grow: bool) -> Backend:
+    if endpoints == backend.endpoints and (not grow or len(endpoints) <= len(backend.slots)):
+        return backend
+    size = _size(len(backend.slots), len(endpoints)) if grow else len(backend.slots)
+    return Backend(
+        backend.name, backend.upstream, _seated(backend.slots, endpoints, size), endpoints
+    )
+
+
+def _size(slots: int, needed: int) -> int:
+    while slots < needed:
+        slots *= 2
+    return slots
+
+
+def _seated(
+    slots: tuple[Endpoint | None, ...], endpoints: tuple[Endpoint, ...], size: int
+) -> tuple[Endpoint | None, ...]:
+    coming = {endpoint.id: endpoint for endpoint in endpoints}
+    seats = [coming.pop(old.id, None) if old is not None else None for old in slots]
+    seats += [None] * (size - len(seats))
+    before = slots + (None,) * (size - len(slots))
+    free = sorted(
+        (index for index, seat in enumerate(seats) if seat is None),
+        key=lambda index: (before[index] is not None, index),
+    )
+    for index, endpoint in zip(free, coming.values(), strict=False):
+        seats[index] = endpoint
+    return tuple(seats)

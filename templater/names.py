@@ -1,0 +1,108 @@
+"""Values that may stand in a proxy's configuration: each type admits only its own alphabet. Pure.
+
+A label, tag, name or meta value becomes one of these or is refused, so nothing that reaches a
+template can hold a control character, white space, a quote, ``#`` or a backslash: such a value
+can never become configuration syntax (reliability T1). Everything raises ValueError.
+"""
+
+import ipaddress
+import re
+from typing import Final, Self
+
+__all__ = ["Address", "Host", "Port", "SocketAddress", "Weight", "Wildcard", "shown"]
+
+_LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
+_MAX_NAME: Final = 253  # RFC 1035 section 2.3.4, as text without the final dot
+_MAX_WEIGHT: Final = 256  # HAProxy's range; nginx has none
+_SHOWN: Final = 60
+
+
+class Host(str):
+    """A host name of a request, in lower case; ``_`` is allowed as container names have it."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Take a name of letters, digits, ``-`` and ``_`` in labels of at most 63."""
+        name = text.removesuffix(".")
+        if len(name) > _MAX_NAME or not _NAME.fullmatch(name):
+            raise ValueError(f"{shown(text)} is not a host name")
+        return super().__new__(cls, name.lower())
+
+
+class Wildcard(str):
+    """Every name below a suffix, ``*.example.org``; holds the suffix, ``.example.org``."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Take ``*.`` and a host name."""
+        if not text.startswith("*."):
+            raise ValueError(f"{shown(text)} is not a wildcard such as *.example.org")
+        return super().__new__(cls, "." + Host(text[2:]))
+
+
+class Address(str):
+    """An IP address in its canonical text, an IPv4-mapped one as IPv4; no zone, no name."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Take an address literal."""
+        # ipaddress takes any text at all as the zone of fe80::1%zone.
+        if not text.isascii() or "%" in text:
+            raise ValueError(f"{shown(text)} is not an IP address")
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            raise ValueError(f"{shown(text)} is not an IP address") from None
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        return super().__new__(cls, str(address))
+
+    @property
+    def is_endpoint(self) -> bool:
+        """Say whether one host can have it (neither unspecified nor multicast)."""
+        address = ipaddress.ip_address(str(self))
+        return not (address.is_unspecified or address.is_multicast)
+
+
+class Port(int):
+    """A port from 1 to 65535."""
+
+    def __new__(cls, value: int | str) -> Self:
+        """Take a number or its decimal digits."""
+        if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) < 6):
+            raise ValueError(f"{shown(value)} is not a port from 1 to 65535")
+        number = int(value)
+        if not 1 <= number <= 65535:
+            raise ValueError(f"{number} is not a port from 1 to 65535")
+        return super().__new__(cls, number)
+
+
+class Weight(int):
+    """A share of the traffic, from 0 (nothing new) to 256."""
+
+    def __new__(cls, value: int) -> Self:
+        """Take a number within the range."""
+        if not 0 <= value <= _MAX_WEIGHT:
+            raise ValueError(f"{value} is not a weight from 0 to {_MAX_WEIGHT}")
+        return super().__new__(cls, value)
+
+
+class SocketAddress(str):
+    """``address:port``, IPv6 in brackets."""
+
+    __slots__ = ()
+
+    def __new__(cls, address: Address, port: Port) -> Self:
+        """Join two checked values."""
+        return super().__new__(
+            cls, f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        )
+
+
+def shown(text: str) -> str:
+    """Return a foreign value for a message: quoted, escaped, cut."""
+    return ascii(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")

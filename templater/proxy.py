@@ -1,0 +1,43 @@
+"""What the component asks of a proxy, whichever program it is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from sidecar.errors import TransientError
+from templater.routes import Routes
+
+__all__ = ["Applied", "Proxy", "ProxyUnavailable"]
+
+
+class ProxyUnavailable(TransientError):
+    """The proxy's control socket does not answer, or the proxy has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """How the last change became live."""
+
+    kind: Literal["start", "runtime", "reload"]
+    why: str
+    seconds: float
+
+
+class Proxy(Protocol):
+    """A supervised proxy that serves the newest routes it was given."""
+
+    @property
+    def last(self) -> Applied | None:
+        """How the last change became live."""
+
+    def want(self, routes: Routes) -> None:
+        """Make these the routes to serve; newer ones replace those not yet applied."""
+
+    async def run(self, serving: Callable[[], None]) -> None:
+        """Keep the proxy running and its routes right until cancelled, then end it softly."""
+
+    def trouble(self) -> str | None:
+        """Return what is wrong in one line, or None."""
+
+    async def in_flight(self, service: str, id_: str) -> int | None:
+        """Return how many requests and connections an endpoint has; None: not known here."""

@@ -1,0 +1,158 @@
+"""A load balancer under test, its catalogue, its clients."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import socket
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from sidecar.catalog.changes import Drop, Put
+from sidecar.catalog.live import Catalog
+from sidecar.catalog.model import Instance, InstanceId
+from sidecar.config.model import LbSettings
+from templater.component import LoadBalancer
+from templater.haproxy.directory import MASTER_SOCKET
+from templater.haproxy.runtime import exchange
+
+HERE = Path(__file__).parent
+
+
+def need_haproxy() -> None:
+    """Skip where there is no HAProxy; in CI that is a failure."""
+    if shutil.which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin") is None:
+        if os.environ.get("CI"):
+            pytest.fail("haproxy is not installed")
+        pytest.skip("haproxy is not installed")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def instance(id_: str, port: int, service: str = "web", **fields: object) -> Instance:
+    values: dict[str, object] = {"node": "n1", "address": "127.0.0.1", **fields}
+    return Instance(id=InstanceId(id_), service=service, port=port, **values)  # type: ignore[arg-type]
+
+
+@contextlib.asynccontextmanager
+async def backends(count: int) -> AsyncIterator[list[int]]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(HERE / "backend.py"), str(count), stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        yield [int(word) for word in (await process.stdout.readline()).split()]
+    finally:
+        process.kill()
+        await process.communicate()
+
+
+class Bench:
+    """The running component."""
+
+    def __init__(self, tmp_path: Path, **settings: object) -> None:
+        self.port = free_port()
+        self.catalog = Catalog()
+        self.dir = tmp_path / "lb"
+        values: dict[str, object] = {"dir": str(self.dir), "drain": 2.0, **settings}
+        self.lb = LoadBalancer(
+            self.catalog,
+            LbSettings(listen=f"127.0.0.1:{self.port}", **values),  # type: ignore[arg-type]
+            domains=("consul", "pinnace"),
+            reserved_ports=frozenset({8500}),
+        )
+
+    def put(self, *instances: Instance) -> None:
+        self.catalog.commit(Put(one) for one in instances)
+
+    def drop(self, *ids: str, service: str = "web") -> None:
+        self.catalog.commit(Drop(service, InstanceId(id_)) for id_ in ids)
+
+    async def get(
+        self, host: str = "web.localhost", path: str = "/", port: int = 0
+    ) -> tuple[int, str]:
+        async with client(port or self.port) as ask:
+            return await ask(host, path)
+
+    async def served(self, count: int = 40, host: str = "web.localhost") -> Counter[str]:
+        """Return which backends answered, each answer 200."""
+        found: Counter[str] = Counter()
+        for _ in range(count):
+            status, body = await self.get(host)
+            assert status == 200
+            found[body] += 1
+        return found
+
+    async def applied(self, kind: str) -> None:
+        """Wait until the last apply is of this kind."""
+        await until(lambda: self.last["kind"] == kind)
+
+    @property
+    def last(self) -> dict[str, object]:
+        last = self.lb.status()["last"]
+        return last if isinstance(last, dict) else {"kind": "none"}
+
+    async def ask(self, line: str, name: str = "admin.sock") -> str:
+        return await exchange(self.dir / name, line, timeout=2.0)
+
+    async def reloads(self) -> int:
+        words = (await self.ask("show proc", MASTER_SOCKET)).splitlines()[1].split()
+        return int(words[2])
+
+    async def pids(self) -> tuple[int, int]:
+        """Return the master's and the worker's process id."""
+        lines = (await self.ask("show proc", MASTER_SOCKET)).splitlines()
+        return int(lines[1].split()[0]), int(lines[3].split()[0])
+
+
+@contextlib.asynccontextmanager
+async def running(bench: Bench) -> AsyncIterator[Bench]:
+    ready = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(bench.lb.run(ready.set))
+        waiter = group.create_task(ready.wait())
+        await asyncio.wait({task, waiter}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+        assert ready.is_set(), "not ready within 10 s"
+        try:
+            yield bench
+        finally:
+            task.cancel()
+            waiter.cancel()
+
+
+@contextlib.asynccontextmanager
+async def client(port: int) -> AsyncIterator[Callable[..., "asyncio.Future[tuple[int, str]]"]]:
+    """Yield ``ask(host, path)`` on one keep-alive connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+
+    async def ask(host: str, path: str = "/", method: str = "GET") -> tuple[int, str]:
+        writer.write(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        length = 0
+        for line in head.split("\r\n"):
+            name, _, value = line.partition(":")
+            if name.lower() == "content-length":
+                length = int(value)
+        return int(head.split(" ", 2)[1]), (await reader.readexactly(length)).decode()
+
+    try:
+        yield ask  # type: ignore[misc]
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.002)
