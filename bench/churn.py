@@ -10,7 +10,6 @@ import sys
 import time
 
 from deploy.tools.engine import PrivateEngine
-
 from tests.support.load import Load
 from tests.support.pinnace import Pinnace, until
 

@@ -11,9 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from deploy.tools.engine import PrivateEngine
-
 from bench.figures import Figure, report
+from deploy.tools.engine import PrivateEngine
 from tests.support.pinnace import Pinnace, until
 
 TICKS = os.sysconf("SC_CLK_TCK")

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from deploy.tools.engine import PrivateEngine
 from tests.support.relay import Relay
 
+from deploy.tools.engine import PrivateEngine
 from tests.support.containers import Containers
 from tests.support.pinnace import Pinnace, until
 

@@ -3,8 +3,8 @@
 import socket
 
 import pytest
-from deploy.tools.engine import PrivateEngine
 
+from deploy.tools.engine import PrivateEngine
 from tests.support.containers import Containers
 from tests.support.load import Load
 from tests.support.pinnace import Pinnace, until
