@@ -133,14 +133,16 @@ class Supervisor:
             try:
                 await part.component.run(lambda: self._serves(part))
                 part.error = "ended by itself"
-            except PinnaceError as error:
+            except Exception as raised:  # noqa: BLE001 - one part's bug must not end the others
+                error = _cause(raised)
                 if isinstance(error, PermanentError) and not part.served.is_set():
                     self._give_up(part, error)
                     return
-                part.error = str(error)
-            except Exception as error:  # noqa: BLE001 - one part's bug must not end the others
-                part.error = f"{type(error).__name__}: {error}"
-                _log.exception("component raised", component=name)
+                if isinstance(error, PinnaceError):
+                    part.error = str(error)
+                else:
+                    part.error = f"{type(error).__name__}: {error}"
+                    _log.exception("component raised", component=name)
             part.enter(Phase.FAILED)
             if self._clock.monotonic() - begun > _STABLE:
                 backoff.reset()
@@ -170,3 +172,10 @@ class Supervisor:
             if pending:
                 _log.error("component did not stop in time", component=part.component.name)
             part.enter(Phase.STOPPED)
+
+
+def _cause(error: Exception) -> Exception:
+    """Return the error itself when a TaskGroup wrapped nothing but it."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

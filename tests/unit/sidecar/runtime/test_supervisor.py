@@ -114,6 +114,14 @@ async def test_a_permanent_error_before_the_first_service_ends_the_program() -> 
     assert journal == ["a starts", "b starts", "a stops"]
 
 
+async def test_an_error_wrapped_by_a_task_group_counts_as_itself() -> None:
+    wrapped = ExceptionGroup("tasks", [ExceptionGroup("inner", [AddressInUse("taken")])])
+    supervisor = _supervisor(FakeClock(), Part("a", [], wrapped))
+    with pytest.raises(AddressInUse, match="taken"):
+        async with asyncio.timeout(1):
+            await supervisor.run()
+
+
 async def test_a_permanent_error_after_service_is_only_a_failure() -> None:
     journal: list[str] = []
     clock = FakeClock()
