@@ -1,0 +1,80 @@
+"""What the program asks of a Docker engine."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from sidecar.engine.connection import Connection
+from sidecar.engine.events import EventStream, Signal
+from sidecar.engine.facts import Container, container_of, is_container_reference
+from sidecar.errors import ConfigError, ProtocolError
+from sidecar.runtime.clock import Clock, SystemClock
+
+__all__ = ["Engine", "EngineInfo"]
+
+_SCHEMES: Final = ("unix://", "tcp://", "http://", "https://")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineInfo:
+    """Which engine answers."""
+
+    id: str
+    name: str
+    version: str
+
+
+class Engine:
+    """A Docker engine at a URL; connects when first asked and again whenever needed."""
+
+    def __init__(self, url: str, *, clock: Clock | None = None) -> None:
+        """Take ``unix://PATH``, ``tcp://HOST:PORT`` or http(s). Raises ConfigError."""
+        if not url.startswith(_SCHEMES):
+            raise ConfigError([f"docker.url: {url!r} must start with one of {' '.join(_SCHEMES)}"])
+        self.url = url
+        self._clock: Clock = clock if clock is not None else SystemClock()
+        self._open: Connection | None = None
+
+    async def ping(self) -> None:
+        """Return when the engine answers. Raises EngineUnavailable or EngineDenied."""
+        await self._connection().ping()
+
+    async def info(self) -> EngineInfo:
+        """Return the engine's lasting id, its host name and its version."""
+        found = await self._connection().json("info")
+        if not isinstance(found, dict):
+            raise ProtocolError(f"{self.url} sent no table for info")
+        id_, name, version = (str(found.get(key) or "") for key in ("ID", "Name", "ServerVersion"))
+        return EngineInfo(id=id_, name=name, version=version)
+
+    async def running(self) -> tuple[str, ...]:
+        """Return the ids of the containers that run (paused ones too)."""
+        found = await self._connection().json("containers/json")
+        if not isinstance(found, list):
+            raise ProtocolError(f"{self.url} sent no list of containers")
+        ids = tuple(str(entry.get("Id")) for entry in found if isinstance(entry, dict))
+        if len(ids) != len(found) or not all(map(is_container_reference, ids)):
+            raise ProtocolError(f"{self.url} sent a list of containers with an unusable id")
+        return ids
+
+    async def inspect(self, id_: str) -> Container | None:
+        """Return the container's facts, or None when it is gone."""
+        found = await self._connection().json(f"containers/{id_}/json")
+        return container_of(found) if found is not None else None
+
+    async def follow(self, deliver: Callable[[Signal], None], *, ping: float) -> None:
+        """Deliver events until cancelled, over any number of lost streams (EventStream)."""
+        await EventStream(lambda: Connection(self.url), self.url, clock=self._clock, ping=ping).run(
+            deliver
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._open is not None:
+            opened, self._open = self._open, None
+            await opened.close()
+
+    def _connection(self) -> Connection:
+        if self._open is None:
+            self._open = Connection(self.url)
+        return self._open

@@ -1,0 +1,141 @@
+"""The engine's events as one endless stream that survives the engine.
+
+Theory. A stream that broke is discarded with its connection and never asked again; a new one asks
+for what happened since the last event it saw. The engine's memory of events is bounded and empty
+after its restart, so whoever listens must look at everything again after each ``Connected``.
+A stream whose peer vanished without a word looks like a quiet one: after ``ping`` seconds of
+silence the engine is asked over a second connection, and no answer means the stream is dead.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sidecar.engine.connection import Connection, decode
+from sidecar.engine.facts import Event, event_of
+from sidecar.engine.lines import LineSplitter
+from sidecar.errors import EngineDenied, EngineUnavailable, ProtocolError
+from sidecar.runtime.backoff import Backoff
+from sidecar.runtime.clock import Clock
+from sidecar.runtime.log import get_logger
+
+__all__ = ["Connected", "EventStream", "Lost", "Missed", "Signal"]
+
+_FILTERS: Final = json.dumps({"type": ["container", "network"]})
+_CHUNK: Final = 1 << 16
+_NANO: Final = 1_000_000_000
+_log = get_logger("engine")
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A stream is open: what happens from now on is told, what happened before may not be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """No stream is open."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """An event came that nobody can read."""
+
+    reason: str
+
+
+Signal = Event | Connected | Lost | Missed
+
+
+class EventStream:
+    """Opens streams one after the other and delivers what they say."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        url: str,
+        *,
+        clock: Clock,
+        ping: float,
+        backoff: Backoff | None = None,
+    ) -> None:
+        """``connect`` makes a fresh connection per stream; ``url`` is for the log.
+
+        A local socket is tried at least once a second, as that costs nothing and an engine that
+        comes back should be known within two; a remote one at least every five.
+        """
+        self._connect = connect
+        self._url = url
+        self._clock = clock
+        self._ping = ping
+        cap = 1.0 if url.startswith("unix:") else 5.0
+        self._backoff = backoff if backoff is not None else Backoff(0.1, cap)
+        self._last: Event | None = None
+        self._is_up: bool | None = None
+
+    async def run(self, deliver: Callable[[Signal], None]) -> None:
+        """Deliver signals until cancelled; ``deliver`` must not block."""
+        while True:
+            reason = await self._one_stream(deliver)
+            if self._is_up is not False:
+                self._is_up = False
+                _log.warning("docker engine unreachable", url=self._url, reason=reason)
+            deliver(Lost(reason))
+            await self._clock.sleep(self._backoff.next())
+
+    async def _one_stream(self, deliver: Callable[[Signal], None]) -> str:
+        connection = self._connect()
+        try:
+            async with connection.get("events", timeout=None, **self._query()) as response:
+                self._up()
+                deliver(Connected())
+                async for line in self._lines(response.content, connection):
+                    self._deliver(line, deliver)
+            return "the event stream ended"
+        except (EngineUnavailable, EngineDenied, ProtocolError) as error:
+            return str(error)
+        finally:
+            await connection.close()
+
+    def _query(self) -> dict[str, str]:
+        query = {"filters": _FILTERS}
+        if self._last is not None and self._last.time_nano > 0:
+            seconds, nanos = divmod(self._last.time_nano, _NANO)
+            query["since"] = f"{seconds}.{nanos:09d}"
+        return query
+
+    async def _lines(self, content: Any, connection: Connection) -> AsyncIterator[bytes]:
+        splitter = LineSplitter()
+        while True:
+            try:
+                async with asyncio.timeout(self._ping):
+                    data = await content.read(_CHUNK)
+            except TimeoutError:
+                await connection.ping()
+                continue
+            if not data:
+                return
+            for line in splitter.feed(data):
+                yield line
+
+    def _deliver(self, line: bytes, deliver: Callable[[Signal], None]) -> None:
+        try:
+            event = event_of(decode(line))
+        except ProtocolError as error:
+            _log.warning("unreadable event", reason=error)
+            deliver(Missed(str(error)))
+            return
+        if event is None or event == self._last:  # ``since`` repeats the last one
+            return
+        self._last = event
+        self._backoff.reset()
+        deliver(event)
+
+    def _up(self) -> None:
+        if self._is_up is not True:
+            _log.info("docker engine connected", url=self._url)
+        self._is_up = True
