@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import uvloop
 
@@ -68,7 +69,6 @@ def measure(args: argparse.Namespace, case: str) -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, cores[:1]),
     )
     assert server.stdin is not None
     assert server.stdout is not None
@@ -136,7 +136,8 @@ def dnsperf(queries: str, port: int, core: int, args: argparse.Namespace) -> tup
 
 
 def serve(args: argparse.Namespace) -> None:
-    """Serve until stdin ends, print the port, then CPU seconds before and after."""
+    """Serve on the first core until stdin ends, print the port, then CPU seconds before and after."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
     if args.asyncio:
         asyncio.run(_serve(args))
     else:
@@ -206,8 +207,7 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         replies = self._responder.replies()

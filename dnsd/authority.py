@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import pack
 from typing import Final
 
@@ -94,7 +95,7 @@ def apex(question: Question) -> Answer:
     glue = tuple(address_record(question.site.ttl, a, owner=server) for a in addresses)
     if question.qtype == codes.NS:
         return Answer(codes.NOERROR, question.zone, records=records, additional=glue)
-    soa = _soa(question, owner=None)
+    soa = _soa(question.zone, question.serial)
     return Answer(
         codes.NOERROR,
         question.zone,
@@ -114,13 +115,17 @@ def _name_server(question: Question) -> tuple[bytes, tuple[bytes, ...]]:
     return names.wire_name((b"ns", *question.zone.labels)), own_addresses(question)
 
 
-def _soa(question: Question, *, owner: bytes | None) -> Record:
-    zone = question.zone.labels
+@lru_cache(maxsize=64)
+def _soa(zone: Zone, serial: int, owner: bytes | None = None) -> Record:
+    """Return the SOA; kept, as every negative answer of a snapshot holds the same one."""
     return Record(
         codes.SOA,
         _SOA_TIMES[3],
-        names=(names.wire_name((b"ns", *zone)), names.wire_name((b"hostmaster", *zone))),
-        after=pack(">IIIII", question.serial, *_SOA_TIMES),
+        names=(
+            names.wire_name((b"ns", *zone.labels)),
+            names.wire_name((b"hostmaster", *zone.labels)),
+        ),
+        after=pack(">IIIII", serial, *_SOA_TIMES),
         owner=owner,
     )
 
@@ -141,5 +146,5 @@ def absent(question: Question, *, exists: bool) -> Answer:
     return Answer(
         codes.NOERROR if exists else codes.NXDOMAIN,
         question.zone,
-        authority=(_soa(question, owner=question.zone.wire),),
+        authority=(_soa(question.zone, question.serial, question.zone.wire),),
     )

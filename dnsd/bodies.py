@@ -18,7 +18,7 @@ from math import log
 from typing import Final
 
 from dnsd import codes
-from dnsd.records import Answer, Record, Writer, size_of
+from dnsd.records import Answer, Record, Writer, pointing
 
 __all__ = ["Body", "Draw", "Turn", "body_of"]
 
@@ -129,45 +129,50 @@ def body_of(answer: Answer, name: bytes, room: int, turn: Turn, draw: Draw) -> B
     records = answer.records
     if len(records) > 1 and not answer.chain:
         if records[0].type in {codes.A, codes.AAAA}:
-            return _rotation(records, name, room, turn)
+            return _rotation(records, room, turn)
         if records[0].type == codes.SRV:
             return _orders(answer, name, room, turn, draw)
     return _fixed(answer, name, room)
 
 
-def _rotation(records: Sequence[Record], name: bytes, room: int, turn: Turn) -> Body:
-    writer = Writer(name)
-    writer.add(records)
-    step = len(writer) // len(records)
+def _rotation(records: Sequence[Record], room: int, turn: Turn) -> Body:
+    block = [pointing(record) for record in records]
+    step = len(block[0])
     keep = min(len(records), room // step)
     weights = [record.weight for record in records]
     if min(weights) == max(weights):
-        return _Rotation(writer.octets(), step, keep, turn)
-    return _WeightedRotation(writer.octets(), step, keep, turn, weights)
+        return _Rotation(b"".join(block), step, keep, turn)
+    return _WeightedRotation(b"".join(block), step, keep, turn, weights)
 
 
 def _orders(answer: Answer, name: bytes, room: int, turn: Turn, draw: Draw) -> Body:
-    records = answer.records
-    keep = _fitting([size_of(record) for record in records], room)
-    glue = {record.owner: record for record in answer.additional}
+    start = 12 + len(name) + 4
+    records = {record: pointing(record) for record in answer.records}
+    keep = _fitting([len(octets) for octets in records.values()], room)
+    used = sum(len(octets) for octets in records.values())
+    # Owners in full when a pointer cannot reach the targets any more.
+    pointed = start + used < _POINTER_LIMIT
+    glue = {
+        r.owner: (b"" if pointed else r.owner or b"") + pointing(r)[2:] for r in answer.additional
+    }
     kept_glue = 0
     if keep == len(records):
-        used = sum(size_of(record) for record in records)
-        pointed = 12 + len(name) + 4 + used < _POINTER_LIMIT
-        kept_glue = _fitting(
-            [size_of(r) + (0 if pointed else len(r.owner or b"")) for r in glue.values()],
-            room - used,
-        )
+        kept_glue = _fitting([len(octets) + 2 * pointed for octets in glue.values()], room - used)
 
     def build(number: int) -> bytes:
-        chosen = _permutation(records, (number + 0.5) / orders, draw)[:keep]
-        targets = dict.fromkeys(record.names[0] for record in chosen)
-        writer = Writer(name)
-        writer.add(chosen)
-        writer.add([glue[target] for target in targets if target in glue][:kept_glue])
-        return writer.octets()
+        chosen = _permutation(answer.records, (number + 0.5) / orders, draw)[:keep]
+        targets: dict[bytes, int] = {}
+        octets = bytearray()
+        for record in chosen:
+            octets += records[record]
+            target = record.names[0]
+            targets.setdefault(target, start + len(octets) - len(target))
+        addressed = [(at, glue[target]) for target, at in targets.items() if target in glue]
+        for at, rest in addressed[:kept_glue]:
+            octets += (0xC000 | at).to_bytes(2) + rest if pointed else rest
+        return bytes(octets)
 
-    weights = {record.weight for record in records}
+    weights = {record.weight for record in answer.records}
     orders = min(len(records), _MAX_ORDERS) if len(weights) == 1 else _MAX_ORDERS
     return _Orders(orders, build, (keep, 0, kept_glue), turn, truncated=keep < len(records))
 

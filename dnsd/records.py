@@ -11,9 +11,10 @@ from typing import Final, NamedTuple
 from dnsd import codes
 from dnsd.names import Labels, Zone, labels_of
 
-__all__ = ["Answer", "Record", "Writer", "size_of"]
+__all__ = ["Answer", "Record", "Writer", "pointing"]
 
 _FIXED: Final = Struct(">HHIH")
+_TO_QUESTION: Final = b"\xc0\x0c"
 _POINTER_LIMIT: Final = 0x4000
 
 
@@ -52,9 +53,10 @@ class Answer(NamedTuple):
         return bool(self.records or self.chain)
 
 
-def size_of(record: Record) -> int:
-    """Return the octets of a record whose owner is a pointer and whose names are in full."""
-    return 12 + len(record.before) + sum(map(len, record.names)) + len(record.after)
+def pointing(record: Record) -> bytes:
+    """Return a record with the question name as owner and its names in full."""
+    data = record.before + b"".join(record.names) + record.after
+    return _TO_QUESTION + _FIXED.pack(record.type, codes.CLASS_IN, record.ttl, len(data)) + data
 
 
 class Writer:
@@ -83,7 +85,7 @@ class Writer:
     def _add(self, record: Record) -> None:
         data = self._data
         if record.owner is None:
-            data += b"\xc0\x0c"
+            data += _TO_QUESTION
         else:
             self._name(record.owner)
         at = len(data)

@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from dnsd.cache import Responder
 from dnsd.tallies import Channel
@@ -128,9 +128,9 @@ class _Connection(asyncio.Protocol):
         self.client = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what create_server gives
-        self._transport = transport
-        peer = transport.get_extra_info("peername")
+        # A cast, because uvloop's transports are no subclasses of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
+        peer = self._transport.get_extra_info("peername")
         self.client = peer[0] if peer else ""
         self._channel.connections += 1
         self._connections.opened(self)
