@@ -8,6 +8,7 @@ arrive while one is being written are written together by the next.
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sidecar.catalog.changes import Change, Drop, DropNode, Put, PutNode
 from sidecar.catalog.live import Catalog
@@ -15,7 +16,9 @@ from sidecar.catalog.model import Instance
 from sidecar.catalog.query import owned_by
 from sidecar.errors import StoreUnavailable
 from sidecar.runtime.log import get_logger
-from sidecar.stores.journal import Journal
+
+if TYPE_CHECKING:
+    from sidecar.stores.journal import Journal
 
 __all__ = ["EmbeddedStore"]
 
@@ -25,7 +28,7 @@ _log = get_logger("store")
 class EmbeddedStore:
     """A Registry over the live Catalog."""
 
-    def __init__(self, catalog: Catalog, journal: Journal | None = None) -> None:
+    def __init__(self, catalog: Catalog, journal: "Journal | None" = None) -> None:
         """Write to this catalogue, and to the journal when there is one."""
         self.catalog = catalog
         self._journal = journal
@@ -41,6 +44,8 @@ class EmbeddedStore:
         """
         if not state_dir:
             return cls(Catalog())
+        from sidecar.stores.journal import Journal  # noqa: PLC0415 - SQLite only when durable
+
         journal = await asyncio.to_thread(Journal, Path(state_dir))
         snapshot = await asyncio.to_thread(journal.load)
         _log.info("state read", directory=state_dir, index=snapshot.index)
@@ -90,7 +95,7 @@ class EmbeddedStore:
             self._unwritten.pop(entry, None)  # so that it goes to the end: order matters
             self._unwritten[entry] = change
 
-    async def _flush(self, journal: Journal) -> None:
+    async def _flush(self, journal: "Journal") -> None:
         batch, self._unwritten = self._unwritten, {}
         if not batch:
             return

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from typing import Any
 
 class _Names:
     def __getitem__(self, number: int) -> str: ...
@@ -18,11 +18,14 @@ class RR:
     rtype: int
     rclass: int
     ttl: int
-    rdata: object
+    rdata: Any
     edns_len: int
     edns_ver: int
     edns_do: int
     edns_rcode: int
+
+class EDNS0(RR):
+    def __init__(self, *, udp_len: int = ...) -> None: ...
 
 class DNSQuestion:
     qname: DNSLabel
@@ -47,4 +50,9 @@ class DNSRecord:
     rr: list[RR]
     auth: list[RR]
     ar: list[RR]
-    parse: Callable[[bytes], DNSRecord]
+    @classmethod
+    def question(cls, qname: str, qtype: str = "A") -> DNSRecord: ...
+    @classmethod
+    def parse(cls, packet: bytes) -> DNSRecord: ...
+    def add_ar(self, record: RR) -> None: ...
+    def pack(self) -> bytes: ...
