@@ -15,7 +15,7 @@ from typing import Self
 
 from deploy.tools import leftovers
 from deploy.tools.bridge import Bridge
-from deploy.tools.images import IMAGES
+from deploy.tools.images import IMAGES, import_image
 
 _START_LIMIT = 60.0  # a cold disk and two busy cores
 _PATH_LIMIT = 100  # a unix socket's path has 108 bytes, and containerd adds its own names
@@ -140,8 +140,7 @@ class PrivateEngine:
         """Run the docker command line against this engine and return what it printed, stripped."""
         done = subprocess.run(
             ["docker", "-H", self.url, *args],
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
+            input=stdin or b"",
             capture_output=True,
             check=False,
             timeout=timeout,
@@ -163,9 +162,7 @@ class PrivateEngine:
     def build_images(self, *names: str) -> None:
         """Import the tiny images, all of them when none is named."""
         for name in names or IMAGES:
-            content, settings = IMAGES[name]()
-            changes = [word for setting in settings for word in ("-c", setting)]
-            self.docker("import", *changes, "-", name, stdin=content)
+            import_image(self, name, name)
 
     def answers(self) -> bool:
         """Whether dockerd answers on its socket."""

@@ -4,6 +4,9 @@ import io
 import shutil
 import tarfile
 from pathlib import Path
+from typing import Protocol
+
+__all__ = ["IMAGES", "import_image", "static_busybox"]
 
 # In PATH inside the images. busybox finds the applet by the name it is called by.
 _APPLETS = """
@@ -102,3 +105,17 @@ def echo_image() -> tuple[bytes, tuple[str, ...]]:
 
 
 IMAGES = {"web": web_image, "echo": echo_image}
+
+
+class Importer(Protocol):
+    """An engine that takes images."""
+
+    def docker(self, *args: str, stdin: bytes | None = None) -> str:
+        """Run the docker command line."""
+
+
+def import_image(engine: Importer, name: str, tag: str) -> None:
+    """Import one of the tiny images under this tag."""
+    content, settings = IMAGES[name]()
+    changes = [word for setting in settings for word in ("-c", setting)]
+    engine.docker("import", *changes, "-", tag, stdin=content)
