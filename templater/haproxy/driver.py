@@ -145,6 +145,7 @@ class Driver:
                 self._live, self._haproxy = model, haproxy
                 await self._settle(haproxy, None)
                 self._done("start", "start", began)
+                self._recovered()
                 serving()
                 await self._serve(haproxy)
         except asyncio.CancelledError:
