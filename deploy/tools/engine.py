@@ -5,6 +5,7 @@ second one would cut the published ports of the first. Published ports work all 
 Docker's user-space proxy.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -194,7 +195,9 @@ class PrivateEngine:
         flags = ["--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false"]
         if self.live_restore:
             flags.append("--live-restore")
-        (self.root / "none.json").write_text("{}")  # not the machine's own daemon.json
+        # Not the machine's own daemon.json; and a key, which makes the engine's id, of its own.
+        own = {"deprecated-key-path": str(self.root / "key.json")}
+        (self.root / "none.json").write_text(json.dumps(own))
         return ["dockerd", *(f"{name}={value}" for name, value in options.items()), *flags]
 
     def _end_daemon(self, *, kill: bool) -> None:

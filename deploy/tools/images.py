@@ -10,7 +10,7 @@ __all__ = ["IMAGES", "import_image", "static_busybox"]
 
 # In PATH inside the images. busybox finds the applet by the name it is called by.
 _APPLETS = """
-    sh cat cp date echo env hostname httpd id kill ls mkdir nc pidof printf ps sed sleep sync
+    sh cat cp date echo env hostname httpd id kill ls mkdir nc pidof printf ps rm sed sleep sync
     test touch true usleep wget
 """
 

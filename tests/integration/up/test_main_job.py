@@ -116,6 +116,7 @@ def test_a_service_without_a_healthy_instance_is_503(
         name = containers.run("web", "-e", "SERVICE_NAME=web")
         until(lambda: pinnace.fetch("web.localhost") == (200, name))
         engine.docker("pause", name)
+        until(lambda: pinnace.srv_ports("web") == set())  # before that a request may hang in it
         until(lambda: pinnace.fetch("web.localhost")[0] == 503)
         engine.docker("unpause", name)
         until(lambda: pinnace.fetch("web.localhost") == (200, name))
