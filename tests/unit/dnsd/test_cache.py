@@ -80,8 +80,8 @@ def test_made_up_names_do_not_grow_memory(monkeypatch: pytest.MonkeyPatch) -> No
     asker = Asker(instance())
     replies = asker.responder.replies()
     for number in range(1000):
-        asker.ask(f"x{number}.service.consul")
-        asker.ask(f"{number:08x}.addr.consul")
+        asker.send(query(f"x{number}.service.consul"))
+        asker.send(query(f"{number:08x}.addr.consul"))
         assert len(replies.hot(asker.udp)) <= 100
         assert len(replies._plans) <= 100
     assert asker.verdict("web.service.consul") == "A 10.0.0.1"
@@ -96,7 +96,7 @@ def test_names_that_do_not_exist_get_no_plan() -> None:
 def test_sizes_asked_for_fall_into_few_classes() -> None:
     asker = Asker(*(instance(number=n) for n in range(1, 100)))
     for size in range(500, 1300):
-        asker.ask("web.service.consul", extra=opt(size))
+        asker.send(query("web.service.consul", extra=opt(size)))
     (plan,) = asker.responder.replies()._plans.values()
     assert len(plan._shorter) <= 50
 
