@@ -136,7 +136,7 @@ def dnsperf(queries: str, port: int, core: int, args: argparse.Namespace) -> tup
 
 
 def serve(args: argparse.Namespace) -> None:
-    """Serve on the first core until stdin ends; print the port, then CPU seconds spent."""
+    """Serve on the first core until stdin ends; print the port and CPU seconds twice."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
     if args.asyncio:
         asyncio.run(_serve(args))

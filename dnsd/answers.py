@@ -20,7 +20,7 @@ from dnsd.authority import (
 )
 from dnsd.records import Answer, Record
 from dnsd.view import View, folded_tags, host_name, packed_address
-from sidecar.catalog.model import Instance
+from sidecar.catalog.model import Instance, Status
 
 __all__ = ["answer", "refusal"]
 
@@ -121,7 +121,10 @@ def _has_tag(view: View, tag: bytes) -> bool:
 
 
 def _weight(instance: Instance) -> int:
-    return min(max(instance.weight, 1), 65535)
+    """Return the weight its state gives it: at least 1, as 0 means "no server" to some clients."""
+    is_warning = instance.status is Status.WARNING
+    weight = instance.warning_weight if is_warning else instance.weight
+    return min(max(weight, 1), 65535)
 
 
 def _address_of(view: View, instance: Instance) -> str:

@@ -26,6 +26,8 @@ Draw = Callable[[], float]
 """Returns a random number in [0, 1)."""
 
 _MAX_ORDERS: Final = 32
+_MAX_SHORT_ORDERS: Final = 256
+"""For sets cut short, where who is first also decides who is there at all."""
 _GOLDEN: Final = 0.6180339887498949
 _POINTER_LIMIT: Final = 0x4000
 
@@ -173,7 +175,9 @@ def _orders(answer: Answer, name: bytes, room: int, turn: Turn, draw: Draw) -> B
         return bytes(octets)
 
     weights = {record.weight for record in answer.records}
-    orders = min(len(records), _MAX_ORDERS) if len(weights) == 1 else _MAX_ORDERS
+    orders = _MAX_ORDERS if keep == len(records) else _MAX_SHORT_ORDERS
+    if len(weights) == 1:
+        orders = min(orders, len(records))
     return _Orders(orders, build, (keep, 0, kept_glue), turn, truncated=keep < len(records))
 
 

@@ -8,6 +8,7 @@ tuple (the catalogue's change test).
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import Final
 
 from dnsd.names import fold, wire_name
 from sidecar.catalog.model import EMPTY, Instance, Node, Snapshot
@@ -15,6 +16,7 @@ from sidecar.catalog.query import instances_of
 
 __all__ = ["View", "folded_tags", "host_name", "packed_address"]
 
+_HOST_LETTERS: Final = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_")
 _Names = Mapping[bytes, tuple[str, ...]]
 _Tagged = tuple[tuple[Instance, ...], frozenset[bytes]]
 
@@ -29,9 +31,12 @@ def packed_address(text: str) -> bytes | None:
 
 
 def host_name(text: str) -> bytes | None:
-    """Return the wire form of an instance's address that is a name, or None."""
+    """Return the wire form of an address that is a host name (RFC 1123, and ``_``), or None."""
+    labels = fold(text.removesuffix(".")).split(b".")
+    if labels[-1].isdigit() or not all(_HOST_LETTERS.issuperset(label) for label in labels):
+        return None
     try:
-        return None if packed_address(text) else wire_name(fold(text.removesuffix(".")).split(b"."))
+        return wire_name(labels)
     except ValueError:
         return None
 

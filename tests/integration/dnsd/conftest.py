@@ -1,0 +1,34 @@
+"""A DnsServer on loopback."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import pytest
+
+from dnsd.component import DnsServer
+from sidecar.catalog.live import Catalog
+from sidecar.config.model import DnsSettings
+
+Serve = Callable[..., AbstractAsyncContextManager[DnsServer]]
+
+
+@pytest.fixture
+def serve() -> Serve:
+    """Return what serves a catalogue for the length of a ``with``."""
+
+    @asynccontextmanager
+    async def serving(
+        catalog: Catalog, listen: str = "127.0.0.1:0", **how: Any
+    ) -> AsyncIterator[DnsServer]:
+        server = DnsServer(catalog, DnsSettings(listen=listen), node_name="node-1", **how)
+        ready = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(server.run(ready.set))
+            async with asyncio.timeout(5):
+                await ready.wait()
+            yield server
+            task.cancel()
+
+    return serving
