@@ -22,7 +22,7 @@ from templater.haproxy.driver import Driver
 from templater.haproxy.process import find_program
 from templater.names import Address, Port, SocketAddress
 from templater.proxy import Proxy
-from templater.routes import Known, Problem, Routes, routes_of
+from templater.routes import Key, Known, Problem, Routes, routes_of
 
 __all__ = ["LoadBalancer"]
 
@@ -92,7 +92,7 @@ class LoadBalancer:
         """Return the requests and connections an instance has now; None: not known here."""
         if self._proxy is None:
             return None
-        return await self._proxy.in_flight(instance.service, instance.id)
+        return await self._proxy.in_flight(instance.service, Key(instance.node, instance.id))
 
     def status(self) -> dict[str, object]:
         """Return routes, endpoints and the last apply, ready for JSON."""
@@ -104,9 +104,10 @@ class LoadBalancer:
             "wildcards": {f"*{suffix}": to.service for suffix, to in routes.wildcards.items()},
             "listeners": {str(port): to.service for port, to in routes.listeners.items()},
             "upstreams": {
-                f"{upstream.protocol}:{upstream.service}": [
+                f"{upstream.protocol}.{upstream.service}": [
                     {
-                        "id": one.id,
+                        "node": one.key.node,
+                        "id": one.key.id,
                         "address": str(SocketAddress(one.address, one.port)),
                         "weight": int(one.weight),
                         "state": str(one.state),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from sidecar.errors import TransientError
-from templater.routes import Routes
+from templater.routes import Key, Routes
 
 __all__ = ["Applied", "Proxy", "ProxyUnavailable"]
 
@@ -39,5 +39,5 @@ class Proxy(Protocol):
     def trouble(self) -> str | None:
         """Return what is wrong in one line, or None."""
 
-    async def in_flight(self, service: str, id_: str) -> int | None:
+    async def in_flight(self, service: str, key: Key) -> int | None:
         """Return how many requests and connections an endpoint has; None: not known here."""

@@ -16,7 +16,17 @@ from typing import Final, NamedTuple
 from sidecar.catalog.model import HTTP_HOST, TCP_LISTEN, Instance, Snapshot, Status
 from templater.names import Address, Host, Port, Weight, Wildcard, shown
 
-__all__ = ["Endpoint", "Known", "Problem", "Protocol", "Routes", "State", "Upstream", "routes_of"]
+__all__ = [
+    "Endpoint",
+    "Key",
+    "Known",
+    "Problem",
+    "Protocol",
+    "Routes",
+    "State",
+    "Upstream",
+    "routes_of",
+]
 
 _MAX_SERVICE: Final = 200
 _MAX_HOSTS: Final = 64  # per service: a label of 100 kB must not fill the map
@@ -45,11 +55,18 @@ class Upstream(NamedTuple):
     service: str
 
 
+class Key(NamedTuple):
+    """Which instance of its service an endpoint is."""
+
+    node: str
+    id: str
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One member of an upstream; ``id`` is the instance's and never reaches a configuration."""
+    """One member of an upstream; ``key`` never reaches a configuration."""
 
-    id: str
+    key: Key
     address: Address
     port: Port
     weight: Weight
@@ -74,10 +91,10 @@ class Routes:
     upstreams: Mapping[Upstream, tuple[Endpoint, ...]] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
-    def endpoints(self) -> frozenset[tuple[str, str]]:
-        """Return (service, id) of every endpoint."""
+    def endpoints(self) -> frozenset[tuple[str, Key]]:
+        """Return service and key of every endpoint."""
         return frozenset(
-            (upstream.service, endpoint.id)
+            (upstream.service, endpoint.key)
             for upstream, members in self.upstreams.items()
             for endpoint in members
         )
@@ -211,9 +228,10 @@ def _ports(name: str, members: Iterable[Instance], problems: list[Problem]) -> I
 
 
 def _endpoint(instance: Instance, problems: list[Problem]) -> Endpoint | None:
-    weight = min(max(instance.weight, 0), _MAX_WEIGHT)
-    if weight != instance.weight:
-        reason = f"weight {instance.weight} is taken as {weight}"
+    asked = instance.warning_weight if instance.status is Status.WARNING else instance.weight
+    weight = min(max(asked, 0), _MAX_WEIGHT)
+    if weight != asked:
+        reason = f"weight {asked} is taken as {weight}"
         problems.append(Problem(instance.service, "weight", reason))
     place = "address"
     try:
@@ -225,7 +243,8 @@ def _endpoint(instance: Instance, problems: list[Problem]) -> Endpoint | None:
     except ValueError as error:
         problems.append(Problem(instance.service, place, str(error)))
         return None
-    return Endpoint(instance.id, address, port, Weight(weight), _state(instance))
+    key = Key(instance.node, instance.id)
+    return Endpoint(key, address, port, Weight(weight), _state(instance))
 
 
 def _state(instance: Instance) -> State:

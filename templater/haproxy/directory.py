@@ -6,13 +6,14 @@ holder dies, so whoever gets it may end a HAProxy that an earlier holder left be
 
 import fcntl
 import os
+import select
 import signal
 import stat
 import tempfile
 from pathlib import Path
 from typing import Final
 
-from sidecar.errors import AddressInUse, PermanentError
+from sidecar.errors import AddressInUse, PermanentError, ReloadFailed
 from sidecar.runtime.log import get_logger
 from templater.haproxy.model import HOSTS_MAP, WILDCARDS_MAP
 from templater.haproxy.render import Files
@@ -24,6 +25,7 @@ CANDIDATE: Final = "haproxy.cfg.new"
 ADMIN_SOCKET: Final = "admin.sock"
 MASTER_SOCKET: Final = "master.sock"
 _LOCK: Final = "lock"
+_DEAD: Final = 2.0  # seconds; only a process stuck in the kernel takes longer
 _TEMPORARY: Final = ".tmp"
 _OURS: Final = (CONFIG, CANDIDATE, ADMIN_SOCKET, MASTER_SOCKET, HOSTS_MAP, WILDCARDS_MAP)
 _MAX_SOCKET_PATH: Final = 107 - len(".12345678.tmp")  # sun_path; HAProxy binds a temporary name
@@ -74,9 +76,8 @@ class Directory:
         except OSError as error:
             self._release()
             raise PermanentError(f"cannot use {self.path}: {error.strerror or error}") from error
-        for pid in self.processes():
-            _log.warning("ending a haproxy of an earlier run", pid=pid)
-            end(pid)
+        for pid in self.end_all():
+            _log.warning("ended a haproxy of an earlier run", pid=pid)
         self._remove()
 
     def close(self) -> None:
@@ -108,6 +109,13 @@ class Directory:
                 self._replace(name, "", sync=False)
         self._replace(CANDIDATE, files.config, sync=True)
 
+    def end_all(self) -> list[int]:
+        """Kill every HAProxy of this directory, return which."""
+        found = self.processes()
+        for pid in found:
+            _end(pid)
+        return found
+
     def processes(self) -> list[int]:
         """Return the HAProxy processes that were started with our configuration file."""
         wanted = os.fsencode(self.path / CONFIG)
@@ -124,12 +132,15 @@ class Directory:
 
     def _replace(self, name: str, text: str, *, sync: bool) -> None:
         temporary = self.path / (name + _TEMPORARY)
-        with temporary.open("w", encoding="ascii", newline="\n") as file:
-            file.write(text)
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.replace(self.path / name)
+        try:
+            with temporary.open("w", encoding="ascii", newline="\n") as file:
+                file.write(text)
+                if sync:
+                    file.flush()
+                    os.fsync(file.fileno())
+            temporary.replace(self.path / name)
+        except OSError as error:
+            raise ReloadFailed(f"cannot write {temporary}: {error.strerror or error}") from error
 
     def _remove(self) -> None:
         for name in _OURS:
@@ -142,9 +153,18 @@ class Directory:
             self._lock = -1
 
 
-def end(pid: int) -> None:
-    """Kill a process that is known to be ours; no error when it has gone."""
+def _end(pid: int) -> None:
+    """Kill a process and wait until it is dead; no error when it has gone already."""
     try:
-        os.kill(pid, signal.SIGKILL)
+        handle = os.pidfd_open(pid)
     except ProcessLookupError:
         return
+    try:
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        dead = select.poll()
+        dead.register(handle, select.POLLIN)
+        dead.poll(_DEAD * 1000)
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(handle)

@@ -26,7 +26,7 @@ from templater.haproxy.process import Haproxy
 from templater.haproxy.render import Renderer
 from templater.names import Address, SocketAddress, Wildcard
 from templater.proxy import Applied, ProxyUnavailable
-from templater.routes import Problem, Protocol, Routes, Upstream
+from templater.routes import Key, Problem, Protocol, Routes, Upstream
 
 __all__ = ["Driver"]
 
@@ -108,14 +108,14 @@ class Driver:
             RESTARTS.inc()
             await self._clock.sleep(lives.next())
 
-    async def in_flight(self, service: str, id_: str) -> int | None:
+    async def in_flight(self, service: str, key: Key) -> int | None:
         """Return how many requests and connections an endpoint has; None: not known here."""
         names: list[BackendName] = []
         address: SocketAddress | None = None
         for protocol in Protocol:
             backend = self._live.backends.get(name_of(Upstream(protocol, service)))
             for endpoint in backend.slots if backend is not None else ():
-                if backend is not None and endpoint is not None and endpoint.id == id_:
+                if backend is not None and endpoint is not None and endpoint.key == key:
                     names.append(backend.name)
                     address = SocketAddress(endpoint.address, endpoint.port)
         if address is None or self._haproxy is None:

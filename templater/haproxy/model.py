@@ -30,7 +30,7 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9.-]", re.ASCII)
 
 
 class BackendName(str):
-    """The name of a backend: protocol, ``:`` and the service, encoded.
+    """The name of a backend: protocol, ``.`` and the service, encoded.
 
     Letters, digits, ``.`` and ``-`` stay, ``_`` doubles, each other byte of UTF-8 is ``_x`` and
     two hex digits; so two upstreams never share a name, and no name needs quoting.
@@ -41,7 +41,7 @@ class BackendName(str):
     def __new__(cls, upstream: Upstream) -> Self:
         """Encode an upstream."""
         service = "".join(_encoded(char) for char in upstream.service)
-        return super().__new__(cls, f"{upstream.protocol}:{service}")
+        return super().__new__(cls, f"{upstream.protocol}.{service}")
 
 
 def _encoded(char: str) -> str:

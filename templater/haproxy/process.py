@@ -19,7 +19,7 @@ from typing import Final
 from sidecar.errors import PermanentError, ProtocolError, ReloadFailed
 from sidecar.runtime.log import get_logger
 from templater.haproxy import answers, launch
-from templater.haproxy.directory import ADMIN_SOCKET, CONFIG, MASTER_SOCKET, Directory, end
+from templater.haproxy.directory import ADMIN_SOCKET, CONFIG, MASTER_SOCKET, Directory
 from templater.haproxy.runtime import Runtime, exchange
 from templater.proxy import ProxyUnavailable
 
@@ -31,6 +31,7 @@ _LINE: Final = re.compile(r"\[(NOTICE|WARNING|ALERT)\]\s*\(\d+\) : (.*)")
 _START: Final = 5.0
 _RELOAD: Final = 10.0
 _CHECK: Final = 10.0
+_AWAY: Final = 1.0
 _POLL: Final = 0.005
 _LAST_WORDS: Final = 20
 _QUIET: Final = ("Proxy ", "Former worker ", "Server ", "Reloading HAProxy")
@@ -124,9 +125,18 @@ class Haproxy:
         return await process.wait()
 
     async def processes(self) -> answers.Processes:
-        """Return what the master says about itself and its workers."""
-        reply = await exchange(self._path / MASTER_SOCKET, "show proc", timeout=1.0)
-        return answers.processes(reply)
+        """Return what the master says about itself and its workers.
+
+        Tries again for a while: the master is away for some milliseconds at each reload.
+        """
+        try:
+            async with asyncio.timeout(_AWAY):
+                while True:
+                    with contextlib.suppress(ProxyUnavailable, ProtocolError):
+                        return await self._asked()
+                    await asyncio.sleep(_POLL)
+        except TimeoutError as error:
+            raise ProxyUnavailable(f"the master does not answer within {_AWAY} s") from error
 
     async def reload(self) -> None:
         """Make the written file live; returns when the new worker answers.
@@ -181,8 +191,11 @@ class Haproxy:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
-        for pid in await asyncio.to_thread(self._directory.processes):
-            end(pid)
+        await asyncio.to_thread(self._directory.end_all)
+
+    async def _asked(self) -> answers.Processes:
+        reply = await exchange(self._path / MASTER_SOCKET, "show proc", timeout=_AWAY)
+        return answers.processes(reply)
 
     def _running(self) -> asyncio.subprocess.Process:
         if self._process is None:
@@ -192,7 +205,7 @@ class Haproxy:
     async def _new_worker(self, known: set[int]) -> None:
         while self._running().returncode is None:
             with contextlib.suppress(ProxyUnavailable, ProtocolError):
-                now = await self.processes()
+                now = await self._asked()
                 if now.failed:
                     raise ReloadFailed("haproxy did not reload: " + _alerts(self._words))
                 fresh = set(now.workers) - known

@@ -94,8 +94,8 @@ def _size(slots: int, needed: int) -> int:
 def _seated(
     slots: tuple[Endpoint | None, ...], endpoints: tuple[Endpoint, ...], size: int
 ) -> tuple[Endpoint | None, ...]:
-    coming = {endpoint.id: endpoint for endpoint in endpoints}
-    seats = [coming.pop(old.id, None) if old is not None else None for old in slots]
+    coming = {endpoint.key: endpoint for endpoint in endpoints}
+    seats = [coming.pop(old.key, None) if old is not None else None for old in slots]
     seats += [None] * (size - len(seats))
     before = slots + (None,) * (size - len(slots))
     free = sorted(

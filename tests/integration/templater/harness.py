@@ -4,10 +4,9 @@ import asyncio
 import contextlib
 import os
 import shutil
-import socket
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 
 import pytest
@@ -16,11 +15,25 @@ from sidecar.catalog.changes import Drop, Put
 from sidecar.catalog.live import Catalog
 from sidecar.catalog.model import Instance, InstanceId
 from sidecar.config.model import LbSettings
+from sidecar.metrics import REGISTRY
 from templater.component import LoadBalancer
 from templater.haproxy.directory import MASTER_SOCKET
 from templater.haproxy.runtime import exchange
+from tests.support.ports import free_port
 
 HERE = Path(__file__).parent
+
+
+__all__ = [
+    "Bench",
+    "backends",
+    "client",
+    "free_port",
+    "instance",
+    "need_haproxy",
+    "running",
+    "until",
+]
 
 
 def need_haproxy() -> None:
@@ -29,13 +42,6 @@ def need_haproxy() -> None:
         if os.environ.get("CI"):
             pytest.fail("haproxy is not installed")
         pytest.skip("haproxy is not installed")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def instance(id_: str, port: int, service: str = "web", **fields: object) -> Instance:
@@ -63,6 +69,7 @@ class Bench:
         self.port = free_port()
         self.catalog = Catalog()
         self.dir = tmp_path / "lb"
+        self.task: asyncio.Task[None] | None = None
         values: dict[str, object] = {"dir": str(self.dir), "drain": 2.0, **settings}
         self.lb = LoadBalancer(
             self.catalog,
@@ -76,6 +83,11 @@ class Bench:
 
     def drop(self, *ids: str, service: str = "web") -> None:
         self.catalog.commit(Drop(service, InstanceId(id_)) for id_ in ids)
+
+    def stop(self, after: float = 0.0) -> None:
+        """Cancel the component."""
+        assert self.task is not None
+        asyncio.get_running_loop().call_later(after, self.task.cancel)
 
     async def get(
         self, host: str = "web.localhost", path: str = "/", port: int = 0
@@ -95,6 +107,24 @@ class Bench:
     async def applied(self, kind: str) -> None:
         """Wait until the last apply is of this kind."""
         await until(lambda: self.last["kind"] == kind)
+
+    async def answers(self, host: str, status: int) -> None:
+        """Wait until a host gets this status."""
+        async with asyncio.timeout(5):
+            while (await self.get(host))[0] != status:
+                await asyncio.sleep(0.005)
+
+    def live(self) -> int:
+        """Return how many endpoints are in slots."""
+        value = REGISTRY.get_sample_value("pinnace_templater_endpoints")
+        assert value is not None
+        return int(value)
+
+    def seconds(self) -> float:
+        """Return how long the last apply took."""
+        seconds = self.last["seconds"]
+        assert isinstance(seconds, float)
+        return seconds
 
     @property
     def last(self) -> dict[str, object]:
@@ -119,6 +149,7 @@ async def running(bench: Bench) -> AsyncIterator[Bench]:
     ready = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         task = group.create_task(bench.lb.run(ready.set))
+        bench.task = task
         waiter = group.create_task(ready.wait())
         await asyncio.wait({task, waiter}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
         assert ready.is_set(), "not ready within 10 s"
@@ -130,7 +161,7 @@ async def running(bench: Bench) -> AsyncIterator[Bench]:
 
 
 @contextlib.asynccontextmanager
-async def client(port: int) -> AsyncIterator[Callable[..., "asyncio.Future[tuple[int, str]]"]]:
+async def client(port: int) -> AsyncIterator[Callable[..., Coroutine[None, None, tuple[int, str]]]]:
     """Yield ``ask(host, path)`` on one keep-alive connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
 
@@ -145,7 +176,7 @@ async def client(port: int) -> AsyncIterator[Callable[..., "asyncio.Future[tuple
         return int(head.split(" ", 2)[1]), (await reader.readexactly(length)).decode()
 
     try:
-        yield ask  # type: ignore[misc]
+        yield ask
     finally:
         writer.close()
         with contextlib.suppress(ConnectionError):

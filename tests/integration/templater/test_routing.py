@@ -1,24 +1,23 @@
 """Requests through a real HAProxy."""
 
+import asyncio
+import statistics
 from pathlib import Path
 
 import pytest
 
-from sidecar.catalog.model import HTTP_HOST
+from sidecar.catalog.model import HTTP_HOST, TCP_LISTEN, Status
 from tests.integration.templater.harness import (
     Bench,
     backends,
+    client,
+    free_port,
     instance,
-    need_haproxy,
     running,
+    until,
 )
 
 pytestmark = pytest.mark.haproxy
-
-
-@pytest.fixture(autouse=True)
-def _haproxy() -> None:
-    need_haproxy()
 
 
 async def test_host_decides_the_service(tmp_path: Path) -> None:
@@ -42,8 +41,147 @@ async def test_host_decides_the_service(tmp_path: Path) -> None:
             "nope.localhost",
             "localhost",
             "[::1]",
-            "",
             "a, web.localhost",
         ):
-            status, body = await bench.get(host)
-            assert (status, body) == (404, ""), host
+            assert await bench.get(host) == (404, ""), host
+
+
+async def test_tcp_listener_passes_bytes_and_closes_with_its_service(tmp_path: Path) -> None:
+    port = free_port()
+    async with backends(1) as (db,), running(Bench(tmp_path)) as bench:
+        bench.put(instance("a", db, "db", meta={TCP_LISTEN: str(port)}))
+        await bench.applied("reload")
+        assert await bench.get("anything", port=port) == (200, str(db))
+        bench.drop("a", service="db")
+
+        async def closed() -> bool:
+            try:
+                async with client(port):
+                    return False
+            except ConnectionError:
+                return True
+
+        async with asyncio.timeout(5):
+            while not await closed():
+                await asyncio.sleep(0.01)
+
+
+async def test_a_taken_tcp_port_stops_only_its_own_listener(tmp_path: Path) -> None:
+    async with backends(2) as (web, db), running(Bench(tmp_path)) as bench:
+        bench.put(instance("a", db, "db", meta={TCP_LISTEN: str(web)}), instance("b", web))
+        await bench.applied("reload")
+        assert await bench.get() == (200, str(web))
+        assert await bench.get("db.localhost") == (200, str(db))
+        (problem,) = bench.lb.status()["problems"]  # type: ignore[misc]
+        assert problem["service"] == "db"  # type: ignore[has-type]
+        assert str(web) in problem["reason"]  # type: ignore[has-type]
+        assert bench.lb.trouble() is None
+
+
+async def test_a_change_of_endpoints_needs_no_reload_and_few_milliseconds(tmp_path: Path) -> None:
+    async with backends(3) as ports, running(Bench(tmp_path)) as bench:
+        bench.put(instance("i0", ports[0]))
+        await bench.applied("reload")
+        reloads = await bench.reloads()
+        seconds = []
+        for _ in range(10):
+            bench.put(instance("i1", ports[1]), instance("i2", ports[2]))
+            await until(lambda: bench.live() == 3)
+            seconds.append(bench.seconds())
+            assert set(await bench.served(9)) == {str(port) for port in ports}
+            bench.drop("i1", "i2")
+            await until(lambda: bench.live() == 1)
+            seconds.append(bench.seconds())
+            assert set(await bench.served(9)) == {str(ports[0])}
+        assert await bench.reloads() == reloads
+        assert statistics.median(seconds) < 0.02, seconds
+
+
+async def test_a_new_host_of_a_known_service_needs_no_reload(tmp_path: Path) -> None:
+    async with backends(1) as (web,), running(Bench(tmp_path)) as bench:
+        bench.put(instance("a", web))
+        await bench.applied("reload")
+        reloads = await bench.reloads()
+        bench.put(instance("a", web, meta={HTTP_HOST: "one.example.org,*.two.example.org"}))
+        await bench.applied("runtime")
+        assert await bench.get("one.example.org") == (200, str(web))
+        assert await bench.get("x.two.example.org") == (200, str(web))
+        bench.put(instance("a", web))
+        await bench.answers("x.two.example.org", 404)
+        assert await bench.get("one.example.org") == (404, "")
+        assert await bench.reloads() == reloads
+
+
+async def test_longest_wildcard_wins_whatever_came_first(tmp_path: Path) -> None:
+    async with backends(2) as (one, two), running(Bench(tmp_path)) as bench:
+        bench.put(instance("a", one, "a"), instance("b", two, "b"))
+        await bench.applied("reload")
+        bench.put(instance("a", one, "a", meta={HTTP_HOST: "*.example.org"}))
+        await bench.answers("x.b.example.org", 200)
+        bench.put(instance("b", two, "b", meta={HTTP_HOST: "*.b.example.org"}))
+        await until(lambda: bench.lb.status()["wildcards"] != {"*.example.org": "a"})
+        async with asyncio.timeout(5):
+            while await bench.get("x.b.example.org") != (200, str(two)):
+                await asyncio.sleep(0.005)
+        assert await bench.get("x.c.example.org") == (200, str(one))
+
+
+async def test_only_ready_endpoints_get_new_requests(tmp_path: Path) -> None:
+    async with backends(3) as ports, running(Bench(tmp_path)) as bench:
+        bench.put(*(instance(f"i{n}", port) for n, port in enumerate(ports)))
+        await bench.applied("reload")
+        bench.put(
+            instance("i0", ports[0], draining=True),
+            instance("i1", ports[1], status=Status.CRITICAL),
+            instance("i2", ports[2], status=Status.WARNING),
+        )
+        await bench.applied("runtime")
+        assert set(await bench.served()) == {str(ports[2])}
+
+
+async def test_states_and_weights_survive_a_reload(tmp_path: Path) -> None:
+    async with backends(3) as ports, running(Bench(tmp_path)) as bench:
+        members = [
+            instance("i0", ports[0], weight=3),
+            instance("i1", ports[1]),
+            instance("i2", ports[2], draining=True),
+        ]
+        bench.put(*members)
+        await bench.applied("reload")
+        assert await bench.served(40) == {str(ports[0]): 30, str(ports[1]): 10}
+        bench.put(instance("x", ports[0], "other"))
+        await bench.answers("other.localhost", 200)
+        assert await bench.served(40) == {str(ports[0]): 30, str(ports[1]): 10}
+        bench.put(instance("i2", ports[2], weight=2))
+        await bench.applied("runtime")
+        assert await bench.served(60) == {
+            str(ports[0]): 30, str(ports[1]): 10, str(ports[2]): 20,
+        }  # fmt: skip
+
+
+async def test_service_without_healthy_instance_answers_503(tmp_path: Path) -> None:
+    async with backends(1) as (web,), running(Bench(tmp_path)) as bench:
+        bench.put(instance("a", web, status=Status.CRITICAL))
+        await bench.answers("web.localhost", 503)
+        bench.put(instance("a", web))
+        await bench.answers("web.localhost", 200)
+        bench.drop("a")
+        await bench.answers("web.localhost", 404)
+
+
+async def test_in_flight_counts_what_an_instance_still_does(tmp_path: Path) -> None:
+    async with backends(1) as (web,), running(Bench(tmp_path)) as bench:
+        one = instance("a", web)
+        assert await bench.lb.in_flight(one) is None
+        bench.put(one)
+        await bench.applied("reload")
+        assert await bench.lb.in_flight(one) == 0
+        async with client(bench.port) as ask, asyncio.TaskGroup() as group:
+            task = group.create_task(ask("web.localhost", "/?400"))
+            await asyncio.sleep(0.1)
+            assert await bench.lb.in_flight(one) == 1
+            bench.put(instance("b", web, "other"))  # a reload: the old worker keeps the request
+            await bench.answers("other.localhost", 200)
+            assert await bench.lb.in_flight(one) == 1
+            assert await task == (200, str(web))
+        assert await bench.lb.in_flight(one) == 0
