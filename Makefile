@@ -5,7 +5,7 @@ PIN := uv pip compile -q --universal --python-version 3.11 --generate-hashes --n
        --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check static format lint types contracts deps unit bench lock clean
+.PHONY: help demo test check static format lint types contracts deps unit image bench lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ deps:
 unit:
 	$(BIN)/pytest tests/unit $(wildcard tests/fuzz) $(ARGS)
 
+image:  ## build the image (BASE=debian:stable-slim TAG=pinnace:latest)
+	deploy/setup test
+	$(BIN)/python -m deploy.tools.image $(if $(BASE),--base $(BASE)) $(if $(TAG),--tag $(TAG))
+
 bench:  ## measure the figures on real parts
 	deploy/setup test
 	@for script in $(filter-out bench/figures.py,$(wildcard bench/*.py)); do \
@@ -58,5 +62,5 @@ lock:  ## pin the requirement files again (UPGRADE=-U takes newer versions)
 
 clean:  ## remove what the targets above made
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* \
-	    htmlcov dist build deploy/wheels
+	    htmlcov dist build deploy/wheels/*.whl
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
