@@ -1,4 +1,4 @@
-"""A Debian base image made on this machine with debootstrap; what it made is kept for the next time.
+"""A Debian base image made on this machine with debootstrap; what it made is kept.
 
 The archive is the one this machine's apt uses; its address is asked for and written nowhere.
 """

@@ -1,4 +1,4 @@
-"""Build the image: `python -m deploy.tools.image --base BASE --tag TAG`, on the engine of DOCKER_HOST.
+"""Build the image: `python -m deploy.tools.image --base BASE --tag TAG`, on DOCKER_HOST's engine.
 
 The wheels are fetched here, checked against the pinned hashes, and given to the build: the build
 itself asks no package index.

@@ -1,33 +1,32 @@
-"""The text of HAProxy's files, from a model.
+"""The text of HAProxy's files, from a model. Pure.
 
-The environment is sandboxed and every output passes ``_finalized``, which admits only values of
-checked types: plain text that came from outside is an error, whatever it holds (reliability T1).
+What is fixed is a text of its own (``templates/haproxy.cfg``); what varies is written here, word
+by word, and every word passes ``_word``, which admits only values of checked types: plain text
+that came from outside is an error, whatever it holds (reliability T1). A template engine would
+cost a tenth of the process' memory for two loops (docs/decisions/0008).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.resources import files
+from string import Template
 from typing import Final
-
-from jinja2 import PackageLoader, StrictUndefined
-from jinja2.exceptions import TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from sidecar.errors import RenderError
 from templater.haproxy.model import Backend, BackendName, Model, slot_name
-from templater.names import Address, Port, SocketAddress, Weight
+from templater.names import Address, Host, Port, SocketAddress, Weight, Wildcard
 from templater.routes import Endpoint, Protocol, State
 
-__all__ = ["Files", "Renderer", "Token"]
+__all__ = ["Files", "Renderer"]
 
 _UNSAFE: Final = frozenset("\x7f\x85\u2028\u2029 \"'#\\")
-
-
-class Token(str):
-    """A word of our own making (never made from outside text)."""
-
-    __slots__ = ()
-
-
-_TYPES: Final = (int, Address, BackendName, Port, Protocol, SocketAddress, Token, Weight)
+_TYPES: Final = (
+    int, Address, BackendName, Host, Port, Protocol, SocketAddress, Weight, Wildcard,
+)  # fmt: skip
+_EXTRA: Final = {
+    Protocol.TCP: ("timeout server 1h", "option srvtcpka"),
+    Protocol.HTTP: ("retry-on conn-failure empty-response response-timeout",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,86 +38,73 @@ class Files:
     wildcards: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Slot:
-    name: Token
-    endpoint: Endpoint | None
-    socket: SocketAddress | None
-    weight: Weight | None
-    is_maint: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Listener:
-    name: Token
-    bind: SocketAddress
-    backend: BackendName
-
-
 class Renderer:
     """Renders models; keeps the text of backends that stay the same."""
 
     def __init__(self, listen: SocketAddress, host: Address, *, threads: int, maxconn: int) -> None:
-        """Listen for HTTP on ``listen`` and for TCP services on ``host``."""
-        environment = ImmutableSandboxedEnvironment(
-            loader=PackageLoader("templater"),
-            undefined=StrictUndefined,
-            finalize=_finalized,
-            autoescape=False,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
+        """Listen for HTTP on ``listen`` and for TCP services on ``host``; reads the fixed text."""
+        fixed = Template(files("templater").joinpath("templates/haproxy.cfg").read_text("utf-8"))
+        self._head = fixed.substitute(
+            listen=_word(listen), threads=_word(threads), maxconn=_word(maxconn)
         )
-        self._main = environment.get_template("haproxy.cfg.j2")
-        self._backend = environment.get_template("backend.cfg.j2")
         self._host = host
-        self._values = {"listen": listen, "threads": threads, "maxconn": maxconn}
         self._known: dict[BackendName, tuple[Backend, str]] = {}
 
     def files(self, model: Model) -> Files:
         """Return the text of every file of a model; raises RenderError."""
-        try:
-            config = self._config(model)
-        except TemplateError as error:
-            raise RenderError(f"haproxy.cfg.j2: {error}") from error
         return Files(
-            config,
-            "".join(f"{host} {name}\n" for host, name in model.hosts.items()),
-            "".join(f"{wildcard} {name}\n" for wildcard, name in model.wildcards),
+            self._config(model),
+            "".join(f"{_word(host)} {_word(name)}\n" for host, name in model.hosts.items()),
+            "".join(f"{_word(part)} {_word(name)}\n" for part, name in model.wildcards),
         )
 
     def _config(self, model: Model) -> str:
-        listeners = [
-            _Listener(Token(f"tcp_{port}"), SocketAddress(self._host, port), name)
-            for port, name in sorted(model.listeners.items())
-        ]
-        head = self._main.render(self._values, listeners=listeners)
+        listeners = (self._listener(*item) for item in sorted(model.listeners.items()))
         parts = [self._section(backend) for backend in model.backends.values()]
         for gone in self._known.keys() - model.backends.keys():
             del self._known[gone]
-        return head + "".join(parts)
+        return "".join((self._head, *listeners, *parts))
+
+    def _listener(self, port: Port, backend: BackendName) -> str:
+        return (
+            f"\nfrontend tcp_{_word(port)}\n"
+            "    mode tcp\n"
+            f"    bind {_word(SocketAddress(self._host, port))}\n"
+            "    timeout client 1h\n"
+            "    option clitcpka\n"
+            f"    default_backend {_word(backend)}\n"
+        )
 
     def _section(self, backend: Backend) -> str:
         known = self._known.get(backend.name)
         if known is not None and known[0] is backend:
             return known[1]
-        slots = [_slot(index, endpoint) for index, endpoint in enumerate(backend.slots)]
-        text = self._backend.render(name=backend.name, protocol=backend.protocol, slots=slots)
+        text = "\n".join((*_lines(backend), ""))
         self._known[backend.name] = backend, text
         return text
 
 
-def _slot(index: int, endpoint: Endpoint | None) -> _Slot:
-    name = Token(slot_name(index))
+def _lines(backend: Backend) -> Iterator[str]:
+    yield f"\nbackend {_word(backend.name)}"
+    yield f"    mode {_word(backend.protocol)}"
+    for line in _EXTRA[backend.protocol]:
+        yield f"    {line}"
+    for index, endpoint in enumerate(backend.slots):
+        yield f"    server {slot_name(index)} {_server(endpoint)}"
+
+
+def _server(endpoint: Endpoint | None) -> str:
     if endpoint is None:
-        return _Slot(name, None, None, None, is_maint=True)
+        return "127.0.0.1:1 disabled"
     # There is no word for drain in a server line: weight 0 has the same effect.
     weight = Weight(0) if endpoint.state is State.DRAIN else endpoint.weight
+    state = " disabled" if endpoint.state is State.MAINT else ""
     socket = SocketAddress(endpoint.address, endpoint.port)
-    return _Slot(name, endpoint, socket, weight, is_maint=endpoint.state is State.MAINT)
+    return f"{_word(socket)} weight {_word(weight)}{state}"
 
 
-def _finalized(value: object) -> object:
+def _word(value: object) -> str:
+    """Return the value's text; raises RenderError unless it is of a type that is safe as a word."""
     text = str(value)
     if type(value) not in _TYPES or any(char < " " or char in _UNSAFE for char in text):
         raise RenderError(
