@@ -24,7 +24,7 @@ from registrar.names import (
 )
 from registrar.ports import Offer, Place, address_of, offers_of
 from registrar.routes import routes_of
-from sidecar.catalog.model import Instance, InstanceId, Status
+from sidecar.catalog.model import Check, Instance, InstanceId, Status, worst
 from sidecar.engine.facts import Container, Port
 
 __all__ = ["Mapped", "Problem", "instances_of"]
@@ -32,6 +32,7 @@ __all__ = ["Mapped", "Problem", "instances_of"]
 _TAGS: Final = 128
 _PAIRS: Final = 64
 _PROBLEMS: Final = 16
+_NAME_READ: Final = 128
 _RESERVED_KEYS: Final = ("pinnace-", "consul-")  # ours and Consul's own
 _NOT_ATTRIBUTES: Final = frozenset({"name", "tags", "id", "ignore"})
 _OFF: Final = frozenset({"false", "0", "no", "off"})
@@ -114,15 +115,18 @@ class _Mapping:
         if address is None:
             self.complain("network", f"port {offer.port.number} has no address, not registered")
             return None
+        id_ = self.instance_id(offer.port, attributes, grouped)
+        checks = checks_of(self.container, attributes, id_)
         return Instance(
-            id=self.instance_id(offer.port, attributes, grouped),
+            id=id_,
             service=name,
             node=self.place.node,
             address=address,
             port=offer.binding.port if offer.binding is not None else offer.port.number,
             tags=self.tags(offer.port, attributes),
             meta=MappingProxyType(self.meta(attributes) | dict(routes.get(offer.port, {}))),
-            status=status_of(self.container, attributes),
+            checks=checks,
+            status=worst(check.status for check in checks),
             owner=self.place.owner,
         )
 
@@ -151,7 +155,9 @@ class _Mapping:
         return self.container.id[:12]
 
     def derived_id(self, port: Port) -> InstanceId:
-        name = _NOT_NAME.sub("_", self.container.name[:255]) or self.container.id[:12]
+        name = _NOT_NAME.sub("_", self.container.name)
+        if not 0 < len(name) <= _NAME_READ:  # cut names could be the same
+            name = self.container.id[:12]
         return InstanceId(f"{self.place.node}:{name}:{_numbered(port)}")
 
     def instance_id(self, port: Port, attributes: Attributes, grouped: bool) -> InstanceId:
@@ -217,14 +223,17 @@ class _Mapping:
         return (*distinct[:_PROBLEMS], more)
 
 
-def status_of(container: Container, attributes: Attributes) -> Status:
+def checks_of(container: Container, attributes: Attributes, id_: InstanceId) -> tuple[Check, ...]:
     """Return what Docker knows: paused is critical, and so is a HEALTHCHECK that is not healthy."""
     if container.paused:
-        return Status.CRITICAL
-    if attributes.get("check_docker").lower() in _OFF:
-        return Status.PASSING
-    healthy = container.health in ("", "none", "healthy")
-    return Status.PASSING if healthy else Status.CRITICAL
+        says = "paused"
+    elif container.health in ("", "none") or attributes.get("check_docker").lower() in _OFF:
+        return ()
+    else:
+        says = container.health
+    status = Status.PASSING if says == "healthy" else Status.CRITICAL
+    output = cut(cleaned(says), TAG_LIMIT)
+    return (Check(id=f"service:{id_}", name="Docker", status=status, output=output, type="docker"),)
 
 
 def _numbered(port: Port) -> str:

@@ -1,7 +1,7 @@
 """Desired x actual -> changes, and who may hold an entry that two containers want. Pure.
 
-An entry of the catalogue is named by service and id. Usual ids hold the container's name, which
-only one container has at a time, so there the newer container wins: the other one is its
+An entry of the catalogue is named by service, node and id. Usual ids hold the container's name,
+which only one container has at a time, so there the newer container wins: the other one is its
 predecessor, whose end we have not heard of yet. An id from a label can name anything; it never
 displaces a usual one, nor an older claim.
 """
@@ -21,6 +21,7 @@ class Key(NamedTuple):
     """What identifies an entry."""
 
     service: str
+    node: str
     id: InstanceId
 
 
@@ -35,7 +36,7 @@ class _Claim(NamedTuple):
 
 def key_of(instance: Instance) -> Key:
     """Return the key of an instance."""
-    return Key(instance.service, instance.id)
+    return Key(instance.service, instance.node, instance.id)
 
 
 @dataclass(slots=True)
@@ -107,7 +108,7 @@ def changes_for(keys: Iterable[Key], claims: Claims) -> tuple[Change, ...]:
     for key in sorted(keys):
         winner = claims.winner(key)
         if winner is None:
-            drops.append(Drop(key.service, key.id))
+            drops.append(Drop(key.service, key.id, key.node))
         else:
             puts.append(Put(winner))
     return (*drops, *puts)

@@ -1,0 +1,409 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from registrar.component import Registrar
+from sidecar.catalog import Change, Drop, Instance, Node, Put, Status
+from sidecar.catalog.live import Catalog
+from sidecar.config.model import RegistrarSettings
+from sidecar.engine.events import Missed
+from sidecar.errors import EngineUnavailable, ProtocolError, StoreUnavailable
+from sidecar.runtime.clock import FakeClock
+from sidecar.stores.embedded import EmbeddedStore
+from tests.support.catalog import instance, puts
+from tests.support.fake_engine import FakeEngine
+
+OWNER = "registrar:e"
+
+
+class Store(EmbeddedStore):
+    """The embedded store; counts commits and can be down."""
+
+    def __init__(self) -> None:
+        super().__init__(Catalog())
+        self.is_down = False
+        self.commits: list[Sequence[Change]] = []
+
+    async def commit(self, changes: Sequence[Change]) -> None:
+        if self.is_down:
+            raise StoreUnavailable("down")
+        self.commits.append(changes)
+        await super().commit(changes)
+
+
+class World:
+    """One registrar on a fake engine, a store in memory and a clock that stands still."""
+
+    def __init__(self) -> None:
+        self.engine = FakeEngine()
+        self.store = Store()
+        self.clock = FakeClock()
+        self.readies = 0
+        self.registrar = Registrar(
+            self.engine,
+            self.store,
+            RegistrarSettings(resync=30.0),
+            node="vm",
+            address="192.0.2.7",
+            clock=self.clock,
+            draw=lambda: 0.5,
+        )
+
+    def ready(self) -> None:
+        self.readies += 1
+
+    @property
+    def ids(self) -> list[str]:
+        services = self.store.catalog.snapshot.services
+        return [each.id for members in services.values() for each in members]
+
+    def entry(self, service: str = "bb") -> Instance:
+        (found,) = self.store.catalog.snapshot.services[service]
+        return found
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        for _ in range(500):
+            if condition():
+                return
+            await asyncio.sleep(0)
+        raise AssertionError("it did not come to pass")
+
+    async def settle(self) -> None:
+        for _ in range(60):
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def running(world: World) -> AsyncIterator[World]:
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(world.registrar.run(world.ready))
+        await world.settle()
+        yield world
+        task.cancel()
+
+
+async def test_what_runs_at_the_start_is_registered_and_synced() -> None:
+    world = World()
+    world.engine.add("one")
+    world.engine.add("two", published={"80/tcp": ":8082"})
+    async with running(world):
+        assert world.ids == ["vm:one:80", "vm:two:80"]
+        assert world.store.catalog.synced
+        assert world.readies == 1
+        assert world.registrar.trouble() is None
+    assert world.store.catalog.snapshot.nodes == {"vm": Node(name="vm", address="192.0.2.7")}
+    assert world.ids == ["vm:one:80", "vm:two:80"], "entries stay when the registrar stops"
+
+
+async def test_a_start_registers_and_a_death_removes() -> None:
+    async with running(World()) as world:
+        id_ = world.engine.start()
+        await world.settle()
+        assert world.ids == ["vm:box:80"]
+        assert world.entry().owner == OWNER
+        world.engine.remove(id_)
+        await world.settle()
+        assert world.ids == []
+
+
+async def test_a_container_dead_before_it_is_looked_at_is_never_registered() -> None:
+    async with running(World()) as world:
+        world.engine.start(Running=False)
+        world.engine.tell("start", "vanished")
+        await world.settle()
+        assert world.ids == []
+        assert all(not isinstance(c, Put) for changes in world.store.commits for c in changes)
+
+
+async def test_an_answer_from_before_a_death_is_not_applied_after_it() -> None:
+    async with running(World()) as world:
+        gate = world.engine.hold("box-id")
+        world.engine.start()
+        await world.settle()
+        world.engine.remove("box-id")
+        gate.set()
+        await world.settle()
+        assert world.ids == []
+        assert all(not isinstance(c, Put) for changes in world.store.commits for c in changes)
+        assert world.engine.inspects == ["box-id", "box-id"]
+
+
+async def test_events_during_a_look_lead_to_one_more_look() -> None:
+    async with running(World()) as world:
+        gate = world.engine.hold("box-id")
+        world.engine.start()
+        await world.settle()
+        for _ in range(50):
+            world.engine.tell("health_status", "box-id")
+        gate.set()
+        await world.settle()
+        assert world.engine.inspects == ["box-id", "box-id"]
+
+
+async def test_looks_are_bounded_and_side_by_side() -> None:
+    world = World()
+    ids = [world.engine.add(f"b{number}") for number in range(100)]
+    gates = [world.engine.hold(id_) for id_ in ids]
+    async with running(world):
+        assert world.engine.inspecting == 32
+        late = [world.engine.add(f"late{number}") for number in range(100)]
+        gates += [world.engine.hold(id_) for id_ in late]
+        for id_ in late:
+            world.engine.tell("start", id_)
+        await world.settle()
+        assert world.engine.inspecting == 64, "events do not wait behind a reconcile"
+        for gate in gates:
+            gate.set()
+        await world.until(lambda: len(world.ids) == 200)
+        assert world.engine.most_inspecting == 64
+
+
+async def test_a_stop_signal_drains_without_waiting_for_a_look() -> None:
+    async with running(World()) as world:
+        world.engine.start()
+        await world.settle()
+        world.engine.hold("box-id")
+        world.engine.tell("kill", "box-id", signal=15)
+        await world.settle()
+        assert world.entry().draining
+
+
+async def test_a_signal_like_hup_changes_nothing() -> None:
+    async with running(World()) as world:
+        world.engine.start()
+        await world.settle()
+        world.engine.tell("kill", "box-id", signal=1)
+        world.engine.tell("exec_start", "box-id")
+        await world.settle()
+        assert not world.entry().draining
+        assert world.engine.inspects == ["box-id"]
+
+
+async def test_a_signal_to_an_unknown_container_makes_us_look() -> None:
+    async with running(World()) as world:
+        id_ = world.engine.add()
+        world.engine.tell("kill", id_, signal=15)
+        await world.settle()
+        assert world.entry().draining
+
+
+async def test_pause_and_health_are_followed() -> None:
+    async with running(World()) as world:
+        id_ = world.engine.start()
+        await world.settle()
+        world.engine.documents[id_]["State"]["Paused"] = True
+        world.engine.tell("pause", id_)
+        await world.settle()
+        assert world.entry().status is Status.CRITICAL
+
+
+async def test_the_late_death_of_an_old_container_keeps_the_new_one_of_its_name() -> None:
+    async with running(World()) as world:
+        world.engine.start(id_="old", published={"80/tcp": ":1"})
+        await world.settle()
+        world.engine.start(id_="new", published={"80/tcp": ":2"}, StartedAt="2023-11-14T22:13:21Z")
+        await world.settle()
+        assert world.entry().port == 2
+        world.engine.remove("old")
+        await world.settle()
+        assert (world.ids, world.entry().port) == (["vm:box:80"], 2)
+
+
+async def test_a_new_event_stream_means_a_look_at_everything() -> None:
+    async with running(World()) as world:
+        gone = world.engine.start("gone")
+        await world.settle()
+        world.engine.lose()
+        world.engine.remove(gone, tell=False)
+        world.engine.add("new")
+        await world.settle()
+        assert world.ids == ["vm:gone:80"], "nothing is removed while the engine is away"
+        assert world.registrar.trouble() == "docker: gone"
+        world.engine.connect()
+        await world.settle()
+        assert world.ids == ["vm:new:80"]
+        assert world.registrar.trouble() is None
+
+
+async def test_an_unreadable_event_means_a_look_at_everything() -> None:
+    async with running(World()) as world:
+        world.engine.add()
+        world.engine.send(Missed("garbage"))
+        await world.settle()
+        assert world.ids == ["vm:box:80"]
+
+
+async def test_the_periodic_reconcile_rights_what_no_event_told_and_writes_only_that() -> None:
+    async with running(World()) as world:
+        gone = world.engine.start("gone")
+        world.engine.start("stays", published={"80/tcp": ":8081"})
+        await world.settle()
+        before = len(world.store.commits)
+        await world.clock.advance(30.0)
+        await world.settle()
+        assert len(world.store.commits) == before, "no write when nothing differs"
+        world.engine.remove(gone, tell=False)
+        await world.clock.advance(30.0)
+        await world.settle()
+        assert world.ids == ["vm:stays:80"]
+        assert [type(c) for c in world.store.commits[-1]] == [Drop]
+
+
+async def test_a_failed_list_removes_nothing_and_is_asked_again() -> None:
+    async with running(World()) as world:
+        world.engine.start()
+        await world.settle()
+        world.engine.up = False
+        await world.clock.advance(31.0)
+        await world.settle()
+        assert world.ids == ["vm:box:80"]
+        assert world.registrar.trouble() == "reconcile: connection refused"
+        world.engine.up = True
+        await world.clock.advance(5.0)
+        await world.settle()
+        assert world.registrar.trouble() is None
+
+
+async def test_an_engine_that_is_away_at_the_start_does_not_hold_the_program() -> None:
+    world = World()
+    world.engine.up = False
+    async with running(world):
+        assert world.readies == 1
+        assert world.registrar.trouble() == "docker: connection refused"
+        assert world.store.catalog.snapshot.services == {}
+        assert (catalog := world.store.catalog).synced is False
+        world.engine.add()
+        world.engine.connect()
+        await world.settle()
+        assert world.ids == ["vm:box:80"]
+        assert catalog.synced
+        assert world.readies == 1
+
+
+async def test_only_our_own_orphans_are_removed_at_the_start() -> None:
+    world = World()
+    orphan = instance(id_="vm:dead:80", owner=OWNER)
+    foreign = instance(id_="other:x:80", owner="registrar:other")
+    await world.store.commit(puts(orphan, foreign))
+    world.engine.add()
+    async with running(world):
+        assert sorted(world.ids) == ["other:x:80", "vm:box:80"]
+
+
+async def test_an_empty_list_at_the_start_is_asked_twice_before_it_empties_the_store() -> None:
+    world = World()
+    world.engine.listed = ()
+    await world.store.commit(puts(instance("bb", "vm:box:80", node="vm", owner=OWNER)))
+    async with running(world):
+        world.engine.add()
+        world.engine.listed = None
+        await world.clock.advance(1.0)
+        await world.settle()
+        assert world.ids == ["vm:box:80"]
+        assert not any(isinstance(c, Drop) for commit in world.store.commits for c in commit)
+
+
+async def test_an_entry_lost_by_the_store_is_written_again() -> None:
+    async with running(World()) as world:
+        world.engine.start()
+        await world.settle()
+        world.store.catalog.commit([Drop("bb", world.entry().id)])
+        assert world.ids == []
+        await world.clock.advance(30.0)
+        await world.settle()
+        assert world.ids == ["vm:box:80"]
+
+
+async def test_a_store_that_is_down_gets_the_newest_state_when_it_is_back() -> None:
+    async with running(World()) as world:
+        world.store.is_down = True
+        first = world.engine.start("first")
+        world.engine.start("second", published={"80/tcp": ":8081"})
+        await world.settle()
+        assert world.registrar.trouble() == "store: down"
+        world.engine.remove(first)
+        await world.settle()
+        world.store.is_down = False
+        await world.clock.advance(1.0)
+        await world.settle()
+        assert world.ids == ["vm:second:80"]
+        assert world.registrar.trouble() is None
+
+
+async def test_one_container_that_cannot_be_looked_at_holds_nobody_else() -> None:
+    world = World()
+    world.engine.add("fine")
+    stuck = world.engine.add("stuck")
+    world.engine.errors[stuck] = EngineUnavailable("does not answer")
+    orphan = instance("bb", "vm:stuck:80", node="vm", owner=OWNER)
+    await world.store.commit(puts(orphan))
+    async with running(world):
+        assert sorted(world.ids) == ["vm:fine:80", "vm:stuck:80"], "its entry may be its own"
+        assert world.store.catalog.synced
+        del world.engine.errors[stuck]
+        await world.clock.advance(1.0)
+        await world.settle()
+        assert (sorted(world.ids), world.registrar.trouble()) == (
+            ["vm:fine:80", "vm:stuck:80"],
+            None,
+        )
+
+
+async def test_an_unreadable_container_is_told_once_and_keeps_its_entry(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with running(World()) as world:
+        id_ = world.engine.start()
+        await world.settle()
+        world.engine.errors[id_] = ProtocolError("nonsense")
+        for _ in range(3):
+            world.engine.tell("update", id_)
+            await world.settle()
+        assert world.ids == ["vm:box:80"]
+    told = [record for record in caplog.records if record.getMessage() == "unreadable container"]
+    assert len(told) == 1
+
+
+async def test_a_bad_label_is_told_once_and_not_at_each_resync(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with running(World()) as world:
+        world.engine.start(env=("SERVICE_NAME=../../etc",))
+        await world.clock.advance(95.0)
+        await world.settle()
+        assert world.ids == []
+    told = [r for r in caplog.records if r.getMessage() == "label problem"]
+    assert len(told) == 1
+    fields = told[0].pinnace_fields  # type: ignore[attr-defined]
+    assert (fields["container"], fields["label"]) == ("box", "SERVICE_NAME")
+
+
+async def test_an_engine_with_another_id_takes_over_what_still_runs() -> None:
+    async with running(World()) as world:
+        world.engine.start()
+        await world.settle()
+        world.engine.id = "f"
+        world.engine.connect()
+        await world.settle()
+        assert world.entry().owner == "registrar:f"
+
+
+async def test_a_shared_network_is_looked_up_in_its_owner() -> None:
+    async with running(World()) as world:
+        world.engine.add("peer", networks={"bridge": "172.17.0.5"})
+        world.engine.start("box", mode="container:peer-id", exposed=("99/tcp",), published={})
+        await world.settle()
+        assert world.entry().address == "172.17.0.5"
+
+
+async def test_a_restart_of_the_registrar_changes_nothing() -> None:
+    world = World()
+    world.engine.add()
+    async with running(world):
+        pass
+    before = world.store.catalog.snapshot
+    async with running(world):
+        await world.settle()
+    assert world.store.catalog.snapshot is before
