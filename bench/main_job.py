@@ -96,7 +96,9 @@ def many_at_start(engine: PrivateEngine) -> list[Figure]:
         start(engine, name)
     with Pinnace(engine.url, wait=False) as pinnace:
         until(lambda: pinnace.log_time("synced") is not None)
-        took = (pinnace.log_time("synced") or 0) - (pinnace.log_time("docker engine connected") or 0)
+        took = (pinnace.log_time("synced") or 0) - (
+            pinnace.log_time("docker engine connected") or 0
+        )
         until(lambda: len(pinnace.instances("web")) == MANY)
     engine.docker("rm", "-f", *names)
     return [Figure(f"{MANY} containers registered after the first engine answer", "s", 1, [took])]
