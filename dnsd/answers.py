@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 from struct import pack
 from typing import Final
 
@@ -173,7 +174,12 @@ def _target(
         name = node_name(question, names.fold(instance.node))
         if name is not None:
             return name
-    return names.wire_name((packed.hex().encode(), b"addr", *local_labels(question)))
+    return _address_name(packed, local_labels(question))
+
+
+@lru_cache(maxsize=16384)
+def _address_name(packed: bytes, local: names.Labels) -> bytes:
+    return names.wire_name((packed.hex().encode(), b"addr", *local))
 
 
 # --- nodes, addresses, the zone itself -------------------------------------------------------

@@ -12,7 +12,7 @@ The turn belongs to the question, not to a client, so 0x20 and alternation of ty
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import accumulate
 from math import log
 from typing import Final
@@ -45,17 +45,20 @@ class Turn:
 class Body:
     """A reply's sections that are always the same."""
 
-    __slots__ = ("counts", "octets", "truncated")
+    __slots__ = ("_octets", "counts", "size", "truncated")
 
-    def __init__(self, octets: bytes, counts: tuple[int, int, int], *, truncated: bool) -> None:
-        """Take the sections and how many records each has."""
-        self.octets = octets
+    def __init__(
+        self, octets: bytes, counts: tuple[int, int, int], *, truncated: bool, size: int = 0
+    ) -> None:
+        """Take the sections and how many records each has; ``size`` is the most octets."""
+        self._octets = octets
         self.counts = counts
+        self.size = size or len(octets)
         self.truncated = truncated
 
     def next(self) -> bytes:
         """Return the sections in the order whose turn it is."""
-        return self.octets
+        return self._octets
 
 
 class _Rotation(Body):
@@ -107,8 +110,9 @@ class _Orders(Body):
         turn: Turn,
         *,
         truncated: bool,
+        size: int,
     ) -> None:
-        super().__init__(build(0), counts, truncated=truncated)
+        super().__init__(b"", counts, truncated=truncated, size=size)
         self._build = build
         self._built: list[bytes | None] = [None] * orders
         self._turn = turn
@@ -150,16 +154,11 @@ def _rotation(records: Sequence[Record], room: int, turn: Turn) -> Body:
 def _orders(answer: Answer, name: bytes, room: int, turn: Turn, draw: Draw) -> Body:
     start = 12 + len(name) + 4
     records = {record: pointing(record) for record in answer.records}
-    keep = _fitting([len(octets) for octets in records.values()], room)
-    used = sum(len(octets) for octets in records.values())
-    # Owners in full when a pointer cannot reach the targets any more.
+    keep, used = _fitting(records.values(), room)
+    is_whole = keep == len(records)
     pointed = start + used < _POINTER_LIMIT
-    glue = {
-        r.owner: (b"" if pointed else r.owner or b"") + pointing(r)[2:] for r in answer.additional
-    }
-    kept_glue = 0
-    if keep == len(records):
-        kept_glue = _fitting([len(octets) + 2 * pointed for octets in glue.values()], room - used)
+    glue = _glue(answer.additional, pointed=pointed)
+    kept_glue, glue_used = _fitting(glue.values(), room - used) if is_whole else (0, 0)
 
     def build(number: int) -> bytes:
         chosen = _permutation(answer.records, (number + 0.5) / orders, draw)[:keep]
@@ -171,20 +170,28 @@ def _orders(answer: Answer, name: bytes, room: int, turn: Turn, draw: Draw) -> B
             targets.setdefault(target, start + len(octets) - len(target))
         addressed = [(at, glue[target]) for target, at in targets.items() if target in glue]
         for at, rest in addressed[:kept_glue]:
-            octets += (0xC000 | at).to_bytes(2) + rest if pointed else rest
+            octets += (0xC000 | at).to_bytes(2) + rest[2:] if pointed else rest
         return bytes(octets)
 
-    weights = {record.weight for record in answer.records}
-    orders = _MAX_ORDERS if keep == len(records) else _MAX_SHORT_ORDERS
-    if len(weights) == 1:
+    orders = _MAX_ORDERS if is_whole else _MAX_SHORT_ORDERS
+    if len({record.weight for record in answer.records}) == 1:
         orders = min(orders, len(records))
-    return _Orders(orders, build, (keep, 0, kept_glue), turn, truncated=keep < len(records))
+    counts = keep, 0, kept_glue
+    return _Orders(orders, build, counts, turn, truncated=not is_whole, size=used + glue_used)
 
 
-def _fitting(sizes: Sequence[int], room: int) -> int:
-    """Return how many records fit, whichever they are: the largest come first."""
-    used = list(accumulate(sorted(sizes, reverse=True)))
-    return bisect_right(used, room)
+def _glue(records: Iterable[Record], *, pointed: bool) -> dict[bytes | None, bytes]:
+    """Return each owner's record; its name in full when no pointer can reach the target."""
+    if pointed:
+        return {record.owner: pointing(record) for record in records}
+    return {record.owner: (record.owner or b"") + pointing(record)[2:] for record in records}
+
+
+def _fitting(records: Collection[bytes], room: int) -> tuple[int, int]:
+    """Return how many records fit, whichever they are, and their octets: the largest come first."""
+    used = list(accumulate(sorted(map(len, records), reverse=True), initial=0))
+    count = max(bisect_right(used, room) - 1, 0)
+    return count, used[count]
 
 
 def _permutation(records: Sequence[Record], share: float, draw: Draw) -> list[Record]:

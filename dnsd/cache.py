@@ -63,7 +63,7 @@ class _Plan:
         self._shorter: dict[int, Body] = {}
 
     def body(self, room: int, draw: Draw) -> Body:
-        if len(self._whole.octets) <= room:
+        if self._whole.size <= room:
             return self._whole
         shorter = self._shorter.get(room)
         if shorter is None:
@@ -134,7 +134,7 @@ class Replies:
             do=edns is not None and edns.do,
             truncated=body.truncated,
             size_in=len(packet),
-            size_out=12 + len(query.question) + len(body.octets) + len(tail),
+            size_out=12 + len(query.question) + body.size + len(tail),
         )
         return Entry(head + query.question, body, tail, tally)
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -110,3 +111,17 @@ async def test_several_addresses_are_served(serve: Serve) -> None:
         for at in server.addresses:
             assert await dig(at, "+short", "web.service.consul") == "10.0.0.1\n"
             assert await dig(at, "+short", "+tcp", "web.service.consul") == "10.0.0.1\n"
+
+
+async def test_every_example_of_the_readme_works(serve: Serve) -> None:
+    readme = await asyncio.to_thread(Path("dnsd/README.md").read_text)
+    examples = [line.split()[4:] for line in readme.splitlines() if line.startswith("$ dig @")]
+    assert len(examples) >= 4
+    catalog = catalog_of(1)
+    catalog.commit([instance(number=2, address="2001:db8::2", tags=("blue",))])
+    async with serve(catalog) as server:
+        for port, *words in ([example[0], *example[1:]] for example in examples):
+            assert port == "8600"
+            out = await dig(server, *words)
+            assert "status: NOERROR" in out
+            assert "ANSWER: 0" not in out

@@ -250,3 +250,17 @@ async def test_services_that_answer_anything_get_no_reply(serve: Serve, catalog:
     odd.setblocking(False)
     with odd, pytest.raises(BlockingIOError):
         odd.recv(512)
+
+
+async def test_a_stop_does_not_wait_for_who_never_reads(serve: Serve) -> None:
+    catalog = Catalog()
+    catalog.commit([instance(number=n) for n in range(1, 1000)])
+    loop = asyncio.get_running_loop()
+    async with serve(catalog) as server:
+        reader, writer = await connect(server)
+        writer.write(framed(query("web.service.consul", "SRV")) * 2000)
+        await asyncio.sleep(0.1)
+        stopped = loop.time()
+    assert loop.time() - stopped < 3
+    await closed(reader)
+    writer.close()

@@ -183,3 +183,11 @@ def test_no_pointer_reaches_beyond_its_limit() -> None:
     writer.add([filler, late, late])
     tail = writer.octets()[len(pointing(filler)) :]
     assert tail == 2 * (wire("late.example") + pointing(late)[2:])
+
+
+def test_several_name_servers_keep_their_order() -> None:
+    records = tuple(Record(2, 0, names=(wire(f"{n}.t.consul"),)) for n in ("a", "b"))
+    draw = random.Random(1).random
+    body = body_of(Answer(0, records=records), wire("t.consul"), 1000, Turn(draw), draw)
+    assert body.counts == (2, 0, 0)
+    assert body.next() == body.next()
