@@ -36,6 +36,7 @@ def main() -> int:
             stack.callback(trial.close)
             stack.callback(_clean_in_peace, screen)
             _show(screen, trial)
+            screen.summary()
             if not options.once:
                 _stay(screen, trial)
     except KeyboardInterrupt:
@@ -43,7 +44,7 @@ def main() -> int:
         return 130
     except (Failed, EngineError) as error:
         screen.verdict(False, str(error))
-    screen.summary()
+        screen.summary()
     return 0 if screen.all_good else 1
 
 
@@ -65,12 +66,11 @@ def _show(screen: Screen, trial: Trial) -> None:
 
 
 def _stay(screen: Screen, trial: Trial) -> None:
-    screen.summary()
-    screen.note("Everything stays up until Ctrl-C. Try it:")
-    screen.note(f"  dig @127.0.0.1 -p {trial.ports['dns']} web.service.consul SRV")
-    screen.note(f"  curl http://web.localhost:{trial.ports['lb']}/")
-    screen.note(f"  docker -H {trial.engine.url} ps")
     with contextlib.suppress(KeyboardInterrupt):
+        screen.note("Everything stays up until Ctrl-C. Try it:")
+        screen.note(f"  dig @127.0.0.1 -p {trial.ports['dns']} web.service.consul SRV")
+        screen.note(f"  curl http://web.localhost:{trial.ports['lb']}/")
+        screen.note(f"  docker -H {trial.engine.url} ps")
         threading.Event().wait()
 
 

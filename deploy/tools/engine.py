@@ -125,7 +125,7 @@ class PrivateEngine:
         try:
             self._remove_containers()
         finally:
-            self.stop_daemon()
+            self.kill()  # an orderly end would take a second, to save what is thrown away now
             leftovers.end(leftovers.processes_naming(str(self.root)))
             leftovers.end(leftovers.processes_in_cgroup(self.name), patience=2.0)
             leftovers.remove_cgroup(self.name)

@@ -1,0 +1,142 @@
+"""The image, run as deploy/compose.yaml says, does the main job with as few rights as it claims."""
+
+import http.client
+import json
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.tools import base
+from deploy.tools.engine import PrivateEngine
+from deploy.tools.image import build
+from tests.support.compose import command_of, run_options
+from tests.support.containers import Containers
+from tests.support.dns import ask
+from tests.support.pinnace import until
+from tests.support.ports import free_port
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+
+TAG = "pinnace:test"
+
+# Run inside the container: what load balancer and API answer to a process there.
+ASK_INSIDE = """
+import os, urllib.request
+def get(place, path, **headers):
+    request = urllib.request.Request(f"http://{place}{path}", headers=headers)
+    return urllib.request.urlopen(request, timeout=5).read().decode().strip()
+print(get(os.environ["PINNACE_LB__LISTEN"], "/", Host="web.localhost"))
+print("web" in get(os.environ["PINNACE_HTTP__LISTEN"], "/v1/catalog/services"))
+"""
+
+
+@pytest.fixture(scope="module")
+def image(engine: PrivateEngine) -> Iterator[str]:
+    """The image, built on a Debian base that was made on this machine."""
+    reason = base.why_not()
+    if reason is not None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    engine.docker("import", str(base.base_tar()), "pinnace-base")
+    build("pinnace-base", TAG, engine.environment())
+    yield TAG
+    engine.docker("rmi", "-f", TAG, "pinnace-base", check=False)
+
+
+class Sidecar:
+    """The container of Pinnace, as compose would start it, on free ports of loopback."""
+
+    def __init__(self, engine: PrivateEngine, image: str) -> None:
+        self.engine = engine
+        self.http, self.dns, self.lb = free_port(), free_port(), free_port()
+        self.variables = {
+            "PINNACE_IMAGE": image,
+            "PINNACE_HTTP__LISTEN": f"127.0.0.1:{self.http}",
+            "PINNACE_DNS__LISTEN": f"127.0.0.1:{self.dns}",
+            "PINNACE_LB__LISTEN": f"127.0.0.1:{self.lb}",
+            "DOCKER_SOCKET": str(engine.socket),
+            "DOCKER_GID": str(engine.socket.stat().st_gid),
+        }
+        options = run_options(self.variables)
+        self.id = engine.docker("run", "-d", *options, *command_of(self.variables))
+
+    def inside(self, *command: str) -> str:
+        return self.engine.docker("exec", self.id, *command)
+
+    def state(self, part: str) -> str:
+        return self.engine.docker("inspect", "-f", f"{{{{.State.{part}}}}}", self.id)
+
+    def log(self) -> str:
+        return self.engine.docker("logs", self.id, check=False)
+
+    def fetch(self, host: str) -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.lb, timeout=5)
+        try:
+            connection.request("GET", "/", headers={"Host": host})
+            response = connection.getresponse()
+            return response.status, response.read().decode().strip()
+        except OSError:
+            return 0, ""
+        finally:
+            connection.close()
+
+
+@pytest.fixture
+def sidecar(engine: PrivateEngine, image: str) -> Iterator[Sidecar]:
+    """Pinnace in its container, ready."""
+    started = Sidecar(engine, image)
+    try:
+        until(lambda: started.state("Health.Status") == "healthy", 40, 0.1)
+        yield started
+    finally:
+        print(started.log())
+        engine.docker("rm", "-f", "-v", started.id)
+
+
+@pytest.mark.haproxy
+def test_container_discovers_names_and_balances(sidecar: Sidecar, containers: Containers) -> None:
+    name = containers.run("web", "-e", "SERVICE_NAME=web")
+    until(lambda: sidecar.fetch("web.localhost") == (200, name))
+    reply = ask(sidecar.dns, "web.service.consul", "SRV")
+    assert {record.rdata.port for record in reply.rr} == {containers.port(name)}
+    assert sidecar.inside("python3", "-c", ASK_INSIDE).splitlines() == [name, "True"]
+    containers.remove(name)
+    until(lambda: ask(sidecar.dns, "web.service.consul", "SRV").rr == [])
+    until(lambda: sidecar.fetch("web.localhost")[0] in {404, 503})
+
+
+def test_container_ends_in_order_when_asked(sidecar: Sidecar) -> None:
+    sidecar.engine.docker("stop", sidecar.id)
+    assert sidecar.state("ExitCode") == "0"
+    assert sidecar.state("OOMKilled") == "false"
+
+
+def test_process_has_no_rights_but_the_group_of_the_socket(sidecar: Sidecar) -> None:
+    status = dict(
+        line.split(":\t", 1) for line in sidecar.inside("cat", "/proc/1/status").splitlines()
+    )
+    assert status["Uid"].split() == ["65532"] * 4
+    assert status["Gid"].split() == ["65532"] * 4
+    assert set(status["Groups"].split()) <= {"65532", sidecar.variables["DOCKER_GID"]}
+    assert {int(status[name], 16) for name in ("CapEff", "CapPrm", "CapBnd", "CapInh")} == {0}
+    assert status["NoNewPrivs"] == "1"
+    mounts = [line.split() for line in sidecar.inside("cat", "/proc/mounts").splitlines()]
+    options = {mount[1]: set(mount[3].split(",")) for mount in mounts}
+    assert "ro" in options["/"]
+    assert options["/tmp"] >= {"nosuid", "nodev", "noexec"}
+
+
+def test_image_holds_no_tools_and_says_what_it_is(engine: PrivateEngine, image: str) -> None:
+    look = (
+        "for p in pip pip3 gcc cc make curl wget; do command -v $p; done;"
+        "find / -xdev -type f -perm /6000; find / -xdev -name '*.whl'; find / -xdev -name pip; true"
+    )
+    everywhere = ("run", "--rm", "--user", "0", "--network", "none", "--entrypoint", "sh", image)
+    assert engine.docker(*everywhere, "-c", look) == ""
+    (facts,) = json.loads(engine.docker("image", "inspect", image))
+    config = facts["Config"]
+    assert config["User"] == "65532:65532"
+    assert config["Healthcheck"]["Test"] == ["CMD", "pinnace", "healthcheck"]
+    labels = {name.rpartition(".")[2]: text for name, text in config["Labels"].items()}
+    assert labels.keys() >= {"title", "description", "licenses", "version", "revision"}
+    assert engine.docker("run", "--rm", image, "--version").startswith("pinnace ")
