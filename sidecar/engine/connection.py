@@ -47,6 +47,7 @@ class Connection:
                     path, params=params, timeout=limits, versioned_api=False
                 )
                 response = await stack.enter_async_context(query)
+                await stack.enter_async_context(response)  # the query leaves it open
             except (ValueError, KeyError) as error:  # it decodes error bodies unguarded
                 raise ProtocolError(f"{self._url} sent an unreadable answer to {path}") from error
             yield response
