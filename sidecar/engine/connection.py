@@ -66,9 +66,9 @@ class Connection:
             return None
         return decode(body)
 
-    async def ping(self) -> None:
+    async def ping(self, timeout: float = _PING) -> None:
         """Return when the engine answers."""
-        async with self.get("_ping", timeout=_PING) as response:
+        async with self.get("_ping", timeout=min(timeout, _PING)) as response:
             await response.read()
 
     @contextmanager
