@@ -11,8 +11,9 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
+from registrar.docker import Docker
 from registrar.holdings import Holdings
 from registrar.lanes import Lanes
 from registrar.plan import Key, changes_for, differing
@@ -31,7 +32,7 @@ from sidecar.runtime.clock import Clock, SystemClock
 from sidecar.runtime.log import get_logger
 from sidecar.stores.base import Registry
 
-__all__ = ["Docker", "Registrar"]
+__all__ = ["Registrar"]
 
 _containers = gauge("pinnace_registrar_containers", "Containers that have instances")
 _instances = gauge("pinnace_registrar_instances", "Instances that should be in the catalogue")
@@ -51,22 +52,6 @@ _LOOK: Final = frozenset(
 )
 _END: Final = frozenset({"die", "destroy"})
 _CONFIRM: Final = 0.5  # seconds between two empty lists that may empty the store
-
-
-class Docker(Protocol):
-    """What the registrar asks of an engine (sidecar.engine.client.Engine)."""
-
-    async def info(self) -> EngineInfo:
-        """Return which engine answers."""
-
-    async def running(self) -> tuple[str, ...]:
-        """Return the ids of running containers."""
-
-    async def inspect(self, id_: str) -> Container | None:
-        """Return a container's facts, or None when it is gone."""
-
-    async def follow(self, deliver: Callable[[Signal], None], *, ping: float) -> None:
-        """Deliver events until cancelled."""
 
 
 class _Seen(NamedTuple):
@@ -211,11 +196,12 @@ class Registrar:
                 _log.info("instance removed", service=key.service, id=key.id)
             else:
                 _log.info(
-                    "instance registered",
+                    "instance draining" if instance.draining else "instance registered",
                     service=key.service,
                     id=key.id,
-                    at=f"{instance.address} {instance.port}",
-                    status="draining" if instance.draining else instance.status,
+                    address=instance.address,
+                    port=instance.port,
+                    status=instance.status,
                 )
         if keys:
             _instances.set(len(self._holdings.claims))

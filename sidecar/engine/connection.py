@@ -47,6 +47,7 @@ class Connection:
                     path, params=params, timeout=limits, versioned_api=False
                 )
                 response = await stack.enter_async_context(query)
+                await stack.enter_async_context(response)  # the query leaves it open
             except (ValueError, KeyError) as error:  # it decodes error bodies unguarded
                 raise ProtocolError(f"{self._url} sent an unreadable answer to {path}") from error
             yield response
@@ -65,9 +66,9 @@ class Connection:
             return None
         return decode(body)
 
-    async def ping(self) -> None:
+    async def ping(self, timeout: float = _PING) -> None:
         """Return when the engine answers."""
-        async with self.get("_ping", timeout=_PING) as response:
+        async with self.get("_ping", timeout=min(timeout, _PING)) as response:
             await response.read()
 
     @contextmanager

@@ -115,7 +115,7 @@ class EventStream:
                 async with asyncio.timeout(self._ping):
                     data = await content.read(_CHUNK)
             except TimeoutError:
-                await connection.ping()
+                await connection.ping(self._ping)
                 continue
             if not data:
                 return

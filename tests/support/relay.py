@@ -61,6 +61,9 @@ class Relay:
         """Let pass again."""
         self._flows.set()
 
+    def _dropped(self, data: bytes) -> bytes:
+        return self.drop(data)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self._open.add(writer)
@@ -74,7 +77,7 @@ class Relay:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._pass(reader, back, lambda data: data))
-                group.create_task(self._pass(there, writer, lambda data: self.drop(data)))
+                group.create_task(self._pass(there, writer, self._dropped))
         finally:
             self._open -= {writer, back}
 
