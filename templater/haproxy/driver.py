@@ -144,6 +144,7 @@ class Driver:
                 await haproxy.serving()
                 self._live, self._haproxy = model, haproxy
                 await self._settle(haproxy, None)
+                self._trouble = None
                 self._done("start", "start", began)
                 self._recovered()
                 serving()

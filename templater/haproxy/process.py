@@ -190,8 +190,10 @@ class Haproxy:
         if process is not None and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-            await process.wait()
+        # Workers first: asyncio counts a process as ended only when nobody holds its pipe.
         await asyncio.to_thread(self._directory.end_all)
+        if process is not None:
+            await process.wait()
 
     async def _asked(self) -> answers.Processes:
         reply = await exchange(self._path / MASTER_SOCKET, "show proc", timeout=_AWAY)

@@ -50,7 +50,8 @@ async def test_keep_alive_clients_lose_nothing_while_slots_grow(tmp_path: Path) 
         with load(bench.port, clients=8) as traffic:
             for n in range(1, 17):  # 4 slots become 8, then 16, then 32
                 bench.put(instance(f"i{n}", ports[n % 6]))
-                await asyncio.sleep(0.12)
+                await until(lambda members=n + 1: bench.live() == members)  # type: ignore[misc]
+                await asyncio.sleep(0.05)
             bench.put(instance("n", ports[0], "new"))
             await bench.answers("new.localhost", 200)
             await asyncio.sleep(0.1)
