@@ -161,7 +161,8 @@ async def running(bench: Bench) -> AsyncIterator[Bench]:
         try:
             yield bench
         finally:
-            task.cancel()
+            if not task.cancelling():
+                task.cancel()
             waiter.cancel()
 
 
