@@ -144,6 +144,7 @@ class Driver:
                 await haproxy.serving()
                 self._live, self._haproxy = model, haproxy
                 await self._settle(haproxy, None)
+                self._trouble = None
                 self._done("start", "start", began)
                 self._recovered()
                 serving()
@@ -164,10 +165,10 @@ class Driver:
         while True:
             woken = await self._woken()
             try:
+                if failures or not (woken or self._pending):
+                    await self._audit(haproxy)  # after a failure nobody knows what runs
                 if woken or self._pending:
                     await self._apply(haproxy)
-                else:
-                    await self._audit(haproxy)
             except ReloadFailed as error:
                 self._failed(error)
             except (ProxyUnavailable, ProtocolError) as error:
@@ -232,7 +233,7 @@ class Driver:
         finally:
             self._reloaded_at = self._clock.monotonic()
         self._live = model
-        await self._settle(haproxy, None)
+        await self._settle(haproxy, None, reloaded=True)
 
     async def _write_checked(self, haproxy: Haproxy, model: Model) -> None:
         files = self._renderer.files(model)
@@ -246,12 +247,18 @@ class Driver:
             self._wake.set()  # a port that was taken is free now
 
     async def _settle(
-        self, haproxy: Haproxy, touched: Iterable[BackendName] | None, *, maps: bool = True
-    ) -> None:
-        """Compare what runs with the live model and repair it; ``touched`` None: everything."""
+        self, haproxy: Haproxy, touched: Iterable[BackendName] | None, *, maps: bool = True,
+        reloaded: bool = False,
+    ) -> None:  # fmt: skip
+        """Compare what runs with the live model and repair it; ``touched`` None: everything.
+
+        When repairs do not help, a reload does, and when this follows one already, a restart.
+        """
         names = None if touched is None else sorted(touched)
         for _ in range(_TRIES):
             commands, wildcards = await self._differences(haproxy, names, maps=maps)
+            if commands is None:
+                break
             if not commands and wildcards is None:
                 return
             REPAIRS.inc(len(commands) + (wildcards is not None))
@@ -259,16 +266,21 @@ class Driver:
             await haproxy.runtime.change(commands)
             if wildcards is not None:
                 await haproxy.runtime.replace_wildcards(wildcards)
-        raise ProxyUnavailable("what runs stays different from the file")
+        why = "what runs stays different from the file"
+        if reloaded:
+            raise ProxyUnavailable(why)
+        await self._apply_reload(haproxy, self._live, why)
 
     async def _differences(
         self, haproxy: Haproxy, names: list[BackendName] | None, *, maps: bool
-    ) -> tuple[tuple[str, ...], tuple[tuple[Wildcard, BackendName], ...] | None]:
+    ) -> tuple[tuple[str, ...] | None, tuple[tuple[Wildcard, BackendName], ...] | None]:
+        """Return the repairing commands (None: no command helps) and wildcards if they differ."""
         model = self._live
         actual = await haproxy.runtime.servers(names)
         backends = [model.backends[name] for name in (model.backends if names is None else names)]
         if (lost := plan.missing(backends, actual)) is not None:
-            raise ProxyUnavailable(f"{lost} does not run")
+            _log.warning("a slot of the file does not run", slot=lost)
+            return None, None
         commands = plan.repairs(backends, actual)
         if not maps:
             return commands, None

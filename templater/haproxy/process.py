@@ -172,17 +172,20 @@ class Haproxy:
         return total
 
     async def stop(self, drain: float) -> None:
-        """Let requests finish for at most ``drain`` seconds, then end it."""
+        """Let requests finish for at most ``drain`` seconds, then end it.
+
+        Cancelled meanwhile (a second signal to us), it is ended at once.
+        """
         process = self._process
-        if process is None:
-            return
-        for number, seconds in ((signal.SIGUSR1, drain), (signal.SIGTERM, 2.0)):
-            if process.returncode is None:
-                process.send_signal(number)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(seconds):
-                        await process.wait()
-        await self.kill()
+        try:
+            for number, seconds in ((signal.SIGUSR1, drain), (signal.SIGTERM, 2.0)):
+                if process is not None and process.returncode is None:
+                    process.send_signal(number)
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(seconds):
+                            await process.wait()
+        finally:
+            await self.kill()
 
     async def kill(self) -> None:
         """End the master and every worker at once."""
@@ -190,8 +193,10 @@ class Haproxy:
         if process is not None and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-            await process.wait()
+        # Workers first: asyncio counts a process as ended only when nobody holds its pipe.
         await asyncio.to_thread(self._directory.end_all)
+        if process is not None:
+            await process.wait()
 
     async def _asked(self) -> answers.Processes:
         reply = await exchange(self._path / MASTER_SOCKET, "show proc", timeout=_AWAY)

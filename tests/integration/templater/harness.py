@@ -19,6 +19,7 @@ from sidecar.metrics import REGISTRY
 from templater.component import LoadBalancer
 from templater.haproxy.directory import MASTER_SOCKET
 from templater.haproxy.runtime import exchange
+from templater.proxy import ProxyUnavailable
 from tests.support.ports import free_port
 
 HERE = Path(__file__).parent
@@ -132,7 +133,11 @@ class Bench:
         return last if isinstance(last, dict) else {"kind": "none"}
 
     async def ask(self, line: str, name: str = "admin.sock") -> str:
-        return await exchange(self.dir / name, line, timeout=2.0)
+        while True:  # the master refuses connections while it executes itself anew
+            try:
+                return await exchange(self.dir / name, line, timeout=2.0)
+            except ProxyUnavailable:
+                await asyncio.sleep(0.01)
 
     async def reloads(self) -> int:
         words = (await self.ask("show proc", MASTER_SOCKET)).splitlines()[1].split()
@@ -156,7 +161,8 @@ async def running(bench: Bench) -> AsyncIterator[Bench]:
         try:
             yield bench
         finally:
-            task.cancel()
+            if not task.cancelling():
+                task.cancel()
             waiter.cancel()
 
 

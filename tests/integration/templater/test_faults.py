@@ -50,7 +50,8 @@ async def test_keep_alive_clients_lose_nothing_while_slots_grow(tmp_path: Path) 
         with load(bench.port, clients=8) as traffic:
             for n in range(1, 17):  # 4 slots become 8, then 16, then 32
                 bench.put(instance(f"i{n}", ports[n % 6]))
-                await asyncio.sleep(0.12)
+                await until(lambda members=n + 1: bench.live() == members)  # type: ignore[misc]
+                await asyncio.sleep(0.05)
             bench.put(instance("n", ports[0], "new"))
             await bench.answers("new.localhost", 200)
             await asyncio.sleep(0.1)
@@ -107,7 +108,7 @@ async def test_killed_haproxy_serves_again_within_two_seconds(tmp_path: Path, wh
 async def test_frozen_haproxy_is_replaced(tmp_path: Path) -> None:
     async with backends(2) as ports, running(Bench(tmp_path)) as bench:
         bench.put(instance("a", ports[0]))
-        await bench.answers("web.localhost", 200)
+        await bench.applied("reload")
         for pid in await bench.pids():
             os.kill(pid, signal.SIGSTOP)
         bench.put(instance("b", ports[1]))
@@ -244,6 +245,23 @@ async def test_cancel_lets_requests_finish_and_leaves_nothing_behind(tmp_path: P
         assert time.monotonic() - began < 3
         assert not any(alive(pid) for pid in pids)
         assert not bench.dir.exists()
+
+
+async def test_second_cancel_ends_haproxy_at_once(tmp_path: Path) -> None:
+    async with backends(1) as (web,):
+        async with contextlib.AsyncExitStack() as stack:
+            bench = await stack.enter_async_context(running(Bench(tmp_path, drain=30.0)))
+            bench.put(instance("a", web))
+            await bench.answers("web.localhost", 200)
+            pids = await bench.pids()
+            ask = await stack.enter_async_context(client(bench.port))
+            began = time.monotonic()
+            bench.stop(after=0.1)
+            bench.stop(after=0.3)
+            with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+                await ask("web.localhost", "/hold")
+        assert 0.3 < time.monotonic() - began < 3
+        assert not any(alive(pid) for pid in pids)
 
 
 async def test_endless_requests_do_not_hold_the_stop_for_ever(tmp_path: Path) -> None:
