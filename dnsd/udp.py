@@ -1,7 +1,7 @@
 """Datagrams, read in batches straight from the socket.
 
-A datagram transport hands over one datagram per turn of the loop; reading up to 64 for one wake-up
-is several times cheaper under load (bench/dnsd.py).
+A datagram transport hands over one datagram per turn of the loop. Reading up to 64 for one wake-up
+costs the same under uvloop and a third less under the plain loop (bench/dnsd.py).
 """
 
 import asyncio

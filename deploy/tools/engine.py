@@ -214,6 +214,9 @@ class PrivateEngine:
             self._daemon.wait()
         self._daemon = None
         self.socket.unlink(missing_ok=True)
+        # containerd ends with dockerd. Where init is slow to reap it, the next dockerd would take
+        # the dead process for a living one and wait for it in vain.
+        (self.root / "exec" / "containerd" / "containerd.pid").unlink(missing_ok=True)
 
     def _remove_containers(self) -> None:
         if self._daemon is None or not self.answers():
