@@ -88,13 +88,13 @@ class Connection:
         if number in (errno.EACCES, errno.EPERM) or error.status in (401, 403):
             return EngineDenied(f"no permission to use {self._url}; see its owner and group")
         if error.status == 404:
-            return _NotFound(path)
+            return _NotFound(f"{self._url} knows no {path}")
         if number is not None:
             return EngineUnavailable(f"{self._url}: {errno.errorcode.get(number, number)}")
         return EngineUnavailable(f"{self._url}: {error.status} {error.message}")
 
 
-class _NotFound(Exception):
+class _NotFound(ProtocolError):
     """The engine answered 404."""
 
 

@@ -31,7 +31,7 @@ def routed(ports: list[Port], **fields: Any) -> tuple[Mapping[Port, Any], list[t
             [WEB],
             {
                 "env": ("VIRTUAL_HOST=no.example",),
-                "labels": {"pinnace.http.host": " B.example , *.c"},
+                "labels": {"pinnace.http.host": " B.example ,, *.c"},
             },
             {WEB: {HTTP_HOST: "b.example,*.c"}},
             id="label-wins",

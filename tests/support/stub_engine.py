@@ -1,0 +1,62 @@
+"""An HTTP server on a unix socket that answers with given bytes: an engine gone wrong."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+__all__ = ["StubEngine", "answer"]
+
+
+def answer(body: bytes, status: int = 200, kind: str = "application/json") -> bytes:
+    """Return a whole HTTP response."""
+    head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+class StubEngine:
+    """``answers`` maps a path to one response; ``events`` is sent, and the stream left open."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.answers: dict[str, bytes] = {}
+        self.events: list[bytes] = []
+        self.requests: list[str] = []
+        self.ends_streams = False
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.path}"
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["StubEngine"]:
+        server = await asyncio.start_unix_server(self._serve, self.path)
+        try:
+            yield self
+        finally:
+            server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                target = head.split()[1].decode()
+                self.requests.append(target)
+                path = target.partition("?")[0].lstrip("/")
+                if path == "events" and path not in self.answers:
+                    await self._stream(writer, reader)
+                    return
+                writer.write(self.answers[path])
+                if self.ends_streams:
+                    return
+        except (OSError, asyncio.IncompleteReadError, KeyError):
+            pass
+        finally:
+            writer.close()
+
+    async def _stream(self, writer: asyncio.StreamWriter, reader: asyncio.StreamReader) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
+        for event in self.events:
+            writer.write(event)
+        await writer.drain()
+        if not self.ends_streams:
+            await reader.read()
