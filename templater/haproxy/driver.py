@@ -19,12 +19,13 @@ from sidecar.runtime.backoff import Backoff
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from templater.haproxy import plan, slots
+from templater.haproxy.compare import differences
 from templater.haproxy.directory import CANDIDATE, Directory
 from templater.haproxy.model import NOTHING, BackendName, Model, name_of
 from templater.haproxy.ports import without_taken
 from templater.haproxy.process import Haproxy
 from templater.haproxy.render import Renderer
-from templater.names import Address, SocketAddress, Wildcard
+from templater.names import Address, SocketAddress
 from templater.proxy import Applied, ProxyUnavailable
 from templater.routes import Key, Problem, Protocol, Routes, Upstream
 
@@ -256,7 +257,7 @@ class Driver:
         """
         names = None if touched is None else sorted(touched)
         for _ in range(_TRIES):
-            commands, wildcards = await self._differences(haproxy, names, maps=maps)
+            commands, wildcards = await differences(haproxy.runtime, self._live, names, maps=maps)
             if commands is None:
                 break
             if not commands and wildcards is None:
@@ -270,23 +271,6 @@ class Driver:
         if reloaded:
             raise ProxyUnavailable(why)
         await self._apply_reload(haproxy, self._live, why)
-
-    async def _differences(
-        self, haproxy: Haproxy, names: list[BackendName] | None, *, maps: bool
-    ) -> tuple[tuple[str, ...] | None, tuple[tuple[Wildcard, BackendName], ...] | None]:
-        """Return the repairing commands (None: no command helps) and wildcards if they differ."""
-        model = self._live
-        actual = await haproxy.runtime.servers(names)
-        backends = [model.backends[name] for name in (model.backends if names is None else names)]
-        if (lost := plan.missing(backends, actual)) is not None:
-            _log.warning("a slot of the file does not run", slot=lost)
-            return None, None
-        commands = plan.repairs(backends, actual)
-        if not maps:
-            return commands, None
-        commands += plan.map_repairs(await haproxy.runtime.hosts(), model.hosts)
-        same = await haproxy.runtime.wildcards() == list(model.wildcards)
-        return commands, None if same else model.wildcards
 
     def _grantable(self) -> Routes:
         """Return the routes without listeners on ports that others hold."""

@@ -33,6 +33,7 @@ _RELOAD: Final = 10.0
 _CHECK: Final = 10.0
 _AWAY: Final = 1.0
 _POLL: Final = 0.005
+_DRAIN_POLL: Final = 0.05
 _LAST_WORDS: Final = 20
 _QUIET: Final = ("Proxy ", "Former worker ", "Server ", "Reloading HAProxy")
 
@@ -165,27 +166,44 @@ class Haproxy:
                 with contextlib.suppress(
                     ProxyUnavailable, ProtocolError
                 ):  # an old worker that ended
-                    reply = await exchange(
-                        self._path / MASTER_SOCKET, f"@!{pid} show stat {name} 4 -1", timeout=1.0
-                    )
+                    reply = await self._ask_worker(pid, f"show stat {name} 4 -1")
                     total += sum(count for at, count in answers.sessions(reply) if at == address)
         return total
 
     async def stop(self, drain: float) -> None:
         """Let requests finish for at most ``drain`` seconds, then end it.
 
-        Cancelled meanwhile (a second signal to us), it is ended at once.
+        Connections that only wait for a next request are not waited for. Cancelled meanwhile (a
+        second signal to us), it is ended at once.
         """
         process = self._process
         try:
-            for number, seconds in ((signal.SIGUSR1, drain), (signal.SIGTERM, 2.0)):
-                if process is not None and process.returncode is None:
-                    process.send_signal(number)
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(seconds):
-                            await process.wait()
+            if process is not None and process.returncode is None:
+                process.send_signal(signal.SIGUSR1)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(drain):
+                        await self._finished(process)
         finally:
             await self.kill()
+
+    async def _finished(self, process: asyncio.subprocess.Process) -> None:
+        while process.returncode is None:
+            with contextlib.suppress(ProxyUnavailable, ProtocolError):
+                now = await self._asked()
+                if not await self._running_sessions((*now.workers, *now.old_workers)):
+                    return
+            await asyncio.sleep(_DRAIN_POLL)
+
+    async def _running_sessions(self, workers: Sequence[int]) -> int:
+        """Return the sessions of all backends (a request of HTTP, a connection of TCP)."""
+        total = 0
+        for pid in workers:
+            reply = await self._ask_worker(pid, "show stat -1 2 -1")
+            total += sum(count for _, count in answers.sessions(reply))
+        return total
+
+    async def _ask_worker(self, pid: int, command: str) -> str:
+        return await exchange(self._path / MASTER_SOCKET, f"@!{pid} {command}", timeout=_AWAY)
 
     async def kill(self) -> None:
         """End the master and every worker at once."""

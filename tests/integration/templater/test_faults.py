@@ -231,7 +231,7 @@ async def test_directory_of_a_running_one_is_not_taken_over(tmp_path: Path) -> N
 async def test_cancel_lets_requests_finish_and_leaves_nothing_behind(tmp_path: Path) -> None:
     async with backends(1) as (web,):
         async with contextlib.AsyncExitStack() as stack:
-            bench = await stack.enter_async_context(running(Bench(tmp_path)))
+            bench = await stack.enter_async_context(running(Bench(tmp_path, drain=8.0)))
             bench.put(instance("a", web))
             await bench.answers("web.localhost", 200)
             pids = await bench.pids()

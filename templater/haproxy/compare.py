@@ -1,0 +1,31 @@
+"""Reads back what HAProxy runs and compares it with a model."""
+
+from sidecar.runtime.log import get_logger
+from templater.haproxy import plan
+from templater.haproxy.model import BackendName, Model
+from templater.haproxy.runtime import Runtime
+from templater.names import Wildcard
+
+__all__ = ["differences"]
+
+_log = get_logger("lb")
+
+
+async def differences(
+    runtime: Runtime, model: Model, names: list[BackendName] | None, *, maps: bool
+) -> tuple[tuple[str, ...] | None, tuple[tuple[Wildcard, BackendName], ...] | None]:
+    """Return the repairing commands (None: no command helps) and wildcards if they differ.
+
+    ``names`` are the backends to look at, None means all; ``maps`` says whether to look there.
+    """
+    actual = await runtime.servers(names)
+    backends = [model.backends[name] for name in (model.backends if names is None else names)]
+    if (lost := plan.missing(backends, actual)) is not None:
+        _log.warning("a slot of the file does not run", slot=lost)
+        return None, None
+    commands = plan.repairs(backends, actual)
+    if not maps:
+        return commands, None
+    commands += plan.map_repairs(await runtime.hosts(), model.hosts)
+    same = await runtime.wildcards() == list(model.wildcards)
+    return commands, None if same else model.wildcards

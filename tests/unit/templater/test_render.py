@@ -1,0 +1,150 @@
+"""The rendered file, and what can never happen to it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.catalog.changes import Put, apply
+from sidecar.catalog.model import EMPTY, HTTP_HOST, TCP_LISTEN, Instance, InstanceId
+from sidecar.errors import RenderError
+from templater.haproxy.model import NOTHING, Backend, BackendName
+from templater.haproxy.render import Files, Renderer
+from templater.haproxy.slots import grown
+from templater.names import Address, Port, SocketAddress
+from templater.routes import Endpoint, Key, Protocol, State, Upstream, routes_of
+from tests.unit.templater.haproxy_models import WEB, endpoint, model_of, routes_to
+
+HOST = Address("127.0.0.1")
+
+
+def renderer() -> Renderer:
+    return Renderer(SocketAddress(HOST, Port(8080)), HOST, threads=2, maxconn=100)
+
+
+def sections(files: Files) -> list[tuple[str, ...]]:
+    """Return the first words of each section and each line's first word, as HAProxy splits."""
+    return [
+        tuple(line.split()) if not line.startswith(" ") else (line.split()[0],)
+        for line in files.config.split("\n")
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
+
+
+def test_slots_are_written_with_their_true_addresses() -> None:
+    text = (
+        renderer()
+        .files(
+            model_of(
+                endpoint("a", 81, 7),
+                endpoint("b", 82, 7, State.DRAIN),
+                endpoint("c", 83, 7, State.MAINT),
+            )
+        )
+        .config
+    )
+    assert text.endswith(
+        "\nbackend http.web\n"
+        "    mode http\n"
+        "    retry-on conn-failure empty-response response-timeout\n"
+        "    server s1 192.0.2.1:81 weight 7\n"
+        "    server s2 192.0.2.1:82 weight 0\n"
+        "    server s3 192.0.2.1:83 weight 7 disabled\n"
+        "    server s4 127.0.0.1:1 disabled\n"
+    )
+
+
+def test_a_listener_is_a_frontend_of_tcp() -> None:
+    routes = routes_to(endpoint("a"), upstream=Upstream(Protocol.TCP, "db"), ports=(5432,))
+    text = renderer().files(grown(NOTHING, routes)).config
+    assert "frontend tcp_5432\n    mode tcp\n    bind 127.0.0.1:5432\n" in text
+    assert "    default_backend tcp.db\n" in text
+    assert "backend tcp.db\n    mode tcp\n    timeout server 1h\n" in text
+
+
+def test_maps_hold_hosts_and_suffixes() -> None:
+    routes = routes_to(hosts=("web.localhost",), wildcards=("*.example.org",))
+    files = renderer().files(grown(NOTHING, routes))
+    assert files.hosts == "web.localhost http.web\n"
+    assert files.wildcards == ".example.org http.web\n"
+
+
+def test_what_must_stand_in_the_file_stands_there() -> None:
+    text = renderer().files(NOTHING).config
+    for line in (
+        "master-worker", "option idle-close-on-response", "retries 3", "option redispatch 1",
+        "http-reuse safe", "hard-stop-after 300s", "default_backend no_route", "maxconn 100",
+        "stats socket unix@admin.sock mode 600 level admin expose-fd listeners",
+        "http-request disable-l7-retry unless { method GET HEAD OPTIONS TRACE PUT DELETE }",
+        "http-request return status 404", "bind 127.0.0.1:8080", "nbthread 2",
+    ):  # fmt: skip
+        assert f"    {line}\n" in text, line
+
+
+def test_an_unchanged_backend_is_not_written_anew_and_a_lost_one_forgotten() -> None:
+    one = renderer()
+    first = model_of(endpoint("a"))
+    assert one.files(first) == one.files(first)
+    assert "http.web" not in one.files(NOTHING).config
+    assert one.files(model_of(endpoint("a", 99))).config.count(":99 ") == 1
+
+
+def test_plain_text_is_refused_whatever_it_holds() -> None:
+    plain = Endpoint(Key("n", "i"), HOST, Port(80), "1\nfrontend evil", State.READY)  # type: ignore[arg-type]
+    name = BackendName(WEB)
+    model = model_of()
+    evil = Backend(name, WEB, (plain,), (plain,))
+    with pytest.raises(RenderError, match="a str may not stand in a configuration"):
+        renderer().files(type(model)({name: evil}))
+
+
+ANY = st.text(max_size=30) | st.sampled_from(
+    [
+        "1\nfrontend evil\n bind :9",
+        "a\r\nb",
+        "x\u2028y",
+        'a" b',
+        "#",
+        "\\",
+        "%[env(PATH)]",
+        "${HOME}",
+        "\x00",
+    ]
+)
+
+
+@given(
+    service=ANY, id_=ANY, node=ANY, address=ANY, host=ANY, listen=ANY, tag=ANY,
+    port=st.integers(-9, 99999), weight=st.integers(-9, 999),
+)  # fmt: skip
+def test_no_value_adds_a_section_or_a_line(
+    service: str, id_: str, node: str, address: str, host: str, listen: str, tag: str,
+    port: int, weight: int,
+) -> None:  # fmt: skip
+    def rendered(**fields: object) -> Files:
+        values: dict[str, object] = {
+            "id": InstanceId("x"), "node": "n", "service": "web", "address": "192.0.2.1",
+            "port": 80, **fields,
+        }  # fmt: skip
+        instance = Instance(**values)  # type: ignore[arg-type]
+        return renderer().files(
+            grown(NOTHING, routes_of(apply(EMPTY, [Put(instance)]), ("consul",)))
+        )
+
+    harmless = sections(rendered())
+    meta = {HTTP_HOST: host, TCP_LISTEN: listen if not listen.strip().isdigit() else "x", tag: tag}
+    hostile = rendered(
+        id=InstanceId(id_),
+        node=node,
+        address=address,
+        tags=(tag,),
+        meta=meta,
+        port=port,
+        weight=weight,
+    )
+    assert sections(hostile) == harmless
+    named = [words if words[1:] != (BackendName(Upstream(Protocol.HTTP, service)),) else
+             ("backend", "http.web") for words in sections(rendered(service=service))]  # fmt: skip
+    assert named in (harmless, sections(renderer().files(NOTHING)))
+    for text in (hostile.config, hostile.hosts, hostile.wildcards):
+        assert text.isascii()
+        assert all(char == "\n" or char.isprintable() for char in text)

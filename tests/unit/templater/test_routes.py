@@ -1,0 +1,214 @@
+"""Who gets which host and port, and what is left out."""
+
+from typing import Any
+
+import pytest
+
+from sidecar.catalog.changes import Put, apply
+from sidecar.catalog.model import (
+    EMPTY,
+    HTTP_HOST,
+    TCP_LISTEN,
+    Instance,
+    InstanceId,
+    Snapshot,
+    Status,
+)
+from templater.guard import loses_most
+from templater.routes import Key, Known, Problem, Protocol, Routes, State, Upstream, routes_of
+
+DOMAINS = ("consul", "pinnace")
+
+
+def instance(service: str = "web", id_: str = "a", **fields: Any) -> Instance:
+    values: dict[str, Any] = {"node": "n1", "address": "192.0.2.1", "port": 80, **fields}
+    return Instance(id=InstanceId(id_), service=service, **values)
+
+
+def snapshot(*instances: Instance) -> Snapshot:
+    return apply(EMPTY, [Put(one) for one in instances])
+
+
+def routes(*instances: Instance, reserved: frozenset[int] = frozenset()) -> Routes:
+    return routes_of(snapshot(*instances), DOMAINS, reserved=reserved)
+
+
+def owner(found: Routes, host: str) -> str | None:
+    return next((to.service for name, to in found.hosts.items() if name == host), None)
+
+
+def test_a_service_has_its_own_names() -> None:
+    found = routes(instance())
+    assert set(found.hosts) == {
+        "web.localhost", "web.consul", "web.pinnace", "web.service.consul", "web.service.pinnace",
+    }  # fmt: skip
+    assert set(found.hosts.values()) == {Upstream(Protocol.HTTP, "web")}
+    assert found.problems == ()
+
+
+def test_asked_hosts_are_a_comma_list_with_wildcards() -> None:
+    found = routes(instance(meta={HTTP_HOST: "a.example.org, B.example.org,,*.example.net"}))
+    assert owner(found, "a.example.org") == owner(found, "b.example.org") == "web"
+    assert set(found.wildcards) == {".example.net"}
+
+
+def test_asked_hosts_of_all_instances_count() -> None:
+    found = routes(
+        instance(meta={HTTP_HOST: "a.example.org"}),
+        instance(id_="b", meta={HTTP_HOST: "b.example.org"}),
+    )
+    assert owner(found, "a.example.org") == owner(found, "b.example.org") == "web"
+
+
+def test_first_service_by_name_wins_an_asked_host_and_the_other_is_told_once() -> None:
+    meta = {HTTP_HOST: "x.example.org,*.example.org"}
+    found = routes(
+        instance("b", meta=meta), instance("a", meta=meta), instance("b", "z", meta=meta)
+    )
+    assert owner(found, "x.example.org") == "a"
+    assert found.problems == (
+        Problem("b", HTTP_HOST, "host x.example.org belongs to service 'a'"),
+        Problem("b", HTTP_HOST, "host *.example.org belongs to service 'a'"),
+    )
+
+
+def test_nobody_takes_a_name_that_follows_from_another_service() -> None:
+    found = routes(instance("a", meta={HTTP_HOST: "web.localhost"}), instance("web"))
+    assert owner(found, "web.localhost") == "web"
+    assert found.problems == (
+        Problem("a", HTTP_HOST, "host web.localhost belongs to service 'web'"),
+    )
+
+
+def test_services_that_differ_only_in_case_collide_on_names() -> None:
+    found = routes(instance("Web"), instance("web"))
+    assert owner(found, "web.localhost") == "Web"
+    assert {problem[:2] for problem in found.problems} == {("web", "name")}
+
+
+@pytest.mark.parametrize(
+    "host", ["a b", "x\ny", "*", "*.", 'a"b', "http://x", "x:80", "é.example.org"]
+)
+def test_an_invalid_host_is_dropped_alone(host: str) -> None:
+    found = routes(instance(meta={HTTP_HOST: f"{host},good.example.org"}))
+    assert owner(found, "good.example.org") == "web"
+    assert [problem[:2] for problem in found.problems] == [("web", HTTP_HOST)]
+
+
+def test_a_label_full_of_hosts_does_not_fill_the_map() -> None:
+    meta = {HTTP_HOST: ",".join(f"h{n}.example.org" for n in range(9000))}
+    found = routes(instance(meta=meta))
+    assert len(found.hosts) == 64 + 5
+    assert found.problems[0].reason.startswith("more than 64 hosts")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a b", "../../etc", "x\ny", "a" * 201, "é", "x.", "\udc80", "-"]
+)
+def test_a_service_that_cannot_be_a_host_is_left_out_alone(name: str) -> None:
+    found = routes(instance(name, meta={TCP_LISTEN: "5432"}), instance("web"))
+    assert set(found.hosts.values()) == {Upstream(Protocol.HTTP, "web")}
+    assert found.listeners == {}
+    assert [problem[:2] for problem in found.problems] == [(name, "name")]
+
+
+def test_tcp_listener_has_an_upstream_of_its_own() -> None:
+    found = routes(instance("db", meta={TCP_LISTEN: "5432"}))
+    tcp = Upstream(Protocol.TCP, "db")
+    assert found.listeners == {5432: tcp}
+    assert found.upstreams[tcp] is found.upstreams[Upstream(Protocol.HTTP, "db")]
+
+
+@pytest.mark.parametrize("text", ["0", "65536", "x", "80\n", "-1", " ", "5432;"])
+def test_an_invalid_listener_is_dropped_alone(text: str) -> None:
+    found = routes(instance(meta={TCP_LISTEN: text}))
+    assert found.listeners == {}
+    assert [problem[:2] for problem in found.problems] == [("web", TCP_LISTEN)]
+
+
+def test_own_ports_and_ports_of_others_are_refused() -> None:
+    found = routes(
+        instance("a", meta={TCP_LISTEN: "5432"}),
+        instance("b", meta={TCP_LISTEN: "5432"}),
+        instance("c", meta={TCP_LISTEN: "8500"}),
+        reserved=frozenset({8500}),
+    )
+    assert found.listeners == {5432: Upstream(Protocol.TCP, "a")}
+    assert found.problems == (
+        Problem("b", TCP_LISTEN, "port 5432 belongs to service 'a'"),
+        Problem("c", TCP_LISTEN, "port 8500 is one of our own"),
+    )
+
+
+def test_udp_instances_are_no_endpoints() -> None:
+    found = routes(
+        instance("dns", tags=("udp",)), instance("web"), instance(id_="u", tags=("udp",))
+    )
+    assert set(found.upstreams) == {Upstream(Protocol.HTTP, "web")}
+    assert found.endpoints() == {("web", Key("n1", "a"))}
+
+
+@pytest.mark.parametrize(
+    ("fields", "state", "weight"),
+    [
+        ({}, State.READY, 1),
+        ({"status": Status.WARNING, "weight": 9, "warning_weight": 2}, State.READY, 2),
+        ({"draining": True, "weight": 5}, State.DRAIN, 5),
+        ({"status": Status.CRITICAL}, State.MAINT, 1),
+        ({"status": Status.CRITICAL, "draining": True}, State.MAINT, 1),
+        ({"weight": 0}, State.READY, 0),
+    ],
+)
+def test_state_and_weight(fields: dict[str, Any], state: State, weight: int) -> None:
+    ((endpoint,),) = routes(instance(**fields)).upstreams.values()
+    assert (endpoint.state, endpoint.weight) == (state, weight)
+
+
+@pytest.mark.parametrize(("weight", "taken"), [(-3, 0), (1000, 256)])
+def test_weight_out_of_range_is_clamped_and_said(weight: int, taken: int) -> None:
+    found = routes(instance(weight=weight))
+    ((endpoint,),) = found.upstreams.values()
+    assert endpoint.weight == taken
+    assert found.problems == (Problem("web", "weight", f"weight {weight} is taken as {taken}"),)
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"address": "evil\n server x"}, "address"),
+        ({"address": "example.org"}, "address"),
+        ({"address": "0.0.0.0"}, "address"),
+        ({"port": 0}, "port"),
+        ({"port": 70000}, "port"),
+    ],
+)
+def test_an_endpoint_that_cannot_be_is_left_out_alone(fields: dict[str, Any], field: str) -> None:
+    found = routes(instance(id_="bad", **fields), instance(id_="good"))
+    assert found.endpoints() == {("web", Key("n1", "good"))}
+    assert [problem[:2] for problem in found.problems] == [("web", field)]
+
+
+def test_services_that_stay_are_not_looked_at_again() -> None:
+    known: Known = {}
+    first = snapshot(instance("a"), instance("b"))
+    before = routes_of(first, DOMAINS, known=known)
+    second = apply(first, [Put(instance("b", "new"))])
+    after = routes_of(second, DOMAINS, known=known)
+    assert after == routes_of(second, DOMAINS)
+    a = Upstream(Protocol.HTTP, "a")
+    assert after.upstreams[a] is before.upstreams[a]
+    assert routes_of(EMPTY, DOMAINS, known=known) == Routes()
+    assert known == {}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "guarded"),
+    [(10, 4, True), (10, 5, False), (3, 0, False), (4, 0, True), (0, 0, False)],
+)
+def test_losing_most_is_more_than_half_and_at_least_four(
+    before: int, after: int, guarded: bool
+) -> None:
+    def some(count: int) -> Routes:
+        return routes(*(instance(id_=f"i{n}") for n in range(count)))
+
+    assert loses_most(some(before), some(after)) is guarded
