@@ -25,6 +25,7 @@ from sidecar.runtime.clock import SystemClock
 from sidecar.runtime.component import Component, Health, Phase
 from sidecar.runtime.notify import Notifier
 from sidecar.runtime.supervisor import Supervisor
+from sidecar.runtime.tls import without_authorities
 from sidecar.runtime.watchdog import Watchdog
 from sidecar.stores.embedded import EmbeddedStore
 
@@ -87,7 +88,8 @@ async def _up(settings: Settings, again: Callable[[], Loaded]) -> int:
 async def _supervisor(
     settings: Settings, store: EmbeddedStore, notifier: Notifier, stack: AsyncExitStack
 ) -> Supervisor:
-    from sidecar.web.server import WebServer  # noqa: PLC0415
+    with without_authorities():
+        from sidecar.web.server import WebServer  # noqa: PLC0415
 
     clock = SystemClock()
     balancer = _balancer(settings, store)

@@ -6,6 +6,8 @@ carry no API version, so an engine that comes back newer or older than before st
 
 import errno
 import json
+import os
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, Final
@@ -28,7 +30,11 @@ class Connection:
     def __init__(self, url: str) -> None:
         """Prepare; nothing is sent yet. Must be called inside the loop."""
         self._url = url
-        self._docker = aiodocker.Docker(url=url)
+        # aiohttp's own default context knows no authorities here (sidecar.runtime.tls).
+        mutual = os.environ.get("DOCKER_TLS_VERIFY") == "1"  # then aiodocker reads the key
+        public = url.startswith("https://") and not mutual
+        context = ssl.create_default_context() if public else None
+        self._docker = aiodocker.Docker(url=url, ssl_context=context)
 
     async def close(self) -> None:
         """Close all sockets."""
