@@ -123,7 +123,11 @@ async def test_an_answer_from_before_a_death_is_not_applied_after_it() -> None:
         world.engine.start()
         await world.settle()
         world.engine.remove("box-id")
+        again = world.engine.gates["box-id"] = asyncio.Event()
         gate.set()
+        await world.settle()
+        assert world.ids == []
+        again.set()
         await world.settle()
         assert world.ids == []
         assert all(not isinstance(c, Put) for changes in world.store.commits for c in changes)
@@ -168,6 +172,17 @@ async def test_a_stop_signal_drains_without_waiting_for_a_look() -> None:
         world.engine.tell("kill", "box-id", signal=15)
         await world.settle()
         assert world.entry().draining
+
+
+async def test_the_next_start_ends_the_draining_even_when_clocks_stepped_back() -> None:
+    async with running(World()) as world:
+        id_ = world.engine.start()
+        await world.settle()
+        world.engine.tell("kill", id_, signal=15)
+        world.engine.tell("die", id_)
+        world.engine.start(StartedAt="2023-11-14T22:13:19Z")
+        await world.settle()
+        assert not world.entry().draining
 
 
 async def test_a_signal_like_hup_changes_nothing() -> None:
