@@ -140,6 +140,8 @@ def processes(reply: str) -> Processes:
 def sessions(reply: str) -> Iterator[tuple[str, int]]:
     """Yield (``address:port``, sessions running and queued) of each server in ``show stat``."""
     lines = [line for line in reply.splitlines() if line.strip()]
+    if lines and lines[0].startswith("No such proxy"):  # a worker older than the backend
+        return
     if not lines or not lines[0].startswith("# pxname"):
         raise ProtocolError(f"show stat answered {reply[:80]!r}")
     for row in csv.DictReader([lines[0].removeprefix("# "), *lines[1:]]):

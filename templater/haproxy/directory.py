@@ -49,6 +49,7 @@ class Directory:
         """Use ``path``, which need not exist."""
         self.path = path
         self._lock = -1
+        self._written: Files | None = None
 
     def open(self) -> None:
         """Make the directory, lock it, end what an earlier run left, remove its files.
@@ -95,12 +96,16 @@ class Directory:
 
         ``config_from`` names an already written configuration to take instead of writing it.
         """
-        self._replace(HOSTS_MAP, files.hosts, sync=sync)
-        self._replace(WILDCARDS_MAP, files.wildcards, sync=sync)
+        last, self._written = self._written, None
+        if last is None or files.hosts != last.hosts:
+            self._replace(HOSTS_MAP, files.hosts, sync=sync)
+        if last is None or files.wildcards != last.wildcards:
+            self._replace(WILDCARDS_MAP, files.wildcards, sync=sync)
         if config_from is None:
             self._replace(CONFIG, files.config, sync=sync)
         else:
             (self.path / config_from).replace(self.path / CONFIG)
+        self._written = files
 
     def write_candidate(self, files: Files) -> None:
         """Write a configuration to be checked; the maps it names exist after this."""

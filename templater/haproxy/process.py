@@ -158,16 +158,27 @@ class Haproxy:
             raise ReloadFailed(f"no new worker within {_RELOAD} s after a reload") from error
 
     async def sessions(self, backends: Sequence[str], address: str) -> int:
-        """Return the sessions that all workers, old ones too, have with a server address."""
-        present = await self.processes()
+        """Return the sessions that all workers, old ones too, have with a server address.
+
+        A worker that does not answer is asked again, as it may be ending; raises ProxyUnavailable
+        rather than count too few.
+        """
+        try:
+            async with asyncio.timeout(_AWAY):
+                while True:
+                    with contextlib.suppress(ProxyUnavailable, ProtocolError):
+                        return await self._sessions(backends, address)
+                    await asyncio.sleep(_POLL)
+        except TimeoutError as error:
+            raise ProxyUnavailable(f"not all workers answer within {_AWAY} s") from error
+
+    async def _sessions(self, backends: Sequence[str], address: str) -> int:
+        now = await self._asked()
         total = 0
-        for pid in (*present.workers, *present.old_workers):
+        for pid in (*now.workers, *now.old_workers):
             for name in backends:
-                with contextlib.suppress(
-                    ProxyUnavailable, ProtocolError
-                ):  # an old worker that ended
-                    reply = await self._ask_worker(pid, f"show stat {name} 4 -1")
-                    total += sum(count for at, count in answers.sessions(reply) if at == address)
+                reply = await self._ask_worker(pid, f"show stat {name} 4 -1")
+                total += sum(count for at, count in answers.sessions(reply) if at == address)
         return total
 
     async def stop(self, drain: float) -> None:

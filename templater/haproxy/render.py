@@ -6,7 +6,8 @@ that came from outside is an error, whatever it holds (reliability T1). A templa
 cost a tenth of the process' memory for two loops (docs/decisions/0008).
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
@@ -19,7 +20,7 @@ from templater.routes import Endpoint, Protocol, State
 
 __all__ = ["Files", "Renderer"]
 
-_UNSAFE: Final = frozenset("\x7f\x85\u2028\u2029 \"'#\\")
+_UNSAFE: Final = re.compile("[\x00-\x20\x7f\x85\u2028\u2029\"'#\\\\]")
 _TYPES: Final = (
     int, Address, BackendName, Host, Port, Protocol, SocketAddress, Weight, Wildcard,
 )  # fmt: skip
@@ -39,7 +40,7 @@ class Files:
 
 
 class Renderer:
-    """Renders models; keeps the text of backends that stay the same."""
+    """Renders models; keeps the text of what stays the same."""
 
     def __init__(self, listen: SocketAddress, host: Address, *, threads: int, maxconn: int) -> None:
         """Listen for HTTP on ``listen`` and for TCP services on ``host``; reads the fixed text."""
@@ -49,12 +50,16 @@ class Renderer:
         )
         self._host = host
         self._known: dict[BackendName, tuple[Backend, str]] = {}
+        self._hosts: tuple[Mapping[Host, BackendName], str] = {}, ""
 
     def files(self, model: Model) -> Files:
         """Return the text of every file of a model; raises RenderError."""
+        if self._hosts[0] is not model.hosts:
+            lines = (f"{_word(host)} {_word(name)}\n" for host, name in model.hosts.items())
+            self._hosts = model.hosts, "".join(lines)
         return Files(
             self._config(model),
-            "".join(f"{_word(host)} {_word(name)}\n" for host, name in model.hosts.items()),
+            self._hosts[1],
             "".join(f"{_word(part)} {_word(name)}\n" for part, name in model.wildcards),
         )
 
@@ -106,7 +111,7 @@ def _server(endpoint: Endpoint | None) -> str:
 def _word(value: object) -> str:
     """Return the value's text; raises RenderError unless it is of a type that is safe as a word."""
     text = str(value)
-    if type(value) not in _TYPES or any(char < " " or char in _UNSAFE for char in text):
+    if type(value) not in _TYPES or _UNSAFE.search(text):
         raise RenderError(
             f"a {type(value).__name__} may not stand in a configuration: {text!a:.80}"
         )

@@ -27,7 +27,7 @@ def fitted(live: Model, routes: Routes) -> Model:
         )
         for name, backend in live.backends.items()
     }
-    return _model(backends, routes, live.listeners)
+    return _model(backends, routes, live.listeners, live)
 
 
 def grown(live: Model, routes: Routes) -> Model:
@@ -38,7 +38,7 @@ def grown(live: Model, routes: Routes) -> Model:
         backend = live.backends.get(name) or _new(name, upstream)
         backends[name] = _refilled(backend, endpoints, grow=True)
     listeners = {port: name_of(upstream) for port, upstream in routes.listeners.items()}
-    return _model(backends, routes, listeners)
+    return _model(backends, routes, listeners, live)
 
 
 def why_reload(live: Model, routes: Routes) -> str | None:
@@ -59,13 +59,17 @@ def _new(name: BackendName, upstream: Upstream) -> Backend:
 
 
 def _model(
-    backends: Mapping[BackendName, Backend], routes: Routes, listeners: Mapping[Port, BackendName]
+    backends: Mapping[BackendName, Backend],
+    routes: Routes,
+    listeners: Mapping[Port, BackendName],
+    live: Model,
 ) -> Model:
     hosts = {host: name_of(upstream) for host, upstream in routes.hosts.items()}
     wildcards = [(wildcard, name_of(to)) for wildcard, to in routes.wildcards.items()]
+    hosts = {host: name for host, name in hosts.items() if name in backends}
     return Model(
         backends,
-        {host: name for host, name in hosts.items() if name in backends},
+        live.hosts if hosts == live.hosts else hosts,
         tuple(
             sorted(
                 ((wildcard, name) for wildcard, name in wildcards if name in backends),

@@ -176,8 +176,9 @@ async def test_in_flight_counts_what_an_instance_still_does(tmp_path: Path) -> N
         bench.put(one)
         await bench.applied("reload")
         assert await bench.lb.in_flight(one) == 0
+        assert "No such proxy" in await bench.ask("show stat http.nope 4 -1")
         async with client(bench.port) as ask, asyncio.TaskGroup() as group:
-            task = group.create_task(ask("web.localhost", "/?400"))
+            task = group.create_task(ask("web.localhost", "/?1500"))
             await asyncio.sleep(0.1)
             assert await bench.lb.in_flight(one) == 1
             bench.put(instance("b", web, "other"))  # a reload: the old worker keeps the request

@@ -50,6 +50,10 @@ def test_sessions_are_running_and_queued() -> None:
     assert list(answers.sessions(reply)) == [("[::1]:80", 3), ("127.0.0.1:1", 0)]
 
 
+def test_a_worker_older_than_the_backend_has_no_sessions_with_it() -> None:
+    assert list(answers.sessions("No such proxy.\n\n")) == []
+
+
 def test_pid_is_read() -> None:
     assert answers.pid_of("Name: HAProxy\nPid: 12\n") == 12
 

@@ -29,8 +29,8 @@ def test_host_names_are_taken_in_lower_case(text: str, host: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", ".", "..", "a..b", "-a", "a-", "a b", "a\nb", "a\x00", "a\u2028", "\u212a.localhost",
-     "münchen", "a" * 64, ".".join(["a" * 60] * 5), "*.a", "a/b",
-     "../../etc", 'a"b', "a#b", "a\\b", "[::1]"],
+     "münchen", "a" * 64,
+     ".".join(["a" * 60] * 5), "*.a", "a/b", "../../etc", 'a"b', "a#b", "a\\b", "[::1]"],
 )  # fmt: skip
 def test_what_is_no_host_name_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a host name"):
