@@ -176,7 +176,7 @@ def _handle_signals(
 def _reload(old: Settings, again: Callable[[], Loaded]) -> None:
     """Take a new log level and format; say which other changes wait for a restart."""
     try:
-        fresh = again().settings
+        fresh = _with_host(again().settings)
     except ConfigError as error:
         for problem in error.problems:
             _log.error("settings not taken", problem=problem)

@@ -138,7 +138,8 @@ class Driver:
             began = self._clock.monotonic()
             self._wake.clear()
             model = slots.grown(self._live, self._grantable())
-            await self._write_checked(haproxy, model)
+            # Not checked first: the start itself says what is wrong, and is waited for.
+            await asyncio.to_thread(self._directory.write, self._renderer.files(model))
             await haproxy.start()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._follow(haproxy), name="lb-follow")

@@ -12,13 +12,12 @@ import os
 import re
 import shutil
 import signal
-import sys
 from collections.abc import Sequence
 from typing import Final
 
 from sidecar.errors import PermanentError, ProtocolError, ReloadFailed
 from sidecar.runtime.log import get_logger
-from templater.haproxy import answers, launch
+from templater.haproxy import answers
 from templater.haproxy.directory import ADMIN_SOCKET, CONFIG, MASTER_SOCKET, Directory
 from templater.haproxy.runtime import Runtime, exchange
 from templater.proxy import ProxyUnavailable
@@ -48,6 +47,16 @@ def find_program(name: str) -> str:
         what = f"{name} is not a program" if name else "haproxy was not found in PATH"
         raise PermanentError(f"{what}; install it (package haproxy) or start with --lb none")
     return found
+
+
+def _dying_with_us() -> Sequence[str]:
+    """Return the words before a command that has the kernel end it when we end, even by SIGKILL.
+
+    prctl(2) PR_SET_PDEATHSIG, which survives exec. Without the program (it is in util-linux) an
+    orphan lives until our next start, which ends it.
+    """
+    found = shutil.which("setpriv")
+    return (found, "--pdeathsig", "TERM", "--") if found else ()
 
 
 class Haproxy:
@@ -93,9 +102,8 @@ class Haproxy:
 
         ``follow`` must be running, or a full pipe would stop HAProxy.
         """
-        launcher = launch.__file__
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", "-S", launcher, str(os.getpid()),
+            *(await asyncio.to_thread(_dying_with_us)),
             self._program, "-W", "-S", f"unix@{MASTER_SOCKET},mode,600,level,admin",
             "-f", str(self._path / CONFIG),
             cwd=self._path, env=_ENVIRONMENT, stdin=asyncio.subprocess.DEVNULL,
