@@ -4,7 +4,7 @@ import ipaddress
 import re
 from typing import Final, NamedTuple
 
-__all__ = ["Endpoint", "duration", "endpoint"]
+__all__ = ["Endpoint", "duration", "endpoint", "go_duration"]
 
 _UNITS: Final = {
     "ns": 1e-9,
@@ -17,6 +17,7 @@ _UNITS: Final = {
     "d": 86400.0,
 }
 _PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h|d)", re.ASCII)
+_NUMBER: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)([^.\d]*)", re.ASCII)
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?", re.ASCII)
 
 
@@ -55,6 +56,32 @@ def _sum_of_parts(text: str) -> float:
     if at == 0 or at != len(text):
         raise ValueError(f"{text!r} is not a duration; write for example 30s, 1m30s or 250ms")
     return total
+
+
+def go_duration(text: str) -> float:
+    """Return seconds for what Go's ``time.ParseDuration`` takes, negative ones included.
+
+    Raises ValueError with Go's words.
+    """
+    body = text[1:] if text[:1] in {"+", "-"} else text
+    if body == "0":
+        return 0.0
+    total, at = 0.0, 0
+    while (match := _PART.match(body, at)) and match[2] != "d":
+        total += float(match[1]) * _UNITS[match[2]]
+        at = match.end()
+    if at == 0 or at != len(body):
+        raise ValueError(_go_complaint(text, body[at:]))
+    return -total if text[0] == "-" else total
+
+
+def _go_complaint(text: str, rest: str) -> str:
+    number = _NUMBER.match(rest)
+    if number is None:
+        return f'time: invalid duration "{text}"'
+    if number[2]:
+        return f'time: unknown unit "{number[2]}" in duration "{text}"'
+    return f'time: missing unit in duration "{text}"'
 
 
 def endpoint(text: str) -> Endpoint:

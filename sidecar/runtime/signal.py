@@ -15,7 +15,7 @@ class Signal:
         self._waiters: set[asyncio.Future[None]] = set()
 
     @property
-    def awaited(self) -> bool:
+    def has_waiters(self) -> bool:
         """Whether anyone waits."""
         return bool(self._waiters)
 

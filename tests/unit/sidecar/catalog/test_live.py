@@ -70,7 +70,7 @@ async def test_a_cancelled_waiter_leaves_nothing_behind() -> None:
         await asyncio.sleep(0)
         task.cancel()
     catalog.commit(puts(instance()))
-    assert catalog._waiters == set()
+    assert not catalog._changed.has_waiters
 
 
 def test_tables_beside_the_snapshot_draw_from_the_same_sequence_without_moving_it() -> None:

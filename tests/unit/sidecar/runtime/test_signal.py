@@ -13,7 +13,7 @@ async def test_fire_wakes_all_who_wait_and_nobody_who_comes_later() -> None:
         signal.fire()
         late = group.create_task(signal.wait())
         await asyncio.wait(early, timeout=5)
-        assert signal.awaited
+        assert signal.has_waiters
         assert not late.done()
         signal.fire()
 
@@ -23,4 +23,4 @@ async def test_a_waiter_that_leaves_is_forgotten() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
             await signal.wait()
-    assert not signal.awaited
+    assert not signal.has_waiters
