@@ -171,7 +171,7 @@ class EmbeddedKeyValue:
         self._scheduled = False
         batch, self._queue = self._queue[:_MOST], self._queue[_MOST:]
         draft = Draft(self._state)
-        moment = self._moment()
+        moment = self._moment(0)
         answers: list[_Answer] = []
         for operation, answer in batch:
             if not answer.done():
