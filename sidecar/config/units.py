@@ -17,7 +17,8 @@ _UNITS: Final = {
     "d": 86400.0,
 }
 _PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h|d)", re.ASCII)
-_NUMBER: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)([^.\d]*)", re.ASCII)
+_GO_PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)([^.\d]*)", re.ASCII)
+_GO_LONGEST: Final = 2**63 / 1e9  # nanoseconds in 64 bits
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?", re.ASCII)
 
 
@@ -67,21 +68,19 @@ def go_duration(text: str) -> float:
     if body == "0":
         return 0.0
     total, at = 0.0, 0
-    while (match := _PART.match(body, at)) and match[2] != "d":
+    while at < len(body):
+        match = _GO_PART.match(body, at)
+        if match is None:
+            break
+        if not match[2]:
+            raise ValueError(f'time: missing unit in duration "{text}"')
+        if match[2] == "d" or match[2] not in _UNITS:
+            raise ValueError(f'time: unknown unit "{match[2]}" in duration "{text}"')
         total += float(match[1]) * _UNITS[match[2]]
         at = match.end()
-    if at == 0 or at != len(body):
-        raise ValueError(_go_complaint(text, body[at:]))
+    if at == 0 or at < len(body) or total > _GO_LONGEST:
+        raise ValueError(f'time: invalid duration "{text}"')
     return -total if text[0] == "-" else total
-
-
-def _go_complaint(text: str, rest: str) -> str:
-    number = _NUMBER.match(rest)
-    if number is None:
-        return f'time: invalid duration "{text}"'
-    if number[2]:
-        return f'time: unknown unit "{number[2]}" in duration "{text}"'
-    return f'time: missing unit in duration "{text}"'
 
 
 def endpoint(text: str) -> Endpoint:

@@ -8,12 +8,19 @@ import sys
 
 from sidecar.stores.embedded import EmbeddedStore
 
+_PADDING = b" " * 60_000  # a longer write is more often hit
+
+
+def counted(value: bytes) -> int:
+    """Return the counter in a value."""
+    return int(value)
+
 
 async def _write(store: EmbeddedStore, name: str, start: int) -> None:
     count = start
     while True:
         count += 1
-        await store.kv.put(name, str(count).encode())
+        await store.kv.put(name, str(count).encode() + _PADDING)
         index = store.kv.kv.index_of(name)
         sys.stdout.write(f"{name} {count} {index} {store.kv.kv.index}\n")
         sys.stdout.flush()
@@ -31,7 +38,7 @@ async def main(directory: str) -> None:
     async with asyncio.TaskGroup() as group:
         for name in ("a", "b", "c", "d"):
             entry = await store.kv.get(name)
-            group.create_task(_write(store, name, int(entry.value) if entry else 0))
+            group.create_task(_write(store, name, counted(entry.value) if entry else 0))
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def test_no_acknowledged_write_is_lost_and_no_index_goes_back(tmp_path: Path) ->
             entry = kv.get(name)
             assert entry is not None
             # One more may be on the disk whose acknowledgement the kill swallowed.
-            assert count <= int(entry.value) <= count + 1, (number, name)
+            assert count <= writer.counted(entry.value) <= count + 1, (number, name)
             assert entry.modify_index >= indexes[name]
-            counts[name] = int(entry.value)
+            counts[name] = writer.counted(entry.value)
     assert sum(counts.values()) > ROUNDS

@@ -161,7 +161,7 @@ async def test_nothing_is_visible_before_it_is_written() -> None:
         disk.go.set()
         await write
         assert store.kv.get("k") is not None
-        assert isinstance(later.result(), StoreConflict), "it saw the first"
+    assert isinstance(later.result(), StoreConflict), "it saw the first"
 
 
 async def test_a_full_disk_changes_nothing_and_reads_go_on() -> None:
