@@ -14,10 +14,10 @@ _WORTH_PACKING: Final = 1_400  # below, one packet carries it either way
 
 
 def json(request: web.Request, body: Any, status: int = 200) -> web.Response:
-    """Return compact JSON, or indented when ``?pretty`` is there."""
+    """Return compact JSON, or indented with a line end when ``?pretty`` is there."""
     data = msgspec.json.encode(body)
     if "pretty" in request.query:
-        data = msgspec.json.format(data, indent=4)
+        data = msgspec.json.format(data, indent=4) + b"\n"
     return web.Response(body=data, status=status, content_type="application/json")
 
 

@@ -4,13 +4,24 @@ import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
+
+import msgspec
 
 from sidecar.config.units import go_duration
 from sidecar.errors import ApiError
 
-__all__ = ["Wait", "checked", "cleaned_path", "conflict", "flag", "read_options", "unsigned"]
+__all__ = [
+    "Wait",
+    "checked",
+    "cleaned_path",
+    "conflict",
+    "decoded",
+    "flag",
+    "read_options",
+    "unsigned",
+]
 
 _DEFAULT: Final = 300.0
 _LONGEST: Final = 600.0
@@ -81,6 +92,14 @@ def unsigned(text: str) -> int:
     if number > _MOST:
         raise ApiError(500, f'strconv.ParseUint: parsing "{text}": value out of range')
     return number
+
+
+def decoded(body: bytes) -> Any:
+    """Return what a JSON body says; raises ValueError, whatever is wrong with it."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
 
 
 def flag(value: str | None) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, Final
 from uuid import uuid4
 
-import msgspec
 from aiohttp import web
 
 from sidecar.catalog.draft import Draft, checked_id
@@ -14,13 +13,14 @@ from sidecar.config.units import go_duration
 from sidecar.errors import ApiError
 from sidecar.web.blocking import wait_for_index
 from sidecar.web.consul import answers
-from sidecar.web.consul.query import Wait, checked, read_options
+from sidecar.web.consul.query import Wait, checked, decoded, read_options
 from sidecar.web.consul.route import route
 
 __all__ = ["parse_request", "routes", "shape"]
 
 _TOO_LARGE: Final = "Request body({size} bytes) too large, max size: {most} bytes."
 _BARE_SECONDS: Final = 1_000  # a delay below so many nanoseconds was meant in seconds
+_MOST: Final = 2**63  # nanoseconds that a Go duration holds
 _TYPES: Final = {"Node": str, "Name": str, "Behavior": str, "TTL": str}
 
 
@@ -45,8 +45,8 @@ def parse_request(body: bytes, node: str) -> SessionRequest:
     if not body.strip():
         return SessionRequest(node=node)
     try:
-        found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+        found = decoded(body)
+    except ValueError as error:
         raise _undecodable("invalid JSON") from error
     if not isinstance(found, dict):
         raise _undecodable("json: cannot unmarshal into Go value of type structs.Session")
@@ -95,6 +95,8 @@ def _delay(value: object) -> float:
         nanoseconds = float(value)
     else:
         raise _undecodable("json: cannot unmarshal into Go struct field .LockDelay")
+    if not nanoseconds < _MOST:
+        raise _undecodable("json: cannot unmarshal number into Go struct field .LockDelay")
     if nanoseconds < _BARE_SECONDS:
         return max(0.0, nanoseconds)
     return nanoseconds / 1e9

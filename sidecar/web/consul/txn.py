@@ -4,7 +4,6 @@ import binascii
 from base64 import b64decode
 from typing import Any, Final
 
-import msgspec
 from aiohttp import web
 
 from sidecar.catalog.kept import Kept
@@ -12,7 +11,7 @@ from sidecar.catalog.transaction import MOST, WRITES, KeyOperation, Outcome, run
 from sidecar.errors import ApiError
 from sidecar.web.consul import answers
 from sidecar.web.consul.kv import shape
-from sidecar.web.consul.query import checked, read_options
+from sidecar.web.consul.query import checked, decoded, read_options
 from sidecar.web.consul.route import route
 
 __all__ = ["parse_operations", "routes"]
@@ -34,8 +33,8 @@ _ZERO: Final[dict[type, Any]] = {str: "", int: 0}
 def parse_operations(body: bytes) -> tuple[KeyOperation, ...]:
     """Return the operations of a body; raises ApiError with Consul's words."""
     try:
-        found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+        found = decoded(body)
+    except ValueError as error:
         raise _unparsable("EOF" if not body.strip() else "invalid JSON") from error
     if found is None:
         return ()

@@ -217,7 +217,9 @@ async def test_any_text_can_be_a_key(key: str) -> None:
 async def test_pretty_is_indented_and_large_is_packed_if_asked_for() -> None:
     async with served() as api:
         await api.put("/v1/kv/k", b"x" * 5000)
-        assert b"\n    " in (await api.get("/v1/kv/k?pretty")).body
+        pretty = (await api.get("/v1/kv/k?pretty")).body
+        assert b"\n    " in pretty
+        assert pretty.endswith(b"]\n")
         plain = await api.get("/v1/kv/k")
         packed = await api.ask("GET", "/v1/kv/k", Accept_Encoding="gzip")
         assert packed.headers["Content-Encoding"] == "gzip"

@@ -102,12 +102,14 @@ async def test_wrong_sessions_are_refused(body: Any, status: int, text: str) -> 
         b'{"Name": 1}',
         b'{"LockDelay": []}',
         b'{"LockDelay": true}',
+        b'{"LockDelay": 1e300}',
         b'{"LockDelay": "soon"}',
         b'{"Checks": "serfHealth"}',
         b'{"Checks": [1]}',
         b'{"ServiceChecks": 1}',
         b'{"ServiceChecks": [{"ID": 1}]}',
         b"[" * 100_000,
+        b'"\xed\xa0\x80"',
     ],
 )
 def test_what_is_no_session_cannot_be_decoded(body: bytes) -> None:

@@ -89,6 +89,7 @@ async def test_operations_on_the_catalogue_are_refused() -> None:
         b'[{"KV": {"Value": "?"}}]',
         '[{"KV": {"Value": "é"}}]'.encode(),
         b"[" * 100_000,
+        b'"\xed\xa0\x80"',
     ],
 )
 def test_what_is_no_transaction_cannot_be_parsed(body: bytes) -> None:
