@@ -204,14 +204,13 @@ class Draft:
         if session is None:
             return
         delay = delay_of(session)
-        for key in self.held(id_):
-            entry = self.get(key)
+        for entry in [e for key in self.held(id_) if (e := self.get(key)) is not None]:
             if session.deletes:
-                self.delete(key, at)
-            elif entry is not None:
+                self.delete(entry.key, at)
+            else:
                 self._store(entry, replace(entry, session=""), at)
             if delay > 0:
-                self.delays[key] = at.now + delay
+                self.delays[entry.key] = at.now + delay
         self.sessions[id_] = Removed(at.index)
 
     def absorb(self, other: "Draft") -> None:

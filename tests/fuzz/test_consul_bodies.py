@@ -14,7 +14,10 @@ from sidecar.web.consul.session import parse_request
 from sidecar.web.consul.txn import parse_operations
 
 NAMES = st.sampled_from(
-    ["KV", "kv", "Verb", "Key", "Value", "Flags", "Index", "Session", "TTL", "LockDelay", "Name", "Checks", "NodeChecks", "ServiceChecks", "ID", "Behavior", "Node", "x"]
+    [
+        *("KV", "kv", "Verb", "Key", "Value", "Flags", "Index", "Session", "TTL", "LockDelay"),
+        *("Name", "Checks", "NodeChecks", "ServiceChecks", "ID", "Behavior", "Node", "x"),
+    ]
 )
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
