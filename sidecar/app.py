@@ -15,6 +15,7 @@ import uvloop
 from msgspec.structs import replace
 
 from sidecar import __version__
+from sidecar.catalog.query import check_statuses
 from sidecar.config.load import Loaded
 from sidecar.config.model import Settings
 from sidecar.config.units import endpoint
@@ -89,8 +90,10 @@ async def _supervisor(
     settings: Settings, store: EmbeddedStore, notifier: Notifier, stack: AsyncExitStack
 ) -> Supervisor:
     with without_authorities():
+        from sidecar.web.consul.api import store_routes  # noqa: PLC0415
         from sidecar.web.server import WebServer  # noqa: PLC0415
 
+    node = settings.registrar.node
     clock = SystemClock()
     balancer = _balancer(settings, store)
 
@@ -104,9 +107,17 @@ async def _supervisor(
         stopping=lambda: supervisor.stopping,
         datacenter=settings.dns.datacenter,
         lb_status=balancer.status if balancer is not None else lambda: None,
+        routes=store_routes(
+            store.kv,
+            datacenter=settings.dns.datacenter,
+            node=node,
+            address=settings.registrar.ip or "127.0.0.1",
+            checks_of=lambda name: check_statuses(store.catalog.snapshot, name, own=node),
+        ),
     )
     parts: list[Component] = [
         Watchdog(clock, notifier),
+        store.kv,
         web,
         await _registrar(settings, store, stack),
         _dns(settings, store),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 __all__ = [
     "AddressInUse",
+    "ApiError",
     "ConfigError",
     "EngineDenied",
     "EngineUnavailable",
@@ -40,6 +41,15 @@ class ConfigError(PinnaceError):
         """Take one line of text per mistake, each starting with where it stands."""
         self.problems = tuple(problems)
         super().__init__("\n".join(self.problems))
+
+
+class ApiError(PinnaceError):
+    """What a client of the Consul-compatible API is told: a status and Consul's own text."""
+
+    def __init__(self, status: int, text: str) -> None:
+        """Take the HTTP status and the whole body."""
+        super().__init__(text)
+        self.status = status
 
 
 class ProtocolError(PinnaceError):

@@ -1,15 +1,15 @@
 """The live Catalog: the present Snapshot and those who wait for the next one.
 
 Watchers get the newest snapshot, not a backlog: a slow reader skips versions and never makes
-the writer wait. The only module of this package that uses asyncio; everything happens on the
+the writer wait. The only module of this package that waits on the loop; everything happens on the
 loop's thread, so a commit needs no lock.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable
 
 from sidecar.catalog.changes import Change, apply
 from sidecar.catalog.model import EMPTY, Snapshot
+from sidecar.runtime.signal import Signal
 
 __all__ = ["Catalog"]
 
@@ -20,13 +20,28 @@ class Catalog:
     def __init__(self, snapshot: Snapshot = EMPTY) -> None:
         """Start from a snapshot, by default the empty one, and not yet synced."""
         self._snapshot = snapshot
+        self._index = snapshot.index
         self._synced = False
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._changed = Signal()
 
     @property
     def snapshot(self) -> Snapshot:
         """The newest snapshot; cheap enough for every DNS query."""
         return self._snapshot
+
+    @property
+    def index(self) -> int:
+        """The last index given out, to a snapshot or to another table (``next_index``)."""
+        return self._index
+
+    def next_index(self) -> int:
+        """Take an index for a table beside the snapshot (keys, sessions).
+
+        All tables draw from this one sequence; the snapshot's own index moves only when the
+        snapshot does, so that a reader of services does not wake for a key.
+        """
+        self._index += 1
+        return self._index
 
     @property
     def synced(self) -> bool:
@@ -41,27 +56,23 @@ class Catalog:
         """Say that the snapshot is complete; wakes watchers, as it changes what they may do."""
         if not self._synced:
             self._synced = True
-            self._wake()
+            self._changed.fire()
 
     def commit(self, changes: Iterable[Change]) -> Snapshot:
         """Apply changes as one commit and wake watchers if anything changed."""
-        return self.replace(apply(self._snapshot, changes))
+        return self.replace(apply(self._snapshot, changes, self._index + 1))
 
     def replace(self, snapshot: Snapshot) -> Snapshot:
         """Take a whole new snapshot (a mirror's full read, a restored store)."""
         if snapshot is not self._snapshot:
             self._snapshot = snapshot
-            self._wake()
+            self._index = max(self._index, snapshot.index)
+            self._changed.fire()
         return snapshot
 
     async def changed(self) -> None:
         """Return at the next commit (or when the catalogue becomes synced)."""
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
-        try:
-            await waiter
-        finally:
-            self._waiters.discard(waiter)
+        await self._changed.wait()
 
     async def watch(self, after: int = -1) -> AsyncIterator[Snapshot]:
         """Yield the present snapshot, unless its index is ``after``, then each newer one.
@@ -76,9 +87,3 @@ class Catalog:
                 yield snapshot
             else:
                 await self.changed()
-
-    def _wake(self) -> None:
-        waiters, self._waiters = self._waiters, set()
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)

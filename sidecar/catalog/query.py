@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from sidecar.catalog.model import Instance, InstanceId, Snapshot, Status
 
-__all__ = ["find", "instances_of", "owned_by", "tags_of"]
+__all__ = ["check_statuses", "find", "instances_of", "owned_by", "tags_of"]
 
 
 def find(snapshot: Snapshot, service: str, id_: InstanceId) -> Instance | None:
@@ -40,3 +40,21 @@ def tags_of(snapshot: Snapshot) -> Mapping[str, tuple[str, ...]]:
         name: tuple(sorted({tag for instance in members for tag in instance.tags}))
         for name, members in snapshot.services.items()
     }
+
+
+def check_statuses(snapshot: Snapshot, node: str, *, own: str) -> Mapping[str, str] | None:
+    """Return the status of each check on a node by id, or None for an unknown node.
+
+    ``own`` is the node this process runs on: known, and alive, before anything is registered.
+    """
+    found = snapshot.nodes.get(node)
+    if found is None and node != own:
+        return None
+    statuses = {"serfHealth": str(Status.PASSING)}
+    if found is not None:
+        statuses |= {check.id: str(check.status) for check in found.checks}
+    for members in snapshot.services.values():
+        for instance in members:
+            if instance.node == node:
+                statuses |= {check.id: str(check.status) for check in instance.checks}
+    return statuses

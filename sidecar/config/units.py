@@ -4,7 +4,7 @@ import ipaddress
 import re
 from typing import Final, NamedTuple
 
-__all__ = ["Endpoint", "duration", "endpoint"]
+__all__ = ["Endpoint", "duration", "endpoint", "go_duration"]
 
 _UNITS: Final = {
     "ns": 1e-9,
@@ -17,6 +17,8 @@ _UNITS: Final = {
     "d": 86400.0,
 }
 _PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h|d)", re.ASCII)
+_GO_PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)([^.\d]*)", re.ASCII)
+_GO_LONGEST: Final = 2**63 / 1e9  # nanoseconds in 64 bits
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?", re.ASCII)
 
 
@@ -55,6 +57,30 @@ def _sum_of_parts(text: str) -> float:
     if at == 0 or at != len(text):
         raise ValueError(f"{text!r} is not a duration; write for example 30s, 1m30s or 250ms")
     return total
+
+
+def go_duration(text: str) -> float:
+    """Return seconds for what Go's ``time.ParseDuration`` takes, negative ones included.
+
+    Raises ValueError with Go's words.
+    """
+    body = text[1:] if text[:1] in {"+", "-"} else text
+    if body == "0":
+        return 0.0
+    total, at = 0.0, 0
+    while at < len(body):
+        match = _GO_PART.match(body, at)
+        if match is None:
+            break
+        if not match[2]:
+            raise ValueError(f'time: missing unit in duration "{text}"')
+        if match[2] == "d" or match[2] not in _UNITS:
+            raise ValueError(f'time: unknown unit "{match[2]}" in duration "{text}"')
+        total += float(match[1]) * _UNITS[match[2]]
+        at = match.end()
+    if at == 0 or at < len(body) or total > _GO_LONGEST:
+        raise ValueError(f'time: invalid duration "{text}"')
+    return -total if text[0] == "-" else total
 
 
 def endpoint(text: str) -> Endpoint:

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from sidecar.catalog.changes import Change
+from sidecar.catalog.kv import Entry, Listing
 from sidecar.catalog.model import Instance, Snapshot
 
-__all__ = ["Registry", "Source"]
+__all__ = ["KeyValue", "Registry", "Source"]
 
 
 class Source(Protocol):
@@ -41,3 +42,26 @@ class Registry(Protocol):
 
     def mark_synced(self) -> None:
         """Say that the first full reconcile is in the store."""
+
+
+class KeyValue(Protocol):
+    """Where keys are kept (templater reads them, the scheduler locks with them)."""
+
+    async def get(self, key: str) -> Entry | None:
+        """Return one entry, or None."""
+
+    async def list(self, prefix: str) -> Listing:
+        """Return the entries whose keys begin with this text, sorted, and their index."""
+
+    async def put(self, key: str, value: bytes, *, flags: int = 0, cas: int | None = None) -> None:
+        """Write a key; acknowledged when this returns.
+
+        With ``cas``, only if it was last changed at this index (0: if it is absent), otherwise
+        raises StoreConflict. Raises StoreUnavailable.
+        """
+
+    async def delete(self, key: str) -> None:
+        """Remove a key, if it is there. Raises StoreUnavailable."""
+
+    def watch(self, prefix: str, after: int = -1) -> AsyncIterator[Listing]:
+        """Yield the present listing first, then newer ones, conflated."""

@@ -1,12 +1,18 @@
-"""Instance and Node as bytes and back: one JSON object each. Pure."""
+"""What the store keeps as bytes and back. Pure.
+
+Instances and nodes are JSON, as people look at them; keys and sessions MessagePack, as values
+are bytes and flags are 64 bits wide.
+"""
 
 from types import MappingProxyType
 
 import msgspec
 
+from sidecar.catalog.kv import Entry
 from sidecar.catalog.model import Instance, Node
+from sidecar.catalog.sessions import Session
 
-__all__ = ["decode_instance", "decode_node", "encode"]
+__all__ = ["decode_entry", "decode_instance", "decode_node", "decode_session", "encode", "pack"]
 
 
 def _plain(value: object) -> object:
@@ -18,6 +24,9 @@ def _plain(value: object) -> object:
 _encoder = msgspec.json.Encoder(enc_hook=_plain)
 _instances = msgspec.json.Decoder(Instance)
 _nodes = msgspec.json.Decoder(Node)
+_packer = msgspec.msgpack.Encoder()
+_entries = msgspec.msgpack.Decoder(Entry)
+_sessions = msgspec.msgpack.Decoder(Session)
 
 
 def encode(entry: Instance | Node) -> bytes:
@@ -33,3 +42,18 @@ def decode_instance(data: bytes) -> Instance:
 def decode_node(data: bytes) -> Node:
     """Return the node; raises ValueError when the bytes are not one."""
     return _nodes.decode(data)
+
+
+def pack(entry: Entry | Session) -> bytes:
+    """Return the packed form of a key or a session."""
+    return _packer.encode(entry)
+
+
+def decode_entry(data: bytes) -> Entry:
+    """Return the key with its value; raises ValueError when the bytes are not one."""
+    return _entries.decode(data)
+
+
+def decode_session(data: bytes) -> Session:
+    """Return the session; raises ValueError when the bytes are not one."""
+    return _sessions.decode(data)

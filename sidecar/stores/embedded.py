@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sidecar.catalog.changes import Change, Drop, DropNode, Put, PutNode
+from sidecar.catalog.draft import State
 from sidecar.catalog.live import Catalog
 from sidecar.catalog.model import Instance
 from sidecar.catalog.query import owned_by
 from sidecar.errors import StoreUnavailable
+from sidecar.runtime.clock import Clock, SystemClock
 from sidecar.runtime.log import get_logger
+from sidecar.stores.keyvalue import EmbeddedKeyValue
 
 if TYPE_CHECKING:
     from sidecar.stores.journal import Journal
@@ -26,34 +29,43 @@ _log = get_logger("store")
 
 
 class EmbeddedStore:
-    """A Registry over the live Catalog."""
+    """A Registry over the live Catalog; ``kv`` holds keys and sessions in the same file."""
 
-    def __init__(self, catalog: Catalog, journal: "Journal | None" = None) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        journal: "Journal | None" = None,
+        *,
+        state: State | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         """Write to this catalogue, and to the journal when there is one."""
         self.catalog = catalog
+        self.kv = EmbeddedKeyValue(catalog, clock or SystemClock(), journal, state)
         self._journal = journal
         self._writing = asyncio.Lock()
         self._unwritten: dict[tuple[str | None, ...], Change] = {}
         self._trouble: str | None = None
 
     @classmethod
-    async def open(cls, state_dir: str) -> "EmbeddedStore":
+    async def open(cls, state_dir: str, clock: Clock | None = None) -> "EmbeddedStore":
         """Return the store with what an earlier run left in ``state_dir`` (empty: in memory).
 
         Raises StoreDenied or StoreCorrupt.
         """
         if not state_dir:
-            return cls(Catalog())
+            return cls(Catalog(), clock=clock)
         from sidecar.stores.journal import Journal  # noqa: PLC0415 - SQLite only when durable
 
         journal = await asyncio.to_thread(Journal, Path(state_dir))
         snapshot = await asyncio.to_thread(journal.load)
-        _log.info("state read", directory=state_dir, index=snapshot.index)
-        return cls(Catalog(snapshot), journal)
+        state = await asyncio.to_thread(journal.load_keys)
+        _log.info("state read", directory=state_dir, index=snapshot.index, keys=len(state.kv))
+        return cls(Catalog(snapshot), journal, state=state, clock=clock)
 
     def trouble(self) -> str | None:
         """Return what keeps writes from the disk, or None."""
-        return self._trouble
+        return self._trouble or self.kv.trouble()
 
     def mark_synced(self) -> None:
         """Say that the first full reconcile is in the catalogue."""
@@ -77,6 +89,7 @@ class EmbeddedStore:
 
     async def close(self) -> None:
         """Write what is left and mark a clean end."""
+        await self.kv.close()
         if self._journal is None:
             return
         async with self._writing:
@@ -86,7 +99,7 @@ class EmbeddedStore:
             except StoreUnavailable as error:
                 _log.error("state not written at the end", error=error)
                 clean = False
-            await asyncio.to_thread(self._journal.close, self.catalog.snapshot.index, clean=clean)
+            await asyncio.to_thread(self._journal.close, self.catalog.index, clean=clean)
 
     def _queue(self, changes: Sequence[Change]) -> None:
         """Keep the last change per entry: an outage of the disk cannot grow the queue for ever."""
@@ -100,10 +113,12 @@ class EmbeddedStore:
         if not batch:
             return
         try:
-            await asyncio.to_thread(journal.write, batch.values(), self.catalog.snapshot.index)
+            await asyncio.to_thread(journal.write, batch.values(), self.catalog.index)
+        except asyncio.CancelledError:
+            self._put_back(batch)  # it may or may not be written: again
+            raise
         except StoreUnavailable as error:
-            newer = self._unwritten
-            self._unwritten = {k: c for k, c in batch.items() if k not in newer} | newer
+            self._put_back(batch)
             if self._trouble is None:
                 _log.error("state cannot be written", error=error)
             self._trouble = str(error)
@@ -111,6 +126,10 @@ class EmbeddedStore:
         if self._trouble is not None:
             _log.info("state is written again")
             self._trouble = None
+
+    def _put_back(self, batch: dict[tuple[str | None, ...], Change]) -> None:
+        newer = self._unwritten
+        self._unwritten = {k: c for k, c in batch.items() if k not in newer} | newer
 
 
 def _entry(change: Change) -> tuple[str | None, ...]:

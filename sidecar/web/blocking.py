@@ -6,67 +6,42 @@ another life of the server) waits and then gets the lower index, which tells it 
 
 import asyncio
 import random
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Awaitable, Callable
 
 from sidecar.catalog.live import Catalog
 from sidecar.catalog.model import Snapshot
-from sidecar.config.units import duration
+from sidecar.web.consul.query import Wait
 
-__all__ = ["BadQuery", "Wait", "wait_for_change"]
-
-_DEFAULT: Final = 300.0
-_LONGEST: Final = 600.0
-_UNIT: Final = re.compile(r"[a-zµ]$")
+__all__ = ["wait_for_change", "wait_for_index", "wait_while"]
 
 
-class BadQuery(ValueError):
-    """A query parameter is wrong; the text is what Consul answers with status 400."""
+async def wait_while(
+    unchanged: Callable[[], bool], changed: Callable[[], Awaitable[None]], seconds: float
+) -> None:
+    """Return when ``unchanged`` says no, asked again after each ``changed``, or in the end.
 
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """What a reader asked for: the index it has, and for how many seconds it waits."""
-
-    index: int
-    seconds: float
-
-    @classmethod
-    def of(cls, query: Mapping[str, str]) -> "Wait":
-        """Parse ``index`` and ``wait``; raises BadQuery."""
-        index = query.get("index", "0") or "0"
-        if not (index.isascii() and index.isdigit()):
-            raise BadQuery("Invalid index")
-        return cls(int(index), _seconds(query.get("wait", "")))
-
-
-def _seconds(text: str) -> float:
-    if not text:
-        return _DEFAULT
-    if not _UNIT.search(text):  # Go's durations need a unit
-        raise BadQuery("Invalid wait time")
+    Up to a sixteenth is added to the wait, so that a fleet of readers does not march in step.
+    """
+    limit = seconds * (1 + random.random() / 16)  # noqa: S311 - jitter, not a secret
     try:
-        return min(duration(text), _LONGEST) or _DEFAULT
-    except ValueError as error:
-        raise BadQuery("Invalid wait time") from error
+        async with asyncio.timeout(limit):
+            while unchanged():
+                await changed()
+    except TimeoutError:
+        pass
+
+
+async def wait_for_index(
+    wait: Wait, index_of: Callable[[], int], changed: Callable[[], Awaitable[None]]
+) -> None:
+    """Return when the index is above the reader's, or when its time is over."""
+    if wait.index and index_of() <= wait.index:
+        await wait_while(lambda: index_of() <= wait.index, changed, wait.seconds)
 
 
 async def wait_for_change(
     catalog: Catalog, wait: Wait, index_of: Callable[[Snapshot], int]
 ) -> Snapshot:
-    """Return a snapshot whose index differs from the reader's, or the present one in the end.
-
-    Up to a sixteenth is added to the wait, so that a fleet of readers does not march in step.
-    """
-    if wait.index == 0 or index_of(catalog.snapshot) > wait.index:
-        return catalog.snapshot
-    limit = wait.seconds * (1 + random.random() / 16)  # noqa: S311 - jitter, not a secret
-    try:
-        async with asyncio.timeout(limit):
-            while index_of(catalog.snapshot) <= wait.index:
-                await catalog.changed()
-    except TimeoutError:
-        pass
+    """Return a snapshot whose index is above the reader's, or the present one in the end."""
+    await wait_for_index(wait, lambda: index_of(catalog.snapshot), catalog.changed)
     return catalog.snapshot

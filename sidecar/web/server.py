@@ -5,8 +5,9 @@ Handlers only translate: what they answer comes from pure modules (``shapes``, `
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 from aiohttp import web
@@ -16,12 +17,15 @@ from sidecar.catalog.live import Catalog
 from sidecar.catalog.model import Snapshot
 from sidecar.config.model import HttpSettings
 from sidecar.config.units import endpoint
+from sidecar.errors import ApiError
 from sidecar.metrics import CONTENT_TYPE, counter, exposition
 from sidecar.runtime.component import Health
 from sidecar.runtime.listen import bind
 from sidecar.runtime.log import get_logger
 from sidecar.web import page, shapes
-from sidecar.web.blocking import BadQuery, Wait, wait_for_change
+from sidecar.web.blocking import wait_for_change
+from sidecar.web.consul.answers import MAX_BODY, refusal
+from sidecar.web.consul.query import Wait, cleaned_path, flag
 
 __all__ = ["WebServer"]
 
@@ -30,7 +34,6 @@ _requests = counter(
 )
 _log = get_logger("web")
 
-_MAX_BODY: Final = 512 * 1024
 _CONSISTENCY: Final = {
     "X-Consul-Knownleader": "true",
     "X-Consul-Lastcontact": "0",
@@ -53,14 +56,19 @@ class WebServer:
         stopping: Callable[[], bool],
         datacenter: str,
         lb_status: Callable[[], object] = lambda: None,
+        routes: Iterable[web.RouteDef] = (),
     ) -> None:
-        """Answer from ``catalog``; ``health`` tells of every part, this one included."""
+        """Answer from ``catalog``; ``health`` tells of every part, this one included.
+
+        ``routes`` are those of the API (``sidecar.web.consul``).
+        """
         self._catalog = catalog
         self._settings = settings
         self._health = health
         self._stopping = stopping
         self._datacenter = datacenter
         self._lb_status = lb_status
+        self._routes = tuple(routes)
         self.address: tuple[str, int] | None = None
 
     async def run(self, ready: Callable[[], None]) -> None:
@@ -82,7 +90,7 @@ class WebServer:
             sock.close()
 
     def _app(self) -> web.Application:
-        app = web.Application(client_max_size=_MAX_BODY, middlewares=[_counted])
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[_counted])
         app.add_routes(
             [
                 web.get("/", _to_dashboard),
@@ -93,6 +101,7 @@ class WebServer:
                 web.get("/v1/catalog/services", self._catalog_services),
                 web.get("/v1/health/service/{service}", self._health_service),
                 web.get("/v1/pinnace/lb", self._lb),
+                *self._routes,
             ]
         )
         return app
@@ -132,7 +141,7 @@ class WebServer:
         def index_of(snapshot: Snapshot) -> int:
             return shapes.index_of(snapshot, service)
 
-        passing = _flag(request.query.get("passing"))
+        passing = flag(request.query.get("passing"))
         snapshot = await wait_for_change(self._catalog, Wait.of(request.query), index_of)
         body = shapes.health_service(
             snapshot,
@@ -148,12 +157,12 @@ class WebServer:
 async def _counted(request: web.Request, handler: Handler) -> web.StreamResponse:
     status = 500
     try:
-        response = await handler(request)
+        response = _redirected(request) or await handler(request)
         status = response.status
         return response
-    except BadQuery as error:
-        status = 400
-        return web.Response(text=str(error), status=400)
+    except ApiError as error:
+        status = error.status
+        return refusal(error)
     except web.HTTPException as error:
         status = error.status
         if status == 404 and request.path.startswith("/v1/"):
@@ -163,6 +172,19 @@ async def _counted(request: web.Request, handler: Handler) -> web.StreamResponse
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "other"
         _requests.labels(route, status).inc()
+
+
+def _redirected(request: web.Request) -> web.Response | None:
+    """Send doubled slashes and dots to the clean path, as Go's mux does."""
+    path = request.path
+    if not path.startswith("/v1/") or ("//" not in path and "/." not in path):
+        return None
+    clean = cleaned_path(path)
+    if clean == path:
+        return None
+    raw = request.rel_url.raw_query_string
+    query = f"?{raw}" if raw else ""
+    return web.Response(status=301, headers={"Location": quote(clean) + query})
 
 
 async def _to_dashboard(_: web.Request) -> web.Response:
@@ -175,17 +197,6 @@ async def _healthz(_: web.Request) -> web.Response:
 
 async def _metrics(_: web.Request) -> web.Response:
     return web.Response(body=exposition(), headers={"Content-Type": CONTENT_TYPE})
-
-
-def _flag(value: str | None) -> bool:
-    """Read ``?passing``: present, empty or true filters, false does not."""
-    match (value or "true").lower() if value is not None else "false":
-        case "true" | "1" | "t":
-            return True
-        case "false" | "0" | "f":
-            return False
-        case _:
-            raise BadQuery("Invalid value for ?passing")
 
 
 def _json(body: Any, status: int = 200) -> web.Response:

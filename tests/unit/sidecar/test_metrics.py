@@ -10,12 +10,13 @@ from sidecar import metrics
 MODULES = [
     "sidecar.runtime.supervisor",
     "sidecar.runtime.watchdog",
+    "sidecar.stores.keyvalue",
     "sidecar.web.server",
     "registrar.component",
     "templater.component",
     "dnsd.component",
 ]
-PATTERN = re.compile(r"(pinnace_(runtime|web|registrar|templater)|dnsd)_[a-z][a-z0-9_]*")
+PATTERN = re.compile(r"(pinnace_(runtime|stores|web|registrar|templater)|dnsd)_[a-z][a-z0-9_]*")
 
 
 @pytest.mark.parametrize("module", MODULES)

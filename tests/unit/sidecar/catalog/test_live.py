@@ -70,4 +70,13 @@ async def test_a_cancelled_waiter_leaves_nothing_behind() -> None:
         await asyncio.sleep(0)
         task.cancel()
     catalog.commit(puts(instance()))
-    assert catalog._waiters == set()
+    assert not catalog._changed.has_waiters
+
+
+def test_tables_beside_the_snapshot_draw_from_the_same_sequence_without_moving_it() -> None:
+    catalog = Catalog()
+    catalog.commit(puts(instance()))
+    assert (catalog.next_index(), catalog.next_index()) == (2, 3)
+    assert (catalog.snapshot.index, catalog.index) == (1, 3)
+    catalog.commit(puts(instance(port=1)))
+    assert catalog.snapshot.index == catalog.index == catalog.snapshot.modified["web"] == 4

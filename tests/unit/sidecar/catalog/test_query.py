@@ -1,6 +1,6 @@
-from sidecar.catalog import InstanceId, Status
-from sidecar.catalog.model import worst
-from sidecar.catalog.query import find, instances_of, owned_by, tags_of
+from sidecar.catalog import InstanceId, Node, PutNode, Status, apply
+from sidecar.catalog.model import Check, worst
+from sidecar.catalog.query import check_statuses, find, instances_of, owned_by, tags_of
 from tests.support.catalog import instance, snapshot
 
 SNAPSHOT = snapshot(
@@ -48,3 +48,17 @@ def test_the_worst_status_wins() -> None:
     assert worst([]) is Status.PASSING
     assert worst([Status.PASSING, Status.CRITICAL, Status.WARNING]) is Status.CRITICAL
     assert worst([Status.WARNING, Status.PASSING]) is Status.WARNING
+
+
+def test_the_checks_of_a_node_are_its_own_and_those_of_its_instances() -> None:
+    sick = Check(id="disk", name="disk", status=Status.CRITICAL)
+    web = Check(id="service:web", name="web", status=Status.PASSING)
+    before = snapshot(instance(node="n", checks=(web,)), instance(id_="other", node="m"))
+    found = apply(before, [PutNode(Node(name="n", address="192.0.2.1", checks=(sick,)))])
+    assert check_statuses(found, "n", own="n") == {
+        "serfHealth": "passing",
+        "disk": "critical",
+        "service:web": "passing",
+    }
+    assert check_statuses(found, "unknown", own="n") is None
+    assert check_statuses(found, "me", own="me") == {"serfHealth": "passing"}

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.config.units import Endpoint, duration, endpoint
+from sidecar.config.units import Endpoint, duration, endpoint, go_duration
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,32 @@ def test_what_is_no_endpoint_is_refused(text: str) -> None:
 def test_an_endpoint_reads_back_what_it_prints(address: object, port: int) -> None:
     there = Endpoint(str(address), port)
     assert endpoint(str(there)) == there
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("10s", 10.0), ("1m30s", 90.0), ("-1.5h", -5400.0), ("0", 0.0), ("+2ms", 0.002), (".5s", 0.5)],
+)
+def test_go_durations(text: str, seconds: float) -> None:
+    assert go_duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", 'time: invalid duration ""'),
+        ("abc", 'time: invalid duration "abc"'),
+        ("-", 'time: invalid duration "-"'),
+        ("10", 'time: missing unit in duration "10"'),
+        ("1h10", 'time: missing unit in duration "1h10"'),
+        ("1d", 'time: unknown unit "d" in duration "1d"'),
+        ("1s?", 'time: unknown unit "s?" in duration "1s?"'),
+        ("1s.", 'time: invalid duration "1s."'),
+        ("9999999999h", 'time: invalid duration "9999999999h"'),
+        ("1hour", 'time: unknown unit "hour" in duration "1hour"'),
+    ],
+)
+def test_what_is_no_go_duration_is_said_as_go_does(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match="time: ") as caught:
+        go_duration(text)
+    assert str(caught.value) == said

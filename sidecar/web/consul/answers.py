@@ -1,0 +1,77 @@
+"""Answers in Consul's manner: JSON, headers of reads, refusals, compression."""
+
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from sidecar.errors import ApiError, PinnaceError
+
+__all__ = ["MAX_BODY", "body_of", "empty", "finished", "indexed", "json", "refusal"]
+
+MAX_BODY: Final = 512 * 1024
+_WORTH_PACKING: Final = 1_400  # below, one packet carries it either way
+
+
+def json(request: web.Request, body: Any, status: int = 200) -> web.Response:
+    """Return compact JSON, or indented with a line end when ``?pretty`` is there."""
+    data = msgspec.json.encode(body)
+    if "pretty" in request.query:
+        data = msgspec.json.format(data, indent=4) + b"\n"
+    return web.Response(body=data, status=status, content_type="application/json")
+
+
+def empty(status: int) -> web.Response:
+    """Return a status without body and type."""
+    return web.Response(status=status)
+
+
+def indexed(
+    response: web.Response, index: int, *, consistency: str = "", leader: bool = True
+) -> web.Response:
+    """Add the headers of a read; ``consistency`` only where Consul tells it (not keys)."""
+    response.headers["X-Consul-Index"] = str(index)
+    response.headers["X-Consul-Knownleader"] = "true" if leader else "false"
+    response.headers["X-Consul-Lastcontact"] = "0"
+    if consistency:
+        response.headers["X-Consul-Effective-Consistency"] = consistency
+    return response
+
+
+def refusal(error: PinnaceError, *, read: bool = False) -> web.Response:
+    """Return an error as Consul words it; a store's error on a read carries index 1."""
+    status = error.status if isinstance(error, ApiError) else 500
+    response = web.Response(text=str(error), status=status)
+    if status == 413:
+        response.force_close()
+    if read and status in {403, 500}:
+        indexed(response, 1, leader=False)
+    return response
+
+
+def finished(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """Compress what is worth it, if the client takes it."""
+    response.headers["Vary"] = "Accept-Encoding"
+    if (
+        isinstance(response, web.Response)
+        and (response.content_length or 0) >= _WORTH_PACKING
+        and "gzip" in request.headers.get("Accept-Encoding", "")
+    ):
+        response.enable_compression(web.ContentCoding.gzip)
+    return response
+
+
+async def body_of(request: web.Request, too_large: str) -> bytes:
+    """Return the body; raises ApiError 413 with ``too_large``, the size filled in."""
+    size = request.content_length or 0
+    parts: list[bytes] = []
+    if size <= MAX_BODY:
+        size = 0
+        async for part in request.content.iter_any():
+            parts.append(part)
+            size += len(part)
+            if size > MAX_BODY:
+                break
+    if size > MAX_BODY:
+        raise ApiError(413, too_large.format(size=size, most=MAX_BODY))
+    return b"".join(parts)

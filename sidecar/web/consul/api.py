@@ -1,0 +1,22 @@
+"""The families of paths together, for the composition root."""
+
+from aiohttp import web
+
+from sidecar.catalog.kept import Kept
+from sidecar.catalog.sessions import NodeChecks
+from sidecar.web.consul import event, kv, session, status, txn
+
+__all__ = ["store_routes"]
+
+
+def store_routes(
+    kept: Kept, *, datacenter: str, node: str, address: str, checks_of: NodeChecks
+) -> list[web.RouteDef]:
+    """Return the routes of keys, sessions, transactions, events and status."""
+    return [
+        *kv.routes(kept, datacenter),
+        *session.routes(kept, datacenter, node, checks_of),
+        *txn.routes(kept, datacenter),
+        *event.routes(datacenter),
+        *status.routes(address),
+    ]
