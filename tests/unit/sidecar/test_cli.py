@@ -101,7 +101,7 @@ def test_the_version_needs_nothing_heavy() -> None:
     )
     loaded = {line.rsplit("|", 1)[1].strip() for line in done.stderr.splitlines() if "|" in line}
     heavy = {
-        *("aiodocker", "aiohttp", "jinja2", "msgspec", "prometheus_client", "uvloop"),
+        *("aiohttp", "msgspec", "prometheus_client", "uvloop"),
         *("asyncio", "logging", "socket", "tomllib", "typing_extensions"),
     }
     assert "argparse" in loaded
