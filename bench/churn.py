@@ -8,6 +8,7 @@ in flight after SIGTERM, as a good backend does.
 import argparse
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from deploy.tools.engine import PrivateEngine
 from tests.support.load import Load
@@ -24,21 +25,26 @@ def churn(engine: PrivateEngine, pinnace: Pinnace, options: argparse.Namespace) 
         engine.docker("run", "-d", "-P", "--name", name, "-e", "SERVICE_NAME=web", "web")
         return name
 
-    running = [start(number) for number in range(BACKENDS)]
+    def replace(number: int) -> None:
+        start(number)
+        engine.docker("stop", f"b{number - BACKENDS}")
+
+    for number in range(BACKENDS):
+        start(number)
     until(lambda: len(pinnace.srv_ports("web")) == BACKENDS)
-    number = BACKENDS
-    with Load(pinnace.lb_port, "web.localhost", clients=options.clients, path=options.path) as load:
+    count = int(options.seconds / options.every)
+    load = Load(pinnace.lb_port, "web.localhost", clients=options.clients, path=options.path)
+    # Several at once, as one replacement may take longer than the time between two.
+    with load, ThreadPoolExecutor(BACKENDS - 1) as pool:
         begun = time.monotonic()
-        due = begun
-        while time.monotonic() - begun < options.seconds:
-            running.append(start(number))
-            engine.docker("stop", running.pop(0))
-            number += 1
-            due += options.every
-            time.sleep(max(0.0, due - time.monotonic()))
+        jobs = []
+        for number in range(count):
+            time.sleep(max(0.0, begun + number * options.every - time.monotonic()))
+            jobs.append(pool.submit(replace, number + BACKENDS))
+        for job in jobs:
+            job.result()
         took = time.monotonic() - begun
-    replaced = number - BACKENDS
-    print(f"{load.total} requests in {took:.1f} s ({load.total / took:.0f}/s), {replaced} replaced")
+    print(f"{load.total} requests in {took:.1f} s ({load.total / took:.0f}/s), {count} replaced")
     print(f"failed requests: {len(load.failures)}  target 0")
     for failure in load.failures[:5]:
         print(f"  {failure}")

@@ -157,6 +157,9 @@ def _loaded(options: "Namespace") -> "Loaded":
 
 
 def _up(options: "Namespace") -> int:
+    import gc  # noqa: PLC0415
+
+    gc.disable()  # imports make no garbage; the program switches it on again when it serves
     loaded = _loaded(options)
     from sidecar import app  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""One connection to a Docker engine: the only module that touches aiodocker and its errors.
+"""One connection to a Docker engine: the only module that sends it requests.
 
 Whatever goes wrong becomes EngineUnavailable (try again), EngineDenied or ProtocolError. Requests
 carry no API version, so an engine that comes back newer or older than before still answers.
@@ -8,11 +8,11 @@ import errno
 import json
 import os
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import Any, Final
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
-import aiodocker
 import aiohttp
 
 from sidecar.errors import EngineDenied, EngineUnavailable, ProtocolError
@@ -22,23 +22,25 @@ __all__ = ["Connection", "decode"]
 _CALL: Final = 10.0  # an inspect waits while its container starts or stops
 _PING: Final = 5.0
 _BODY_LIMIT: Final = 64 << 20
+_UNIX: Final = "unix://"
 
 
 class Connection:
-    """One aiodocker client and its pool of connections; discarded as a whole when it fails."""
+    """A session with its pool of connections; discarded as a whole when it fails."""
 
-    def __init__(self, url: str) -> None:
-        """Prepare; nothing is sent yet. Must be called inside the loop."""
+    def __init__(self, url: str, environ: Mapping[str, str] = os.environ) -> None:
+        """Prepare; nothing is sent yet. Must be called inside the loop.
+
+        ``DOCKER_TLS_VERIFY`` and ``DOCKER_CERT_PATH`` are read as Docker's own client reads them.
+        Raises EngineUnavailable when the certificates cannot be read.
+        """
         self._url = url
-        # aiohttp's own default context knows no authorities here (sidecar.runtime.tls).
-        mutual = os.environ.get("DOCKER_TLS_VERIFY") == "1"  # then aiodocker reads the key
-        public = url.startswith("https://") and not mutual
-        context = ssl.create_default_context() if public else None
-        self._docker = aiodocker.Docker(url=url, ssl_context=context)
+        self._base, connector = _target(url, environ)
+        self._session = aiohttp.ClientSession(connector=connector)
 
     async def close(self) -> None:
         """Close all sockets."""
-        await self._docker.close()
+        await self._session.close()
 
     @asynccontextmanager
     async def get(
@@ -46,17 +48,12 @@ class Connection:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Yield the response to a GET; ``timeout`` bounds the whole exchange."""
         limits = aiohttp.ClientTimeout(total=timeout, sock_connect=_PING)
-        async with AsyncExitStack() as stack:
-            stack.enter_context(self._errors(path))
-            try:
-                query = self._docker._query(  # noqa: SLF001 - its own event stream hides its end
-                    path, params=params, timeout=limits, versioned_api=False
-                )
-                response = await stack.enter_async_context(query)
-                await stack.enter_async_context(response)  # the query leaves it open
-            except (ValueError, KeyError) as error:  # it decodes error bodies unguarded
-                raise ProtocolError(f"{self._url} sent an unreadable answer to {path}") from error
-            yield response
+        with self._errors(path):
+            url = f"{self._base}/{path}"
+            async with self._session.get(url, params=params, timeout=limits) as response:
+                if response.status >= 400:
+                    raise self._refused(response.status, path, await _message(response))
+                yield response
 
     async def json(self, path: str, **params: str) -> Any:
         """Return the decoded answer to a GET, or None when there is no such thing.
@@ -81,27 +78,35 @@ class Connection:
     def _errors(self, path: str) -> Iterator[None]:
         try:
             yield
-        except aiodocker.DockerError as error:
-            raise self._translated(error, path) from error
         except TimeoutError as error:
             raise EngineUnavailable(f"{self._url} does not answer {path}") from error
+        except aiohttp.ClientConnectorError as error:
+            raise self._unreachable(error.os_error.errno) from error
         except (aiohttp.ClientError, OSError) as error:
             raise EngineUnavailable(f"{self._url}: {str(error) or type(error).__name__}") from error
 
-    def _translated(self, error: aiodocker.DockerError, path: str) -> Exception:
-        cause = error.__context__
-        number = cause.os_error.errno if isinstance(cause, aiohttp.ClientConnectorError) else None
-        if number in (errno.EACCES, errno.EPERM) or error.status in (401, 403):
+    def _unreachable(self, number: int | None) -> Exception:
+        if number in {errno.EACCES, errno.EPERM}:
             return EngineDenied(f"no permission to use {self._url}; see its owner and group")
-        if error.status == 404:
+        return EngineUnavailable(f"{self._url}: {errno.errorcode.get(number or 0, number)}")
+
+    def _refused(self, status: int, path: str, message: str) -> Exception:
+        if status in {401, 403}:
+            return EngineDenied(f"no permission to use {self._url}; see its owner and group")
+        if status == 404:
             return _NotFound(f"{self._url} knows no {path}")
-        if number is not None:
-            return EngineUnavailable(f"{self._url}: {errno.errorcode.get(number, number)}")
-        return EngineUnavailable(f"{self._url}: {error.status} {error.message}")
+        return EngineUnavailable(f"{self._url}: {status} {message}")
 
 
 class _NotFound(ProtocolError):
     """The engine answered 404."""
+
+
+class _Target(NamedTuple):
+    """What requests are relative to, and how connections are made."""
+
+    base: str
+    connector: aiohttp.BaseConnector
 
 
 def decode(body: bytes) -> Any:
@@ -110,3 +115,34 @@ def decode(body: bytes) -> Any:
         return json.loads(body.decode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"the engine sent no JSON: {body[:60]!r}") from error
+
+
+async def _message(response: aiohttp.ClientResponse) -> str:
+    """Return the words of an error answer, bounded and on one line."""
+    body = (await response.content.read(300)).decode("utf-8", "replace")
+    with suppress(ValueError, TypeError, KeyError):  # else not the engine's form: as it is
+        body = str(json.loads(body)["message"])
+    return " ".join(body.split())
+
+
+def _target(url: str, environ: Mapping[str, str]) -> _Target:
+    if url.startswith(_UNIX):
+        return _Target("http://docker", aiohttp.UnixConnector(url.removeprefix(_UNIX)))
+    scheme, _, rest = url.rstrip("/").partition("://")
+    if scheme == "https" or environ.get("DOCKER_TLS_VERIFY"):  # any text, as Docker's client
+        try:
+            context = _context(environ)
+        except (OSError, ssl.SSLError) as error:
+            raise EngineUnavailable(f"certificates for {url}: {error}") from error
+        return _Target(f"https://{rest}", aiohttp.TCPConnector(ssl=context))
+    return _Target(f"http://{rest}", aiohttp.TCPConnector())
+
+
+def _context(environ: Mapping[str, str]) -> ssl.SSLContext:
+    """Return a context of our own: aiohttp's default knows no authorities (runtime.tls)."""
+    if not environ.get("DOCKER_TLS_VERIFY"):
+        return ssl.create_default_context()
+    folder = Path(environ.get("DOCKER_CERT_PATH") or Path.home() / ".docker")
+    context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return context

@@ -168,9 +168,11 @@ class Pinnace:
         reply = self.dns(f"{service}.service.consul", "SRV")
         return {record.rdata.port for record in reply.rr}
 
-    def fetch(self, host: str, path: str = "/", method: str = "GET") -> tuple[int, str]:
+    def fetch(
+        self, host: str, path: str = "/", method: str = "GET", timeout: float = 10
+    ) -> tuple[int, str]:
         """Return status and body of a request through the load balancer; 0 when it failed."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.lb_port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.lb_port, timeout=timeout)
         try:
             connection.request(method, path, headers={"Host": host})
             response = connection.getresponse()

@@ -3,7 +3,6 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import aiodocker
 import pytest
 from aiohttp import ClientConnectorError
 from aiohttp.client_reqrep import ConnectionKey
@@ -95,8 +94,8 @@ async def test_bytes_that_are_no_utf8_hide_nothing(stub: StubEngine, engine: Eng
         pytest.param(answer(b"[" * 100_000), ProtocolError, "no JSON", id="deep"),
         pytest.param(answer(b'{"message": "x"}', 403), EngineDenied, "no permission", id="403"),
         pytest.param(answer(b'{"message": "x"}', 500), EngineUnavailable, "500 x", id="500"),
-        pytest.param(answer(b"no", 500), ProtocolError, "unreadable answer", id="500-no-json"),
-        pytest.param(answer(b"\xff", 500, "text/x"), ProtocolError, "unreadable", id="500-bytes"),
+        pytest.param(answer(b"a\nb", 500), EngineUnavailable, "500 a b", id="500-no-json"),
+        pytest.param(answer(b"\xff", 500, "text/x"), EngineUnavailable, "500", id="500-bytes"),
         pytest.param(b"nonsense\r\n\r\n", EngineUnavailable, "unix:", id="no-http"),
         pytest.param(answer(b"{}")[:-1], EngineUnavailable, "unix:", id="cut-off"),
         pytest.param(b"", EngineUnavailable, "unix:", id="closed"),
@@ -151,14 +150,35 @@ async def test_a_socket_without_permission_is_denied() -> None:
 
     def fail() -> None:
         with connection._errors("x"):
-            try:
-                raise ClientConnectorError(key, PermissionError(13, "Permission denied"))
-            except ClientConnectorError:
-                raise aiodocker.DockerError(900, "cannot connect")  # noqa: B904 - as it does
+            raise ClientConnectorError(key, PermissionError(13, "Permission denied"))
 
     with pytest.raises(EngineDenied, match="owner and group"):
         fail()
     await connection.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "environ", "base"),
+    [
+        ("unix:///run/docker.sock", {}, "http://docker"),
+        ("unix:///run/docker.sock", {"DOCKER_TLS_VERIFY": "1"}, "http://docker"),
+        ("tcp://192.0.2.1:2375", {}, "http://192.0.2.1:2375"),
+        ("http://192.0.2.1:2375/", {}, "http://192.0.2.1:2375"),
+        ("https://192.0.2.1:2376", {}, "https://192.0.2.1:2376"),
+    ],
+)
+async def test_a_url_names_scheme_and_place_of_the_requests(
+    url: str, environ: dict[str, str], base: str
+) -> None:
+    connection = Connection(url, environ)
+    assert connection._base == base
+    await connection.close()
+
+
+async def test_certificates_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    environ = {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(tmp_path)}
+    with pytest.raises(EngineUnavailable, match=r"certificates for tcp://192\.0\.2\.1:2376"):
+        Connection("tcp://192.0.2.1:2376", environ)
 
 
 async def test_events_are_delivered_after_connected(stub: StubEngine, engine: Engine) -> None:
