@@ -1,6 +1,5 @@
 """Registrations in requests: their fields, Consul's rules for them, ours. Pure."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +23,13 @@ from sidecar.web.consul.decode import (
     Mapped,
     Struct,
 )
-from sidecar.web.consul.definitions import SERVICE_CHECK, SERVICE_CHECKS, service_checks, type_of
+from sidecar.web.consul.definitions import (
+    SERVICE_CHECK,
+    SERVICE_CHECKS,
+    service_checks,
+    stored,
+    type_of,
+)
 
 __all__ = ["CATALOG_DEREGISTER", "CATALOG_REGISTER", "SERVICE", "AgentService", "agent_service",
            "default_tagged", "registration"]  # fmt: skip
@@ -50,7 +55,7 @@ _SERVICE_FIELDS: Final[dict[str, Kind]] = {
         "DestinationServiceName", "DestinationServiceID", "LocalServiceAddress",
         "LocalServicePort", "Config", "Upstreams", "MeshGateway", "Expose"), ANY), opaque=True),
     "Connect": Struct("structs.ServiceConnect", "", {"Native": BOOL, "SidecarService": ANY},
-                      opaque=True),
+                      opaque=True, lenient=True),
 }  # fmt: skip
 SERVICE: Final = Struct(
     "structs.ServiceDefinition",
@@ -233,7 +238,7 @@ def _foreign_check(body: Mapping[str, Any], node: str) -> ForeignCheck:
         notes=validate.text("check Notes", body.get("Notes") or "", 4096),
         output=(body.get("Output") or "")[:4096],
         type=validate.text("check Type", body.get("Type") or type_of(definition)),
-        definition=json.dumps(definition, separators=(",", ":")) if definition else "",
+        definition=stored(definition),
     )
     return ForeignCheck(check, validate.text("ServiceID", body.get("ServiceID") or ""))
 

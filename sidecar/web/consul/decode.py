@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sidecar.config.units import go_duration
 from sidecar.errors import ApiError
-from sidecar.web.consul.gojson import BadJson, Number, Object, Value, read
+from sidecar.web.consul.gojson import BadJson, Number, Object, Value, quoted, read
 
 __all__ = [
     "ANY",
@@ -29,50 +29,52 @@ __all__ = [
     "decode",
 ]
 
+_Path = tuple[str, ...]
 _INT: Final = re.compile(r"-?[0-9]+")
 _INT_LIMIT: Final = 1 << 63
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
     """A type of Go, by its name there."""
 
     go: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Listed(Kind):
     """A slice."""
 
     of: Kind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Mapped(Kind):
     """A map with strings as keys."""
 
     of: Kind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Struct(Kind):
     """A struct; ``aliases`` are other spellings of a field, which it wins over."""
 
     name: str
     fields: Mapping[str, Kind]
-    aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
+    aliases: Mapping[str, str] = field(default_factory=dict)
     opaque: bool = False
+    lenient: bool = False  # takes and ignores what it does not know
     unknown: str = ""  # what Consul adds when the unknown field is Namespace
 
-    def find(self, key: str) -> tuple[str, Kind] | None:
-        """Return a field by its exact name or else in any case, as Go looks it up."""
+    def find(self, key: str) -> tuple[str, str, Kind] | None:
+        """Return a field's spelling, name and kind; in any case of letters, as Go looks it up."""
         if key in self.fields:
-            return key, self.fields[key]
+            return key, key, self.fields[key]
         wanted = key.casefold()
         for spelling in (*self.fields, *self.aliases):
             if spelling.casefold() == wanted:
                 name = self.aliases.get(spelling, spelling)
-                return name, self.fields[name]
+                return spelling, name, self.fields[name]
         return None
 
 
@@ -107,13 +109,13 @@ class _Reader:
     def __init__(self) -> None:
         self.mistake: str | None = None
 
-    def value(self, kind: Kind, value: Value, struct: str, path: tuple[str, ...]) -> Any:
+    def value(self, kind: Kind, value: Value, struct: str, path: _Path) -> Any:
         """Return the value in Python's types; None for null and for what does not fit."""
         if value is None:
             return None
         match kind, value:
             case Struct(), Object(members):
-                decoded: Any = self._struct(kind, members, path)
+                decoded: Any = self._struct(kind, members, struct, path)
             case Mapped(of=of), Object(members):
                 decoded = {key: self.value(of, each, struct, path) for key, each in members}
             case Listed(of=of), list():
@@ -122,7 +124,7 @@ class _Reader:
                 decoded = self._plain(kind, value, struct, path)
         return decoded
 
-    def _plain(self, kind: Kind, value: Value, struct: str, path: tuple[str, ...]) -> Any:
+    def _plain(self, kind: Kind, value: Value, struct: str, path: _Path) -> Any:
         if kind is DURATION:
             return self._duration(value)
         if kind is INT and isinstance(value, Number):
@@ -134,19 +136,21 @@ class _Reader:
         return value if isinstance(value, fits) else self._misfit(kind, _name(value), struct, path)
 
     def _struct(
-        self, kind: Struct, members: tuple[tuple[str, Value], ...], path: tuple[str, ...]
+        self, kind: Struct, members: tuple[tuple[str, Value], ...], struct: str, path: _Path
     ) -> dict[str, Any]:
         found: dict[str, Any] = {}
+        hidden = kind.opaque and path
         for key, value in members:
             known = kind.find(key)
             if known is None:
-                more = kind.unknown if key == "Namespace" else ""
-                self._keep(f"json: unknown field {_quoted(key)}{more}")
+                if not kind.lenient:
+                    more = kind.unknown if key == "Namespace" else ""
+                    self._keep(f"json: unknown field {quoted(key)}{more}")
                 continue
-            name, of = known
-            inner = path if kind.opaque and path else (*path, name)
-            decoded = self.value(of, value, kind.name, inner)
-            if decoded is not None and not (key in kind.aliases and name in found):
+            spelling, name, of = known
+            place = (struct, path) if hidden else (kind.name, (*path, spelling))
+            decoded = self.value(of, value, *place)
+            if decoded is not None and not (spelling != name and name in found):
                 found[name] = decoded
         return found
 
@@ -161,7 +165,7 @@ class _Reader:
                 return min(float(text), float(_INT_LIMIT)) / 1e9
         return None
 
-    def _misfit(self, kind: Kind, what: str, struct: str, path: tuple[str, ...]) -> None:
+    def _misfit(self, kind: Kind, what: str, struct: str, path: _Path) -> None:
         place = f"struct field {struct}.{'.'.join(path)}" if path else "value"
         self._keep(f"json: cannot unmarshal {what} into Go {place} of type {kind.go}")
 
@@ -181,8 +185,3 @@ def _name(value: Value) -> str:
         case list():
             return "array"
     return "object"
-
-
-def _quoted(text: str) -> str:
-    inner = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in inner) + '"'

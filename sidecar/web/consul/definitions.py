@@ -27,6 +27,7 @@ __all__ = [
     "STATUSES",
     "check_of",
     "service_checks",
+    "stored",
     "type_of",
 ]
 
@@ -130,15 +131,24 @@ def service_checks(
 
 def _check(body: Mapping[str, Any], id_: str, name: str) -> Check:
     _refuse_scripts(body)
-    run = {key: body[key] for key in _RUN if body.get(key)}
     return Check(
         id=validate.text("CheckID", id_),
         name=validate.text("check Name", name),
         status=Status(body.get("Status") or Status.CRITICAL),
         notes=validate.text("check Notes", body.get("Notes", ""), 4096),
         type=type_of(body),
-        definition=json.dumps(run, sort_keys=True, separators=(",", ":")),
+        definition=stored(body),
     )
+
+
+def stored(body: Mapping[str, Any]) -> str:
+    """Return how a check is run as JSON that can be read again; durations in nanoseconds."""
+    run = {
+        key: round(body[key] * 1e9) if kind is DURATION else body[key]
+        for key, kind in _RUN.items()
+        if body.get(key)
+    }
+    return json.dumps(run, separators=(",", ":")) if run else ""
 
 
 def type_of(body: Mapping[str, Any]) -> str:

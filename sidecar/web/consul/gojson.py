@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-__all__ = ["BadJson", "Number", "Object", "Value", "read"]
+__all__ = ["BadJson", "Number", "Object", "Value", "quoted", "read"]
 
 DEPTH: Final = 64
 """Nesting that a body may have; no request of this API needs more than four."""
@@ -235,12 +235,26 @@ class _Scanner:
 
 
 def _quoted(char: str) -> str:
-    """Return the character as Go quotes one."""
-    if char == "'":
-        return "'\\''"
-    if char == '"':
-        return "'\"'"
-    escapes = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\\": "\\\\", "\b": "\\b", "\f": "\\f"}
-    if char in escapes:
-        return f"'{escapes[char]}'"
-    return f"'{char}'" if char.isprintable() else f"'\\x{ord(char) & 0xFF:02x}'"
+    """Return the character's first byte as Go quotes it, which reads byte by byte."""
+    first = chr(char.encode("utf-8", "replace")[0])
+    if first in "'\"":
+        return f"'\\{first}'" if first == "'" else f"'{first}'"
+    return f"'{quoted(first)[1:-1]}'"
+
+
+_NAMED: Final = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t",
+          "\v": "\\v", "\\": "\\\\", '"': '\\"'}  # fmt: skip
+
+
+def quoted(text: str) -> str:
+    """Return text as Go's ``%q`` prints it."""
+    return '"' + "".join(_escaped(char) for char in text) + '"'
+
+
+def _escaped(char: str) -> str:
+    if char in _NAMED or char.isprintable():
+        return _NAMED.get(char, char)
+    code = ord(char)
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
