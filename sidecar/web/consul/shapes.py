@@ -115,7 +115,7 @@ def catalog_entry(view: View, instance: Instance) -> dict[str, Any]:
 
 def health_entry(view: View, instance: Instance, there: Mapping[str, Any]) -> dict[str, Any]:
     """Return an entry of health/service; ``there`` is its node, already in shape."""
-    on_node = checks_of_node(view.node_of(instance))
+    on_node = checks_of_node(view.node_of(instance), local=view.me.name)
     return {
         "Node": there,
         "Service": node_service(instance),
@@ -123,9 +123,9 @@ def health_entry(view: View, instance: Instance, there: Mapping[str, Any]) -> di
     }
 
 
-def checks_of_node(found: Node) -> list[dict[str, Any]]:
+def checks_of_node(found: Node, *, local: str) -> list[dict[str, Any]]:
     """Return a node's own checks, by id."""
-    return [_check(c, found.name, None, "") for c in sorted(found.checks, key=_by_id)]
+    return [_check(c, found.name, None, local) for c in sorted(found.checks, key=_by_id)]
 
 
 def checks_of_instance(instance: Instance, *, local: str) -> list[dict[str, Any]]:
@@ -210,7 +210,7 @@ def _check(check: Check, node_name: str, instance: Instance | None, local: str) 
         "ServiceName": instance.service if instance is not None else "",
         "ServiceTags": instance.tags if instance is not None else (),
         "Type": check.type,
-        "Definition": _definition(check, is_local=not local or node_name == local),
+        "Definition": _definition(check, is_local=node_name == local),
         "CreateIndex": check.created,
         "ModifyIndex": check.modified,
     }
