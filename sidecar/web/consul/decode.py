@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from sidecar.catalog.golang import quoted
 from sidecar.config.units import go_duration
 from sidecar.errors import ApiError
-from sidecar.web.consul.gojson import BadJson, Number, Object, Value, quoted, read
+from sidecar.web.consul.gojson import BadJson, Number, Object, Value, read
 
 __all__ = [
     "ANY",

@@ -9,7 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-__all__ = ["BadJson", "Number", "Object", "Value", "quoted", "read"]
+from sidecar.catalog.golang import quoted
+
+__all__ = ["BadJson", "Number", "Object", "Value", "read"]
 
 DEPTH: Final = 64
 """Nesting that a body may have; no request of this API needs more than four."""
@@ -240,21 +242,3 @@ def _quoted(char: str) -> str:
     if first in "'\"":
         return f"'\\{first}'" if first == "'" else f"'{first}'"
     return f"'{quoted(first)[1:-1]}'"
-
-
-_NAMED: Final = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t",
-          "\v": "\\v", "\\": "\\\\", '"': '\\"'}  # fmt: skip
-
-
-def quoted(text: str) -> str:
-    """Return text as Go's ``%q`` prints it."""
-    return '"' + "".join(_escaped(char) for char in text) + '"'
-
-
-def _escaped(char: str) -> str:
-    if char in _NAMED or char.isprintable():
-        return _NAMED.get(char, char)
-    code = ord(char)
-    if code < 0x80:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

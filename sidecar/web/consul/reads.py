@@ -236,7 +236,7 @@ def _checks_on(view: View, name: str) -> list[dict[str, Any]]:
     found = shapes.checks_of_node(node, local=view.me.name)
     for instance in view.on_node(node.name):
         found += shapes.checks_of_instance(instance, local=view.me.name)
-    return sorted(found, key=lambda check: str(check["CheckID"]))
+    return sorted(found, key=lambda check: str(check["CheckID"]).lower())
 
 
 def _checks_in(view: View, state: str, params: Params) -> list[dict[str, Any]]:

@@ -139,7 +139,8 @@ def all_checks(instance: Instance) -> list[Check]:
     What a container's health says is a check too: without it the status would have no cause.
     """
     checks = list(instance.checks)
-    if not checks and instance.status is not Status.PASSING:
+    is_container = instance.owner.startswith(_REGISTRAR)
+    if is_container and not checks and instance.status is not Status.PASSING:
         checks.append(
             Check(
                 id=f"service:{instance.id}",
@@ -252,4 +253,4 @@ def _weights(instance: Instance) -> dict[str, int]:
 
 
 def _by_id(check: Check) -> str:
-    return check.id
+    return check.id.lower()

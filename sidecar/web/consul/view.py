@@ -45,7 +45,7 @@ class View:
     @property
     def nodes(self) -> list[Node]:
         """Every node, by name."""
-        return [self._nodes[name] for name in sorted(self._nodes)]
+        return [self._nodes[name] for name in sorted(self._nodes, key=str.lower)]
 
     def node(self, name: str) -> Node | None:
         """Return one node; names match in any case, as in Consul."""
@@ -73,10 +73,10 @@ class View:
         if service.lower() == SELF:
             return (*(found or ()), self._own)
         if found is not None:
-            return found
+            return tuple(sorted(found, key=_place))
         names = self.names(service)
         members = [i for name in names for i in self.snapshot.services[name]]
-        return tuple(sorted(members, key=lambda i: (i.node, i.id)))
+        return tuple(sorted(members, key=_place))
 
     def on_node(self, node: str) -> list[Instance]:
         """Return every instance on a node, by id."""
@@ -84,7 +84,7 @@ class View:
         found = [i for members in services.values() for i in members if i.node == node]
         if node == self.me.name:
             found.append(self._own)
-        return sorted(found, key=lambda instance: instance.id)
+        return sorted(found, key=lambda instance: instance.id.lower())
 
     def health_index(self, service: str) -> int:
         """Return what a reader of a service's health waits on."""
@@ -149,3 +149,8 @@ def _own(local: Local) -> Instance:
         created=1,
         modified=1,
     )
+
+
+def _place(instance: Instance) -> tuple[str, str]:
+    """Order as Consul's tables do, whose keys are in lower case."""
+    return instance.node.lower(), instance.id.lower()
