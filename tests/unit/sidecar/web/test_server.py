@@ -12,8 +12,12 @@ from sidecar.catalog import Drop, InstanceId, Node, PutNode, Status
 from sidecar.catalog.live import Catalog
 from sidecar.config.model import HttpSettings
 from sidecar.errors import AddressInUse
+from sidecar.runtime.clock import FakeClock
 from sidecar.runtime.component import Health, Phase
+from sidecar.stores.embedded import EmbeddedStore
+from sidecar.web.consul.whole import CatalogApi
 from sidecar.web.server import WebServer
+from tests.support.served import LOCAL
 from tests.support.catalog import instance, puts
 
 
@@ -48,7 +52,7 @@ async def _served(world: World) -> AsyncIterator[Client]:
         HttpSettings(listen="127.0.0.1:0"),
         health=lambda: world.health,
         stopping=lambda: world.stopping,
-        datacenter="dc1",
+        routes=CatalogApi(EmbeddedStore(world.catalog), LOCAL, FakeClock()).routes(),
         lb_status=lambda: {"routes": 3},
     )
     ready = asyncio.Event()
@@ -241,7 +245,6 @@ async def test_taken_port_is_an_address_in_use() -> None:
             HttpSettings(listen=f"127.0.0.1:{taken.getsockname()[1]}"),
             health=dict,
             stopping=lambda: False,
-            datacenter="dc1",
         )
         with pytest.raises(AddressInUse, match="--http"):
             await server.run(lambda: None)
