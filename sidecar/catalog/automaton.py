@@ -30,11 +30,11 @@ MAX_PROGRAM: Final = 2000
 _MAX_TABLE: Final = 4096
 
 
-class TooLarge(Exception):  # noqa: N818 - internal signal
+class TooLarge(Exception):
     """The program would exceed MAX_PROGRAM instructions."""
 
 
-class TooExpensive(Exception):  # noqa: N818 - internal signal
+class TooExpensive(Exception):
     """The budget is used up."""
 
 

@@ -283,8 +283,8 @@ class _Reader:
         self.at = start
         value = self._value()
         if value is not None:
-            for words, operator in _TURNED:
-                if not self._words(words):
+            for turned, operator in _TURNED:
+                if not self._words(turned):
                     continue
                 selector = self._selector()
                 if selector is not None:
@@ -303,8 +303,8 @@ class _Reader:
                     return Match(selector, operator, value)
                 break
         self.at = end
-        for words, operator in _AFTER:
-            if self._words(words):
+        for after, operator in _AFTER:
+            if self._words(after):
                 return Match(selector, operator)
         return None
 
@@ -364,9 +364,8 @@ class _Reader:
             self.at = start
             return None
         end = self.at
-        if self._literal("."):
-            if not self._run("0123456789", "[0-9]"):
-                self.at = end
+        if self._literal(".") and not self._run("0123456789", "[0-9]"):
+            self.at = end
         after = self.text[self.at : self.at + 1]
         if after and after not in " \t\r\n)":
             for expected in (_SPACE, '")"'):

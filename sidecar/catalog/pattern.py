@@ -156,10 +156,8 @@ class _Reader:
     def _atom(self, character: str) -> Tree | None:
         if character == "(":
             return self._group()
-        if character == "[":
-            return One(self._folded(self._class()))
-        if character == "\\":
-            return self._escape()
+        if character in "[\\":
+            return One(self._folded(self._class())) if character == "[" else self._escape()
         self.at += 1
         if character == ".":
             return One((lambda _: True) if "s" in self._flags else (lambda found: found != "\n"))
@@ -282,7 +280,7 @@ class _Reader:
         piece = wrong[0] if wrong else self.pattern[self.at : self.at + 2]
         raise PatternError("invalid escape sequence", piece)
 
-    # --- [classes]
+    # --- character classes
 
     def _class(self) -> Test:
         start = self.at

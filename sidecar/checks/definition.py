@@ -84,7 +84,14 @@ class CheckDefinition:
     output_most: int = OUTPUT_MOST
 
 
-_TEXT, _TRUTH, _NUMBER, _TEXTS, _HEADERS, _TIME = "string", "bool", "int", "texts", "headers", "time"
+_TEXT, _TRUTH, _NUMBER, _TEXTS, _HEADERS, _TIME = (
+    "string",
+    "bool",
+    "int",
+    "texts",
+    "headers",
+    "time",
+)
 _FIELDS: Final[Mapping[str, str]] = {
     "ID": _TEXT,
     "Name": _TEXT,
@@ -230,13 +237,13 @@ _text: Final = _plain(str, "string")
 
 def _texts(name: str, value: object) -> object:
     if not isinstance(value, list):
-        raise ValueError(_cannot(value, "[]string", _field_name(name)))
+        raise ValueError(_cannot(value, "[]string", _field_name(name)))  # noqa: TRY004
     return tuple(_text(name, "" if one is None else one) for one in value)
 
 
 def _header_lists(name: str, value: object) -> object:
     if not isinstance(value, Mapping):
-        raise ValueError(_cannot(value, "map[string][]string", name))
+        raise ValueError(_cannot(value, "map[string][]string", name))  # noqa: TRY004
     headers: dict[str, object] = {}
     for header, values in value.items():
         headers[str(header)] = _texts(name, values)
@@ -273,9 +280,7 @@ def _kind_of(found: _Found, scripts: bool) -> Kind:
         if ttl > 0:
             raise DefinitionError("Invalid check: TTL must be not be set for Alias checks")
     elif (argv or remote) and interval <= 0:
-        raise DefinitionError(
-            "Invalid check: Interval must be > 0 for Script, HTTP, or TCP checks"
-        )
+        raise DefinitionError("Invalid check: Interval must be > 0 for Script, HTTP, or TCP checks")
     elif not argv and remote is None and ttl <= 0:
         raise DefinitionError("Invalid check: TTL must be > 0 for TTL checks")
     if found.number("OutputMaxSize") < 0:
