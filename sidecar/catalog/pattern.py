@@ -174,7 +174,9 @@ class _Reader:
     def _folded(self, test: Test) -> Test:
         if "i" not in self._flags:
             return test
-        return lambda found: test(found) or test(found.lower()) or test(found.upper())
+        return lambda found: any(
+            map(test, {found, found.upper(), low := found.lower(), low.upper()})
+        )
 
     def _group(self) -> Tree | None:
         outer = self._flags
