@@ -152,8 +152,7 @@ class Automaton:
                 return target
             case Either(parts):
                 return self._add([self._build(part, target) for part in parts], target)
-            case Repeat(part, least, most):
-                return self._repeat(part, least, most, target)
+        return self._repeat(tree.part, tree.least, tree.most, target)
 
     def _repeat(self, part: Tree, least: int, most: int | None, target: int) -> int:
         if most is None:

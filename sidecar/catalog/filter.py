@@ -20,7 +20,6 @@ from sidecar.catalog.expression import (
     Match,
     No,
     Operator,
-    Some,
     parse,
 )
 from sidecar.catalog.fields import Field, Kind, ListOf, MapOf, Struct
@@ -85,9 +84,8 @@ class _Compiler:
             case All(operands):
                 every = [self.asked(operand) for operand in operands]
                 return lambda entry: all(part(entry) for part in every)
-            case Some(operands):
-                some = [self.asked(operand) for operand in operands]
-                return lambda entry: any(part(entry) for part in some)
+        some = [self.asked(operand) for operand in expression.operands]
+        return lambda entry: any(part(entry) for part in some)
 
     def _match(self, match: Match) -> Asked:
         field = _field_at(self._fields, match.selector)

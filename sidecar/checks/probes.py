@@ -56,7 +56,7 @@ class Prober:
             case Kind.SCRIPT:
                 return await _command(definition)
             case kind:
-                return Result(Status.CRITICAL, f"checks of type {kind} cannot be run")
+                return Result(Status.CRITICAL, f"checks of type {kind} are not supported")
 
     async def _connect(self, definition: CheckDefinition, *, local: bool) -> Result:
         target = definition.target

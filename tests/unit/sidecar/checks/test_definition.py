@@ -125,6 +125,7 @@ def test_a_negative_duration_can_be_written() -> None:
 
 
 def test_null_is_as_if_left_out() -> None:
+    assert refused(None) == (400, "Missing check name")
     data = {"Name": "n", "TTL": "1s", "Header": None, "Args": None, "ID": None}
     assert definition_of(data).kind is Kind.TTL
     assert definition_of({**data, "Header": {"X": [None]}}).headers == {"X": ("",)}
@@ -136,8 +137,10 @@ JSON = st.recursive(
     max_leaves=5,
 )
 NAMES = st.sampled_from(
-    ["Name", "TTL", "Interval", "HTTP", "TCP", "Args", "Header", "Status", "Timeout", "ID"]
-    + ["OutputMaxSize", "AliasNode", "GRPC", "Body", "Bogus"]
+    [
+        *("Name", "TTL", "Interval", "HTTP", "TCP", "Args", "Header", "Status", "Timeout", "ID"),
+        *("OutputMaxSize", "AliasNode", "GRPC", "Body", "Bogus"),
+    ]
 )
 
 
