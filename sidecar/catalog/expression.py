@@ -10,86 +10,18 @@ All this was recorded from Consul 1.8.7. What differs: length and depth are boun
 expression takes more than linear time (there, nested parentheses double the time per level).
 """
 
-import enum
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from sidecar.catalog.golang import quoted, unquoted
-from sidecar.errors import PermanentError
+from sidecar.catalog.tree import All, Expression, FilterError, Match, No, Operator, Some
 
-__all__ = [
-    "MAX_DEPTH",
-    "MAX_LENGTH",
-    "All",
-    "Expression",
-    "FilterError",
-    "Match",
-    "No",
-    "Operator",
-    "Some",
-    "parse",
-]
+__all__ = ["MAX_DEPTH", "MAX_LENGTH", "parse"]
 
 MAX_LENGTH: Final = 4096
 MAX_DEPTH: Final = 50
 
-_PREFIX: Final = "Failed to create boolean expression evaluator: "
-
-
-class FilterError(PermanentError):
-    """A filter expression is wrong; its text is what Consul answers with status 500."""
-
-    def __init__(self, what: str) -> None:
-        """Take the text after the prefix that all of them share."""
-        super().__init__(_PREFIX + what)
-
-
-class Operator(enum.StrEnum):
-    """How a selected value is compared; the values are the names in error texts."""
-
-    EQUAL = "Equal"
-    NOT_EQUAL = "Not Equal"
-    IN = "In"
-    NOT_IN = "Not In"
-    IS_EMPTY = "Is Empty"
-    IS_NOT_EMPTY = "Is Not Empty"
-    MATCHES = "Matches"
-    NOT_MATCHES = "Not Matches"
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """One comparison; ``value`` is not used by the two operators about emptiness."""
-
-    selector: tuple[str, ...]
-    operator: Operator
-    value: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class No:
-    """True when the operand is not."""
-
-    operand: "Expression"
-
-
-@dataclass(frozen=True, slots=True)
-class All:
-    """True when every operand is."""
-
-    operands: tuple["Expression", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Some:
-    """True when at least one operand is."""
-
-    operands: tuple["Expression", ...]
-
-
-Expression = Match | No | All | Some
 
 _SPACE: Final = "[ \\t\\r\\n]"
 _BETWEEN: Final = (  # selector, operator, value
@@ -130,7 +62,6 @@ class _Reader:
         self._furthest = 0
         self._expected: set[str] = set()
         self._depth = 0
-        self._known: dict[int, tuple[Expression | None, int]] = {}
 
     def whole(self) -> Expression | None:
         self._maybe_space()
@@ -233,11 +164,7 @@ class _Reader:
             found.append(following)
 
     def _some(self) -> Expression | None:
-        start = self.at
-        if start not in self._known:
-            self._known[start] = self._chain("or", self._all, Some), self.at
-        found, self.at = self._known[start]
-        return found
+        return self._chain("or", self._all, Some)
 
     def _all(self) -> Expression | None:
         return self._chain("and", self._no, All)

@@ -13,18 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from sidecar.catalog.automaton import Automaton, Budget, TooExpensive, TooLarge
-from sidecar.catalog.expression import (
-    All,
-    Expression,
-    FilterError,
-    Match,
-    No,
-    Operator,
-    parse,
-)
+from sidecar.catalog.expression import parse
 from sidecar.catalog.fields import Field, Kind, ListOf, MapOf, Struct
 from sidecar.catalog.golang import integer, quoted, truth
 from sidecar.catalog.pattern import PatternError, parse_pattern
+from sidecar.catalog.tree import All, Expression, FilterError, Match, No, Operator
 
 __all__ = ["Filter", "FilterError", "compile_filter"]
 

@@ -38,5 +38,3 @@ def test_integers_are_read_in_every_base(text: str, wanted: int) -> None:
 def test_truth_has_six_spellings_each() -> None:
     assert all(truth(word) for word in ("1", "t", "T", "true", "TRUE", "True"))
     assert not any(truth(word) for word in ("0", "f", "F", "false", "FALSE", "False"))
-        False
-    ] * 3
