@@ -201,6 +201,9 @@ class CheckRunner:
         return max(0.0, delay)
 
     def _push(self, due: float, entry: _Entry) -> None:
+        if len(self._heap) > 2 * len(self._entries) + 64:  # mostly what was removed
+            self._heap = [one for one in self._heap if self._entries.get(one[2].key) is one[2]]
+            heapq.heapify(self._heap)
         heapq.heappush(self._heap, (due, next(self._order), entry))
 
     def _due(self, now: float) -> None:

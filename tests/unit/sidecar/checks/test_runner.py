@@ -143,6 +143,18 @@ async def test_thousands_of_checks_cost_no_task_each() -> None:
         assert len(asyncio.all_tasks()) <= before + 2
 
 
+async def test_checks_that_come_and_go_leave_nothing_behind() -> None:
+    bench = Bench()
+    bench.runner.add("stays", ttl())
+    for number in range(1000):
+        bench.runner.add(number, ttl(3600.0))
+        bench.runner.remove(number)
+    assert len(bench.runner._heap) < 100
+    async with bench.running():
+        await bench.clock.advance(11)
+    assert bench.statuses() == [("stays", Status.CRITICAL)]
+
+
 async def test_a_probe_that_raises_makes_its_check_critical_and_no_other() -> None:
     async with Bench().running() as bench:
         bench.prober.answers["bad"] = RuntimeError("boom")
