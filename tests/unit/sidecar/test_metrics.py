@@ -11,11 +11,12 @@ MODULES = [
     "sidecar.runtime.supervisor",
     "sidecar.runtime.watchdog",
     "sidecar.web.server",
+    "sidecar.checks.runner",
     "registrar.component",
     "templater.component",
     "dnsd.component",
 ]
-PATTERN = re.compile(r"(pinnace_(runtime|web|registrar|templater)|dnsd)_[a-z][a-z0-9_]*")
+PATTERN = re.compile(r"(pinnace_(runtime|web|checks|registrar|templater)|dnsd)_[a-z][a-z0-9_]*")
 
 
 @pytest.mark.parametrize("module", MODULES)
