@@ -4,14 +4,15 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 from yarl import URL
 
 from sidecar.catalog.agent import LocalNode
 from sidecar.catalog.live import Catalog
-from sidecar.catalog.model import Check
+from sidecar.catalog.model import Check, Status
 from sidecar.config.model import HttpSettings
 from sidecar.runtime.clock import FakeClock
 from sidecar.stores.embedded import EmbeddedStore
@@ -23,7 +24,8 @@ NODE = LocalNode(name="node-1", address="192.0.2.7", id="11111111-2222-4333-8444
 LOCAL = Local(node=NODE, version=COMPATIBLE)
 
 
-class Answer(NamedTuple):
+@dataclass(frozen=True)
+class Answer:
     """What the server said."""
 
     status: int
@@ -50,16 +52,16 @@ class Checks:
     """A runner that remembers what it was told."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, str, str]] = []
+        self.told: list[tuple[str, str]] = []
 
-    def start(self, check: Check, service_id: str) -> None:
-        self.told.append(("start", check.id, service_id))
+    def start(self, check: Check) -> None:
+        self.told.append(("start", check.id))
 
     def stop(self, check_id: str) -> None:
-        self.told.append(("stop", check_id, ""))
+        self.told.append(("stop", check_id))
 
-    def renew(self, check_id: str) -> None:
-        self.told.append(("renew", check_id, ""))
+    def renew(self, check_id: str, status: Status, output: str) -> None:
+        self.told.append(("renew", check_id))
 
 
 class World:
@@ -70,7 +72,8 @@ class World:
         self.store = EmbeddedStore(self.catalog)
         self.clock = FakeClock()
         self.checks = Checks()
-        self.api = CatalogApi(self.store, LOCAL, self.clock, self.checks)
+        self.api = CatalogApi(self.store, LOCAL, self.clock)
+        self.api.commands.run_by(self.checks)
         self.server: WebServer | None = None
 
 
@@ -86,8 +89,9 @@ class Client:
     ) -> Answer:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         url = URL(self._base + path, encoded=True)
+        asked = {"Accept-Encoding": "identity"} | dict(headers or {})
         async with self._session.request(
-            method, url, data=data, headers=headers, allow_redirects=False
+            method, url, data=data, headers=asked, allow_redirects=False
         ) as response:
             return Answer(response.status, response.headers, await response.read())
 

@@ -10,19 +10,20 @@ from aiohttp import web
 from sidecar.catalog.agent import OUTPUT_LIMIT
 from sidecar.catalog.golang import quoted, truth
 from sidecar.catalog.live import Catalog
-from sidecar.catalog.model import Instance, Node, Status
+from sidecar.catalog.model import Check, Instance, Node, Status
 from sidecar.errors import ApiError
 from sidecar.web.blocking import wait_while
 from sidecar.web.consul import answers, shapes
 from sidecar.web.consul.bodies import SERVICE, agent_service, default_tagged
 from sidecar.web.consul.commands import Commands
 from sidecar.web.consul.decode import decode
-from sidecar.web.consul.definitions import CHECK, CHECK_UPDATE, STATUSES, check_of
+from sidecar.web.consul.definitions import CHECK, CHECK_UPDATE, STATUSES, check_of, from_elsewhere
 from sidecar.web.consul.filters import compiled
 from sidecar.web.consul.query import Wait, checked
 from sidecar.web.consul.reads import agent_checks
 from sidecar.web.consul.route import Handler, route
 from sidecar.web.consul.validate import text
+from sidecar.web.guard import is_loopback
 
 __all__ = ["routes"]
 
@@ -105,10 +106,10 @@ class _Agent:
         tagged = default_tagged(instance.tagged, instance.address, instance.port)
         plan = self._commands.agent.register(
             replace(instance, tagged=tagged),
-            wanted.checks,
+            _marked(request, wanted.checks),
             replace_checks="replace-existing-checks" in request.query,
         )
-        await self._commands.do(plan, instance.id)
+        await self._commands.do(plan)
         return _done()
 
     async def deregister(self, request: web.Request) -> web.Response:
@@ -146,8 +147,9 @@ class _Agent:
     async def register_check(self, request: web.Request) -> web.Response:
         _checked(request)
         check, service_id = check_of(decode(CHECK, await answers.body_of(request, _TOO_LARGE)))
+        (check,) = _marked(request, (check,))
         plan = self._commands.agent.register_check(check, service_id)
-        await self._commands.do(plan, service_id)
+        await self._commands.do(plan)
         return _done()
 
     async def deregister_check(self, request: web.Request) -> web.Response:
@@ -218,6 +220,13 @@ def _checked(request: web.Request) -> None:
     """Refuse namespaces; the agent does not look at the datacenter."""
     if "ns" in request.query:
         checked(request.query, request.query.get("dc", ""))
+
+
+def _marked(request: web.Request, checks: tuple[Check, ...]) -> tuple[Check, ...]:
+    """Mark definitions that came from another host: those may not ask this one (T7)."""
+    if request.remote is None or is_loopback(request.remote):
+        return checks
+    return tuple(replace(c, definition=from_elsewhere(c.definition)) for c in checks)
 
 
 def _done() -> web.Response:

@@ -127,11 +127,12 @@ def _instance(
 ) -> Instance:
     if kind := body.get("Kind"):
         raise ApiError(400, f"Invalid Kind: {kind!a} is not served by the embedded catalog")
+    validate.name("Name", name)  # first: it is the id too when there is none
     address = validate.address("Address", body.get("Address") or "")
     port = validate.port("Port", body.get("Port") or 0)
     return Instance(
         id=InstanceId(validate.text("ID", body.get("ID") or name)),
-        service=validate.name("Name", name),
+        service=name,
         node=node,
         address=address,
         port=port,

@@ -25,26 +25,26 @@ _DEFERRED: Final = 300.0
 class Runner(Protocol):
     """Who runs checks. Ids are those of the local agent."""
 
-    def start(self, check: Check, service_id: str) -> None:
+    def start(self, check: Check) -> None:
         """Run this check from now on, instead of one with its id; ``definition`` says how."""
 
     def stop(self, check_id: str) -> None:
         """Run it no more; nothing when it does not run."""
 
-    def renew(self, check_id: str) -> None:
+    def renew(self, check_id: str, status: Status, output: str) -> None:
         """A TTL check was heard of: its time begins again."""
 
 
 class NoChecks:
     """A runner that runs nothing."""
 
-    def start(self, check: Check, service_id: str) -> None:
+    def start(self, check: Check) -> None:
         """Do nothing."""
 
     def stop(self, check_id: str) -> None:
         """Do nothing."""
 
-    def renew(self, check_id: str) -> None:
+    def renew(self, check_id: str, status: Status, output: str) -> None:
         """Do nothing."""
 
 
@@ -62,12 +62,12 @@ class Store(Protocol):
 class Commands:
     """The local agent as something that acts."""
 
-    def __init__(self, store: Store, local: LocalNode, clock: Clock, runner: Runner) -> None:
-        """Write to ``store``; checks are run by ``runner``."""
+    def __init__(self, store: Store, local: LocalNode, clock: Clock) -> None:
+        """Write to ``store``; nobody runs checks until ``run_by``."""
         self._store = store
         self._local = local
         self._clock = clock
-        self._runner = runner
+        self._runner: Runner = NoChecks()
         self._locals = Locals(local.name)
         self._outputs: dict[str, tuple[float, str]] = {}
 
@@ -77,28 +77,31 @@ class Commands:
         snapshot = self._store.catalog.snapshot
         return Agent(snapshot, self._locals.of(snapshot), self._local)
 
-    def resume(self) -> None:
-        """Run the checks that an earlier life of this process left in the store."""
+    @property
+    def catalog(self) -> Catalog:
+        """The catalogue that commands show up in."""
+        return self._store.catalog
+
+    def run_by(self, runner: Runner) -> None:
+        """Let this runner run checks, those too that an earlier life left in the store."""
+        self._runner = runner
         agent = self.agent
         for check in agent.node.checks:
             if check.definition:
-                self._runner.start(check, "")
+                self._runner.start(check)
         for instance in agent.instances.values():
             for check in instance.checks:
                 if check.definition:
-                    self._runner.start(check, instance.id)
+                    self._runner.start(check)
 
-    async def do(self, plan: Plan, service_id: str = "") -> None:
-        """Carry out a plan; its checks test ``service_id``, or the node when that is empty.
-
-        Raises StoreUnavailable; then it is visible but not durable yet.
-        """
+    async def do(self, plan: Plan) -> None:
+        """Carry out a plan. Raises StoreUnavailable: then it is visible but not durable yet."""
         for check_id in plan.stop:
             self._outputs.pop(check_id, None)
             self._runner.stop(check_id)
         for check in plan.start:
             self._outputs.pop(check.id, None)
-            self._runner.start(check, service_id)
+            self._runner.start(check)
         if plan.changes:
             await self._store.commit(plan.changes)
 
@@ -107,8 +110,8 @@ class Commands:
         found = self.agent.find_check(check_id)
         if found is None or found[1].type != "ttl":
             raise ApiError(500, f'CheckID "{check_id}" does not have associated TTL')
-        self._runner.renew(check_id)
         await self.report(check_id, status, output)
+        self._runner.renew(check_id, status, output)
 
     async def report(self, check_id: str, status: Status, output: str) -> None:
         """Take what a check said; nothing when it is unknown by now."""
@@ -116,6 +119,7 @@ class Commands:
         found = agent.find_check(check_id)
         if found is None:
             self._outputs.pop(check_id, None)
+            self._runner.stop(check_id)
             return
         check = found[1]
         if check.status is status:

@@ -22,15 +22,19 @@ from sidecar.web.consul.decode import (
 __all__ = [
     "CHECK",
     "CHECK_UPDATE",
+    "ELSEWHERE",
     "SERVICE_CHECK",
     "SERVICE_CHECKS",
     "STATUSES",
     "check_of",
+    "from_elsewhere",
     "service_checks",
     "stored",
     "type_of",
 ]
 
+ELSEWHERE: Final = "Elsewhere"
+"""Marks a stored definition that another host sent; not a field of Consul's."""
 STATUSES: Final = frozenset(Status)
 _NO_SCRIPTS: Final = (
     "Scripts are disabled on this agent from remote calls;"
@@ -186,3 +190,8 @@ def _mistake(body: Mapping[str, Any]) -> str:
         ((body.get("OutputMaxSize") or 0) < 0, "MaxOutputMaxSize must be positive"),
     )
     return next((reason for broken, reason in rules if broken), "")
+
+
+def from_elsewhere(definition: str) -> str:
+    """Return a stored definition marked as registered from another host."""
+    return json.dumps(json.loads(definition) | {ELSEWHERE: True}, separators=(",", ":"))

@@ -158,7 +158,7 @@ class Reading:
             return answer
         body = msgspec.json.encode(known.read.body(view))
         if known.indent:
-            body = msgspec.json.format(body, indent=4)
+            body = msgspec.json.format(body, indent=4) + b"\n"
         if len(self._answers) >= _MOST_ANSWERS or self._bytes + len(body) > _MOST_BYTES:
             self._answers.clear()
             self._known.clear()

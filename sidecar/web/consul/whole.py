@@ -1,15 +1,18 @@
 """Agent, catalogue and health together, for the composition root."""
 
+from uuid import NAMESPACE_DNS, uuid5
+
 from aiohttp import web
 
+from sidecar.catalog.agent import LocalNode
 from sidecar.runtime.clock import Clock
 from sidecar.web.consul import about, agent, catalog, http_sd, refused
-from sidecar.web.consul.commands import Commands, NoChecks, Runner, Store
+from sidecar.web.consul.commands import Commands, Store
 from sidecar.web.consul.filters import compiled
 from sidecar.web.consul.reading import Reading
 from sidecar.web.consul.view import Local
 
-__all__ = ["COMPATIBLE", "CatalogApi"]
+__all__ = ["COMPATIBLE", "CatalogApi", "catalog_api"]
 
 COMPATIBLE = "1.8.7"
 """The version of Consul whose API this is; clients choose what to ask for by it."""
@@ -18,11 +21,9 @@ COMPATIBLE = "1.8.7"
 class CatalogApi:
     """The routes over one store, and the commands that checks report to."""
 
-    def __init__(
-        self, store: Store, local: Local, clock: Clock, runner: Runner | None = None
-    ) -> None:
-        """Serve ``store`` as the agent of ``local``; ``runner`` runs its checks."""
-        self.commands = Commands(store, local.node, clock, runner or NoChecks())
+    def __init__(self, store: Store, local: Local, clock: Clock) -> None:
+        """Serve ``store`` as the agent of ``local``; checks run after ``commands.run_by``."""
+        self.commands = Commands(store, local.node, clock)
         self.reading = Reading(store.catalog, local, compiled)
         self._store = store
         self._local = local
@@ -47,3 +48,10 @@ class CatalogApi:
             return None
         own = {check.id: check.status.value for check in found.checks}
         return own | {c.id: c.status.value for i in view.on_node(found.name) for c in i.checks}
+
+
+def catalog_api(store: Store, node: str, address: str, datacenter: str, clock: Clock) -> CatalogApi:
+    """Return the API of an agent with this name and address; its id follows from the name."""
+    id_ = str(uuid5(NAMESPACE_DNS, node))
+    local = LocalNode(name=node, address=address, id=id_)
+    return CatalogApi(store, Local(node=local, datacenter=datacenter, version=COMPATIBLE), clock)

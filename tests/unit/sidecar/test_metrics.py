@@ -17,7 +17,9 @@ MODULES = [
     "templater.component",
     "dnsd.component",
 ]
-PATTERN = re.compile(r"(pinnace_(runtime|stores|web|checks|registrar|templater)|dnsd)_[a-z][a-z0-9_]*")
+PATTERN = re.compile(
+    r"(pinnace_(runtime|stores|web|checks|registrar|templater)|dnsd)_[a-z][a-z0-9_]*"
+)
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -17,8 +17,8 @@ from sidecar.runtime.component import Health, Phase
 from sidecar.stores.embedded import EmbeddedStore
 from sidecar.web.consul.whole import CatalogApi
 from sidecar.web.server import WebServer
-from tests.support.served import LOCAL
 from tests.support.catalog import instance, puts
+from tests.support.served import LOCAL
 
 
 class Client:
@@ -90,7 +90,7 @@ async def test_metrics_count_requests_by_route_not_by_path() -> None:
         await client.get("/v1/health/service/secret-name")
         await client.get("/v1/no/such/path")
         text = (await client.get("/metrics"))[2].decode()
-    assert 'route="/v1/health/service/{service}",status="200"' in text
+    assert 'route="/v1/health/service/{name}",status="200"' in text
     assert 'route="other",status="404"' in text
     assert "secret-name" not in text
 
@@ -127,11 +127,11 @@ async def test_health_service_has_consuls_shape() -> None:
         (entry,) = await client.json("/v1/health/service/web")
     assert entry["Node"]["Node"] == "node-1"
     assert entry["Node"]["Address"] == "192.0.2.7"
-    assert entry["Node"]["Meta"] == {"r": "1"}
+    assert entry["Node"]["Meta"] == {"consul-network-segment": "", "r": "1"}
     service = entry["Service"]
     assert (service["ID"], service["Service"], service["Port"]) == ("web-1", "web", 8080)
     assert (service["Tags"], service["Meta"]) == (["a"], {"k": "v"})
-    assert [c["CheckID"] for c in entry["Checks"]] == ["serfHealth", "service:web-1"]
+    assert [c["CheckID"] for c in entry["Checks"]] == ["serfHealth"]  # no check: none invented
     assert {c["Status"] for c in entry["Checks"]} == {"passing"}
 
 
