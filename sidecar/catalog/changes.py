@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from sidecar.catalog.model import Instance, InstanceId, Node, Snapshot
+from sidecar.catalog.model import Check, Instance, InstanceId, Node, Snapshot
 
 __all__ = ["Change", "Drop", "DropNode", "Put", "PutNode", "apply", "diff"]
 
@@ -90,9 +90,9 @@ class _Work:
         at = bisect_left(members, _key(instance), key=_key)
         if at < len(members) and _key(members[at]) == _key(instance):
             if members[at] != instance:
-                members[at] = self._stamped(instance, members[at].created)
+                members[at] = self._stamped(instance, members[at])
         else:
-            members.insert(at, self._stamped(instance, self._index))
+            members.insert(at, self._stamped(instance, None))
 
     def drop(self, service: str, id_: InstanceId, node: str | None) -> None:
         members = self._members(service)
@@ -101,9 +101,15 @@ class _Work:
     def put_node(self, node: Node) -> None:
         nodes = self.nodes()
         old = nodes.get(node.name)
-        if old != node:
-            created = self._index if old is None else old.created
-            nodes[node.name] = replace(node, created=created, modified=self._index)
+        if old == node:
+            return
+        checks = _stamped_checks(node.checks, old.checks if old is not None else (), self._index)
+        created = modified = self._index
+        if old is not None:
+            created = old.created
+            if replace(old, checks=node.checks) == node:  # its checks are dated by themselves
+                modified = old.modified
+        nodes[node.name] = replace(node, checks=checks, created=created, modified=modified)
 
     def nodes(self) -> dict[str, Node]:
         if self._nodes is None:
@@ -128,8 +134,15 @@ class _Work:
             members = self._services[service] = list(self._old.services.get(service, ()))
         return members
 
-    def _stamped(self, instance: Instance, created: int) -> Instance:
-        return replace(instance, created=created, modified=self._index)
+    def _stamped(self, instance: Instance, old: Instance | None) -> Instance:
+        """Date what changed: the registration and each check by itself, as Consul does."""
+        index = self._index
+        if old is None:
+            checks = _stamped_checks(instance.checks, (), index)
+            return replace(instance, checks=checks, created=index, modified=index)
+        checks = _stamped_checks(instance.checks, old.checks, index)
+        modified = old.modified if _registration(old) == _registration(instance) else index
+        return replace(instance, checks=checks, created=old.created, modified=modified)
 
     def _next(
         self, touched: Mapping[str, tuple[Instance, ...]], nodes: Mapping[str, Node]
@@ -151,9 +164,17 @@ class _Work:
                 registered[name] = services_index = index
             if _checks(before) != _checks(members):
                 checks_index = index
-        nodes_changed = nodes is not old.nodes
-        if nodes_changed and _node_checks(nodes) != _node_checks(old.nodes):
-            checks_index = index
+        nodes_index = old.nodes_index
+        if nodes is not old.nodes:
+            changed, checked = _nodes_that_differ(old.nodes, nodes)
+            if changed:
+                nodes_index = index
+            if checked:
+                checks_index = index
+            for name in _on_nodes(services, changed | checked):
+                modified[name] = index
+            for name in _on_nodes(services, changed):
+                registered[name] = index
         return Snapshot(
             index=index,
             services=services,
@@ -161,25 +182,60 @@ class _Work:
             modified=modified,
             registered=registered,
             services_index=services_index,
-            nodes_index=index if nodes_changed else old.nodes_index,
+            nodes_index=nodes_index,
             checks_index=checks_index,
         )
 
 
+def _nodes_that_differ(
+    old: Mapping[str, Node], new: Mapping[str, Node]
+) -> tuple[set[str], set[str]]:
+    """Return the names of nodes that came, went or changed, and of those with other checks."""
+    names = {name for name in old.keys() | new.keys() if old.get(name) is not new.get(name)}
+    changed = {
+        n for n in names if n not in old or n not in new or old[n].modified != new[n].modified
+    }
+    checked = {name for name in names if _checks_of(old.get(name)) != _checks_of(new.get(name))}
+    return changed, checked
+
+
+def _checks_of(node: Node | None) -> tuple[Check, ...]:
+    return node.checks if node is not None else ()
+
+
+def _on_nodes(services: Mapping[str, tuple[Instance, ...]], nodes: set[str]) -> list[str]:
+    if not nodes:
+        return []
+    return [name for name, members in services.items() if any(i.node in nodes for i in members)]
+
+
+def _stamped_checks(
+    checks: tuple[Check, ...], old: tuple[Check, ...], index: int
+) -> tuple[Check, ...]:
+    known = {check.id: check for check in old}
+    return tuple(_stamped_check(check, known.get(check.id), index) for check in checks)
+
+
+def _stamped_check(check: Check, old: Check | None, index: int) -> Check:
+    if old is None:
+        return replace(check, created=index, modified=index)
+    return old if old == check else replace(check, created=old.created, modified=index)
+
+
 def _registrations(members: Iterable[Instance]) -> list[tuple[object, ...]]:
     """Return what of the instances is not health."""
-    return [
-        (i.node, i.id, i.address, i.port, i.tags, i.meta, i.weight, i.warning_weight, i.tagged)
-        for i in members
-    ]
+    return [_registration(instance) for instance in members]
+
+
+def _registration(i: Instance) -> tuple[object, ...]:
+    return (
+        i.node, i.id, i.address, i.port, i.tags, i.meta, i.weight, i.warning_weight, i.tagged,
+        i.tag_override,
+    )  # fmt: skip
 
 
 def _checks(members: Iterable[Instance]) -> list[tuple[object, ...]]:
     return [(i.node, i.id, i.status, i.draining, i.checks) for i in members]
-
-
-def _node_checks(nodes: Mapping[str, Node]) -> dict[str, object]:
-    return {name: node.checks for name, node in nodes.items()}
 
 
 def _differences(old: Snapshot, new: Snapshot) -> Iterator[Change]:

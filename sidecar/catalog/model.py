@@ -56,7 +56,11 @@ def empty_mapping() -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """What one test of an instance or node last said."""
+    """What one test of an instance or node last said.
+
+    ``definition`` is how it is run, as JSON, so that it can be run again after a restart; empty
+    when somebody else runs it.
+    """
 
     id: str
     name: str
@@ -64,6 +68,7 @@ class Check:
     notes: str = ""
     output: str = ""
     type: str = ""
+    definition: str = ""
     created: int = field(default=0, compare=False)
     modified: int = field(default=0, compare=False)
 

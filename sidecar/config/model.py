@@ -68,6 +68,8 @@ class HttpSettings(_Section, frozen=True):
     """API, health, metrics."""
 
     listen: str = "127.0.0.1:8500"
+    token_file: str = ""  # holds the token that clients from other hosts must send
+    insecure: bool = False  # listen beyond loopback without a token
 
 
 class LbSettings(_Section, frozen=True):

@@ -163,6 +163,7 @@ RULES: Final[Mapping[str, Callable[[Any], str | float | int | bool]]] = MappingP
         "dns.ttl": _ttl,
         "dns.max_udp_payload": _udp_payload,
         "http.listen": _listen,
+        "http.token_file": _path_or_empty,
         "lb.listen": _listen,
         "lb.program": _path_or_empty,
         "lb.dir": _path_or_empty,

@@ -6,6 +6,7 @@ Handlers only translate: what they answer comes from pure modules (``shapes``, `
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from html import escape
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -14,7 +15,6 @@ from aiohttp import web
 
 from sidecar import __version__
 from sidecar.catalog.live import Catalog
-from sidecar.catalog.model import Snapshot
 from sidecar.config.model import HttpSettings
 from sidecar.config.units import endpoint
 from sidecar.errors import ApiError
@@ -22,10 +22,11 @@ from sidecar.metrics import CONTENT_TYPE, counter, exposition
 from sidecar.runtime.component import Health
 from sidecar.runtime.listen import bind
 from sidecar.runtime.log import get_logger
-from sidecar.web import page, shapes
-from sidecar.web.blocking import wait_for_change
+from sidecar.web import page
 from sidecar.web.consul.answers import MAX_BODY, refusal
-from sidecar.web.consul.query import Wait, cleaned_path, flag
+from sidecar.web.consul.query import cleaned_path
+from sidecar.web.guard import Guard
+from sidecar.web.token import token_of
 
 __all__ = ["WebServer"]
 
@@ -34,11 +35,8 @@ _requests = counter(
 )
 _log = get_logger("web")
 
-_CONSISTENCY: Final = {
-    "X-Consul-Knownleader": "true",
-    "X-Consul-Lastcontact": "0",
-    "X-Consul-Effective-Consistency": "leader",
-}
+_OPEN: Final = frozenset({"/healthz", "/readyz"})
+_WRITE_TIMEOUT: Final = 30.0
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -54,27 +52,37 @@ class WebServer:
         *,
         health: Callable[[], Mapping[str, Health]],
         stopping: Callable[[], bool],
-        datacenter: str,
         lb_status: Callable[[], object] = lambda: None,
         routes: Iterable[web.RouteDef] = (),
+        names: frozenset[str] = frozenset(),
+        write_timeout: float = _WRITE_TIMEOUT,
     ) -> None:
         """Answer from ``catalog``; ``health`` tells of every part, this one included.
 
-        ``routes`` are those of the API (``sidecar.web.consul``).
+        ``routes`` are those of the API (``sidecar.web.consul``). ``names`` are domains and hosts
+        by which browsers may call us. Who does not read for ``write_timeout`` is cut off.
         """
         self._catalog = catalog
         self._settings = settings
         self._health = health
         self._stopping = stopping
-        self._datacenter = datacenter
         self._lb_status = lb_status
         self._routes = tuple(routes)
+        self._names = names
+        self._write_timeout = write_timeout
+        self._guard = Guard()
         self.address: tuple[str, int] | None = None
 
     async def run(self, ready: Callable[[], None]) -> None:
-        """Serve until cancelled. Raises AddressInUse."""
+        """Serve until cancelled. Raises AddressInUse and ConfigError."""
+        token = await asyncio.to_thread(token_of, self._settings)
+        self._guard = Guard(token, self._names)
         host, port = endpoint(self._settings.listen)
         sock = bind(host, port, kind=socket.SOCK_STREAM, option="--http")
+        # Inherited by every connection. The kernel ends one whose data is not taken, and with it
+        # the handler: no timer per response is needed.
+        limit = round(self._write_timeout * 1000)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limit)
         runner = web.AppRunner(
             self._app(), access_log=None, handler_cancellation=True, shutdown_timeout=1.0
         )
@@ -90,7 +98,7 @@ class WebServer:
             sock.close()
 
     def _app(self) -> web.Application:
-        app = web.Application(client_max_size=MAX_BODY, middlewares=[_counted])
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._middleware])
         app.add_routes(
             [
                 web.get("/", _to_dashboard),
@@ -98,13 +106,39 @@ class WebServer:
                 web.get("/healthz", _healthz),
                 web.get("/readyz", self._readyz),
                 web.get("/metrics", _metrics),
-                web.get("/v1/catalog/services", self._catalog_services),
-                web.get("/v1/health/service/{service}", self._health_service),
                 web.get("/v1/pinnace/lb", self._lb),
                 *self._routes,
             ]
         )
         return app
+
+    @property
+    def _middleware(self) -> Any:  # aiohttp's own type for it is not exported
+        """Guard, clean paths, count: the one thing around every handler."""
+        guard = self._guard
+
+        @web.middleware
+        async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
+            status = 500
+            try:
+                path = request.path
+                if path not in _OPEN:
+                    guard.check(request.remote, request.headers, request.query)
+                response = _redirected(request, path) or await handler(request)
+                status = response.status
+                return response
+            except ApiError as error:
+                status = error.status
+                return refusal(error)
+            except web.HTTPException as error:
+                status = error.status
+                if status == 404 and request.path.startswith(("/v1/", "/v2/")):
+                    return web.Response(status=404)  # as Consul answers an unknown path
+                raise
+            finally:
+                _count(request, status)
+
+        return counted
 
     async def _page(self, _: web.Request) -> web.Response:
         text = page.page(self._catalog.snapshot, self._health(), __version__)
@@ -128,63 +162,26 @@ class WebServer:
     async def _lb(self, _: web.Request) -> web.Response:
         return _json(self._lb_status())
 
-    async def _catalog_services(self, request: web.Request) -> web.Response:
-        def index_of(snapshot: Snapshot) -> int:
-            return max(1, snapshot.index)
 
-        snapshot = await wait_for_change(self._catalog, Wait.of(request.query), index_of)
-        return _indexed(shapes.catalog_services(snapshot), index_of(snapshot))
-
-    async def _health_service(self, request: web.Request) -> web.Response:
-        service = request.match_info["service"]
-
-        def index_of(snapshot: Snapshot) -> int:
-            return shapes.index_of(snapshot, service)
-
-        passing = flag(request.query.get("passing"))
-        snapshot = await wait_for_change(self._catalog, Wait.of(request.query), index_of)
-        body = shapes.health_service(
-            snapshot,
-            service,
-            datacenter=self._datacenter,
-            tags=request.query.getall("tag", []),
-            passing=passing,
-        )
-        return _indexed(body, index_of(snapshot))
+def _count(request: web.Request, status: int) -> None:
+    resource = request.match_info.route.resource
+    name = resource.canonical if resource is not None else "other"
+    _requests.labels(name, status).inc()
 
 
-@web.middleware
-async def _counted(request: web.Request, handler: Handler) -> web.StreamResponse:
-    status = 500
-    try:
-        response = _redirected(request) or await handler(request)
-        status = response.status
-        return response
-    except ApiError as error:
-        status = error.status
-        return refusal(error)
-    except web.HTTPException as error:
-        status = error.status
-        if status == 404 and request.path.startswith("/v1/"):
-            return web.Response(status=404)  # Consul answers an unknown path with an empty body
-        raise
-    finally:
-        resource = request.match_info.route.resource
-        route = resource.canonical if resource is not None else "other"
-        _requests.labels(route, status).inc()
-
-
-def _redirected(request: web.Request) -> web.Response | None:
+def _redirected(request: web.Request, path: str) -> web.Response | None:
     """Send doubled slashes and dots to the clean path, as Go's mux does."""
-    path = request.path
     if not path.startswith("/v1/") or ("//" not in path and "/." not in path):
         return None
     clean = cleaned_path(path)
     if clean == path:
         return None
     raw = request.rel_url.raw_query_string
-    query = f"?{raw}" if raw else ""
-    return web.Response(status=301, headers={"Location": quote(clean) + query})
+    location = quote(clean) + (f"?{raw}" if raw else "")
+    text = f'<a href="{escape(location)}">Moved Permanently</a>.\n\n'
+    body = text if request.method == "GET" else None
+    headers = {"Location": location, "Content-Type": "text/html; charset=utf-8"}
+    return web.Response(status=301, headers=headers, text=body)
 
 
 async def _to_dashboard(_: web.Request) -> web.Response:
@@ -203,9 +200,3 @@ def _json(body: Any, status: int = 200) -> web.Response:
     return web.Response(
         body=msgspec.json.encode(body), status=status, content_type="application/json"
     )
-
-
-def _indexed(body: Any, index: int) -> web.Response:
-    response = _json(body)
-    response.headers.update(_CONSISTENCY, **{"X-Consul-Index": str(index)})
-    return response

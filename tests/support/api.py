@@ -98,7 +98,6 @@ async def served(clock: FakeClock | None = None, journal: Any = None) -> AsyncIt
         HttpSettings(listen="127.0.0.1:0"),
         health=dict,
         stopping=lambda: False,
-        datacenter="dc1",
         routes=store_routes(
             store, datacenter="dc1", node="node-1", address="192.0.2.1", checks_of=checks_of
         ),

@@ -12,11 +12,14 @@ MODULES = [
     "sidecar.runtime.watchdog",
     "sidecar.stores.keyvalue",
     "sidecar.web.server",
+    "sidecar.checks.runner",
     "registrar.component",
     "templater.component",
     "dnsd.component",
 ]
-PATTERN = re.compile(r"(pinnace_(runtime|stores|web|registrar|templater)|dnsd)_[a-z][a-z0-9_]*")
+PATTERN = re.compile(
+    r"(pinnace_(runtime|stores|web|checks|registrar|templater)|dnsd)_[a-z][a-z0-9_]*"
+)
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -94,8 +96,8 @@ def test_a_node_moves_only_the_index_of_nodes_unless_its_checks_change() -> None
     assert (with_node.nodes_index, with_node.services_index) == (2, 1)
     sick = Node(name="n", address="192.0.2.9", checks=(Check(id="c", name="c"),))
     with_check = apply(with_node, [PutNode(sick)])
-    assert (with_check.nodes_index, with_check.checks_index) == (3, 3)
-    assert (with_check.nodes["n"].created, with_check.nodes["n"].modified) == (2, 3)
+    assert (with_check.nodes_index, with_check.checks_index) == (2, 3)  # as Consul 1.8.7
+    assert (with_check.nodes["n"].created, with_check.nodes["n"].modified) == (2, 2)
 
 
 def test_an_instance_remembers_when_it_was_made_and_changed() -> None:
@@ -157,3 +159,25 @@ def test_no_service_is_ever_empty_and_ids_are_unique_and_sorted(changes: list[Ch
         ids = [(member.node, member.id) for member in members]
         assert ids
         assert ids == sorted(set(ids))
+
+
+def test_a_node_moves_the_index_of_its_services_and_its_checks_only_their_health() -> None:
+    here, there = instance("web", "a", node="n1"), instance("api", "b", node="n2")
+    old = apply(snapshot(here, there), [PutNode(Node(name="n1", address="192.0.2.1"))])
+    assert (old.modified["web"], old.modified["api"]) == (2, 1)
+    sick = Node(name="n1", address="192.0.2.1", checks=(Check(id="c", name="c"),))
+    checked = apply(old, [PutNode(sick)])
+    assert (checked.modified["web"], checked.registered["web"]) == (3, 2)
+    moved = apply(checked, [PutNode(replace(sick, address="192.0.2.2"))])
+    assert (moved.modified["web"], moved.registered["web"]) == (4, 4)
+    assert (moved.modified["api"], moved.registered["api"]) == (1, 1)
+
+
+def test_each_check_is_dated_by_its_own_last_change() -> None:
+    first, second = Check(id="1", name="1"), Check(id="2", name="2")
+    old = snapshot(instance(checks=(first,)))
+    new = apply(old, puts(instance(checks=(first, second))))
+    newer = apply(new, puts(instance(checks=(first, replace(second, output="x")))))
+    (found,) = newer.services["web"]
+    assert [(c.created, c.modified) for c in found.checks] == [(1, 1), (2, 3)]
+    assert (found.created, found.modified) == (1, 1)

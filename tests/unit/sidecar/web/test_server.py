@@ -12,9 +12,13 @@ from sidecar.catalog import Drop, InstanceId, Node, PutNode, Status
 from sidecar.catalog.live import Catalog
 from sidecar.config.model import HttpSettings
 from sidecar.errors import AddressInUse
+from sidecar.runtime.clock import FakeClock
 from sidecar.runtime.component import Health, Phase
+from sidecar.stores.embedded import EmbeddedStore
+from sidecar.web.consul.whole import CatalogApi
 from sidecar.web.server import WebServer
 from tests.support.catalog import instance, puts
+from tests.support.served import LOCAL
 
 
 class Client:
@@ -48,7 +52,7 @@ async def _served(world: World) -> AsyncIterator[Client]:
         HttpSettings(listen="127.0.0.1:0"),
         health=lambda: world.health,
         stopping=lambda: world.stopping,
-        datacenter="dc1",
+        routes=CatalogApi(EmbeddedStore(world.catalog), LOCAL, FakeClock()).routes(),
         lb_status=lambda: {"routes": 3},
     )
     ready = asyncio.Event()
@@ -86,7 +90,7 @@ async def test_metrics_count_requests_by_route_not_by_path() -> None:
         await client.get("/v1/health/service/secret-name")
         await client.get("/v1/no/such/path")
         text = (await client.get("/metrics"))[2].decode()
-    assert 'route="/v1/health/service/{service}",status="200"' in text
+    assert 'route="/v1/health/service/{name}",status="200"' in text
     assert 'route="other",status="404"' in text
     assert "secret-name" not in text
 
@@ -123,11 +127,11 @@ async def test_health_service_has_consuls_shape() -> None:
         (entry,) = await client.json("/v1/health/service/web")
     assert entry["Node"]["Node"] == "node-1"
     assert entry["Node"]["Address"] == "192.0.2.7"
-    assert entry["Node"]["Meta"] == {"r": "1"}
+    assert entry["Node"]["Meta"] == {"consul-network-segment": "", "r": "1"}
     service = entry["Service"]
     assert (service["ID"], service["Service"], service["Port"]) == ("web-1", "web", 8080)
     assert (service["Tags"], service["Meta"]) == (["a"], {"k": "v"})
-    assert [c["CheckID"] for c in entry["Checks"]] == ["serfHealth", "service:web-1"]
+    assert [c["CheckID"] for c in entry["Checks"]] == ["serfHealth"]  # no check: none invented
     assert {c["Status"] for c in entry["Checks"]} == {"passing"}
 
 
@@ -241,7 +245,6 @@ async def test_taken_port_is_an_address_in_use() -> None:
             HttpSettings(listen=f"127.0.0.1:{taken.getsockname()[1]}"),
             health=dict,
             stopping=lambda: False,
-            datacenter="dc1",
         )
         with pytest.raises(AddressInUse, match="--http"):
             await server.run(lambda: None)

@@ -1,0 +1,178 @@
+"""Serve reads: wait for the index, encode an answer once and give the bytes to all.
+
+The bytes of an answer are kept as long as the parts of the snapshot they were made of: a change
+elsewhere does not cost a reader of this service anything, and a change here is encoded once, no
+matter how many wait for it. A request seen before is answered without parsing it again.
+"""
+
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from aiohttp import web
+from multidict import CIMultiDict
+
+from sidecar.catalog.live import Catalog
+from sidecar.errors import ApiError, StoreUnavailable
+from sidecar.web.blocking import wait_for_index
+from sidecar.web.consul.answers import finished, refusal
+from sidecar.web.consul.query import Wait, read_options
+from sidecar.web.consul.reads import Params, Read, missing, reads
+from sidecar.web.consul.route import route
+from sidecar.web.consul.view import Local, View
+
+__all__ = ["Reading"]
+
+_MOST_ANSWERS: Final = 2048
+_MOST_BYTES: Final = 16 * 1024 * 1024
+_WORTH_PACKING: Final = 1_400
+_PACKED: Final = 31  # zlib's number for the gzip format
+
+
+@dataclass(slots=True)
+class _Answer:
+    """An encoded body and what it was made of."""
+
+    parts: tuple[object, ...]
+    body: bytes
+    packed: bytes | None = None
+
+    def is_of(self, parts: tuple[object, ...]) -> bool:
+        return all(mine is theirs for mine, theirs in zip(self.parts, parts, strict=True))
+
+
+@dataclass(slots=True)
+class _Known:
+    """A request as it was parsed the first time."""
+
+    read: Read
+    key: tuple[object, ...]
+    consistency: str
+    cached: bool
+    indent: bool
+
+
+class Reading:
+    """The routes that read the catalogue."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        local: Local,
+        compile_filter: Callable[[str, str], Callable[[object], bool]],
+    ) -> None:
+        """Read this catalogue; ``compile_filter`` makes a test of an expression."""
+        self._catalog = catalog
+        self._local = local
+        self._reads = reads(compile_filter)
+        self._view = View(catalog.snapshot, local)
+        self._answers: dict[tuple[object, ...], _Answer] = {}
+        self._bytes = 0
+        self._known: dict[str, _Known] = {}
+
+    @property
+    def view(self) -> View:
+        """The newest snapshot with what Consul would add."""
+        snapshot = self._catalog.snapshot
+        if self._view.snapshot is not snapshot:
+            self._view = View(snapshot, self._local)
+        return self._view
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return one route per kind of read."""
+        return [self._route(path) for path in self._reads]
+
+    def _route(self, path: str) -> web.RouteDef:
+        pattern = f"/v1/{path}{{name:.*}}" if path.endswith("/") else f"/v1/{path}"
+        other = route(pattern, GET=_never).handler
+
+        async def dispatch(request: web.Request) -> web.StreamResponse:
+            if request.method != "GET":
+                answer: web.StreamResponse = await other(request)
+                return answer
+            known = self._known.get(request.raw_path)
+            if known is not None:
+                return self._answer(request, known)
+            try:
+                return await self._read(request, path)
+            except (ApiError, StoreUnavailable) as error:
+                return finished(request, refusal(error, read=True))
+
+        return web.route("*", pattern, dispatch)
+
+    async def _read(self, request: web.Request, path: str) -> web.Response:
+        query = request.query
+        wait = read_options(query, self._local.datacenter)
+        name = request.match_info.get("name", "")
+        if path.endswith("/") and not name:
+            raise missing(path)
+        tags, meta = query.getall("tag", []), query.getall("node-meta", [])
+        params = Params.of(query, tags, meta)
+        known = _Known(
+            self._reads[path](name, params),
+            (path, name, params, "pretty" in query),
+            _consistency(query),
+            "cached" in query,
+            "pretty" in query,
+        )
+        if wait.index:
+            await self._wait(known.read, wait)
+        elif len(self._known) < _MOST_ANSWERS and not params.filter:
+            self._known[request.raw_path] = known
+        return self._answer(request, known)
+
+    async def _wait(self, read: Read, wait: Wait) -> None:
+        await wait_for_index(wait, lambda: read.index(self.view), self._catalog.changed)
+
+    def _answer(self, request: web.Request, known: _Known) -> web.Response:
+        view = self.view
+        answer = self._encoded(known, view)
+        headers: CIMultiDict[str] = CIMultiDict(
+            {
+                "Content-Type": "application/json",
+                "Vary": "Accept-Encoding",
+                "X-Consul-Effective-Consistency": known.consistency,
+                "X-Consul-Index": str(known.read.index(view)),
+                "X-Consul-Knownleader": "true",
+                "X-Consul-Lastcontact": "0",
+            }
+        )
+        if known.cached:
+            headers["X-Cache"] = "HIT"
+            headers["Age"] = "0"
+        body = answer.body
+        if len(body) >= _WORTH_PACKING and "gzip" in request.headers.get("Accept-Encoding", ""):
+            if answer.packed is None:
+                packer = zlib.compressobj(1, zlib.DEFLATED, _PACKED)
+                answer.packed = packer.compress(body) + packer.flush()
+            body = answer.packed
+            headers["Content-Encoding"] = "gzip"
+        return web.Response(body=body, headers=headers)
+
+    def _encoded(self, known: _Known, view: View) -> _Answer:
+        parts = known.read.parts(view)
+        answer = self._answers.get(known.key)
+        if answer is not None and len(answer.parts) == len(parts) and answer.is_of(parts):
+            return answer
+        body = msgspec.json.encode(known.read.body(view))
+        if known.indent:
+            body = msgspec.json.format(body, indent=4) + b"\n"
+        if len(self._answers) >= _MOST_ANSWERS or self._bytes + len(body) > _MOST_BYTES:
+            self._answers.clear()
+            self._known.clear()
+            self._bytes = 0
+        answer = self._answers[known.key] = _Answer(parts, body)
+        self._bytes += len(body)
+        return answer
+
+
+def _consistency(query: Mapping[str, str]) -> str:
+    if "stale" in query:
+        return "stale"
+    return "consistent" if "consistent" in query else "leader"
+
+
+async def _never(_: web.Request) -> web.StreamResponse:
+    raise ApiError(500, "a read was asked for twice")

@@ -1,0 +1,40 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.catalog.golang import integer, quoted, truth, unquoted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ('a"b\\', '"a\\"b\\\\"'),
+        ("\n\t\x01\x7f", '"\\n\\t\\x01\\x7f"'),
+        ("é\u200b\U000e0001", '"é\\u200b\\U000e0001"'),
+    ],
+)
+def test_text_is_quoted_as_go_prints_it(text: str, wanted: str) -> None:
+    assert quoted(text) == wanted
+
+
+@given(st.text())
+def test_what_is_quoted_can_be_read_back(text: str) -> None:
+    assert unquoted(quoted(text)) == text
+
+
+@pytest.mark.parametrize("literal", ['"\\400"', '"\\ud800"', '"\\U00110000"', '"\\q"', '"a\nb"'])
+def test_malformed_literals_mean_nothing(literal: str) -> None:
+    assert unquoted(literal) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("0x1f", 31), ("-0b11", -3), ("0o17", 15), ("017", 15), ("+1_000", 1000), ("0", 0)],
+)
+def test_integers_are_read_in_every_base(text: str, wanted: int) -> None:
+    assert integer(text) == wanted
+
+
+def test_truth_has_six_spellings_each() -> None:
+    assert all(truth(word) for word in ("1", "t", "T", "true", "TRUE", "True"))
+    assert not any(truth(word) for word in ("0", "f", "F", "false", "FALSE", "False"))
