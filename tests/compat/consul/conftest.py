@@ -1,0 +1,28 @@
+"""The two sides that every test of this folder runs against."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.tools.consul import Consul
+from tests.support.oracle import consul_program
+from tests.support.pinnace import Pinnace
+
+SIDES = ("consul",)  # add "pinnace" when its API is complete
+
+
+@pytest.fixture(scope="session", params=SIDES)
+def base_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Address of one side's HTTP API; tests share the server and use names of their own."""
+    if request.param == "consul":
+        with Consul(program=consul_program(), quiet=True) as consul:
+            yield consul.url
+    else:
+        with Pinnace("unix:///nowhere", lb=False) as pinnace:
+            yield f"http://127.0.0.1:{pinnace.http_port}"
+
+
+@pytest.fixture
+def unique(request: pytest.FixtureRequest) -> str:
+    """A word that no other test of the run uses."""
+    return f"t{abs(hash(request.node.nodeid)) % 10**9}"
