@@ -169,7 +169,8 @@ def read_self(dice: Dice) -> list[Step]:
     path = dice.pick(
         (
             "agent/self", "agent/members", "status/leader", "status/peers", "agent/metrics",
-            "coordinate/nodes", "coordinate/datacenters", "query", "agent/metrics?format=prometheus",
+            "coordinate/nodes", "coordinate/datacenters", "query",
+            "agent/metrics?format=prometheus",
         )
     )  # fmt: skip
     return [get(f"/v1/{path}")]

@@ -76,7 +76,7 @@ _CATALOG_FILTERS: Final = (
 
 
 def _parameters(dice: Dice, filters: tuple[str, ...], extra: tuple[str, ...]) -> str:
-    """Return a query string: mostly none, so that queries repeat and their index can be followed."""
+    """Return a query string: often none, so that queries repeat and can be followed."""
     if dice.chance(0.4):
         return ""
     options = (
@@ -99,7 +99,8 @@ def reading(dice: Dice) -> str:
         case 6:
             return f"/v1/catalog/services{dice.pick(('', '', '?node-meta=rack:r1', '?stale'))}"
         case 7:
-            return f"/v1/catalog/nodes{dice.pick(('', '', '?node-meta=rack:r1', '?filter=Node==ext1'))}"
+            form = dice.pick(("", "", "?node-meta=rack:r1", "?filter=Node==ext1"))
+            return f"/v1/catalog/nodes{form}"
         case 8:
             return f"/v1/catalog/node/{dice.pick((*NODES, '${node}', 'nowhere'))}"
         case 9:

@@ -1,4 +1,4 @@
-"""Compare two recordings field by field; the differences that are meant stand in one table. Pure."""
+"""Compare two recordings field by field; differences on purpose stand in one table. Pure."""
 
 import fnmatch
 from collections.abc import Iterator
@@ -73,4 +73,26 @@ def _unlike(field: str, one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
         yield field, one, other
 
 
-ALLOWED: Final[tuple[Allowed, ...]] = ()
+_STRICT: Final = "strict validation: a value that can harm a reader is refused, the peer takes it"
+ALLOWED: Final[tuple[Allowed, ...]] = (
+    *(
+        Allowed(_STRICT, f"PUT /v1/agent/service/register *{value}*", field, ours)
+        for value in (
+            "line\\nbreak", "../../etc", "id\\r\\nx", "a\\nb", "a b\\n", "70000", "-5",
+            "unheard-of",
+        )
+        for field, ours in (("status", 400), ("text", None), ("header.Content-Type", None))
+    ),
+    Allowed(
+        "strict validation: what was refused is not listed", "GET /v1/agent/services?pretty",
+        "body.*", "<absent>",
+    ),
+    Allowed(
+        "reload keeps services registered over the API, the peer's dev agent drops them",
+        "GET /v1/agent/services?pretty=kept", "body.kept*",
+    ),
+    Allowed(
+        "version: ours names the peer's version it follows", "GET /v1/agent/self",
+        "body.Config.Version",
+    ),
+)  # fmt: skip

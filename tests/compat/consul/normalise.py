@@ -112,10 +112,10 @@ class _Side:
                 if consul:
                     value |= {key: "<port>" for key in ("Port", "ServicePort") if key in value}
                 is_node = value.get("Node") == self.node and "TaggedAddresses" in value
-                if consul or is_node or value.get("CheckID") == "serfHealth":
-                    # an instance in the flat shape of the catalogue has an index of its own
-                    if consul or "ServiceID" not in value or value.get("CheckID"):
-                        value |= {key: "<own>" for key in _INDEXES if key in value}
+                # an instance in the catalogue's flat shape has an index of its own
+                is_flat = "ServiceID" in value and not value.get("CheckID")
+                if consul or ((is_node or value.get("CheckID") == "serfHealth") and not is_flat):
+                    value |= {key: "<own>" for key in _INDEXES if key in value}
                 if "ContentHash" in value:
                     value["ContentHash"] = "<hash>"
                 for each in value.values():

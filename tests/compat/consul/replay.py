@@ -5,6 +5,7 @@ import http.client
 import re
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,23 +27,26 @@ _SYMBOL = re.compile(r"\$\{(\w+)\}")
 
 def replay(url: str, steps: Iterable[Step], settle_limit: float = SETTLE_LIMIT) -> Recording:
     """Send all steps in order and return the answers."""
-    side = Side(url, settle_limit)
-    try:
+    with closing(Side(url, settle_limit)) as side:
         return Recording(side.node, tuple(side.exchange(step) for step in steps))
-    finally:
-        side.connection.close()
 
 
 class Side:
     """One connection to one side, and the symbols its answers have given."""
 
-    def __init__(self, url: str, settle_limit: float) -> None:
+    def __init__(self, url: str, settle_limit: float = SETTLE_LIMIT) -> None:
+        """Connect and learn the node's name."""
         self.connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
         self.settle_limit = settle_limit
         self.node = str(self.read("/v1/agent/self")["Config"]["NodeName"])
         self.symbols = {"node": self.node}
 
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
     def exchange(self, step: Step) -> Exchange:
+        """Send a step, keep what it saves, wait until an agent's change is in the catalogue."""
         answer = self.send(step)
         deadline = time.monotonic() + self.settle_limit
         wanted = self.filled(step.until).encode()
@@ -70,9 +74,11 @@ class Side:
         return Answer(response.status, kept, content)
 
     def read(self, path: str) -> Any:
+        """Return the decoded body of a read."""
         return self.send(Step(path=path)).json()
 
     def filled(self, text: str) -> str:
+        """Return the text with symbols replaced by what this side answered."""
         return _SYMBOL.sub(lambda found: self.symbols.get(found[1], "missing"), text)
 
     def settle(self) -> bool:
@@ -89,6 +95,7 @@ class Side:
         return False
 
     def is_settled(self) -> bool:
+        """Whether agent and catalogue tell the same now."""
         services = self.read("/v1/agent/services")
         checks = self.read("/v1/agent/checks")
         node = self.read(f"/v1/catalog/node/{self.node}")

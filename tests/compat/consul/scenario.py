@@ -76,8 +76,8 @@ def unlike() -> list[Step]:
     """Return the requests where Pinnace differs on purpose, with reads that show the result."""
     return [
         *refused_steps.STRICT,
-        get("/v1/agent/services"),
+        get("/v1/agent/services?pretty"),
         put("/v1/agent/service/register", {"Name": "kept", "Port": 1}),
         put("/v1/agent/reload"),
-        get("/v1/agent/services"),
+        get("/v1/agent/services?pretty=kept"),
     ]

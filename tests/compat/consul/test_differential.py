@@ -7,14 +7,13 @@ from contextlib import ExitStack
 import pytest
 
 from deploy.tools.consul import Consul
-from tests.compat.consul.conftest import SIDES
+from tests.compat.consul.conftest import SIDES, serving
 from tests.compat.consul.differences import differences, unexplained
 from tests.compat.consul.normalise import Normal, normalised
 from tests.compat.consul.replay import replay
 from tests.compat.consul.scenario import generate, unlike
 from tests.compat.consul.steps import Step
 from tests.support.oracle import consul_program
-from tests.support.pinnace import Pinnace
 
 SEEDS = range(20)
 with_pinnace = pytest.mark.skipif(
@@ -36,8 +35,8 @@ def against_consul(steps: Sequence[Step], *, count: int = 1) -> list[list[Normal
 
 def against_pinnace(steps: Sequence[Step]) -> list[Normal]:
     """Return what a fresh Pinnace answers."""
-    with Pinnace("unix:///nowhere", lb=False) as pinnace:
-        return normalised(replay(f"http://127.0.0.1:{pinnace.http_port}", steps, settle_limit=0.2))
+    with serving("pinnace") as url:
+        return normalised(replay(url, steps, settle_limit=0.2))
 
 
 def shown(found: Sequence[object]) -> str:
