@@ -2,10 +2,11 @@
 
 Requests per second and CPU of the server process per request, one keep-alive connection after
 another request, the load generator on a core of its own; then many blocking readers on one
-service: how long until all know a change, what they cost, and what a reader that does not read does.
+service: how long until all know a change, and what they cost, one that never reads among them.
 """
 
 import argparse
+import http.client
 import json
 import os
 import selectors
@@ -180,8 +181,6 @@ def count_of(server: Server, path: str) -> int:
 
 def read(server: Server, path: str) -> tuple[int, Any]:
     """Return index and decoded body, without a limit on how long it takes."""
-    import http.client
-
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     connection.request("GET", path)
     response = connection.getresponse()
@@ -198,6 +197,7 @@ def blocked(server: Server, readers: int, rounds: int) -> dict[str, float]:
     slow = Connection(server.port)
     changer = Connection(server.port)
     woken: list[float] = []
+    grown = 0.0
     with selectors.DefaultSelector() as ready:
         for connection in connections:
             ready.register(connection.socket, selectors.EVENT_READ, connection)

@@ -55,8 +55,12 @@ def test_a_ttl_check_decides_who_is_passing(client: Any, unique: str) -> None:
         (client.agent.check.ttl_warn, "warning"),
         (client.agent.check.ttl_fail, "critical"),
     ):
+
+        def reported(status: str = status) -> bool:
+            return bool(client.health.checks(unique)[1][0]["Status"] == status)
+
         assert report(f"service:{unique}", "a note")
-        until(lambda status=status: client.health.checks(unique)[1][0]["Status"] == status)
+        until(reported)
         assert len(client.health.service(unique, passing=True)[1]) == (status == "passing")
     assert client.health.checks(unique)[1][0]["Output"] == "a note"
 
@@ -150,7 +154,7 @@ def test_a_transaction_is_done_whole_or_not_at_all(client: Any, unique: str) -> 
 
 def test_a_fired_event_is_listed(client: Any, unique: str) -> None:
     identity = client.event.fire(unique, "payload")["ID"]
-    assert uuid.UUID(identity)
+    assert str(uuid.UUID(identity)) == identity
     until(lambda: client.event.list(unique)[1])
     [event] = client.event.list(unique)[1]
     assert event["ID"] == identity

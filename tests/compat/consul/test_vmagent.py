@@ -24,7 +24,14 @@ def vmagent(folder: Path, base_url: str, service: str) -> Iterator[int]:
     port = free_port()
     config = folder / "scrape.json"  # JSON is YAML
     discovery = {"server": urlsplit(base_url).netloc, "services": [service]}
-    job = {"job_name": "j", "scrape_interval": "1h", "consul_sd_configs": [discovery]}
+    # a target is made anew only when a label that stays has changed
+    relabel = {"source_labels": [f"{META}health"], "target_label": "health"}
+    job = {
+        "job_name": "j",
+        "scrape_interval": "1h",
+        "consul_sd_configs": [discovery],
+        "relabel_configs": [relabel],
+    }
     config.write_text(json.dumps({"scrape_configs": [job]}))
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(

@@ -174,7 +174,7 @@ def test_a_change_wakes_the_reads_of_the_table_only(
     if row.wakes:
         assert now > index
         assert 0.05 <= took < WAIT
-        assert (body == first.body) is row.same_body
+        assert (sorted(body) == sorted(first.body)) is row.same_body  # the peer shuffles tags
     else:
         assert now == index
         assert took >= WAIT
