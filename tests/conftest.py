@@ -9,6 +9,8 @@ from blockbuster import BlockBuster, blockbuster_ctx
 
 from deploy.tools.engine import PrivateEngine, why_not
 from tests.support.containers import Containers
+from deploy.tools.consul import Consul
+from tests.support.oracle import consul_program
 
 OURS = ["sidecar", "registrar", "templater", "dnsd", "ambassador", "adapter"]
 
@@ -49,3 +51,10 @@ def containers(engine: PrivateEngine) -> Iterator[Containers]:
     started = Containers(engine)
     yield started
     started.clean()
+
+
+@pytest.fixture
+def consul() -> Iterator[Consul]:
+    """A fresh real Consul 1.8.7."""
+    with Consul(program=consul_program()) as running:
+        yield running

@@ -1,0 +1,32 @@
+"""Real programs of other makers that tests compare with: there, or a reason to skip."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from deploy.tools import consul
+from deploy.tools.debian import Unavailable, cache_folder, unpacked
+
+__all__ = ["consul_program", "vmagent_program"]
+
+
+def consul_program() -> Path:
+    """Return Consul 1.8.7; skip when it cannot be had, fail in CI."""
+    return _had(consul.binary)
+
+
+def vmagent_program() -> Path:
+    """Return vmagent of this machine's Debian release; skip when it cannot be had, fail in CI."""
+    folder = cache_folder("victoria-metrics") / "own"
+    return _had(lambda: unpacked("victoria-metrics", folder) / "usr/bin/vmagent")
+
+
+def _had(program: Callable[[], Path]) -> Path:
+    try:
+        return program()
+    except Unavailable as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"not to be had here: {error}")
