@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from sidecar.catalog.model import Check, Instance, InstanceId, Node, Snapshot
+from sidecar.catalog.model import Check, Instance, InstanceId, Node, Snapshot, Status
 
 __all__ = ["Change", "Drop", "DropNode", "Put", "PutNode", "apply", "diff"]
 
@@ -156,7 +156,9 @@ class _Work:
             if not members:
                 for table in (services, modified, registered):
                     table.pop(name, None)
-                services_index = checks_index = index
+                services_index = index
+                if _checks(before):
+                    checks_index = index
                 continue
             services[name] = members
             modified[name] = index
@@ -235,7 +237,12 @@ def _registration(i: Instance) -> tuple[object, ...]:
 
 
 def _checks(members: Iterable[Instance]) -> list[tuple[object, ...]]:
-    return [(i.node, i.id, i.status, i.draining, i.checks) for i in members]
+    """Return what is said of health; nothing of an instance that nobody has anything to say of."""
+    return [
+        (i.node, i.id, i.status, i.draining, i.checks)
+        for i in members
+        if i.checks or i.draining or i.status is not Status.PASSING
+    ]
 
 
 def _differences(old: Snapshot, new: Snapshot) -> Iterator[Change]:

@@ -66,7 +66,7 @@ def reads(compile_filter: Compile) -> Mapping[str, Callable[[str, Params], Read]
 
     return {
         "catalog/services": lambda _, params: _table(
-            _services_index, lambda view: _services(view, params)
+            lambda view: _services_index(view, params), lambda view: _services(view, params)
         ),
         "catalog/nodes": lambda _, params: _table(
             lambda view: max(1, view.snapshot.nodes_index),
@@ -91,7 +91,7 @@ def reads(compile_filter: Compile) -> Mapping[str, Callable[[str, Params], Read]
             lambda view: entries("health", params, _health_service(view, name, params)),
         ),
         "health/checks/": lambda name, params: _table(
-            _checks_index,
+            lambda view: view.health_index(name),
             lambda view: entries("check", params, _checks_of(view, name, params)),
         ),
         "health/node/": lambda name, params: _table(
@@ -116,8 +116,9 @@ def _empty(name: str) -> Read:
     return Read(lambda view: view.health_index(name), lambda _: (), lambda _: [])
 
 
-def _services_index(view: View) -> int:
-    return max(1, view.snapshot.services_index, view.snapshot.nodes_index)
+def _services_index(view: View, params: Params) -> int:
+    nodes = view.snapshot.nodes_index if params.node_meta else 0
+    return max(1, view.snapshot.services_index, nodes)
 
 
 def _checks_index(view: View) -> int:

@@ -88,22 +88,26 @@ class View:
 
     def health_index(self, service: str) -> int:
         """Return what a reader of a service's health waits on."""
-        return self._index(self.snapshot.modified, service)
+        held = self.snapshot
+        absent = max(held.services_index, held.nodes_index, held.checks_index)
+        return self._index(held.modified, service, absent)
 
     def service_index(self, service: str) -> int:
         """Return what a reader of a service's registrations waits on."""
-        return self._index(self.snapshot.registered, service)
+        held = self.snapshot
+        absent = max(held.services_index, held.nodes_index)
+        return self._index(held.registered, service, absent)
 
     @property
     def node_index(self) -> int:
         """What a reader of a node and its services waits on: any registration."""
         return max(1, self.snapshot.services_index, self.snapshot.nodes_index)
 
-    def _index(self, table: Mapping[str, int], service: str) -> int:
+    def _index(self, table: Mapping[str, int], service: str, absent: int) -> int:
         known = [table[name] for name in self.names(service) if name in table]
         if service.lower() == SELF:
             known.append(self.me.modified)
-        return max(1, *known) if known else max(1, self.snapshot.services_index)
+        return max(1, *known) if known else max(1, absent)
 
 
 def _shown(me: Node, local: Local) -> Node:

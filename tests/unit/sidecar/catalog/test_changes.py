@@ -67,7 +67,7 @@ def test_instances_are_ordered_by_id_whatever_the_order_of_registration() -> Non
 
 
 def test_a_service_that_is_gone_leaves_no_trace_but_the_index_of_all_services() -> None:
-    before = snapshot(instance("web", "a"), instance("api", "b"))
+    before = snapshot(instance("web", "a", checks=(Check(id="c", name="c"),)), instance("api", "b"))
     after = apply(before, [Drop("web", InstanceId("a"))])
     assert "web" not in after.services
     assert after.modified == after.registered == {"api": 1}
@@ -83,10 +83,17 @@ def test_a_change_of_health_is_no_change_of_registration() -> None:
 
 
 def test_a_change_of_registration_is_no_change_of_health() -> None:
-    before = snapshot(instance())
-    after = apply(before, puts(instance(port=1)))
+    check = Check(id="c", name="c")
+    before = snapshot(instance(checks=(check,)))
+    after = apply(before, puts(instance(port=1, checks=(check,))))
     assert after.modified == after.registered == {"web": 2}
     assert (after.services_index, after.checks_index) == (2, 1)
+
+
+def test_an_instance_without_checks_comes_and_goes_without_moving_their_index() -> None:
+    before = snapshot(instance())  # as Consul 1.8.7
+    after = apply(before, [Drop("web", InstanceId("web-1"))])
+    assert (before.checks_index, after.checks_index, after.services_index) == (0, 0, 2)
 
 
 def test_a_node_moves_only_the_index_of_nodes_unless_its_checks_change() -> None:
