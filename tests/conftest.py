@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 
+from deploy.tools.consul import Consul
 from deploy.tools.engine import PrivateEngine, why_not
 from tests.support.containers import Containers
-from deploy.tools.consul import Consul
 from tests.support.oracle import consul_program
 
 OURS = ["sidecar", "registrar", "templater", "dnsd", "ambassador", "adapter"]
