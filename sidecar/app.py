@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_SETTLE = 1.0  # seconds after the start, when nobody waits for the first answer any more
+
 _log = log.get_logger("app")
 
 
@@ -70,7 +72,7 @@ async def _up(settings: Settings, again: Callable[[], Loaded]) -> int:
         _handle_signals(supervisor, settings, again)
 
         def started() -> None:
-            memory.settle()
+            asyncio.get_running_loop().call_later(_SETTLE, memory.settle)
             notifier.ready(f"serving on {settings.http.listen}")
             if sys.stdout.isatty():
                 sys.stdout.write(greeting(store.catalog.snapshot, settings))

@@ -164,8 +164,11 @@ class Pinnace:
         return ask(self.dns_port, name, kind)
 
     def srv_ports(self, service: str) -> set[int]:
-        """Return the ports in the SRV answer of a service."""
-        reply = self.dns(f"{service}.service.consul", "SRV")
+        """Return the ports in the SRV answer of a service; none while nothing listens yet."""
+        try:
+            reply = self.dns(f"{service}.service.consul", "SRV")
+        except ConnectionRefusedError:
+            return set()
         return {record.rdata.port for record in reply.rr}
 
     def fetch(

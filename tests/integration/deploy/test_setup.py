@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -27,11 +26,9 @@ def test_wrong_role_is_a_usage_error() -> None:
     not (TOP / ".venv" / ".stamp-test").exists(), reason="deploy/setup test has not run here"
 )
 @pytest.mark.parametrize("role", ["demo", "test"])
-def test_nothing_missing_is_quick_and_silent(role: str) -> None:
-    begun = time.monotonic()
+def test_nothing_missing_is_nothing_done_and_nothing_said(role: str) -> None:
     done = _setup(role)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert time.monotonic() - begun < 1
 
 
 def test_what_is_missing_is_named_with_its_reason_before_anything_is_done(tmp_path: Path) -> None:
