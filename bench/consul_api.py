@@ -58,7 +58,8 @@ def serving(side: str) -> Iterator[Server]:
         with Consul(dev=False, config=WIDE) as consul:
             yield _pinned(Server("consul 1.8.7", consul.ports["http"], consul.pid))
     else:
-        with Pinnace("unix:///nowhere", lb=False) as pinnace:
+        with Pinnace("unix:///nowhere", lb=False, wait=False) as pinnace:
+            until(lambda: pinnace.get("/healthz")[0] == 200)  # never ready: there is no engine
             yield _pinned(Server("pinnace", pinnace.http_port, pinnace.pid))
 
 

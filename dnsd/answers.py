@@ -22,6 +22,7 @@ from dnsd.authority import (
 from dnsd.records import Answer, Record
 from dnsd.view import View, folded_tags, host_name, packed_address
 from sidecar.catalog.model import Instance, Status
+from sidecar.catalog.query import address_of
 
 __all__ = ["answer", "refusal"]
 
@@ -99,7 +100,7 @@ def _service(question: Question, asked: names.ServiceName) -> Answer:
     weights: dict[bytes, int] = {}
     aliases: list[bytes] = []
     for instance in chosen:
-        address = _address_of(question.view, instance)
+        address = address_of(instance, question.view.snapshot.nodes)
         if (packed := packed_address(address)) is not None:
             weights[packed] = weights.get(packed, 0) + _weight(instance)
         elif (alias := host_name(address)) is not None:
@@ -128,14 +129,6 @@ def _weight(instance: Instance) -> int:
     return min(max(weight, 1), 65535)
 
 
-def _address_of(view: View, instance: Instance) -> str:
-    """Return the instance's own address, else its node's."""
-    if instance.address:
-        return instance.address
-    node = view.nodes.get(names.fold(instance.node))
-    return node.address if node is not None else ""
-
-
 def _srv(question: Question, chosen: Iterable[Instance]) -> Answer:
     """Answer one record per distinct target and port, and each target's addresses once."""
     records: dict[tuple[bytes, int], Record] = {}
@@ -143,7 +136,7 @@ def _srv(question: Question, chosen: Iterable[Instance]) -> Answer:
     for instance in chosen:
         if not 0 <= instance.port <= 65535:
             continue
-        address = _address_of(question.view, instance)
+        address = address_of(instance, question.view.snapshot.nodes)
         packed = packed_address(address)
         target = _target(question, instance, packed, address)
         if target is None or (target, instance.port) in records:

@@ -9,17 +9,19 @@ removed because a question to the engine failed.
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import Final, NamedTuple
 
 from registrar.docker import Docker
 from registrar.holdings import Holdings
 from registrar.lanes import Lanes
-from registrar.plan import Key, changes_for, differing
+from registrar.merging import merged_node
+from registrar.plan import Key, Refusal, changes_for, differing
 from registrar.ports import Place
 from registrar.writer import Writer
-from sidecar.catalog.changes import PutNode
+from sidecar.catalog.changes import Change, PutNode
+from sidecar.catalog.entries import Locals
 from sidecar.catalog.model import Node
 from sidecar.config.model import RegistrarSettings
 from sidecar.engine.client import EngineInfo
@@ -44,6 +46,9 @@ _seconds = histogram(
     (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
 _engine_up = gauge("pinnace_registrar_engine_up", "1 while an event stream is open")
+_conflicts = counter(
+    "pinnace_registrar_conflicts_total", "Entries not written because another registered their id"
+)
 _problems = counter("pinnace_registrar_problems_total", "Labels that were mended or refused")
 _log = get_logger("registrar")
 
@@ -96,9 +101,9 @@ class Registrar:
 
     def _start_over(self) -> None:
         self._holdings = Holdings(self._place)
-        self._writer = Writer(
-            self._registry, lambda keys: changes_for(keys, self._holdings.claims), self._clock
-        )
+        self._writer = Writer(self._registry, self._changes, self._clock)
+        self._locals = Locals(self._node.name)
+        self._refusals: set[Refusal] = set()
         self._backoff = Backoff(0.1, 5.0)
         self._identified = asyncio.Event()
         self._wanted = asyncio.Event()
@@ -116,7 +121,7 @@ class Registrar:
         Ready after the first reconcile, or as soon as it is known that the engine is away.
         """
         self._start_over()
-        self._writer.write((), (PutNode(self._node),))
+        self._writer.write(())  # the node
         async with asyncio.TaskGroup() as group:
             self._group = group
             self._lanes = Lanes(group, self._look, self._apply, self._again)
@@ -208,6 +213,25 @@ class Registrar:
             _containers.set(len(self._holdings))
             self._writer.write(keys)
 
+    def _changes(self, keys: Iterable[Key]) -> tuple[Change, ...]:
+        """Return what makes these entries, and the node, what they should be now."""
+        keys = frozenset(keys)
+        snapshot = self._registry.snapshot
+        held = snapshot.nodes.get(self._node.name)
+        node = merged_node(self._node, held)
+        there = self._locals.of(snapshot)
+        changes, refused = changes_for(keys, self._holdings.claims, there, node)
+        self._tell(refused, keys)
+        return changes if node == held else (PutNode(node), *changes)
+
+    def _tell(self, refused: Iterable[Refusal], keys: Collection[Key]) -> None:
+        """Say once which entries somebody else has."""
+        new = frozenset(refused)
+        for key, owner in sorted(new - self._refusals):
+            _conflicts.inc()
+            _log.warning("id is held by another", service=key.service, id=key.id, owner=owner)
+        self._refusals = {each for each in self._refusals if each.key not in keys} | new
+
     # Reconcile
 
     async def _remind(self) -> None:
@@ -258,7 +282,7 @@ class Registrar:
             await self._engine.running()  # raises when it is the engine, not one container
         actual = await self._registry.owned(self._holdings.place.owner)
         desired = self._holdings.claims.desired()
-        keys = differing(desired, actual)
+        keys = differing(desired, actual, self._registry.snapshot.nodes.get(self._node.name))
         # A container that could not be looked at may be the one behind an entry we do not know.
         self._writer.write(keys if is_complete else keys & desired.keys())
         await self._writer.flushed()

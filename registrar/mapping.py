@@ -14,7 +14,6 @@ from typing import Final, NamedTuple
 from registrar.labels import Attributes, attributes_of, settings_of, split_tags
 from registrar.names import (
     META_LIMIT,
-    RESERVED,
     TAG_LIMIT,
     cleaned,
     cut,
@@ -25,6 +24,7 @@ from registrar.names import (
 from registrar.ports import Offer, Place, address_of, offers_of
 from registrar.routes import routes_of
 from sidecar.catalog.model import Check, Instance, InstanceId, Status, worst
+from sidecar.catalog.ownership import RESERVED
 from sidecar.engine.facts import Container, Port
 
 __all__ = ["Mapped", "Problem", "instances_of"]

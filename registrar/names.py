@@ -12,7 +12,6 @@ from typing import Final
 
 __all__ = [
     "META_LIMIT",
-    "RESERVED",
     "TAG_LIMIT",
     "cleaned",
     "cut",
@@ -28,9 +27,6 @@ META_LIMIT: Final = 512  # bytes of a meta value, as Consul
 TAG_LIMIT: Final = 255  # bytes of a tag
 _KEY_LIMIT: Final = 128  # characters of a meta key, as Consul
 _NAME_LIMIT: Final = 128
-
-RESERVED: Final = frozenset({"consul", "pinnace"})
-"""Names under which the catalogue itself is found."""
 
 _LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)

@@ -10,11 +10,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from registrar.merging import holder, merged
 from sidecar.catalog.changes import Change, Drop, Put
-from sidecar.catalog.model import Instance, InstanceId
+from sidecar.catalog.model import Instance, InstanceId, Node
 from sidecar.engine.facts import Container
 
-__all__ = ["Claims", "Key", "changes_for", "differing", "is_draining_signal", "key_of"]
+__all__ = [
+    "Claims",
+    "Key",
+    "Refusal",
+    "changes_for",
+    "differing",
+    "is_draining_signal",
+    "key_of",
+]
 
 
 class Key(NamedTuple):
@@ -95,23 +104,51 @@ class Claims:
         return len(self._by_key)
 
 
-def differing(desired: Mapping[Key, Instance], actual: Iterable[Instance]) -> frozenset[Key]:
-    """Return the keys under which the store does not hold what is desired."""
+def differing(
+    desired: Mapping[Key, Instance], actual: Iterable[Instance], node: Node | None = None
+) -> frozenset[Key]:
+    """Return the keys under which the store does not hold what is desired.
+
+    What others added to an entry is no difference.
+    """
     held = {key_of(instance): instance for instance in actual}
-    return frozenset(k for k in desired.keys() | held.keys() if desired.get(k) != held.get(k))
+    wanted = {key: merged(instance, held.get(key), node) for key, instance in desired.items()}
+    return frozenset(k for k in wanted.keys() | held.keys() if wanted.get(k) != held.get(k))
 
 
-def changes_for(keys: Iterable[Key], claims: Claims) -> tuple[Change, ...]:
-    """Return the changes that make these entries what they should be, removals first."""
+class Refusal(NamedTuple):
+    """An entry that is not written, as somebody else registered its id."""
+
+    key: Key
+    owner: str
+
+
+def changes_for(
+    keys: Iterable[Key],
+    claims: Claims,
+    there: Mapping[str, Instance] | None = None,
+    node: Node | None = None,
+) -> tuple[tuple[Change, ...], tuple[Refusal, ...]]:
+    """Return the changes that make these entries what they should be, removals first.
+
+    ``there`` holds what now stands on the node, by id, and ``node`` its checks: entries of others
+    are not touched, and what others added to ours stays.
+    """
     puts: list[Change] = []
     drops: list[Change] = []
+    refused: list[Refusal] = []
     for key in sorted(keys):
         winner = claims.winner(key)
-        if winner is None:
+        held = there.get(key.id) if there is not None else None
+        if other := holder(held):
+            if winner is not None:
+                refused.append(Refusal(key, other))
+        elif winner is None:
             drops.append(Drop(key.service, key.id, key.node))
         else:
-            puts.append(Put(winner))
-    return (*drops, *puts)
+            known = held if held is not None and held.service == key.service else None
+            puts.append(Put(merged(winner, known, node)))
+    return (*drops, *puts), tuple(refused)
 
 
 def is_draining_signal(number: int | None, container: Container | None) -> bool:

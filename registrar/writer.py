@@ -38,19 +38,16 @@ class Writer:
         self._clock = clock
         self._backoff = backoff if backoff is not None else Backoff(0.1, _CAP)
         self._keys: set[Key] = set()
-        self._first: tuple[Change, ...] = ()
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self.trouble: str | None = None
 
-    def write(self, keys: Iterable[Key], first: tuple[Change, ...] = ()) -> None:
-        """Write these entries soon; ``first`` are other changes that go with them."""
+    def write(self, keys: Iterable[Key]) -> None:
+        """Write these entries soon, and what else ``changes`` finds to do."""
         self._keys.update(keys)
-        self._first += first
-        if self._keys or self._first:
-            self._idle.clear()
-            self._work.set()
+        self._idle.clear()
+        self._work.set()
 
     async def flushed(self) -> None:
         """Return when the store has acknowledged everything."""
@@ -62,12 +59,13 @@ class Writer:
             await self._work.wait()
             self._work.clear()
             keys, self._keys = self._keys, set()
-            first, self._first = self._first, ()
             try:
-                await self._registry.commit((*first, *self._changes(keys)))
+                # Nothing may come between the plan and its commit: it was made of the present.
+                changes = self._changes(keys)
+                if changes or self.trouble is not None:
+                    await self._registry.commit(changes)
             except (StoreUnavailable, StoreDenied) as error:
                 self._keys |= keys
-                self._first = first + self._first
                 self._work.set()
                 await self._wait(error)
                 continue

@@ -13,7 +13,7 @@ from sidecar.checks.definition import DefinitionError, Kind, definition_of
 from sidecar.checks.policy import CheckPolicy
 from sidecar.checks.runner import CheckKey, CheckRunner, NotTtl
 from sidecar.checks.state import Result, alias_result
-from sidecar.errors import StoreUnavailable
+from sidecar.errors import ApiError, StoreUnavailable
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from sidecar.web.consul.commands import Commands
@@ -106,6 +106,8 @@ class LocalChecks:
             return
         try:
             await self._commands.do(agent.deregister(found[0].id))
+        except ApiError as error:  # a container's: only its end removes it
+            _log.warning("not deregistered", service=found[0].id, reason=error)
         except StoreUnavailable as error:
             _log.warning("deregistration not written", service=found[0].id, error=error)
 

@@ -10,10 +10,11 @@ services are not touched.
 import enum
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
-from sidecar.catalog.model import HTTP_HOST, TCP_LISTEN, Instance, Snapshot, Status
+from sidecar.catalog.model import HTTP_HOST, TCP_LISTEN, Instance, Node, Snapshot, Status
+from sidecar.catalog.query import address_of
 from templater.names import Address, Host, Port, Weight, Wildcard, shown
 
 __all__ = [
@@ -111,8 +112,11 @@ class _Claim:
     problems: tuple[Problem, ...]
 
 
-Known = MutableMapping[str, tuple[tuple[Instance, ...], _Claim | None]]
-"""What earlier snapshots' services asked for, reused for those that are the same object."""
+Known = MutableMapping[str, tuple[tuple[Instance, ...], tuple[str, ...], _Claim | None]]
+"""What earlier snapshots' services asked for, reused for those that are the same object.
+
+In the middle: the addresses that their instances have from their nodes.
+"""
 
 
 def routes_of(
@@ -127,7 +131,7 @@ def routes_of(
     claims = {
         name: claim
         for name in sorted(snapshot.services)
-        if (claim := _remembered(known, name, snapshot.services[name], domains)) is not None
+        if (claim := _remembered(known, name, snapshot, domains)) is not None
     }
     for gone in known.keys() - snapshot.services.keys():
         del known[gone]
@@ -135,12 +139,19 @@ def routes_of(
 
 
 def _remembered(
-    known: Known, name: str, instances: tuple[Instance, ...], domains: Sequence[str]
+    known: Known, name: str, snapshot: Snapshot, domains: Sequence[str]
 ) -> _Claim | None:
+    instances, nodes = snapshot.services[name], snapshot.nodes
+    lent = tuple(address_of(one, nodes) for one in instances if not one.address)
     found = known.get(name)
-    if found is None or found[0] is not instances:
-        found = known[name] = (instances, _claim(name, instances, domains))
-    return found[1]
+    if found is None or found[0] is not instances or found[1] != lent:
+        placed = [one if one.address else _placed(one, nodes) for one in instances]
+        found = known[name] = (instances, lent, _claim(name, placed, domains))
+    return found[2]
+
+
+def _placed(instance: Instance, nodes: Mapping[str, Node]) -> Instance:
+    return replace(instance, address=address_of(instance, nodes))
 
 
 def _settled(claims: Mapping[str, _Claim], reserved: AbstractSet[int]) -> Routes:

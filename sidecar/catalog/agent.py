@@ -13,6 +13,7 @@ from typing import Final
 
 from sidecar.catalog.changes import Change, Drop, Put, PutNode
 from sidecar.catalog.model import Check, Instance, Node, Snapshot, Status, worst
+from sidecar.catalog.ownership import refuse_checks, refuse_containers
 from sidecar.errors import ApiError
 
 __all__ = [
@@ -88,11 +89,14 @@ class Agent:
     def register(self, new: Instance, checks: Iterable[Check], *, replace_checks: bool) -> Plan:
         """Add or replace an instance; checks it had stay unless ``replace_checks``.
 
-        A check registered again keeps its status and output, as in Consul.
+        A check registered again keeps its status and output, as in Consul. Raises ApiError 409
+        when the id is a container's.
         """
         old = self.instances.get(new.id)
+        refuse_containers(old)
         had = {check.id: check for check in old.checks} if old is not None else {}
         given = {check.id: _kept(check, had.get(check.id)) for check in checks}
+        refuse_checks(given, self.instances)
         stay = [c for c in had.values() if c.id in given or not replace_checks or _is_kept(c)]
         merged = {c.id: c for c in stay} | given
         draining = maintenance_id(new.id) in merged
@@ -106,10 +110,14 @@ class Agent:
         return Plan(tuple(changes), tuple(c for c in given.values() if c.definition), gone)
 
     def deregister(self, id_: str) -> Plan:
-        """Remove an instance and its checks; nothing when it is unknown."""
+        """Remove an instance and its checks; nothing when it is unknown.
+
+        Raises ApiError 409 when it is a container's: it would be back soon.
+        """
         old = self.instances.get(id_)
         if old is None:
             return Plan()
+        refuse_containers(old)
         drop = Drop(old.service, old.id, old.node)
         return Plan((drop,), stop=tuple(check.id for check in old.checks))
 
@@ -120,8 +128,8 @@ class Agent:
             raise ApiError(404, f'No service registered with ID "{id_}"')
         check = _maintenance(maintenance_id(id_), "Service", reason)
         others = tuple(c for c in instance.checks if c.id != check.id)
-        if enable and len(others) != len(instance.checks):
-            return Plan()  # already so; the first reason stays
+        if enable == (len(others) != len(instance.checks)):
+            return Plan()  # already so: the first reason stays, and so does another's drain
         checks = (*others, check) if enable else others
         return Plan((Put(self._folded(replace(instance, checks=checks, draining=enable))),))
 
@@ -136,6 +144,7 @@ class Agent:
 
     def register_check(self, check: Check, service_id: str) -> Plan:
         """Add or replace a check of an instance, or of the node when ``service_id`` is empty."""
+        refuse_checks([check.id], self.instances)
         start = (check,) if check.definition else ()
         if not service_id:
             plan = self._with_node_check(check)
@@ -149,6 +158,7 @@ class Agent:
 
     def deregister_check(self, id_: str) -> Plan:
         """Remove a check; nothing when it is unknown."""
+        refuse_checks([id_], self.instances)
         found = self.find_check(id_)
         if found is None:
             return Plan()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from sidecar.catalog.agent import refolded
 from sidecar.catalog.changes import Change, Drop, DropNode, Put, PutNode
 from sidecar.catalog.model import Check, Instance, Node, Snapshot
+from sidecar.catalog.ownership import refuse_checks, refuse_containers
 from sidecar.errors import ApiError
 
 __all__ = ["ForeignCheck", "Locals", "Registration", "deregister", "of_node", "register"]
@@ -63,14 +64,19 @@ def of_node(snapshot: Snapshot, node: str) -> tuple[Instance, ...]:
 
 
 def register(snapshot: Snapshot, wanted: Registration) -> tuple[Change, ...]:
-    """Return the changes; raises ApiError 500 when a check tests an instance that is not there."""
+    """Return the changes.
+
+    Raises ApiError 500 when a check tests an instance that is not there, 409 for a container's.
+    """
     old = snapshot.nodes.get(wanted.node.name)
     node = old if wanted.skip_node_update and old is not None else wanted.node
     node = replace(node, id=node.id or (old.id if old else ""), checks=old.checks if old else ())
     there: dict[str, Instance] = {i.id: i for i in of_node(snapshot, node.name)}
     before = dict(there)
+    refuse_checks((foreign.check.id for foreign in wanted.checks), there)
     if wanted.instance is not None:
         known = there.get(wanted.instance.id)
+        refuse_containers(known)
         there[wanted.instance.id] = replace(
             wanted.instance, checks=known.checks if known is not None else ()
         )
@@ -121,8 +127,14 @@ def _differences(
 def deregister(
     snapshot: Snapshot, node: str, service_id: str = "", check_id: str = ""
 ) -> tuple[Change, ...]:
-    """Return the changes that remove an instance, a check or a whole node; none when unknown."""
+    """Return the changes that remove an instance, a check or a whole node; none when unknown.
+
+    Raises ApiError 409 for what is a container's.
+    """
     there = of_node(snapshot, node)
+    if not check_id:
+        refuse_containers(*(i for i in there if service_id in {"", i.id}))
+    refuse_checks([check_id], {i.id: i for i in there})
     if service_id:
         return tuple(Drop(i.service, i.id, node) for i in there if i.id == service_id)
     if not check_id:

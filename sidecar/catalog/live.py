@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Iterable
 
 from sidecar.catalog.changes import Change, apply
 from sidecar.catalog.model import EMPTY, Snapshot
-from sidecar.runtime.signal import Signal
+from sidecar.catalog.topics import moved
+from sidecar.runtime.signal import Signal, Signals
 
 __all__ = ["Catalog"]
 
@@ -23,6 +24,7 @@ class Catalog:
         self._index = snapshot.index
         self._synced = False
         self._changed = Signal()
+        self._topics = Signals()
 
     @property
     def snapshot(self) -> Snapshot:
@@ -64,15 +66,21 @@ class Catalog:
 
     def replace(self, snapshot: Snapshot) -> Snapshot:
         """Take a whole new snapshot (a mirror's full read, a restored store)."""
-        if snapshot is not self._snapshot:
+        old = self._snapshot
+        if snapshot is not old:
             self._snapshot = snapshot
             self._index = max(self._index, snapshot.index)
             self._changed.fire()
+            self._topics.fire(tuple(moved(old, snapshot, self._topics.names)))
         return snapshot
 
     async def changed(self) -> None:
         """Return at the next commit (or when the catalogue becomes synced)."""
         await self._changed.wait()
+
+    async def moved(self, topics: Iterable[str]) -> None:
+        """Return at the next commit that moves one of these (``sidecar.catalog.topics``)."""
+        await self._topics.wait(topics)
 
     async def watch(self, after: int = -1) -> AsyncIterator[Snapshot]:
         """Yield the present snapshot, unless its index is ``after``, then each newer one.

@@ -2,9 +2,20 @@
 
 from collections.abc import Iterable, Mapping
 
-from sidecar.catalog.model import Instance, InstanceId, Snapshot, Status
+from sidecar.catalog.model import Instance, InstanceId, Node, Snapshot, Status
 
-__all__ = ["check_statuses", "find", "instances_of", "owned_by", "tags_of"]
+__all__ = ["address_of", "check_statuses", "find", "instances_of", "owned_by", "tags_of"]
+
+
+def address_of(instance: Instance, nodes: Mapping[str, Node]) -> str:
+    """Return the instance's own address, else its node's, else nothing.
+
+    What is registered without an address is where its node is, as in Consul.
+    """
+    if instance.address:
+        return instance.address
+    node = nodes.get(instance.node)
+    return node.address if node is not None else ""
 
 
 def find(snapshot: Snapshot, service: str, id_: InstanceId) -> Instance | None:

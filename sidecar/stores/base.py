@@ -31,6 +31,10 @@ class Source(Protocol):
 class Registry(Protocol):
     """Where the registrar writes to."""
 
+    @property
+    def snapshot(self) -> Snapshot:
+        """What the store holds, as far as is known here."""
+
     async def commit(self, changes: Sequence[Change]) -> None:
         """Make the changes, in order; acknowledged when this returns.
 

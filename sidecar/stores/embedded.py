@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sidecar.catalog.changes import Change, Drop, DropNode, Put, PutNode
 from sidecar.catalog.draft import State
 from sidecar.catalog.live import Catalog
-from sidecar.catalog.model import Instance
+from sidecar.catalog.model import Instance, Snapshot
 from sidecar.catalog.query import owned_by
 from sidecar.errors import StoreUnavailable
 from sidecar.runtime.clock import Clock, SystemClock
@@ -62,6 +62,11 @@ class EmbeddedStore:
         state = await asyncio.to_thread(journal.load_keys)
         _log.info("state read", directory=state_dir, index=snapshot.index, keys=len(state.kv))
         return cls(Catalog(snapshot), journal, state=state, clock=clock)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot."""
+        return self.catalog.snapshot
 
     def trouble(self) -> str | None:
         """Return what keeps writes from the disk, or None."""

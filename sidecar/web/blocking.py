@@ -8,11 +8,9 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 
-from sidecar.catalog.live import Catalog
-from sidecar.catalog.model import Snapshot
 from sidecar.web.consul.query import Wait
 
-__all__ = ["wait_for_change", "wait_for_index", "wait_while"]
+__all__ = ["wait_for_index", "wait_while"]
 
 
 async def wait_while(
@@ -37,11 +35,3 @@ async def wait_for_index(
     """Return when the index is above the reader's, or when its time is over."""
     if wait.index and index_of() <= wait.index:
         await wait_while(lambda: index_of() <= wait.index, changed, wait.seconds)
-
-
-async def wait_for_change(
-    catalog: Catalog, wait: Wait, index_of: Callable[[Snapshot], int]
-) -> Snapshot:
-    """Return a snapshot whose index is above the reader's, or the present one in the end."""
-    await wait_for_index(wait, lambda: index_of(catalog.snapshot), catalog.changed)
-    return catalog.snapshot

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registrar.mapping import Mapped, instances_of
-from registrar.names import RESERVED, is_host_pattern, is_instance_id, is_service_name
+from registrar.names import is_host_pattern, is_instance_id, is_service_name
 from registrar.ports import Internal, Place
 from sidecar.catalog.model import HTTP_HOST, TCP_LISTEN
+from sidecar.catalog.ownership import RESERVED
 from sidecar.engine.facts import container_of, event_of
 from sidecar.errors import ProtocolError
 

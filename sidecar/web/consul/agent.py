@@ -11,6 +11,7 @@ from sidecar.catalog.agent import OUTPUT_LIMIT
 from sidecar.catalog.golang import quoted, truth
 from sidecar.catalog.live import Catalog
 from sidecar.catalog.model import Check, Instance, Node, Status
+from sidecar.catalog.topics import service
 from sidecar.errors import ApiError
 from sidecar.web.blocking import wait_while
 from sidecar.web.consul import answers, shapes
@@ -79,7 +80,12 @@ class _Agent:
         body = self._hashed(id_)
         if known and body["ContentHash"] == known:
             wait = Wait.of(request.query)
-            await wait_while(lambda: self._hash(id_) == known, self._catalog.changed, wait.seconds)
+            topics = (service(self._commands.agent.instances[id_].service),)
+            await wait_while(
+                lambda: self._hash(id_) == known,
+                lambda: self._catalog.moved(topics),
+                wait.seconds,
+            )
             body = self._hashed(id_)
         response = answers.json(request, body)
         response.headers["X-Consul-Contenthash"] = body["ContentHash"]

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sidecar.catalog.agent import API
 from sidecar.catalog.entries import ForeignCheck, Registration
 from sidecar.catalog.model import Check, Instance, InstanceId, Node, Status
+from sidecar.catalog.ownership import refuse_reserved
 from sidecar.errors import ApiError
 from sidecar.web.consul import validate
 from sidecar.web.consul.decode import (
@@ -127,6 +128,7 @@ def _instance(
 ) -> Instance:
     if kind := body.get("Kind"):
         raise ApiError(400, f"Invalid Kind: {kind!a} is not served by the embedded catalog")
+    refuse_reserved(name)
     validate.name("Name", name)  # first: it is the id too when there is none
     address = validate.address("Address", body.get("Address") or "")
     port = validate.port("Port", body.get("Port") or 0)

@@ -7,6 +7,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from sidecar.catalog.model import Instance
+from sidecar.catalog.query import address_of
 from sidecar.config.units import Endpoint
 from sidecar.web.consul import answers
 from sidecar.web.consul.reading import Reading
@@ -32,7 +33,7 @@ def targets(view: View, services: Iterable[str], tags: Iterable[str]) -> list[di
 
 def _group(view: View, instance: Instance) -> dict[str, Any]:
     node = view.node_of(instance)
-    address = instance.address or node.address
+    address = address_of(instance, {node.name: node})
     labels = {
         "__meta_pinnace_service": instance.service,
         "__meta_pinnace_id": instance.id,

@@ -124,7 +124,11 @@ class Reading:
         return self._answer(request, known)
 
     async def _wait(self, read: Read, wait: Wait) -> None:
-        await wait_for_index(wait, lambda: read.index(self.view), self._catalog.changed)
+        await wait_for_index(
+            wait,
+            lambda: read.index(self.view),
+            lambda: self._catalog.moved(read.topics(self.view)),
+        )
 
     def _answer(self, request: web.Request, known: _Known) -> web.Response:
         view = self.view

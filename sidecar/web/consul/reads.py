@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from sidecar.catalog import topics
 from sidecar.catalog.model import Check, Instance, Node, Status
 from sidecar.errors import ApiError
 from sidecar.web.consul import shapes
@@ -48,9 +49,10 @@ class Params:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One read: its index, the parts it is made of, its body."""
+    """One read: its index, what may move that, the parts it is made of, its body."""
 
     index: Callable[[View], int]
+    topics: Callable[[View], tuple[str, ...]]
     parts: Callable[[View], tuple[object, ...]]
     body: Callable[[View], Any]
 
@@ -66,54 +68,74 @@ def reads(compile_filter: Compile) -> Mapping[str, Callable[[str, Params], Read]
 
     return {
         "catalog/services": lambda _, params: _table(
-            lambda view: _services_index(view, params), lambda view: _services(view, params)
+            lambda view: _services_index(view, params),
+            (topics.SERVICES, topics.NODES),
+            lambda view: _services(view, params),
         ),
         "catalog/nodes": lambda _, params: _table(
             lambda view: max(1, view.snapshot.nodes_index),
+            (topics.NODES,),
             lambda view: entries("node", params, _nodes(view, params)),
         ),
         "catalog/service/": lambda name, params: Read(
             lambda view: view.service_index(name),
+            lambda view: view.topics(name),
             lambda view: _parts(view, name),
             lambda view: entries("service", params, _catalog_service(view, name, params)),
         ),
         "catalog/node/": lambda name, params: _table(
             lambda view: _node_index(view, name),
+            (topics.SERVICES, topics.NODES),
             lambda view: _node(view, name, lambda found: entries("agent", params, found)),
         ),
         "catalog/node-services/": lambda name, params: _table(
             lambda view: _node_index(view, name),
+            (topics.SERVICES, topics.NODES),
             lambda view: _node_services(view, name, lambda found: entries("agent", params, found)),
         ),
         "health/service/": lambda name, params: Read(
             lambda view: view.health_index(name),
+            lambda view: view.topics(name),
             lambda view: _parts(view, name),
             lambda view: entries("health", params, _health_service(view, name, params)),
         ),
-        "health/checks/": lambda name, params: _table(
+        "health/checks/": lambda name, params: Read(
             lambda view: view.health_index(name),
+            lambda view: view.topics(name),
+            lambda view: (view.snapshot,),
             lambda view: entries("check", params, _checks_of(view, name, params)),
         ),
         "health/node/": lambda name, params: _table(
             _checks_index,
+            (topics.CHECKS,),
             lambda view: entries("check", params, _checks_on(view, name)),
         ),
         "health/state/": lambda name, params: _table(
             _checks_index,
+            (topics.CHECKS,),
             lambda view: entries("check", params, _checks_in(view, name, params)),
         ),
         "catalog/connect/": lambda name, _: _empty(name),
         "health/connect/": lambda name, _: _empty(name),
-        "health/ingress/": lambda _, __: Read(lambda _: 1, lambda _: (), lambda _: []),
+        "health/ingress/": lambda _, __: Read(
+            lambda _: 1, lambda _: (), lambda _: (), lambda _: []
+        ),
     }
 
 
-def _table(index: Callable[[View], int], body: Callable[[View], Any]) -> Read:
-    return Read(index, lambda view: (view.snapshot,), body)
+def _table(
+    index: Callable[[View], int], waits: tuple[str, ...], body: Callable[[View], Any]
+) -> Read:
+    return Read(index, lambda _: waits, lambda view: (view.snapshot,), body)
 
 
 def _empty(name: str) -> Read:
-    return Read(lambda view: view.health_index(name), lambda _: (), lambda _: [])
+    return Read(
+        lambda view: view.health_index(name),
+        lambda view: view.topics(name),
+        lambda _: (),
+        lambda _: [],
+    )
 
 
 def _services_index(view: View, params: Params) -> int:

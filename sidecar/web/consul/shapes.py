@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sidecar.catalog.agent import maintenance_id
 from sidecar.catalog.model import Check, Instance, Node, Status
+from sidecar.catalog.ownership import is_containers
 from sidecar.web.consul.bodies import default_tagged
 from sidecar.web.consul.view import View
 
@@ -22,7 +23,6 @@ __all__ = [
     "node_service",
 ]
 
-_REGISTRAR: Final = "registrar:"
 _MESH: Final[Mapping[str, Any]] = {"MeshGateway": {}, "Expose": {}}
 _UNUSED: Final[Mapping[str, Any]] = {
     "Interval": "0s",
@@ -139,7 +139,7 @@ def all_checks(instance: Instance) -> list[Check]:
     What a container's health says is a check too: without it the status would have no cause.
     """
     checks = list(instance.checks)
-    is_container = instance.owner.startswith(_REGISTRAR)
+    is_container = is_containers(instance)
     if is_container and not checks and instance.status is not Status.PASSING:
         checks.append(
             Check(
@@ -241,7 +241,7 @@ def go_text(nanoseconds: int) -> str:
 
 def _tagged(key: str, instance: Instance) -> dict[str, Any]:
     found = instance.tagged
-    if instance.owner.startswith(_REGISTRAR):  # as if a real agent had been told
+    if is_containers(instance):  # as if a real agent had been told
         found = default_tagged(found, instance.address, instance.port)
     if not found:
         return {}

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from sidecar.catalog import topics
 from sidecar.catalog.agent import LocalNode
 from sidecar.catalog.model import Check, Instance, InstanceId, Node, Snapshot, Status
 
@@ -97,6 +98,13 @@ class View:
         held = self.snapshot
         absent = max(held.services_index, held.nodes_index)
         return self._index(held.registered, service, absent)
+
+    def topics(self, service: str) -> tuple[str, ...]:
+        """Return what may move the indexes of a service's readers."""
+        if service in self.snapshot.services and service.lower() != SELF:
+            return (topics.service(service),)
+        known = tuple(map(topics.service, self.names(service)))
+        return (*known, topics.SERVICES, topics.NODES, topics.CHECKS)
 
     @property
     def node_index(self) -> int:

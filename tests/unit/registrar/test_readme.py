@@ -3,7 +3,7 @@ import re
 from pathlib import Path
 
 import registrar.component
-from registrar.names import RESERVED
+from sidecar.catalog.ownership import RESERVED
 from sidecar.metrics import exposition
 
 README = Path(registrar.component.__file__).parent / "README.md"

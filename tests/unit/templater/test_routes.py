@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
-from sidecar.catalog.changes import Put, apply
+from sidecar.catalog.changes import Put, PutNode, apply
 from sidecar.catalog.model import (
     EMPTY,
     HTTP_HOST,
     TCP_LISTEN,
     Instance,
     InstanceId,
+    Node,
     Snapshot,
     Status,
 )
@@ -212,3 +213,17 @@ def test_losing_most_is_more_than_half_and_at_least_four(
         return routes(*(instance(id_=f"i{n}") for n in range(count)))
 
     assert loses_most(some(before), some(after)) is guarded
+
+
+def test_an_instance_without_an_address_is_reached_at_its_node() -> None:
+    def addresses(found: Routes) -> list[str]:
+        return [str(one.address) for one in found.upstreams[Upstream(Protocol.HTTP, "web")]]
+
+    known: Known = {}
+    first = apply(snapshot(instance(address=""), instance(id_="b")), [])
+    assert routes_of(first, DOMAINS, known=known).problems
+    second = apply(first, [PutNode(Node(name="n1", address="192.0.2.9"))])
+    assert second.services["web"] is first.services["web"]
+    assert addresses(routes_of(second, DOMAINS, known=known)) == ["192.0.2.9", "192.0.2.1"]
+    third = apply(second, [PutNode(Node(name="n1", address="192.0.2.8"))])
+    assert addresses(routes_of(third, DOMAINS, known=known)) == ["192.0.2.8", "192.0.2.1"]

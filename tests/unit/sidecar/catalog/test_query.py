@@ -1,6 +1,6 @@
 from sidecar.catalog import InstanceId, Node, PutNode, Status, apply
 from sidecar.catalog.model import Check, worst
-from sidecar.catalog.query import check_statuses, find, instances_of, owned_by, tags_of
+from sidecar.catalog.query import address_of, check_statuses, find, instances_of, owned_by, tags_of
 from tests.support.catalog import instance, snapshot
 
 SNAPSHOT = snapshot(
@@ -62,3 +62,10 @@ def test_the_checks_of_a_node_are_its_own_and_those_of_its_instances() -> None:
     }
     assert check_statuses(found, "unknown", own="n") is None
     assert check_statuses(found, "me", own="me") == {"serfHealth": "passing"}
+
+
+def test_an_instance_without_an_address_is_where_its_node_is() -> None:
+    nodes = {"node-1": Node(name="node-1", address="192.0.2.9")}
+    assert address_of(instance(), nodes) == "192.0.2.1"
+    assert address_of(instance(address=""), nodes) == "192.0.2.9"
+    assert address_of(instance(address="", node="elsewhere"), nodes) == ""
