@@ -29,12 +29,14 @@ from sidecar.stores.codec import Progress
 from sidecar.stores.mark import Mark, read_mark
 from sidecar.stores.statefile import INSTANCES, KEYS, NODES, SESSIONS, Content
 
-__all__ = ["FILE", "GOOD", "MARK", "SKIP", "Journal", "database_of"]
+__all__ = ["FILE", "GOOD", "LOG", "MARK", "SKIP", "Journal", "database_of"]
 
 SKIP: Final = 1_000_000
 """How far the index jumps when the last end was not clean."""
 
 FILE: Final = "catalog.sqlite3"
+LOG: Final = FILE + "-wal"
+"""SQLite's own name for it."""
 GOOD: Final = "catalog.sqlite3.good"
 """The last good copy."""
 MARK: Final = "catalog.mark"

@@ -19,7 +19,7 @@ from sidecar.errors import StoreCorrupt, StoreUnavailable
 from sidecar.runtime.log import get_logger
 from sidecar.stores import statefile
 from sidecar.stores.codec import Progress
-from sidecar.stores.journal import FILE, GOOD, MARK, Journal, database_of
+from sidecar.stores.journal import FILE, GOOD, LOG, MARK, Journal, database_of
 from sidecar.stores.mark import read_mark
 from sidecar.stores.statefile import Content
 
@@ -62,8 +62,28 @@ def opened(directory: Path, *, may_recover: bool) -> tuple[Journal, Snapshot, St
 
 
 def _loaded(directory: Path) -> tuple[Journal, Snapshot, State]:
-    journal = Journal(directory)
-    return journal, *journal.load()
+    log = _log_bytes(directory)
+    try:
+        journal = Journal(directory)
+        return journal, *journal.load()
+    except StoreCorrupt:
+        _put_back(directory, log)
+        raise
+
+
+def _log_bytes(directory: Path) -> bytes:
+    log = directory / LOG
+    return log.read_bytes() if log.exists() else b""
+
+
+def _put_back(directory: Path, data: bytes) -> None:
+    """Undo what closing a file does to its log: what fits is folded in and the rest deleted.
+
+    A log that is still there is left alone: it may be that of another process.
+    """
+    log = directory / LOG
+    if data and not log.exists():
+        log.write_bytes(data)
 
 
 def recover(directory: Path) -> Recovered:
@@ -72,6 +92,7 @@ def recover(directory: Path) -> Recovered:
     The next start sees an unclean end at the highest index known and skips from there, so that
     no index goes back. Raises StoreUnavailable when the disk does not take it.
     """
+    log = _log_bytes(directory)
     found = [
         (name, content)
         for name in (FILE, GOOD)
@@ -85,6 +106,7 @@ def recover(directory: Path) -> Recovered:
     ready = directory / (FILE + ".recovered")
     try:
         statefile.write_copy(ready, content)
+        _put_back(directory, log)
         kept_as = _move_aside(directory, with_copy=GOOD not in dict(found))
         ready.replace(directory / FILE)
         statefile.sync_directory(directory)
@@ -99,8 +121,8 @@ def _content(directory: Path, name: str) -> Content | None:
             database = database_of(directory)
         else:
             database = statefile.connect(directory / name, read_only=True)
-            statefile.ensure_tables(database, may_create=False)
         with closing(database):
+            statefile.ensure_tables(database, may_create=False)
             return statefile.read(database)
     except (sqlite3.Error, ValueError, OSError):
         return None
@@ -115,7 +137,7 @@ def _move_aside(directory: Path, *, with_copy: bool) -> str:
     """Rename the damaged files to the first free number; a log keeps its file's name."""
     number = next(n for n in count(1) if not any(directory.glob(f"{FILE}*.broken-{n}*")))
     kept_as = ""
-    log = directory / f"{FILE}-wal"
+    log = directory / LOG
     if log.exists():
         log.rename(directory / f"{FILE}.broken-{number}-wal")
     for name in (FILE, GOOD) if with_copy else (FILE,):

@@ -37,7 +37,7 @@ async def _fill(directory: Path, *, cleanly: bool) -> None:
         await store.kv.put(f"key/{number:03}", bytes([number]) * (number * 7 % 400))
     await store.kv.put("large", random.Random(SEED).randbytes(20_000))
     assert store._journal is not None
-    await asyncio.to_thread(store._journal._database.execute, "PRAGMA wal_checkpoint")
+    await asyncio.to_thread(_checkpoint, store._journal._database)
     for number in range(0, 150, 3):
         await store.kv.delete(f"key/{number:03}")
     if cleanly:
@@ -48,6 +48,10 @@ async def _fill(directory: Path, *, cleanly: bool) -> None:
         await store.close()
         await asyncio.to_thread(shutil.rmtree, directory)
         await asyncio.to_thread(_copy, directory.with_name("killed"), directory)
+
+
+def _checkpoint(database: sqlite3.Connection) -> None:
+    database.execute("PRAGMA wal_checkpoint").fetchall()
 
 
 def _copy(source: Path, target: Path) -> None:
