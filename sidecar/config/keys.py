@@ -52,7 +52,7 @@ class Key(NamedTuple):
 
 
 class Option(NamedTuple):
-    """A flag of ``pinnace up`` and the key it sets; that of a boolean takes no value and means true."""
+    """A flag of ``pinnace up`` and the key it sets; a boolean's takes no value and means true."""
 
     flag: str
     key: str
