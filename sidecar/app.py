@@ -65,7 +65,7 @@ def _with_host(settings: Settings) -> Settings:
 async def _up(settings: Settings, again: Callable[[], Loaded]) -> int:
     _log.info("starting", version=__version__, pid=os.getpid())
     async with AsyncExitStack() as stack:
-        store = await EmbeddedStore.open(settings.store.state_dir)
+        store = await EmbeddedStore.open(settings.store.state_dir, recover=settings.store.recover)
         stack.push_async_callback(store.close)
         notifier = Notifier(os.environ)
         supervisor = await _supervisor(settings, store, notifier, stack)
@@ -130,7 +130,7 @@ async def _supervisor(
     )
     parts: list[Component] = [
         Watchdog(clock, notifier),
-        store.kv,
+        *store.components,
         checks,
         web,
         await _registrar(settings, store, stack),

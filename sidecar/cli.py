@@ -98,7 +98,7 @@ def _parsers(asked: str) -> "tuple[ArgumentParser, dict[str, ArgumentParser]]":
     parser = argparse.ArgumentParser(
         prog="pinnace",
         description="Service discovery and dynamic load balancing as sidecars.",
-        epilog="exit status: 0 ok, 1 failure, 2 usage, 78 bad configuration",
+        epilog="exit status: 0 ok, 1 failure, 2 usage, 65 damaged state, 78 bad configuration",
         formatter_class=formatter,
         allow_abbrev=False,
     )
@@ -136,7 +136,10 @@ def _add_option(parser: "ArgumentParser", flag: str) -> None:
     key = KEYS[option.key]
     default = f"DOCKER_HOST or {key.default}" if flag == "--docker" else key.default or "none"
     text = f"{option.meaning} [{option.key}, {key.variable}; default: {default}]"
-    parser.add_argument(flag, dest=flag, metavar=option.metavar, help=text.replace("%", "%%"))
+    if key.type is bool:
+        parser.add_argument(flag, dest=flag, action="store_const", const="true", help=text)
+    else:
+        parser.add_argument(flag, dest=flag, metavar=option.metavar, help=text.replace("%", "%%"))
 
 
 def _hint(word: str, known: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from blockbuster import BlockBuster, blockbuster_ctx
 from deploy.tools.consul import Consul
 from deploy.tools.engine import PrivateEngine, why_not
 from tests.support.containers import Containers
+from tests.support.faults import FAKETIME
 from tests.support.oracle import consul_program
 
 OURS = ["sidecar", "registrar", "templater", "dnsd", "ambassador", "adapter"]
@@ -25,7 +26,25 @@ def _without_haproxy() -> str | None:
     return None if shutil.which("haproxy") else "missing: haproxy (deploy/setup installs it)"
 
 
-REAL_PARTS = {"engine": why_not, "haproxy": _without_haproxy}
+def _without_strace() -> str | None:
+    return None if shutil.which("strace") else "missing: strace (deploy/setup installs it)"
+
+
+def _without_faketime() -> str | None:
+    return None if FAKETIME.exists() else "missing: libfaketime (deploy/setup installs it)"
+
+
+def _without_mounts() -> str | None:
+    return None if os.geteuid() == 0 and shutil.which("mount") else "missing: root, to mount"
+
+
+REAL_PARTS = {
+    "engine": why_not,
+    "haproxy": _without_haproxy,
+    "strace": _without_strace,
+    "faketime": _without_faketime,
+    "mounts": _without_mounts,
+}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -52,7 +52,7 @@ class Key(NamedTuple):
 
 
 class Option(NamedTuple):
-    """A flag of ``pinnace up`` and the key it sets."""
+    """A flag of ``pinnace up`` and the key it sets; a boolean's takes no value and means true."""
 
     flag: str
     key: str
@@ -82,6 +82,9 @@ OPTIONS: Final[Mapping[str, Option]] = MappingProxyType(
             ),
             Option("--store", "store.url", "URL", "where the catalogue is kept"),
             Option("--state-dir", "store.state_dir", "DIR", "keep the catalogue on disk here"),
+            Option(
+                "--recover", "store.recover", "", "take the last good copy if the file is damaged"
+            ),
             Option("--ip", "registrar.ip", "ADDR", "the address published ports are registered by"),
             Option("--domain", "dns.domain", "NAME", "the domain that names are answered in"),
             Option("--http", "http.listen", "ADDR:PORT", "API, health and metrics"),

@@ -37,6 +37,7 @@ class StoreSettings(_Section, frozen=True):
 
     url: str = "embedded:"
     state_dir: str = ""  # empty: in memory only
+    recover: bool = False  # damage is for a person to see before anything older takes its place
 
 
 class RegistrarSettings(_Section, frozen=True):

@@ -5,6 +5,7 @@ are bytes and flags are 64 bits wide.
 """
 
 from types import MappingProxyType
+from zlib import crc32
 
 import msgspec
 
@@ -12,7 +13,28 @@ from sidecar.catalog.kv import Entry
 from sidecar.catalog.model import Instance, Node
 from sidecar.catalog.sessions import Session
 
-__all__ = ["decode_entry", "decode_instance", "decode_node", "decode_session", "encode", "pack"]
+__all__ = [
+    "Progress",
+    "checksum",
+    "decode_entry",
+    "decode_instance",
+    "decode_node",
+    "decode_progress",
+    "decode_session",
+    "encode",
+    "pack",
+]
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far a state file is: indexes, and the commits since the start of the ``run``."""
+
+    index: int = 0
+    kv: int = 0
+    session: int = 0
+    run: str = ""
+    commits: int = 0
+    clean: bool = True
 
 
 def _plain(value: object) -> object:
@@ -27,6 +49,7 @@ _nodes = msgspec.json.Decoder(Node)
 _packer = msgspec.msgpack.Encoder()
 _entries = msgspec.msgpack.Decoder(Entry)
 _sessions = msgspec.msgpack.Decoder(Session)
+_progress = msgspec.msgpack.Decoder(Progress)
 
 
 def encode(entry: Instance | Node) -> bytes:
@@ -44,8 +67,13 @@ def decode_node(data: bytes) -> Node:
     return _nodes.decode(data)
 
 
-def pack(entry: Entry | Session) -> bytes:
-    """Return the packed form of a key or a session."""
+def checksum(body: bytes) -> int:
+    """Return what is kept beside a body: any change of up to 32 bits in a row alters it."""
+    return crc32(body)
+
+
+def pack(entry: Entry | Session | Progress) -> bytes:
+    """Return the packed form of a key, a session or the progress."""
     return _packer.encode(entry)
 
 
@@ -57,3 +85,8 @@ def decode_entry(data: bytes) -> Entry:
 def decode_session(data: bytes) -> Session:
     """Return the session; raises ValueError when the bytes are not one."""
     return _sessions.decode(data)
+
+
+def decode_progress(data: bytes) -> Progress:
+    """Return the progress; raises ValueError when the bytes are not one."""
+    return _progress.decode(data)

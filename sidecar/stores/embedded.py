@@ -17,11 +17,16 @@ from sidecar.catalog.model import Instance, Snapshot
 from sidecar.catalog.query import owned_by
 from sidecar.errors import StoreUnavailable
 from sidecar.runtime.clock import Clock, SystemClock
+from sidecar.runtime.component import Component
 from sidecar.runtime.log import get_logger
+from sidecar.stores.codec import Progress
+from sidecar.stores.disk import Disk
+from sidecar.stores.keeper import Keeper
 from sidecar.stores.keyvalue import EmbeddedKeyValue
 
 if TYPE_CHECKING:
     from sidecar.stores.journal import Journal
+    from sidecar.stores.statefile import Content
 
 __all__ = ["EmbeddedStore"]
 
@@ -40,26 +45,31 @@ class EmbeddedStore:
         clock: Clock | None = None,
     ) -> None:
         """Write to this catalogue, and to the journal when there is one."""
+        clock = clock or SystemClock()
         self.catalog = catalog
-        self.kv = EmbeddedKeyValue(catalog, clock or SystemClock(), journal, state)
+        self._disk = Disk()
+        self.kv = EmbeddedKeyValue(catalog, clock, journal, state, self._disk)
+        self._keeper = None if journal is None else Keeper(self, journal, self._disk, clock)
         self._journal = journal
         self._writing = asyncio.Lock()
         self._unwritten: dict[tuple[str | None, ...], Change] = {}
-        self._trouble: str | None = None
 
     @classmethod
-    async def open(cls, state_dir: str, clock: Clock | None = None) -> "EmbeddedStore":
+    async def open(
+        cls, state_dir: str, clock: Clock | None = None, *, recover: bool = False
+    ) -> "EmbeddedStore":
         """Return the store with what an earlier run left in ``state_dir`` (empty: in memory).
 
-        Raises StoreDenied or StoreCorrupt.
+        With ``recover``, a damaged file is replaced by its last good copy. Raises StoreDenied
+        or StoreCorrupt.
         """
         if not state_dir:
             return cls(Catalog(), clock=clock)
-        from sidecar.stores.journal import Journal  # noqa: PLC0415 - SQLite only when durable
+        from sidecar.stores.recovery import opened  # noqa: PLC0415 - SQLite only when durable
 
-        journal = await asyncio.to_thread(Journal, Path(state_dir))
-        snapshot = await asyncio.to_thread(journal.load)
-        state = await asyncio.to_thread(journal.load_keys)
+        journal, snapshot, state = await asyncio.to_thread(
+            opened, Path(state_dir), may_recover=recover
+        )
         _log.info("state read", directory=state_dir, index=snapshot.index, keys=len(state.kv))
         return cls(Catalog(snapshot), journal, state=state, clock=clock)
 
@@ -68,9 +78,14 @@ class EmbeddedStore:
         """The newest snapshot."""
         return self.catalog.snapshot
 
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """What has to run for the store: the end of TTLs and, when durable, its keeper."""
+        return (self.kv,) if self._keeper is None else (self.kv, self._keeper)
+
     def trouble(self) -> str | None:
         """Return what keeps writes from the disk, or None."""
-        return self._trouble or self.kv.trouble()
+        return self._disk.trouble
 
     def mark_synced(self) -> None:
         """Say that the first full reconcile is in the catalogue."""
@@ -92,10 +107,39 @@ class EmbeddedStore:
         """Return the instances with this owner mark."""
         return owned_by(self.catalog.snapshot, owner)
 
-    async def close(self) -> None:
-        """Write what is left and mark a clean end."""
-        await self.kv.close()
+    def content(self) -> "Content":
+        """Return all that is committed now, as it would be after an unclean end."""
+        from sidecar.stores.statefile import Content  # noqa: PLC0415
+
+        snapshot, kv, sessions = self.catalog.snapshot, self.kv.kv, self.kv.sessions
+        return Content(
+            Progress(index=self.catalog.index, kv=kv.index, session=sessions.index, clean=False),
+            tuple(snapshot.nodes.values()),
+            tuple(instance for group in snapshot.services.values() for instance in group),
+            kv.list().entries,
+            sessions.list(),
+        )
+
+    async def retry(self) -> None:
+        """Try the disk after a refused write, and write what is left; says how it went."""
         if self._journal is None:
+            return
+        async with self._writing:
+            try:
+                await asyncio.to_thread(self._journal.probe)
+            except StoreUnavailable as error:
+                self._disk.note(error)
+                return
+            try:
+                await self._flush(self._journal)
+            except StoreUnavailable:
+                return
+            self._disk.note(None)
+
+    async def close(self) -> None:
+        """Write what is left, make a good copy and mark a clean end."""
+        await self.kv.close()
+        if self._journal is None or self._keeper is None:
             return
         async with self._writing:
             clean = True
@@ -104,6 +148,7 @@ class EmbeddedStore:
             except StoreUnavailable as error:
                 _log.error("state not written at the end", error=error)
                 clean = False
+            await self._keeper.copy()
             await asyncio.to_thread(self._journal.close, self.catalog.index, clean=clean)
 
     def _queue(self, changes: Sequence[Change]) -> None:
@@ -118,19 +163,15 @@ class EmbeddedStore:
         if not batch:
             return
         try:
-            await asyncio.to_thread(journal.write, batch.values(), self.catalog.index)
+            await asyncio.to_thread(journal.write, list(batch.values()), self.catalog.index)
         except asyncio.CancelledError:
             self._put_back(batch)  # it may or may not be written: again
             raise
         except StoreUnavailable as error:
             self._put_back(batch)
-            if self._trouble is None:
-                _log.error("state cannot be written", error=error)
-            self._trouble = str(error)
+            self._disk.note(error)
             raise
-        if self._trouble is not None:
-            _log.info("state is written again")
-            self._trouble = None
+        self._disk.note(None)
 
     def _put_back(self, batch: dict[tuple[str | None, ...], Change]) -> None:
         newer = self._unwritten

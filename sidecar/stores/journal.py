@@ -6,57 +6,50 @@ never goes back: after an unclean end some indexes may have been seen by readers
 written, so the next start skips a million (as Consul's clients expect an index to grow only).
 """
 
+import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
+
+import msgspec
 
 from sidecar.catalog.changes import Change, Drop, DropNode, Put, PutNode, apply
 from sidecar.catalog.draft import State
 from sidecar.catalog.kv import Entry, KeyValues, Removed
 from sidecar.catalog.model import EMPTY, Snapshot
 from sidecar.catalog.sessions import Session, Sessions
-from sidecar.errors import StoreCorrupt, StoreDenied, StoreUnavailable
-from sidecar.stores.codec import (
-    decode_entry,
-    decode_instance,
-    decode_node,
-    decode_session,
-    encode,
-    pack,
-)
+from sidecar.errors import PinnaceError, StoreCorrupt, StoreDenied, StoreUnavailable
+from sidecar.stores import statefile
+from sidecar.stores.codec import Progress
+from sidecar.stores.mark import Mark, read_mark
+from sidecar.stores.statefile import INSTANCES, KEYS, NODES, SESSIONS, Content
 
-__all__ = ["SKIP", "Journal"]
+__all__ = ["FILE", "GOOD", "LOG", "MARK", "SKIP", "Journal", "database_of"]
 
 SKIP: Final = 1_000_000
 """How far the index jumps when the last end was not clean."""
 
-_FILE: Final = "catalog.sqlite3"
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS instance (
-    service TEXT NOT NULL, node TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (service, node, id)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS node (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS session (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-"""
-_SET_STATE: Final = "INSERT OR REPLACE INTO state VALUES (?, ?)"
-_RAISE_STATE: Final = """
-INSERT INTO state VALUES (?, ?)
-ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)
-"""
-_PUT: Final = "INSERT OR REPLACE INTO instance VALUES (?, ?, ?, ?)"
+FILE: Final = "catalog.sqlite3"
+LOG: Final = FILE + "-wal"
+"""SQLite's own name for it."""
+GOOD: Final = "catalog.sqlite3.good"
+"""The last good copy."""
+MARK: Final = "catalog.mark"
+_PROBE: Final = "catalog.probe"
+_ROOM: Final = 64 * 1024  # bytes that must be free before we call a disk well again
+
+_PRAGMAS: Final = (
+    "locking_mode=EXCLUSIVE",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "wal_autocheckpoint=128",  # pages; no slower than the default 1000, and a small disk suffices
+)
 _DROP: Final = "DELETE FROM instance WHERE service = ? AND id = ? AND (? IS NULL OR node = ?)"
-_PUT_NODE: Final = "INSERT OR REPLACE INTO node VALUES (?, ?)"
-_DROP_NODE: Final = "DELETE FROM node WHERE name = ?"
-_PUT_KEY: Final = "INSERT OR REPLACE INTO kv VALUES (?, ?)"
-_DROP_KEY: Final = "DELETE FROM kv WHERE key = ?"
-_PUT_SESSION: Final = "INSERT OR REPLACE INTO session VALUES (?, ?)"
-_DROP_SESSION: Final = "DELETE FROM session WHERE id = ?"
 
 
 class Journal:
@@ -67,47 +60,48 @@ class Journal:
 
         Raises StoreDenied (directory not writable, or held by another process) or StoreCorrupt.
         """
-        self._path = directory / _FILE
+        self._directory = directory
+        self._path = directory / FILE
         self._lock = threading.Lock()  # instances and keys are written by different threads
+        self.has_copy = (directory / GOOD).exists()  # of whatever age
+        self._refused = 0  # bytes of the largest transaction that the disk did not take
         try:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._database = _opened(self._path)
+            with ExitStack() as stack:
+                self._database = stack.enter_context(closing(database_of(directory)))
+                self._progress = statefile.progress_of(self._database)
+                self._mark = stack.enter_context(closing(Mark(directory / MARK)))
+                self._open = stack.pop_all()
         except OSError as error:
             raise StoreDenied(f"cannot use state directory {directory}: {error}") from error
-        except sqlite3.DatabaseError as error:
-            raise _explained(self._path, error) from error
+        except (sqlite3.Error, ValueError) as error:
+            raise self._explained(error) from error
 
-    def load(self) -> Snapshot:
-        """Return what was written, and mark the file as in use."""
+    @property
+    def commits(self) -> int:
+        """How many commits this run has made."""
+        return self._progress.commits
+
+    def load(self) -> tuple[Snapshot, State]:
+        """Return what was written, and mark the file as in use; raises as the constructor."""
         try:
-            snapshot = self._read()
-            self._write_state(snapshot.index, clean=False)
-        except (sqlite3.DatabaseError, ValueError) as error:
-            raise _explained(self._path, error) from error
-        return snapshot
+            content = statefile.read(self._database)
+            self._check_mark(content.progress)
+            index = content.progress.index + (0 if content.progress.clean else SKIP)
+            self._begin(index)
+        except (sqlite3.Error, ValueError) as error:
+            self._open.close()
+            raise self._explained(error) from error
+        return _snapshot(content, index), _state(content)
 
-    def write(self, changes: Iterable[Change], index: int) -> None:
+    def write(self, changes: Sequence[Change], index: int) -> None:
         """Make the changes durable in one transaction; raises StoreUnavailable (full disk)."""
-        try:
-            with self._lock, self._database:
-                for change in changes:
-                    self._one(change)
-                self._database.execute(_RAISE_STATE, ("index", index))
-        except sqlite3.Error as error:
-            raise StoreUnavailable(f"cannot write {self._path}: {error}") from error
 
-    def load_keys(self) -> State:
-        """Return the keys and sessions that were written."""
-        try:
-            state = dict(self._database.execute("SELECT key, value FROM state"))
-            entries = [decode_entry(b) for (b,) in self._rows("SELECT body FROM kv")]
-            sessions = [decode_session(b) for (b,) in self._rows("SELECT body FROM session")]
-        except (sqlite3.DatabaseError, ValueError) as error:
-            raise _explained(self._path, error) from error
-        return State(
-            KeyValues(entries, index=int(state.get("kv", 0))),
-            Sessions(sessions, index=int(state.get("session", 0))),
-        )
+        def work() -> None:
+            for change in changes:
+                self._one(change)
+
+        self._commit(work, _ROOM, index=index)
 
     def write_keys(
         self,
@@ -116,91 +110,177 @@ class Journal:
         index: int,
     ) -> None:
         """Make changed keys and sessions durable in one transaction; raises StoreUnavailable."""
+
+        def work() -> None:
+            self._write_table(KEYS, entries)
+            self._write_table(SESSIONS, sessions)
+
+        size = sum(len(change.value) for change in entries.values() if isinstance(change, Entry))
+        self._commit(work, size, index=index, kv=_newest(entries), session=_newest(sessions))
+
+    def probe(self) -> None:
+        """Try whether the disk takes writes again; raises StoreUnavailable.
+
+        The log reuses its own blocks, so a small write may pass where the refused one would not:
+        there must be room for that one too.
+        """
+        path = self._directory / _PROBE
         try:
-            with self._lock, self._database:
-                self._write_table("kv", _PUT_KEY, _DROP_KEY, entries)
-                self._write_table("session", _PUT_SESSION, _DROP_SESSION, sessions)
-                self._database.execute(_RAISE_STATE, ("index", index))
-        except sqlite3.Error as error:
-            raise StoreUnavailable(f"cannot write {self._path}: {error}") from error
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.posix_fallocate(descriptor, 0, 2 * self._refused + _ROOM)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+                path.unlink()
+        except OSError as error:
+            raise StoreUnavailable(f"cannot write {path}: {error.strerror}") from error
+        self._commit(lambda: None, 0)
+        self._refused = 0
+
+    def keep_copy(self, content: Content) -> None:
+        """Write the good copy anew; raises StoreUnavailable, and then the old one stays."""
+        try:
+            statefile.write_copy(self._directory / GOOD, content)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreUnavailable(f"cannot write {self._directory / GOOD}: {error}") from error
 
     def close(self, index: int, *, clean: bool) -> None:
         """Mark how it ended at this index and close; never raises."""
         try:
-            self._write_state(index, clean=clean)
-        except sqlite3.Error:
+            self._commit(lambda: None, 0, index=index, clean=clean)
+        except StoreUnavailable:
             pass  # the next start then treats the end as unclean, which is right
         finally:
-            self._database.close()
+            self._open.close()
 
-    def _read(self) -> Snapshot:
-        state = dict(self._database.execute("SELECT key, value FROM state"))
-        nodes = [PutNode(decode_node(b)) for (b,) in self._rows("SELECT body FROM node")]
-        found = [Put(decode_instance(b)) for (b,) in self._rows("SELECT body FROM instance")]
-        index = int(state.get("index", 0)) + (0 if state.get("clean", 1) else SKIP)
-        loaded = apply(EMPTY, [*nodes, *found], max(1, index))
-        return replace(loaded, index=index)
+    def _check_mark(self, progress: Progress) -> None:
+        mark = read_mark(self._directory / MARK)
+        if mark is not None and mark.run == progress.run and mark.commits > progress.commits:
+            lost = mark.commits - progress.commits
+            raise ValueError(f"{lost} acknowledged commits are missing at its end")
 
-    def _rows(self, query: str) -> Iterable[tuple[bytes]]:
-        return self._database.execute(query)
+    def _begin(self, index: int) -> None:
+        """Start a run: its name goes into the file itself, not only into the log."""
+        fresh = msgspec.structs.replace(
+            self._progress, index=index, run=uuid4().hex, commits=0, clean=False
+        )
+        with self._database:
+            statefile.put_progress(self._database, fresh)
+        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self._progress = fresh
+        self._mark.write(fresh)
+
+    def _commit(
+        self,
+        work: Callable[[], None],
+        size: int,
+        *,
+        index: int = 0,
+        kv: int = 0,
+        session: int = 0,
+        clean: bool = False,
+    ) -> None:
+        with self._lock:
+            old = self._progress
+            fresh = msgspec.structs.replace(
+                old,
+                index=max(old.index, index),
+                kv=max(old.kv, kv),
+                session=max(old.session, session),
+                commits=old.commits + 1,
+                clean=clean,
+            )
+            try:
+                self._transact(work, fresh)
+            except sqlite3.Error as error:
+                self._refused = max(self._refused, size)
+                raise StoreUnavailable(f"cannot write {self._path}: {error}") from error
+            self._progress = fresh
+            self._mark.write(fresh)
+
+    def _transact(self, work: Callable[[], None], fresh: Progress) -> None:
+        try:
+            self._attempt(work, fresh)
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_FULL:
+                raise
+            # The log may be what fills the disk: fold it into the file and try once more.
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._attempt(work, fresh)
+
+    def _attempt(self, work: Callable[[], None], fresh: Progress) -> None:
+        with self._database:
+            work()
+            statefile.put_progress(self._database, fresh)
 
     def _one(self, change: Change) -> None:
         match change:
             case Put(entry):
-                self._database.execute(_PUT, (entry.service, entry.node, entry.id, encode(entry)))
+                self._database.execute(INSTANCES.put, INSTANCES.row(entry))
             case Drop(service, id_, node):
                 self._database.execute(_DROP, (service, id_, node, node))
             case PutNode(node):
-                self._database.execute(_PUT_NODE, (node.name, encode(node)))
+                self._database.execute(NODES.put, NODES.row(node))
             case DropNode(name):
-                self._database.execute(_DROP_NODE, (name,))
+                self._database.execute(NODES.drop, (name,))
 
     def _write_table(
-        self, table: str, put: str, drop: str, changes: Mapping[str, Entry | Session | Removed]
+        self, table: statefile.Table[statefile.T], changes: Mapping[str, statefile.T | Removed]
     ) -> None:
-        puts = [(k, pack(c)) for k, c in changes.items() if not isinstance(c, Removed)]
-        drops = [(k,) for k, c in changes.items() if isinstance(c, Removed)]
-        newest = max((_index_of(change) for change in changes.values()), default=0)
-        self._database.executemany(put, puts)
-        self._database.executemany(drop, drops)
-        if newest:
-            self._database.execute(_RAISE_STATE, (table, newest))
+        puts = [table.row(c) for c in changes.values() if not isinstance(c, Removed)]
+        drops = [(key,) for key, c in changes.items() if isinstance(c, Removed)]
+        self._database.executemany(table.put, puts)
+        self._database.executemany(table.drop, drops)
 
-    def _write_state(self, index: int, *, clean: bool) -> None:
-        with self._lock, self._database:
-            self._database.execute(_RAISE_STATE, ("index", index))
-            self._database.execute(_SET_STATE, ("clean", int(clean)))
+    def _explained(self, error: Exception) -> PinnaceError:
+        if statefile.is_environment(self._path, error):
+            if "locked" in str(error):
+                return StoreDenied(
+                    f"{self._path} is in use by another process; give each its own --state-dir"
+                )
+            return StoreDenied(f"cannot use {self._path}: {error}")
+        return StoreCorrupt(
+            f"{self._path} is damaged ({error}); --recover starts from {_copy_of(self._directory)}"
+            " and keeps the damaged file beside it"
+        )
 
 
-def _index_of(change: Entry | Session | Removed) -> int:
-    return change.index if isinstance(change, Removed) else change.modify_index
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    # Used by one thread at a time, though not always the same one.
-    database = sqlite3.connect(path, timeout=0.5, check_same_thread=False)
+def database_of(directory: Path) -> sqlite3.Connection:
+    """Open the file of a directory; raises sqlite3.Error, or ValueError when it is none of ours."""
+    path = directory / FILE
+    # An empty file is a new one, unless something beside it shows that there was more.
+    traces = [name for name in (GOOD, MARK) if (directory / name).exists()]
+    if traces and not (path.exists() and path.stat().st_size):
+        raise ValueError(f"it is missing or empty, but {traces[0]} is there")
+    database = statefile.connect(path, *_PRAGMAS)
     try:
-        database.execute("PRAGMA locking_mode=EXCLUSIVE")
-        database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=FULL")
-        verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(verdict)
-        database.executescript(_SCHEMA)
+        statefile.ensure_tables(database, may_create=not traces)
     except BaseException:
         database.close()
         raise
     return database
 
 
-def _explained(path: Path, error: Exception) -> StoreCorrupt | StoreDenied:
-    if isinstance(error, sqlite3.OperationalError):
-        if "locked" in str(error):
-            return StoreDenied(
-                f"{path} is in use by another process; give each its own --state-dir"
-            )
-        return StoreDenied(f"cannot use {path}: {error}")
-    return StoreCorrupt(
-        f"{path} is damaged ({error}); containers register again by themselves, so move it away"
-        " and start anew if no keys were kept in it"
+def _copy_of(directory: Path) -> str:
+    return "its last good copy" if (directory / GOOD).exists() else "nothing, as it has no copy,"
+
+
+def _snapshot(content: Content, index: int) -> Snapshot:
+    puts: list[Change] = [*map(PutNode, content.nodes), *map(Put, content.instances)]
+    return replace(apply(EMPTY, puts, max(1, index)), index=index)
+
+
+def _state(content: Content) -> State:
+    return State(
+        KeyValues(content.entries, index=content.progress.kv),
+        Sessions(content.sessions, index=content.progress.session),
     )
+
+
+def _newest(changes: Mapping[str, Entry | Session | Removed]) -> int:
+    return max((_index_of(change) for change in changes.values()), default=0)
+
+
+def _index_of(change: Entry | Session | Removed) -> int:
+    return change.index if isinstance(change, Removed) else change.modify_index

@@ -20,6 +20,7 @@ from sidecar.metrics import counter, gauge
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from sidecar.runtime.signal import Signal
+from sidecar.stores.disk import Disk
 from sidecar.stores.watchers import Watchers
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class EmbeddedKeyValue:
         clock: Clock,
         journal: "Journal | None" = None,
         state: State | None = None,
+        disk: Disk | None = None,
     ) -> None:
         """Take indexes from the catalogue; write to the journal when there is one."""
         self._catalog = catalog
@@ -65,7 +67,7 @@ class EmbeddedKeyValue:
         self._writing = False
         self._idle = Signal()
         self._closed = False
-        self._trouble: str | None = None
+        self._disk = disk or Disk()
         self._awake = 0.0
         self._seen = clock.monotonic()
 
@@ -83,7 +85,7 @@ class EmbeddedKeyValue:
 
     def trouble(self) -> str | None:
         """Return what keeps writes from the disk, or None."""
-        return self._trouble
+        return self._disk.trouble
 
     async def key_changed(self, key: str) -> None:
         """Return when the index of this key may have moved."""
@@ -196,7 +198,7 @@ class EmbeddedKeyValue:
             self._commit(draft, moment)
         else:
             answers = [(answer, None, error) for answer, _, _ in answers]
-        self._note(error)
+        self._disk.note(error)
         self._end(answers)
 
     def _commit(self, draft: Draft, moment: Moment) -> None:
@@ -219,13 +221,6 @@ class EmbeddedKeyValue:
                 answer.set_result(result)
         self._schedule()
         self._idle.fire()
-
-    def _note(self, error: Exception | None) -> None:
-        if error is not None and self._trouble is None:
-            _log.error("keys cannot be written", error=error)
-        elif error is None and self._trouble is not None:
-            _log.info("keys are written again")
-        self._trouble = None if error is None else str(error)
 
     # --- time ------------------------------------------------------------------------------
 

@@ -150,7 +150,7 @@ def test_up_hands_all_flags_to_the_composition_root(monkeypatch: pytest.MonkeyPa
         "--ip": "192.0.2.7", "--domain": "example.org", "--http": ":1", "--dns": ":2",
         "--lb": "none", "--lb-listen": ":3", "--log-format": "json", "--log-level": "debug",
     }  # fmt: skip
-    assert values.keys() == OPTIONS.keys()
+    assert {*values, "--recover"} == OPTIONS.keys()
     seen: list[Loaded] = []
 
     def fake(loaded: Loaded, reload: Callable[[], Loaded]) -> int:
@@ -158,12 +158,14 @@ def test_up_hands_all_flags_to_the_composition_root(monkeypatch: pytest.MonkeyPa
         return 7
 
     monkeypatch.setattr(app, "main", fake)
-    assert cli.main(["pinnace", "up", *[word for pair in values.items() for word in pair]]) == 7
+    words = ["--recover", *[word for pair in values.items() for word in pair]]
+    assert cli.main(["pinnace", "up", *words]) == 7
     loaded, again = seen
     assert again == loaded
     for flag, option in OPTIONS.items():
         assert str(loaded.origins[option.key]) == f"flag {flag}"
     assert loaded.settings.registrar.ip == "192.0.2.7"
+    assert loaded.settings.store.recover is True
 
 
 def test_an_error_on_purpose_is_one_line_and_its_own_exit_status(
@@ -222,7 +224,7 @@ def test_help_of_each_option_names_key_variable_and_default(
     text = " ".join(capsys.readouterr().out.split())
     for option in OPTIONS.values():
         key = KEYS[option.key]
-        start = text.index(f" {option.flag} {option.metavar} {option.meaning} ")
+        start = text.index(f" {option.flag} {option.metavar} {option.meaning} ".replace("  ", " "))
         told = text[start : text.index("]", start)]
         assert f"[{option.key}, {key.variable}; default: " in told
         assert told.endswith(str(key.default or "none"))

@@ -10,6 +10,7 @@ from sidecar import metrics
 MODULES = [
     "sidecar.runtime.supervisor",
     "sidecar.runtime.watchdog",
+    "sidecar.stores.keeper",
     "sidecar.stores.keyvalue",
     "sidecar.web.server",
     "sidecar.checks.runner",

@@ -8,6 +8,7 @@ import pytest
 from sidecar.catalog import Change, Drop, DropNode, InstanceId, Node, Put, PutNode, Status
 from sidecar.catalog.live import Catalog
 from sidecar.errors import StoreCorrupt, StoreDenied, StoreUnavailable
+from sidecar.stores.codec import checksum
 from sidecar.stores.embedded import EmbeddedStore
 from sidecar.stores.journal import SKIP, Journal
 from tests.support.catalog import instance, puts
@@ -79,7 +80,8 @@ async def test_an_entry_that_is_no_instance_counts_as_damage(tmp_path: Path) -> 
     store = await EmbeddedStore.open(str(tmp_path))
     await store.close()
     with sqlite3.connect(tmp_path / "catalog.sqlite3") as database:
-        database.execute("INSERT INTO instance VALUES ('web', 'n', 'x', '{}')")
+        row = ("web", "n", "x", b"{}", checksum(b"{}"))
+        database.execute("INSERT INTO instance VALUES (?, ?, ?, ?, ?)", row)
     database.close()
     with pytest.raises(StoreCorrupt):
         await EmbeddedStore.open(str(tmp_path))
@@ -87,6 +89,9 @@ async def test_an_entry_that_is_no_instance_counts_as_damage(tmp_path: Path) -> 
 
 class _FullDisk:
     """A journal that refuses writes until the disk has room again."""
+
+    commits = 0
+    has_copy = True
 
     def __init__(self) -> None:
         self.full = True
@@ -167,5 +172,5 @@ def test_a_journal_of_a_read_only_database_says_so(tmp_path: Path) -> None:
 def test_a_put_and_drop_of_one_entry_leave_nothing(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.write([*puts(WEB), Drop("web", WEB.id)], 2)
-    assert journal.load().services == {}
+    assert journal.load()[0].services == {}
     journal.close(2, clean=True)

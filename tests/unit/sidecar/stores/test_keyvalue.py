@@ -14,6 +14,7 @@ from sidecar.catalog.live import Catalog
 from sidecar.catalog.sessions import Moment, Session
 from sidecar.errors import ApiError, StoreConflict, StoreCorrupt, StoreUnavailable
 from sidecar.runtime.clock import FakeClock
+from sidecar.stores.codec import checksum
 from sidecar.stores.embedded import EmbeddedStore
 from sidecar.stores.journal import SKIP
 from sidecar.stores.keyvalue import EmbeddedKeyValue
@@ -375,7 +376,7 @@ async def test_an_entry_that_is_no_key_counts_as_damage(tmp_path: Path) -> None:
     await store.close()
     database = sqlite3.connect(tmp_path / "catalog.sqlite3")
     with database:
-        database.execute("INSERT INTO kv VALUES ('k', X'00')")
+        database.execute("INSERT INTO kv VALUES ('k', ?, ?)", (b"\0", checksum(b"\0")))
     database.close()
     with pytest.raises(StoreCorrupt):
         await EmbeddedStore.open(str(tmp_path))
