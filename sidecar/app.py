@@ -15,7 +15,7 @@ import uvloop
 from msgspec.structs import replace
 
 from sidecar import __version__
-from sidecar.catalog.query import check_statuses
+from sidecar.api import Api
 from sidecar.config.load import Loaded
 from sidecar.config.model import Settings
 from sidecar.config.units import endpoint
@@ -31,7 +31,6 @@ from sidecar.runtime.watchdog import Watchdog
 from sidecar.stores.embedded import EmbeddedStore
 
 if TYPE_CHECKING:
-    from sidecar.checks.policy import CheckPolicy
     from templater.component import LoadBalancer
 
 __all__ = ["main"]
@@ -93,19 +92,13 @@ async def _supervisor(
     settings: Settings, store: EmbeddedStore, notifier: Notifier, stack: AsyncExitStack
 ) -> Supervisor:
     with without_authorities():
-        from sidecar.local_checks import LocalChecks  # noqa: PLC0415
-        from sidecar.web.consul.api import store_routes  # noqa: PLC0415
-        from sidecar.web.consul.whole import catalog_api  # noqa: PLC0415
         from sidecar.web.server import WebServer  # noqa: PLC0415
 
     node = settings.registrar.node
     clock = SystemClock()
     balancer = _balancer(settings, store)
 
-    api = catalog_api(
-        store, node, settings.registrar.ip or "127.0.0.1", settings.dns.datacenter, clock
-    )
-    checks = LocalChecks(api.commands, clock, _check_policy(settings))
+    api = Api(store, settings, clock)
 
     def health() -> Mapping[str, Health]:
         return {"store": Health(Phase.READY, 0, store.trouble()), **supervisor.health()}
@@ -116,22 +109,13 @@ async def _supervisor(
         health=health,
         stopping=lambda: supervisor.stopping,
         lb_status=balancer.status if balancer is not None else lambda: None,
-        routes=(
-            *store_routes(
-                store.kv,
-                datacenter=settings.dns.datacenter,
-                node=node,
-                address=settings.registrar.ip or "127.0.0.1",
-                checks_of=lambda name: check_statuses(store.catalog.snapshot, name, own=node),
-            ),
-            *api.routes(),
-        ),
+        api=api.routes,
         names=frozenset({settings.dns.domain, settings.dns.alt_domain, node} - {""}),
     )
     parts: list[Component] = [
         Watchdog(clock, notifier),
         *store.components,
-        checks,
+        api,
         web,
         await _registrar(settings, store, stack),
         _dns(settings, store),
@@ -140,13 +124,6 @@ async def _supervisor(
         parts.append(balancer)
     supervisor = Supervisor(parts, clock=clock)
     return supervisor
-
-
-def _check_policy(settings: Settings) -> "CheckPolicy":
-    from sidecar.checks.policy import CheckPolicy  # noqa: PLC0415
-
-    listens = (settings.http.listen, settings.dns.listen)
-    return CheckPolicy(own_ports=frozenset(endpoint(text).port for text in listens))
 
 
 async def _registrar(settings: Settings, store: EmbeddedStore, stack: AsyncExitStack) -> Component:

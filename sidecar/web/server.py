@@ -5,7 +5,7 @@ Handlers only translate: what they answer comes from pure modules (``shapes``, `
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from html import escape
 from typing import Any, Final
 from urllib.parse import quote
@@ -26,6 +26,7 @@ from sidecar.web import page
 from sidecar.web.consul.answers import MAX_BODY, refusal
 from sidecar.web.consul.query import cleaned_path
 from sidecar.web.guard import Guard
+from sidecar.web.late import LateRoutes, Load
 from sidecar.web.token import token_of
 
 __all__ = ["WebServer"]
@@ -53,21 +54,22 @@ class WebServer:
         health: Callable[[], Mapping[str, Health]],
         stopping: Callable[[], bool],
         lb_status: Callable[[], object] = lambda: None,
-        routes: Iterable[web.RouteDef] = (),
+        api: Load | None = None,
         names: frozenset[str] = frozenset(),
         write_timeout: float = _WRITE_TIMEOUT,
     ) -> None:
         """Answer from ``catalog``; ``health`` tells of every part, this one included.
 
-        ``routes`` are those of the API (``sidecar.web.consul``). ``names`` are domains and hosts
-        by which browsers may call us. Who does not read for ``write_timeout`` is cut off.
+        ``api`` loads the routes below ``/v1`` when one is asked for first. ``names`` are domains
+        and hosts by which browsers may call us. Who does not read for ``write_timeout`` is cut
+        off.
         """
         self._catalog = catalog
         self._settings = settings
         self._health = health
         self._stopping = stopping
         self._lb_status = lb_status
-        self._routes = tuple(routes)
+        self._api = api
         self._names = names
         self._write_timeout = write_timeout
         self._guard = Guard()
@@ -107,9 +109,10 @@ class WebServer:
                 web.get("/readyz", self._readyz),
                 web.get("/metrics", _metrics),
                 web.get("/v1/pinnace/lb", self._lb),
-                *self._routes,
             ]
         )
+        if self._api is not None:
+            app.router.register_resource(LateRoutes("/v1", self._api))
         return app
 
     @property

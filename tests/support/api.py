@@ -17,6 +17,7 @@ from sidecar.stores.keyvalue import EmbeddedKeyValue
 from sidecar.web.consul.api import store_routes
 from sidecar.web.server import WebServer
 from tests.support.keys import checks_of
+from tests.support.routes import at_once
 
 
 @dataclass
@@ -98,8 +99,10 @@ async def served(clock: FakeClock | None = None, journal: Any = None) -> AsyncIt
         HttpSettings(listen="127.0.0.1:0"),
         health=dict,
         stopping=lambda: False,
-        routes=store_routes(
-            store, datacenter="dc1", node="node-1", address="192.0.2.1", checks_of=checks_of
+        api=at_once(
+            store_routes(
+                store, datacenter="dc1", node="node-1", address="192.0.2.1", checks_of=checks_of
+            )
         ),
     )
     ready = asyncio.Event()

@@ -19,6 +19,7 @@ from sidecar.stores.embedded import EmbeddedStore
 from sidecar.web.consul.view import Local
 from sidecar.web.consul.whole import COMPATIBLE, CatalogApi
 from sidecar.web.server import WebServer
+from tests.support.routes import at_once
 
 NODE = LocalNode(name="node-1", address="192.0.2.7", id="11111111-2222-4333-8444-555555555555")
 LOCAL = Local(node=NODE, version=COMPATIBLE)
@@ -111,7 +112,7 @@ async def served(world: World, **options: Any) -> AsyncIterator[Client]:
         settings,
         health=dict,
         stopping=lambda: False,
-        routes=world.api.routes(),
+        api=at_once(world.api.routes()),
         **options,
     )
     ready = asyncio.Event()

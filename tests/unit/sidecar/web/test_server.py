@@ -18,6 +18,7 @@ from sidecar.stores.embedded import EmbeddedStore
 from sidecar.web.consul.whole import CatalogApi
 from sidecar.web.server import WebServer
 from tests.support.catalog import instance, puts
+from tests.support.routes import at_once
 from tests.support.served import LOCAL
 
 
@@ -52,7 +53,7 @@ async def _served(world: World) -> AsyncIterator[Client]:
         HttpSettings(listen="127.0.0.1:0"),
         health=lambda: world.health,
         stopping=lambda: world.stopping,
-        routes=CatalogApi(EmbeddedStore(world.catalog), LOCAL, FakeClock()).routes(),
+        api=at_once(CatalogApi(EmbeddedStore(world.catalog), LOCAL, FakeClock()).routes()),
         lb_status=lambda: {"routes": 3},
     )
     ready = asyncio.Event()
