@@ -45,7 +45,7 @@ def test_a_long_pause_of_the_process_ends_no_session(tmp_path: Path) -> None:
         assert _sessions(pinnace) == ours
         time.sleep(3)  # time to notice what it thinks is over
         assert _sessions(pinnace) == ours
-        renewed = sorted(ours)[0]
+        renewed = min(ours)
         assert answer(pinnace.http_port, "PUT", f"/v1/session/renew/{renewed}")[0] == 200
         # Time goes on: those that nobody renews end, in a bit less than what they had left.
         until(lambda: _sessions(pinnace) == {renewed}, limit=2 * TTL - BEFORE + 2)
