@@ -10,7 +10,6 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -28,6 +27,7 @@ from sidecar.stores import statefile
 from sidecar.stores.codec import Progress
 from sidecar.stores.mark import Mark, read_mark
 from sidecar.stores.statefile import INSTANCES, KEYS, NODES, SESSIONS, Content
+from sidecar.stores.upgrade import upgrade
 
 __all__ = ["FILE", "GOOD", "LOG", "MARK", "SKIP", "Journal", "database_of"]
 
@@ -67,11 +67,12 @@ class Journal:
         self._refused = 0  # bytes of the largest transaction that the disk did not take
         try:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with ExitStack() as stack:
-                self._database = stack.enter_context(closing(database_of(directory)))
-                self._progress = statefile.progress_of(self._database)
-                self._mark = stack.enter_context(closing(Mark(directory / MARK)))
-                self._open = stack.pop_all()
+            self._database, self._progress = database_of(directory)
+            try:
+                self._mark = Mark(directory / MARK)
+            except BaseException:
+                statefile.close_untouched(self._database, self._path)
+                raise
         except OSError as error:
             raise StoreDenied(f"cannot use state directory {directory}: {error}") from error
         except (sqlite3.Error, ValueError) as error:
@@ -90,7 +91,8 @@ class Journal:
             index = content.progress.index + (0 if content.progress.clean else SKIP)
             self._begin(index)
         except (sqlite3.Error, ValueError) as error:
-            self._open.close()
+            statefile.close_untouched(self._database, self._path)
+            self._mark.close()
             raise self._explained(error) from error
         return _snapshot(content, index), _state(content)
 
@@ -152,7 +154,8 @@ class Journal:
         except StoreUnavailable:
             pass  # the next start then treats the end as unclean, which is right
         finally:
-            self._open.close()
+            self._database.close()
+            self._mark.close()
 
     def _check_mark(self, progress: Progress) -> None:
         mark = read_mark(self._directory / MARK)
@@ -246,20 +249,26 @@ class Journal:
         )
 
 
-def database_of(directory: Path) -> sqlite3.Connection:
+def database_of(directory: Path) -> tuple[sqlite3.Connection, Progress]:
     """Open the file of a directory; raises sqlite3.Error, or ValueError when it is none of ours."""
-    path = directory / FILE
+    path, log = directory / FILE, directory / LOG
     # An empty file is a new one, unless something beside it shows that there was more.
     traces = [name for name in (GOOD, MARK) if (directory / name).exists()]
     if traces and not (path.exists() and path.stat().st_size):
         raise ValueError(f"it is missing or empty, but {traces[0]} is there")
+    run = statefile.run_without_log(path) if log.exists() and log.stat().st_size else None
     database = statefile.connect(path, *_PRAGMAS)
     try:
-        statefile.ensure_tables(database, may_create=not traces)
+        if not upgrade(database):
+            statefile.ensure_tables(database, may_create=not traces)
+        progress = statefile.progress_of(database)
+        # A run's name is in the file before the log gets its first commit.
+        if run is not None and run != progress.run and progress.commits:
+            raise ValueError(f"{LOG} is the log of another file; remove it if this one is a backup")
     except BaseException:
-        database.close()
+        statefile.close_untouched(database, path)
         raise
-    return database
+    return database, progress
 
 
 def _copy_of(directory: Path) -> str:

@@ -6,7 +6,6 @@ with ``--recover`` goes on. Blocking; call in a thread.
 """
 
 import sqlite3
-from contextlib import closing
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -62,28 +61,8 @@ def opened(directory: Path, *, may_recover: bool) -> tuple[Journal, Snapshot, St
 
 
 def _loaded(directory: Path) -> tuple[Journal, Snapshot, State]:
-    log = _log_bytes(directory)
-    try:
-        journal = Journal(directory)
-        return journal, *journal.load()
-    except StoreCorrupt:
-        _put_back(directory, log)
-        raise
-
-
-def _log_bytes(directory: Path) -> bytes:
-    log = directory / LOG
-    return log.read_bytes() if log.exists() else b""
-
-
-def _put_back(directory: Path, data: bytes) -> None:
-    """Undo what closing a file does to its log: what fits is folded in and the rest deleted.
-
-    A log that is still there is left alone: it may be that of another process.
-    """
-    log = directory / LOG
-    if data and not log.exists():
-        log.write_bytes(data)
+    journal = Journal(directory)
+    return journal, *journal.load()
 
 
 def recover(directory: Path) -> Recovered:
@@ -92,7 +71,6 @@ def recover(directory: Path) -> Recovered:
     The next start sees an unclean end at the highest index known and skips from there, so that
     no index goes back. Raises StoreUnavailable when the disk does not take it.
     """
-    log = _log_bytes(directory)
     found = [
         (name, content)
         for name in (FILE, GOOD)
@@ -106,7 +84,6 @@ def recover(directory: Path) -> Recovered:
     ready = directory / (FILE + ".recovered")
     try:
         statefile.write_copy(ready, content)
-        _put_back(directory, log)
         kept_as = _move_aside(directory, with_copy=GOOD not in dict(found))
         ready.replace(directory / FILE)
         statefile.sync_directory(directory)
@@ -116,14 +93,18 @@ def recover(directory: Path) -> Recovered:
 
 
 def _content(directory: Path, name: str) -> Content | None:
+    """Return all of a file that is whole, and leave the file as it is."""
+    path = directory / name
     try:
         if name == FILE:
-            database = database_of(directory)
+            database, _ = database_of(directory)
         else:
-            database = statefile.connect(directory / name, read_only=True)
-        with closing(database):
+            database = statefile.connect(path, mode="ro")
+        try:
             statefile.ensure_tables(database, may_create=False)
             return statefile.read(database)
+        finally:
+            statefile.close_untouched(database, path)
     except (sqlite3.Error, ValueError, OSError):
         return None
 

@@ -36,12 +36,15 @@ __all__ = [
     "SESSIONS",
     "Content",
     "Table",
+    "close_untouched",
     "connect",
+    "create_tables",
     "ensure_tables",
     "is_environment",
     "progress_of",
     "put_progress",
     "read",
+    "run_without_log",
     "sync_directory",
     "write_copy",
 ]
@@ -95,13 +98,14 @@ class Table(Generic[T]):
 
     def entries(self, database: sqlite3.Connection) -> Iterator[T]:
         """Yield what was written; raises ValueError for a row that was changed since."""
-        for *key, body, total in database.execute(self._select):
-            if not isinstance(body, bytes) or checksum(body) != total:
-                raise ValueError(f"a row of {self.name} differs from its checksum")
-            entry = self.decode(body)
-            if self.key_of(entry) != tuple(key):
-                raise ValueError(f"a row of {self.name} has the key of another")
-            yield entry
+        with closing(database.execute(self._select)) as rows:
+            for *key, body, total in rows:
+                if not isinstance(body, bytes) or checksum(body) != total:
+                    raise ValueError(f"a row of {self.name} differs from its checksum")
+                entry = self.decode(body)
+                if self.key_of(entry) != tuple(key):
+                    raise ValueError(f"a row of {self.name} has the key of another")
+                yield entry
 
 
 INSTANCES: Final[Table[Instance]] = Table(
@@ -134,9 +138,8 @@ class Content:
     sessions: tuple[Session, ...] = ()
 
 
-def connect(path: Path, *pragmas: str, read_only: bool = False) -> sqlite3.Connection:
+def connect(path: Path, *pragmas: str, mode: str = "rwc") -> sqlite3.Connection:
     """Open a file and check its structure; raises sqlite3.Error."""
-    mode = "ro" if read_only else "rwc"
     # Used by one thread at a time, though not always the same one.
     database = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=0.5, check_same_thread=False
@@ -147,10 +150,31 @@ def connect(path: Path, *pragmas: str, read_only: bool = False) -> sqlite3.Conne
         verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
             raise sqlite3.DatabaseError(" ".join(str(verdict).split()))
-    except BaseException:
-        database.close()
+    except BaseException as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            database.close()  # another's file: nothing was opened
+        else:
+            close_untouched(database, path)
         raise
     return database
+
+
+def close_untouched(database: sqlite3.Connection, path: Path) -> None:
+    """Close and leave file and log as they are, for whoever looks at the damage.
+
+    SQLite would fold what fits of the log into the file and delete the rest. It does not when
+    the file is not where it was.
+    """
+    aside = path.with_name(path.name + ".closing")
+    try:
+        path.rename(aside)
+    except OSError:
+        database.close()
+        return
+    try:
+        database.close()
+    finally:
+        aside.rename(path)
 
 
 def ensure_tables(database: sqlite3.Connection, *, may_create: bool) -> None:
@@ -162,9 +186,14 @@ def ensure_tables(database: sqlite3.Connection, *, may_create: bool) -> None:
         raise ValueError("its tables are not those of a state file")
     with database:
         database.execute("BEGIN")
-        for statement in _CREATE:
-            database.execute(statement)
+        create_tables(database)
         put_progress(database, Progress())
+
+
+def create_tables(database: sqlite3.Connection) -> None:
+    """Make the empty tables, in the transaction under way."""
+    for statement in _CREATE:
+        database.execute(statement)
 
 
 def progress_of(database: sqlite3.Connection) -> Progress:
@@ -173,6 +202,15 @@ def progress_of(database: sqlite3.Connection) -> Progress:
     if len(found) != 1:
         raise ValueError("its progress is missing")
     return found[0]
+
+
+def run_without_log(path: Path) -> str | None:
+    """Return the run that the file itself, without its log, is of; None if it does not say."""
+    try:
+        with closing(connect(path, mode="ro&immutable=1")) as database:
+            return progress_of(database).run
+    except (sqlite3.Error, ValueError):
+        return None  # killed while the log was folded in, or damaged: the log decides
 
 
 def put_progress(database: sqlite3.Connection, progress: Progress) -> None:

@@ -62,7 +62,7 @@ def _copy(source: Path, target: Path) -> None:
 def _content(directory: Path, *, may_recover: bool = False) -> Content:
     """Return what a start finds; the directory is as after kill -9 then."""
     journal, snapshot, state = opened(directory, may_recover=may_recover)
-    journal._open.close()
+    journal._database.close()
     return {
         "instances": snapshot.services,
         "nodes": snapshot.nodes,
@@ -74,9 +74,11 @@ def _content(directory: Path, *, may_recover: bool = False) -> Content:
 
 def _refusal(directory: Path, expected: Content) -> str | None:
     """Return why a start refuses the file; else it must hold what is expected."""
+    before = {path.name: path.read_bytes() for path in directory.iterdir()}
     try:
         found = _content(directory)
     except StoreCorrupt as error:
+        assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
         return str(error)
     assert found == expected
     return None

@@ -46,7 +46,7 @@ def test_no_acknowledged_write_is_lost_and_no_index_goes_back(tmp_path: Path) ->
         journal = Journal(tmp_path)
         snapshot, state = journal.load()
         last, kv = snapshot.index, state.kv
-        journal._open.close()  # as kill -9 leaves it
+        journal._database.close()  # as kill -9 leaves it
         assert last >= table
         assert kv.index >= table
         for name, count in counts.items():

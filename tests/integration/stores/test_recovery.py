@@ -11,10 +11,14 @@ import pytest
 
 from sidecar.errors import StoreCorrupt, StoreDenied, StoreUnavailable
 from sidecar.runtime.clock import FakeClock
+from sidecar.stores.codec import Progress
 from sidecar.stores.embedded import EmbeddedStore
-from sidecar.stores.journal import FILE, GOOD, MARK, SKIP
+from sidecar.stores.journal import FILE, GOOD, MARK, SKIP, Journal
+from sidecar.stores.statefile import close_untouched, put_progress
 from tests.support.catalog import instance, puts
+from tests.support.history import answer
 from tests.support.keys import A, session
+from tests.support.pinnace import Pinnace, until
 
 WAL = FILE + "-wal"
 
@@ -33,11 +37,12 @@ async def _store(directory: Path, *, recover: bool = False) -> AsyncIterator[Emb
 def _killed(store: EmbeddedStore, directory: Path) -> None:
     """Let go of the file without the clean-up that SQLite makes on closing."""
     assert store._journal is not None
-    names = [name for name in (FILE, WAL) if (directory / name).exists()]
-    kept = {name: (directory / name).read_bytes() for name in names}
-    store._journal._open.close()
-    for name, data in kept.items():
-        (directory / name).write_bytes(data)
+    close_untouched(store._journal._database, directory / FILE)
+    store._journal._mark.close()
+
+
+def _files(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
 async def _closed_store(directory: Path) -> int:
@@ -146,12 +151,16 @@ async def test_a_log_that_lost_its_end_is_noticed_and_what_it_has_is_kept(tmp_pa
         last = store.catalog.index
     with (tmp_path / WAL).open("rb+") as file:
         file.truncate(size + 10)
+    before = await asyncio.to_thread(_files, tmp_path)
     with pytest.raises(StoreCorrupt, match="1 acknowledged commits are missing at its end"):
         await EmbeddedStore.open(str(tmp_path))
+    assert await asyncio.to_thread(_files, tmp_path) == before, "nothing is touched"
     async with _store(tmp_path, recover=True) as store:
         assert store.kv.kv.keys() == ["a", "b", "c"], "newer than the copy"
         assert store.catalog.index >= last + SKIP
-    assert (tmp_path / f"{FILE}.broken-1-wal").stat().st_size == size + 10
+    after = await asyncio.to_thread(_files, tmp_path)
+    assert after[f"{FILE}.broken-1"] == before[FILE]
+    assert after[f"{FILE}.broken-1-wal"] == before[WAL]
 
 
 async def test_a_file_in_use_is_not_recovered(tmp_path: Path) -> None:
@@ -187,6 +196,41 @@ async def test_an_older_file_put_back_is_taken_with_its_lower_index(tmp_path: Pa
         entry = await store.kv.get("a")
         assert entry is not None
         assert entry.value == b"1"
+
+
+async def test_the_log_of_another_file_is_noticed(tmp_path: Path) -> None:
+    await _closed_store(tmp_path)
+    older = (tmp_path / FILE).read_bytes()
+    async with _store(tmp_path) as store:
+        await store.kv.put("c", b"3")
+    (tmp_path / FILE).write_bytes(older)  # put back, and the log forgotten
+    before = await asyncio.to_thread(_files, tmp_path)
+    with pytest.raises(StoreCorrupt, match=r"catalog\.sqlite3-wal is the log of another file"):
+        await EmbeddedStore.open(str(tmp_path))
+    assert await asyncio.to_thread(_files, tmp_path) == before, "nothing is touched"
+    (tmp_path / WAL).unlink()
+    async with _store(tmp_path) as store:
+        assert store.kv.kv.keys() == ["a", "b"]
+
+
+def _log_of_a_run_just_begun(directory: Path) -> bytes:
+    journal = Journal(directory)
+    with journal._database:
+        put_progress(journal._database, Progress(index=9, run="begun", clean=False))
+    data = (directory / WAL).read_bytes()
+    journal._database.close()
+    return data
+
+
+async def test_a_kill_before_a_run_is_in_the_file_is_no_damage(tmp_path: Path) -> None:
+    await _closed_store(tmp_path)
+    before = (tmp_path / FILE).read_bytes()
+    log = await asyncio.to_thread(_log_of_a_run_just_begun, tmp_path)
+    (tmp_path / FILE).write_bytes(before)
+    (tmp_path / WAL).write_bytes(log)
+    async with _store(tmp_path) as store:
+        assert store.kv.kv.keys() == ["a", "b"]
+        assert store.catalog.index == 9 + SKIP
 
 
 # --- while it runs -----------------------------------------------------------------------------
@@ -285,3 +329,32 @@ async def test_a_copy_does_not_keep_writers_waiting(tmp_path: Path) -> None:
         await asyncio.to_thread(started.wait, 5)
         await asyncio.wait_for(store.kv.put("a", b"1"), 2)
         go.set()
+
+
+# --- the program -------------------------------------------------------------------------------
+
+
+def test_the_program_refuses_a_damaged_file_and_recovers_when_told(tmp_path: Path) -> None:
+    with Pinnace("unix:///nowhere", wait=False, lb=False, state_dir=tmp_path) as pinnace:
+        until(lambda: pinnace.get("/healthz")[0] == 200)
+        assert answer(pinnace.http_port, "PUT", "/v1/kv/a", b"1")[0] == 200
+        _, index, _ = answer(pinnace.http_port, "GET", "/v1/kv/a")
+        until((tmp_path / GOOD).exists, limit=5)
+        pinnace.kill()
+        (tmp_path / WAL).unlink(missing_ok=True)
+        _break(tmp_path / FILE)
+        pinnace.start()
+        assert pinnace.ended() == 65
+        (line,) = [x for x in pinnace.log_text().splitlines() if not x.startswith("{")]
+        assert f"{tmp_path / FILE} is damaged" in line
+        assert "--recover" in line
+        pinnace.command.append("--recover")
+        pinnace.start()
+        until(lambda: pinnace.get("/healthz")[0] == 200)
+        assert answer(pinnace.http_port, "GET", "/v1/kv/a?raw") == (200, index, b"1")
+        assert answer(pinnace.http_port, "GET", "/v1/kv/absent")[1] >= index
+        assert answer(pinnace.http_port, "PUT", "/v1/kv/b", b"1")[0] == 200
+        assert answer(pinnace.http_port, "GET", "/v1/kv/b")[1] > index + SKIP
+        (entry,) = pinnace.log("state recovered")
+        assert (entry["level"], entry["kept_as"]) == ("error", f"{FILE}.broken-1")
+        assert pinnace.stop() == 0
