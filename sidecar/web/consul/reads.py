@@ -53,6 +53,8 @@ class Read:
     index: Callable[[View], int]
     parts: Callable[[View], tuple[object, ...]]
     body: Callable[[View], Any]
+    wakes: Callable[[View], int] | None = None
+    """What must move to wake a reader, if that is not ``index``."""
 
 
 def reads(compile_filter: Compile) -> Mapping[str, Callable[[str, Params], Read]]:
@@ -76,6 +78,7 @@ def reads(compile_filter: Compile) -> Mapping[str, Callable[[str, Params], Read]
             lambda view: view.service_index(name),
             lambda view: _parts(view, name),
             lambda view: entries("service", params, _catalog_service(view, name, params)),
+            lambda view: view.registered_index(name),
         ),
         "catalog/node/": lambda name, params: _table(
             lambda view: _node_index(view, name),
@@ -91,7 +94,7 @@ def reads(compile_filter: Compile) -> Mapping[str, Callable[[str, Params], Read]
             lambda view: entries("health", params, _health_service(view, name, params)),
         ),
         "health/checks/": lambda name, params: _table(
-            lambda view: view.health_index(name),
+            lambda view: view.checks_index(name),
             lambda view: entries("check", params, _checks_of(view, name, params)),
         ),
         "health/node/": lambda name, params: _table(
