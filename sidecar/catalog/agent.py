@@ -95,7 +95,9 @@ class Agent:
         old = self.instances.get(new.id)
         refuse_containers(old)
         had = {check.id: check for check in old.checks} if old is not None else {}
-        given = {check.id: _kept(check, had.get(check.id)) for check in checks}
+        given = {
+            check.id: replace(_kept(check, had.get(check.id)), tags=new.tags) for check in checks
+        }
         refuse_checks(given, self.instances)
         stay = [c for c in had.values() if c.id in given or not replace_checks or _is_kept(c)]
         merged = {c.id: c for c in stay} | given
@@ -126,7 +128,7 @@ class Agent:
         instance = self.instances.get(id_)
         if instance is None:
             raise ApiError(404, f'No service registered with ID "{id_}"')
-        check = _maintenance(maintenance_id(id_), "Service", reason)
+        check = replace(_maintenance(maintenance_id(id_), "Service", reason), tags=instance.tags)
         others = tuple(c for c in instance.checks if c.id != check.id)
         if enable == (len(others) != len(instance.checks)):
             return Plan()  # already so: the first reason stays, and so does another's drain
@@ -153,6 +155,7 @@ class Agent:
         if instance is None:
             raise ApiError(500, f'ServiceID "{service_id}" does not exist')
         others = tuple(c for c in instance.checks if c.id != check.id)
+        check = replace(check, tags=instance.tags)
         put = Put(self._folded(replace(instance, checks=(*others, check))))
         return Plan((*self._without({check.id}, instance), put), start)
 

@@ -138,9 +138,9 @@ class _Work:
         """Date what changed: the registration and each check by itself, as Consul does."""
         index = self._index
         if old is None:
-            checks = _stamped_checks(instance.checks, (), index)
+            checks = _stamped_checks(instance.checks, (), index, instance.tags)
             return replace(instance, checks=checks, created=index, modified=index)
-        checks = _stamped_checks(instance.checks, old.checks, index)
+        checks = _stamped_checks(instance.checks, old.checks, index, instance.tags)
         modified = old.modified if _registration(old) == _registration(instance) else index
         return replace(instance, checks=checks, created=old.created, modified=modified)
 
@@ -151,12 +151,13 @@ class _Work:
         services, modified = dict(old.services), dict(old.modified)
         registered = dict(old.registered)
         services_index, checks_index = old.services_index, old.checks_index
+        extinct_index = old.extinct_index
         for name, members in touched.items():
             before = old.services.get(name, ())
             if not members:
                 for table in (services, modified, registered):
                     table.pop(name, None)
-                services_index = index
+                services_index = extinct_index = index
                 if _checks(before):
                     checks_index = index
                 continue
@@ -186,6 +187,7 @@ class _Work:
             services_index=services_index,
             nodes_index=nodes_index,
             checks_index=checks_index,
+            extinct_index=extinct_index,
         )
 
 
@@ -212,16 +214,17 @@ def _on_nodes(services: Mapping[str, tuple[Instance, ...]], nodes: set[str]) -> 
 
 
 def _stamped_checks(
-    checks: tuple[Check, ...], old: tuple[Check, ...], index: int
+    checks: tuple[Check, ...], old: tuple[Check, ...], index: int, tags: tuple[str, ...] = ()
 ) -> tuple[Check, ...]:
     known = {check.id: check for check in old}
-    return tuple(_stamped_check(check, known.get(check.id), index) for check in checks)
+    return tuple(_stamped_check(check, known.get(check.id), index, tags) for check in checks)
 
 
-def _stamped_check(check: Check, old: Check | None, index: int) -> Check:
-    if old is None:
-        return replace(check, created=index, modified=index)
-    return old if old == check else replace(check, created=old.created, modified=index)
+def _stamped_check(check: Check, old: Check | None, index: int, tags: tuple[str, ...]) -> Check:
+    if old == check:
+        return old
+    created = index if old is None else old.created
+    return replace(check, created=created, modified=index, service_tags=tags)
 
 
 def _registrations(members: Iterable[Instance]) -> list[tuple[object, ...]]:

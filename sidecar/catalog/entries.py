@@ -97,7 +97,8 @@ def _with_check(node: Node, there: dict[str, Instance], foreign: ForeignCheck) -
         if instance is not target and any(check.id == id_ for check in instance.checks):
             there[instance.id] = replace(instance, checks=_less(instance.checks, id_))
     if target is not None:
-        there[target.id] = replace(target, checks=_with(target.checks, foreign.check))
+        check = replace(foreign.check, tags=target.tags)
+        there[target.id] = replace(target, checks=_with(target.checks, check))
         return replace(node, checks=_less(node.checks, id_))
     return replace(node, checks=_with(node.checks, foreign.check))
 

@@ -1,9 +1,10 @@
 """Text as Go's standard library writes and reads it: Consul's error texts are made of it. Pure."""
 
 import re
+from binascii import a2b_base64
 from typing import Final
 
-__all__ = ["integer", "quoted", "truth", "unquoted"]
+__all__ = ["base64_of", "integer", "quoted", "truth", "unquoted"]
 
 _NAMED: Final = {
     "\a": "\\a",
@@ -24,6 +25,7 @@ _INTEGER: Final = re.compile(
     r"[+-]?(?:0[xX](?:_?[0-9a-fA-F])+|0[bB](?:_?[01])+|0[oO]?(?:_?[0-7])+|0|[1-9](?:_?[0-9])*)",
     re.ASCII,
 )
+_BASE64: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 _TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE: Final = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
@@ -101,3 +103,28 @@ def truth(text: str) -> bool:
     if text in _FALSE:
         return False
     raise ValueError(f"strconv.ParseBool: parsing {quoted(text)}: invalid syntax")
+
+
+def base64_of(text: str) -> bytes:
+    """Return what standard base64 says; raises ValueError in Go's words, line ends are skipped."""
+    symbols = [(at, symbol) for at, symbol in enumerate(text) if symbol not in "\r\n"]
+    body = next((n for n, (_, s) in enumerate(symbols) if s not in _BASE64), len(symbols))
+    padding = "".join(symbol for _, symbol in symbols[body:])
+    missing = -body % 4
+    if padding == "=" * missing and missing != 3:
+        return a2b_base64("".join(symbol for _, symbol in symbols))
+    raise ValueError(f"illegal base64 data at input byte {_offset(text, symbols, body, missing)}")
+
+
+def _offset(text: str, symbols: list[tuple[int, str]], body: int, missing: int) -> int:
+    """Return the byte that Go's decoder stops at."""
+    rest = symbols[body:]
+    if not rest:  # the end came within a group of four
+        return len(text.encode()) - (4 - missing)
+    at, symbol = rest[0]
+    if symbol == "=" and missing in {1, 2}:
+        last = missing - 1
+        if len(rest) <= last:
+            return len(text.encode())
+        at = rest[0][0] + 1 if rest[last][1] != "=" else rest[missing][0]
+    return len(text[:at].encode())

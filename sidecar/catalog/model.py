@@ -59,7 +59,9 @@ class Check:
     """What one test of an instance or node last said.
 
     ``definition`` is how it is run, as JSON, so that it can be run again after a restart; empty
-    when somebody else runs it.
+    when somebody else runs it. ``tags`` are those of its instance when it was registered,
+    ``service_tags`` when it last changed (set by ``apply``, as the indexes are): a check outlives
+    a registration of its instance, and Consul shows the one in the agent, the other elsewhere.
     """
 
     id: str
@@ -69,6 +71,8 @@ class Check:
     output: str = ""
     type: str = ""
     definition: str = ""
+    tags: tuple[str, ...] = ()
+    service_tags: tuple[str, ...] = field(default=(), compare=False)
     created: int = field(default=0, compare=False)
     modified: int = field(default=0, compare=False)
 
@@ -131,8 +135,8 @@ class Snapshot:
     The other indexes are what a blocking reader waits on, so that only changes it asked for wake
     it (measured on Consul 1.8.7): ``modified`` is a service's last change of any kind,
     ``registered`` its last change other than of checks; a service that is gone has neither and
-    its reader waits on ``services_index``, the last change of any registration. ``nodes_index``
-    and ``checks_index`` are the same for nodes and for all checks.
+    its reader waits on ``extinct_index``, when a service last lost its last instance. All
+    registrations, nodes and checks have ``services_index``, ``nodes_index``, ``checks_index``.
     """
 
     index: int = 0
@@ -143,6 +147,7 @@ class Snapshot:
     services_index: int = 0
     nodes_index: int = 0
     checks_index: int = 0
+    extinct_index: int = 0
 
 
 EMPTY: Final = Snapshot()

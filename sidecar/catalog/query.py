@@ -61,7 +61,7 @@ def check_statuses(snapshot: Snapshot, node: str, *, own: str) -> Mapping[str, s
     found = snapshot.nodes.get(node)
     if found is None and node != own:
         return None
-    statuses = {"serfHealth": str(Status.PASSING)}
+    statuses = {"serfHealth": str(Status.PASSING)} if node == own else {}
     if found is not None:
         statuses |= {check.id: str(check.status) for check in found.checks}
     for members in snapshot.services.values():

@@ -27,6 +27,7 @@ __all__ = [
 NODE_CHECK: Final = "serfHealth"
 """The check of every node; a session depends on it unless told otherwise."""
 
+_CRITICAL: Final = "critical"
 _SHORTEST: Final = 10.0
 _LONGEST: Final = 86_400.0
 _LONGEST_DELAY: Final = 60.0
@@ -134,6 +135,10 @@ class Sessions:
         """Whether any session has a TTL."""
         return bool(self._deadlines)
 
+    def __len__(self) -> int:
+        """Return the number of sessions."""
+        return len(self._sessions)
+
     def get(self, id_: str) -> Session | None:
         """Return one session, or None."""
         return self._sessions.get(id_)
@@ -143,9 +148,20 @@ class Sessions:
         found = (s for s in self._sessions.values() if node is None or s.node == node)
         return tuple(sorted(found, key=lambda session: session.id))
 
-    def depending_on(self, node: str, check: str) -> tuple[str, ...]:
-        """Return the ids of sessions that end when this check of a node turns critical."""
-        return tuple(s.id for s in self.list(node) if check in s.checks)
+    def ended_by(self, before: NodeChecks, after: NodeChecks) -> tuple[str, ...]:
+        """Return the ids of sessions that end with a change: their node went, a check of theirs
+        went or turned critical. What was not there before ends nothing: it may still come back
+        after a restart.
+        """
+        found: dict[str, tuple[Mapping[str, str] | None, Mapping[str, str] | None]] = {}
+        ended = []
+        for session in self._sessions.values():
+            if session.node not in found:
+                found[session.node] = before(session.node), after(session.node)
+            was, now = found[session.node]
+            if was is not None and (now is None or _lost(session.checks, was, now)):
+                ended.append(session.id)
+        return tuple(sorted(ended))
 
     def renew(self, id_: str, awake: float) -> None:
         """Put off a session's end; nothing happens to one that has no TTL or is gone."""
@@ -177,6 +193,13 @@ class Sessions:
         if delays:
             self._delays = {k: end for k, end in self._delays.items() if end > moment.now}
             self._delays.update(delays)
+
+
+def _lost(checks: Iterable[str], was: Mapping[str, str], now: Mapping[str, str]) -> bool:
+    return any(
+        check in was and was[check] != now.get(check) and now.get(check, _CRITICAL) == _CRITICAL
+        for check in checks
+    )
 
 
 def delay_of(session: Session) -> float:

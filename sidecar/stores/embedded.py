@@ -96,12 +96,17 @@ class EmbeddedStore:
 
         What could not be written stays queued and goes with the next commit.
         """
-        self.catalog.commit(changes)
+        before = self.catalog.snapshot
+        after = self.catalog.commit(changes)
         if self._journal is None:
+            await self.kv.follow(before, after)
             return
         self._queue(changes)
-        async with self._writing:
-            await self._flush(self._journal)
+        try:
+            await self.kv.follow(before, after)
+        finally:
+            async with self._writing:
+                await self._flush(self._journal)
 
     async def owned(self, owner: str) -> tuple[Instance, ...]:
         """Return the instances with this owner mark."""

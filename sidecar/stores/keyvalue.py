@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from sidecar.catalog.draft import Draft, Operation, State
 from sidecar.catalog.kv import Entry, KeyValues, Listing
 from sidecar.catalog.live import Catalog
+from sidecar.catalog.model import Snapshot
+from sidecar.catalog.query import check_statuses
 from sidecar.catalog.sessions import Moment, Sessions
 from sidecar.errors import PinnaceError, StoreConflict, StoreUnavailable
 from sidecar.metrics import counter, gauge
@@ -68,6 +70,7 @@ class EmbeddedKeyValue:
         self._idle = Signal()
         self._closed = False
         self._disk = disk or Disk()
+        self._ending: set[str] = set()
         self._awake = 0.0
         self._seen = clock.monotonic()
 
@@ -149,14 +152,28 @@ class EmbeddedKeyValue:
         self._schedule()
         return await answer
 
-    async def end_sessions(self, node: str, check: str) -> None:
-        """End the sessions that depend on this check of a node (it turned critical or went)."""
+    async def follow(self, before: Snapshot, after: Snapshot) -> None:
+        """End the sessions whose checks or node went or turned critical with this commit.
+
+        What the disk does not take is tried again with the next commit.
+        """
+        if after is not before and len(self.sessions):
+            local = {s.node for s in self.sessions.list()} - before.nodes.keys()
+            known = [
+                lambda node, at=at: check_statuses(at, node, own=node if node in local else "")
+                for at in (before, after)
+            ]
+            self._ending |= set(self.sessions.ended_by(*known))
+        if not self._ending:
+            return
+        ending = sorted(self._ending)
 
         def operation(draft: Draft, at: Moment) -> None:
-            for id_ in self.sessions.depending_on(node, check):
+            for id_ in ending:
                 draft.destroy(id_, at)
 
         await self.submit(operation)
+        self._ending.difference_update(ending)
 
     async def close(self) -> None:
         """Take no more writes and wait for those under way."""

@@ -182,9 +182,10 @@ def _redirected(request: web.Request, path: str) -> web.Response | None:
     raw = request.rel_url.raw_query_string
     location = quote(clean) + (f"?{raw}" if raw else "")
     text = f'<a href="{escape(location)}">Moved Permanently</a>.\n\n'
-    body = text if request.method == "GET" else None
+    if request.method != "GET":
+        return web.Response(status=301, headers={"Location": location})
     headers = {"Location": location, "Content-Type": "text/html; charset=utf-8"}
-    return web.Response(status=301, headers=headers, text=body)
+    return web.Response(status=301, headers=headers, text=text)
 
 
 async def _to_dashboard(_: web.Request) -> web.Response:

@@ -16,7 +16,7 @@ from multidict import CIMultiDict
 
 from sidecar.catalog.live import Catalog
 from sidecar.errors import ApiError, StoreUnavailable
-from sidecar.web.blocking import wait_for_index
+from sidecar.web.blocking import wait_for_index, wait_while
 from sidecar.web.consul.answers import finished, refusal
 from sidecar.web.consul.query import Wait, read_options
 from sidecar.web.consul.reads import Params, Read, missing, reads
@@ -94,7 +94,7 @@ class Reading:
                 return answer
             known = self._known.get(request.raw_path)
             if known is not None:
-                return self._answer(request, known)
+                return self._answer(request, known, self.view)
             try:
                 return await self._read(request, path)
             except (ApiError, StoreUnavailable) as error:
@@ -117,21 +117,29 @@ class Reading:
             "cached" in query,
             "pretty" in query,
         )
+        view = self.view
         if wait.index:
-            await self._wait(known.read, wait)
+            view = await self._waited(known.read, wait)
         elif len(self._known) < _MOST_ANSWERS and not params.filter:
             self._known[request.raw_path] = known
-        return self._answer(request, known)
+        return self._answer(request, known, view)
 
-    async def _wait(self, read: Read, wait: Wait) -> None:
-        await wait_for_index(
-            wait,
-            lambda: read.index(self.view),
-            lambda: self._catalog.moved(read.topics(self.view)),
-        )
-
-    def _answer(self, request: web.Request, known: _Known) -> web.Response:
+    async def _waited(self, read: Read, wait: Wait) -> View:
+        """Return the view to answer from: that of the beginning, if nothing woke the reader."""
         view = self.view
+        if read.index(view) > wait.index:
+            return view
+        if read.wakes is None:
+            await wait_for_index(wait, lambda: read.index(self.view), lambda: self._moved(read))
+            return self.view
+        seen, wakes = read.wakes(view), read.wakes
+        await wait_while(lambda: wakes(self.view) == seen, lambda: self._moved(read), wait.seconds)
+        return view if wakes(self.view) == seen else self.view
+
+    async def _moved(self, read: Read) -> None:
+        await self._catalog.moved(read.topics(self.view))
+
+    def _answer(self, request: web.Request, known: _Known, view: View) -> web.Response:
         answer = self._encoded(known, view)
         headers: CIMultiDict[str] = CIMultiDict(
             {

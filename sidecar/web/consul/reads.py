@@ -55,6 +55,8 @@ class Read:
     topics: Callable[[View], tuple[str, ...]]
     parts: Callable[[View], tuple[object, ...]]
     body: Callable[[View], Any]
+    wakes: Callable[[View], int] | None = None
+    """What must move to wake a reader, if that is not ``index``."""
 
 
 def reads(compile_filter: Compile) -> Mapping[str, Callable[[str, Params], Read]]:
@@ -82,6 +84,7 @@ def reads(compile_filter: Compile) -> Mapping[str, Callable[[str, Params], Read]
             lambda view: view.topics(name),
             lambda view: _parts(view, name),
             lambda view: entries("service", params, _catalog_service(view, name, params)),
+            lambda view: view.registered_index(name),
         ),
         "catalog/node/": lambda name, params: _table(
             lambda view: _node_index(view, name),
@@ -100,8 +103,8 @@ def reads(compile_filter: Compile) -> Mapping[str, Callable[[str, Params], Read]
             lambda view: entries("health", params, _health_service(view, name, params)),
         ),
         "health/checks/": lambda name, params: Read(
-            lambda view: view.health_index(name),
-            lambda view: view.topics(name),
+            lambda view: view.checks_index(name),
+            lambda view: (*view.topics(name), topics.CHECKS),
             lambda view: (view.snapshot,),
             lambda view: entries("check", params, _checks_of(view, name, params)),
         ),

@@ -22,7 +22,7 @@ def route(path: str, *, store: bool = True, **handlers: Handler) -> web.RouteDef
     async def dispatch(request: web.Request) -> web.StreamResponse:
         handler = handlers.get(request.method)
         if handler is None:
-            return _other_method(request, allowed)
+            return finished(request, _other_method(request, allowed))
         try:
             response = await handler(request)
         except (ApiError, StoreUnavailable) as error:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from sidecar.catalog.agent import maintenance_id
+from sidecar.catalog.agent import API, maintenance_id
 from sidecar.catalog.model import Check, Instance, Node, Status
 from sidecar.catalog.ownership import is_containers
 from sidecar.web.consul.bodies import default_tagged
@@ -146,6 +146,7 @@ def all_checks(instance: Instance) -> list[Check]:
                 id=f"service:{instance.id}",
                 name=f"Service '{instance.service}' check",
                 status=instance.status,
+                service_tags=instance.tags,
                 created=instance.modified,
                 modified=instance.modified,
             )
@@ -157,6 +158,7 @@ def all_checks(instance: Instance) -> list[Check]:
                 id=drain,
                 name="Service Maintenance Mode",
                 type="maintenance",
+                service_tags=instance.tags,
                 created=instance.modified,
                 modified=instance.modified,
             )
@@ -166,16 +168,19 @@ def all_checks(instance: Instance) -> list[Check]:
 
 def agent_check(check: Check, node_name: str, instance: Instance | None) -> dict[str, Any]:
     """Return a check as agent/checks shows it."""
-    return _check(check, node_name, instance, node_name) | {"CreateIndex": 0, "ModifyIndex": 0}
+    shown = _check(check, node_name, instance, node_name) | {"CreateIndex": 0, "ModifyIndex": 0}
+    if instance is not None and instance.owner == API:
+        shown["ServiceTags"] = check.tags
+    return shown
 
 
 def agent_health(instance: Instance, me: Node) -> tuple[str, dict[str, Any]]:
     """Return the aggregated status and an entry of agent/health/service."""
     own = [check for check in me.checks if check.id != "serfHealth"]
     checks = [
-        _check(check, me.name, instance if check not in own else None, me.name)
-        | {"ServiceTags": None, "Type": "", "Definition": _UNUSED}
-        | {"CreateIndex": 0, "ModifyIndex": 0}
+        agent_check(check, me.name, instance if check not in own else None)
+        | {"Type": "", "Definition": _UNUSED}
+        | ({"ServiceTags": None} if check in own else {})
         for check in sorted((*own, *all_checks(instance)), key=_by_id)
     ]
     status = aggregated(checks)
@@ -209,7 +214,7 @@ def _check(check: Check, node_name: str, instance: Instance | None, local: str) 
         "Output": check.output,
         "ServiceID": instance.id if instance is not None else "",
         "ServiceName": instance.service if instance is not None else "",
-        "ServiceTags": instance.tags if instance is not None else (),
+        "ServiceTags": check.service_tags if instance is not None else (),
         "Type": check.type,
         "Definition": _definition(check, is_local=node_name == local),
         "CreateIndex": check.created,

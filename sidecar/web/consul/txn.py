@@ -1,11 +1,10 @@
 """``/v1/txn``: several operations on keys, all or none."""
 
-import binascii
-from base64 import b64decode
 from typing import Any, Final
 
 from aiohttp import web
 
+from sidecar.catalog.golang import base64_of
 from sidecar.catalog.kept import Kept
 from sidecar.catalog.transaction import MOST, WRITES, KeyOperation, Outcome, run
 from sidecar.errors import ApiError
@@ -82,9 +81,9 @@ def _is_off(value: object) -> bool:
 
 def _decoded(text: str) -> bytes:
     try:
-        return b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise _unparsable(f"illegal base64 data: {error}") from error
+        return base64_of(text)
+    except ValueError as error:
+        raise _unparsable(str(error)) from error
 
 
 def _unparsable(text: str) -> ApiError:

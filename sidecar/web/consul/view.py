@@ -88,16 +88,29 @@ class View:
         return sorted(found, key=lambda instance: instance.id.lower())
 
     def health_index(self, service: str) -> int:
-        """Return what a reader of a service's health waits on."""
-        held = self.snapshot
-        absent = max(held.services_index, held.nodes_index, held.checks_index)
-        return self._index(held.modified, service, absent)
+        """Return the index of a service's health; an absent one's moves when another has gone."""
+        return self._index(self.snapshot.modified, service, self._extinct or self._tables)
+
+    def checks_index(self, service: str) -> int:
+        """Return the index of a service's checks; an absent one's moves with every table."""
+        return self._index(self.snapshot.modified, service, self._tables)
 
     def service_index(self, service: str) -> int:
-        """Return what a reader of a service's registrations waits on."""
+        """Return the index of a service's registrations, which moves with its checks too."""
+        return self._index(self.snapshot.modified, service, self._extinct or self.node_index)
+
+    def registered_index(self, service: str) -> int:
+        """Return what wakes a reader of a service's registrations: not its checks."""
+        return self._index(self.snapshot.registered, service, self._extinct or self.node_index)
+
+    @property
+    def _extinct(self) -> int:
+        return self.snapshot.extinct_index
+
+    @property
+    def _tables(self) -> int:
         held = self.snapshot
-        absent = max(held.services_index, held.nodes_index)
-        return self._index(held.registered, service, absent)
+        return max(held.services_index, held.nodes_index, held.checks_index)
 
     def topics(self, service: str) -> tuple[str, ...]:
         """Return what may move the indexes of a service's readers."""

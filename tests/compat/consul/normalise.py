@@ -94,7 +94,10 @@ class _Side:
             return {"body": "present" if body else "empty"}
         if not kind.startswith("application/json"):
             return {"text": self._text(body.decode("latin-1"))}
-        value = json.loads(body)
+        try:
+            value = json.loads(body)
+        except ValueError:
+            return {"text": self._text(body.decode("latin-1"))}  # not what its type promises
         self._mask_own(value)
         ranks = _ranks(value, index)
         value = self._value(_arranged(step, value), ranks)
