@@ -165,8 +165,10 @@ def close_untouched(database: sqlite3.Connection, path: Path) -> None:
     SQLite would fold what fits of the log into the file and delete the rest. It does not when
     the file is not where it was.
     """
-    aside = path.with_name(path.name + ".closing")
+    aside, log = path.with_name(path.name + ".closing"), path.with_name(path.name + "-wal")
     try:
+        if log.exists() and not log.stat().st_size:
+            log.unlink()  # made by the opening
         path.rename(aside)
     except OSError:
         database.close()

@@ -182,6 +182,26 @@ async def test_a_recovery_that_ended_half_way_goes_on(tmp_path: Path) -> None:
         assert store.kv.kv.keys() == ["a", "b"]
 
 
+async def test_a_recovery_that_the_disk_refuses_touches_nothing(tmp_path: Path) -> None:
+    await _closed_store(tmp_path)
+    _break(tmp_path / FILE)
+    (tmp_path / f"{FILE}.recovered.new").mkdir()  # where the new file would be written
+    with pytest.raises(StoreUnavailable, match="cannot recover"):
+        await EmbeddedStore.open(str(tmp_path), recover=True)
+    (tmp_path / f"{FILE}.recovered.new").rmdir()
+    async with _store(tmp_path, recover=True) as store:
+        assert store.kv.kv.keys() == ["a", "b"]
+
+
+async def test_a_row_under_the_key_of_another_is_damage(tmp_path: Path) -> None:
+    await _closed_store(tmp_path)
+    with sqlite3.connect(tmp_path / FILE) as database:
+        database.execute("UPDATE kv SET key = 'c' WHERE key = 'b'")
+    database.close()
+    with pytest.raises(StoreCorrupt, match="a row of kv has the key of another"):
+        await EmbeddedStore.open(str(tmp_path))
+
+
 async def test_an_older_file_put_back_is_taken_with_its_lower_index(tmp_path: Path) -> None:
     first = await _closed_store(tmp_path)
     older = (tmp_path / FILE).read_bytes()
