@@ -6,20 +6,18 @@ a reader saw, or a writer was told, is never lost. A draft on a draft is how a t
 all or nothing.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from sidecar.catalog.kv import Entry, KeyValues, Removed
+from sidecar.catalog.session_id import canonical, checked_id
 from sidecar.catalog.sessions import Moment, Session, Sessions, delay_of
 from sidecar.errors import ApiError
 
-__all__ = ["Draft", "Operation", "State", "checked_id"]
+__all__ = ["Draft", "Operation", "State"]
 
 T = TypeVar("T")
-_UUID_LENGTH: Final = 36
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
 
 class _View(Protocol):
@@ -142,8 +140,9 @@ class Draft:
 
         Raises ApiError for a session that is not there.
         """
-        if self.session(checked_id(session)) is None:
-            raise ApiError(500, f'invalid session "{session}"')
+        given, session = session, checked_id(session)
+        if self.session(session) is None:
+            raise ApiError(500, f'invalid session "{given}"')
         if self.delayed_until(key) > at.now:
             return False
         old = self.get(key)
@@ -161,7 +160,7 @@ class Draft:
         if not session:
             raise ApiError(500, "missing session")
         old = self.get(key)
-        if old is None or old.session != session:
+        if old is None or old.session != canonical(session):
             return False
         new = Entry(key=key, value=value, flags=flags, lock_index=old.lock_index)
         self._store(old, new, at)
@@ -230,17 +229,6 @@ class Draft:
             new = replace(new, create_index=at.index, modify_index=at.index)
         self.entries[new.key] = new
         return new
-
-
-def checked_id(session: str) -> str:
-    """Return a session id that has the form of one; raises ApiError with Consul's words."""
-    if not session:
-        raise ApiError(500, "missing session")
-    if len(session) != _UUID_LENGTH:
-        raise ApiError(500, "failed session lookup: index error: UUID must be 36 characters")
-    if not _UUID.fullmatch(session):
-        raise ApiError(500, "failed session lookup: index error: invalid UUID")
-    return session
 
 
 Operation = Callable[[Draft, Moment], T]

@@ -9,6 +9,7 @@ from typing import Final
 
 from sidecar.catalog.draft import Draft
 from sidecar.catalog.kv import Entry
+from sidecar.catalog.session_id import canonical
 from sidecar.catalog.sessions import Moment
 from sidecar.errors import ApiError
 
@@ -139,7 +140,7 @@ def _check_index(draft: Draft, op: KeyOperation, _: Moment) -> Sequence[Entry]:
 
 def _check_session(draft: Draft, op: KeyOperation, _: Moment) -> Sequence[Entry]:
     entry = _present(draft, op)
-    if entry.session != op.session:
+    if entry.session != canonical(op.session):
         raise ApiError(
             409,
             f"failed session check for key {_quoted(op.key)},"

@@ -8,10 +8,11 @@ from typing import Any, Final
 from aiohttp import web
 
 from sidecar import __version__
+from sidecar.errors import ApiError
 from sidecar.metrics import CONTENT_TYPE, exposition
 from sidecar.runtime.clock import Clock
-from sidecar.web.consul import answers
-from sidecar.web.consul.catalog import COORDINATE
+from sidecar.web.consul import answers, refused
+from sidecar.web.consul.coordinate import COORDINATE
 from sidecar.web.consul.query import checked
 from sidecar.web.consul.reading import Reading
 from sidecar.web.consul.route import Handler, route
@@ -20,6 +21,8 @@ from sidecar.web.consul.view import Local
 __all__ = ["member", "routes", "self_of"]
 
 _SERF_PORT: Final = 8301
+_WIDE_PORT: Final = 8302
+_LEVELS: Final = frozenset({"TRACE", "DEBUG", "INFO", "WARN", "ERR"})
 _META: Final = {"consul-network-segment": ""}
 
 
@@ -43,7 +46,7 @@ def member(local: Local) -> dict[str, Any]:
             "vsn": "2",
             "vsn_max": "3",
             "vsn_min": "2",
-            "wan_join_port": "8302",
+            "wan_join_port": str(_WIDE_PORT),
         },
         "Status": 1,
         "ProtocolMin": 1,
@@ -53,6 +56,14 @@ def member(local: Local) -> dict[str, Any]:
         "DelegateMax": 5,
         "DelegateCur": 4,
     }
+
+
+def wide_member(local: Local) -> dict[str, Any]:
+    """Return this process as a member of the cluster of all datacentres: its name says which."""
+    near = member(local)
+    tags = {name: each for name, each in near["Tags"].items() if name != "wan_join_port"}
+    name = f"{local.node.name}.{local.datacenter}"
+    return near | {"Name": name, "Port": _WIDE_PORT, "Tags": tags}
 
 
 def self_of(local: Local, services: int, checks: int, index: int) -> dict[str, Any]:
@@ -94,6 +105,7 @@ def self_of(local: Local, services: int, checks: int, index: int) -> dict[str, A
             "runtime": {"os": "linux", "version": f"python{platform.python_version()}"},
         },
         "Meta": _META,
+        "xDS": None,
     }  # fmt: skip
 
 
@@ -122,11 +134,30 @@ def routes(reading: Reading, local: Local, clock: Clock) -> list[web.RouteDef]:
 
     return [
         route("/v1/agent/self", store=False, GET=about),
-        route("/v1/agent/members", store=False, GET=_constant([member(local)])),
+        route("/v1/agent/members", store=False, GET=_members(local)),
+        route("/v1/agent/monitor", store=False, GET=_monitor),
         route("/v1/agent/host", store=False, GET=_constant(_host(local.node.name))),
         route("/v1/agent/metrics", store=False, GET=figures),
         route("/v1/agent/reload", store=False, PUT=_reload),
     ]
+
+
+def _members(local: Local) -> Handler:
+    async def handler(request: web.Request) -> web.Response:
+        _checked(request)
+        if request.query.get("segment"):
+            raise ApiError(500, "Network segments are not supported in this version of Consul")
+        wide = bool(request.query.get("wan"))
+        return answers.json(request, [wide_member(local) if wide else member(local)])
+
+    return handler
+
+
+async def _monitor(request: web.Request) -> web.StreamResponse:
+    level = request.query.get("loglevel", "")
+    if level and level.upper() not in _LEVELS:
+        raise ApiError(400, f"Bad request: Unknown log level: {level}")
+    return await refused.not_served(request)
 
 
 def _figures(gauges: Mapping[str, float], now: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``/v1/catalog`` writes, and what of the catalogue and coordinates never waits."""
+"""``/v1/catalog`` writes, and what of the catalogue never waits."""
 
 from typing import Any, Final
 
@@ -6,7 +6,7 @@ from aiohttp import web
 
 from sidecar.catalog.entries import deregister, register
 from sidecar.errors import ApiError
-from sidecar.web.consul import answers
+from sidecar.web.consul import answers, refused
 from sidecar.web.consul.bodies import CATALOG_DEREGISTER, CATALOG_REGISTER, registration
 from sidecar.web.consul.commands import Store
 from sidecar.web.consul.decode import decode
@@ -14,23 +14,22 @@ from sidecar.web.consul.query import checked, read_options
 from sidecar.web.consul.route import Handler, route
 from sidecar.web.consul.view import Local
 
-__all__ = ["COORDINATE", "routes"]
+__all__ = ["routes"]
 
 _TOO_LARGE: Final = "Request body({size} bytes) too large, max size: {most} bytes."
-COORDINATE: Final = {"Vec": [0] * 8, "Error": 1.5, "Adjustment": 0, "Height": 0.00001}
 
 
 def routes(store: Store, local: Local) -> list[web.RouteDef]:
     """Return the routes."""
-    here = {"Node": local.node.name, "Segment": "", "Coord": COORDINATE}
-    areas = [{"Datacenter": local.datacenter, "AreaID": "wan", "Coordinates": [here]}]
     return [
         route("/v1/catalog/register", PUT=_register(store, local.datacenter)),
         route("/v1/catalog/deregister", PUT=_deregister(store, local.datacenter)),
         route("/v1/catalog/datacenters", store=False, GET=_constant([local.datacenter])),
-        route("/v1/coordinate/datacenters", store=False, GET=_constant(areas)),
-        route("/v1/coordinate/nodes", GET=_indexed([here], local.datacenter)),
-        route("/v1/query", GET=_indexed([], local.datacenter, consistency="leader")),
+        route(
+            "/v1/query",
+            GET=_indexed([], local.datacenter, consistency="leader"),
+            POST=refused.not_served,
+        ),
     ]
 
 

@@ -5,6 +5,7 @@ reported. A struct marked ``opaque`` has a decoder of its own in Consul: mistake
 reported with the place of the struct, not of the field.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ __all__ = [
     "ANY",
     "BOOL",
     "DURATION",
+    "FLOAT",
     "INT",
     "STRING",
     "STRINGS",
@@ -33,6 +35,7 @@ __all__ = [
 _Path = tuple[str, ...]
 _INT: Final = re.compile(r"-?[0-9]+")
 _INT_LIMIT: Final = 1 << 63
+_EXACT: Final = 1 << 53  # whole numbers that a float has all of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +85,7 @@ class Struct(Kind):
 STRING: Final = Kind("string")
 INT: Final = Kind("int")
 BOOL: Final = Kind("bool")
+FLOAT: Final = Kind("float64")
 ANY: Final = Kind("interface {}")
 DURATION: Final = Kind("time.Duration")
 STRINGS: Final = Listed("[]string", STRING)
@@ -133,6 +137,11 @@ class _Reader:
             if _INT.fullmatch(text) and len(text) < 21 and abs(int(text)) < _INT_LIMIT:
                 return int(text)
             return self._misfit(kind, f"number {text}", struct, path)
+        if kind is FLOAT and isinstance(value, Number):
+            number = float(value.text)
+            if math.isfinite(number):
+                return int(number) if number.is_integer() and abs(number) < _EXACT else number
+            return self._misfit(kind, f"number {value.text}", struct, path)
         fits = {STRING: str, BOOL: bool}.get(kind, object if kind is ANY else tuple)
         return value if isinstance(value, fits) else self._misfit(kind, _name(value), struct, path)
 

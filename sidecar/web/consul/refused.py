@@ -6,7 +6,7 @@ from aiohttp import web
 
 from sidecar.web.consul.answers import finished
 
-__all__ = ["routes"]
+__all__ = ["not_served", "routes"]
 
 _TEXT: Final = "not served by the embedded catalog; set catalog=consul://…"
 _NO_ACL: Final = "ACL support disabled"
@@ -15,7 +15,6 @@ _PATHS: Final = (
     "agent/force-leave/{rest:.*}",
     "agent/join/{rest:.*}",
     "agent/leave",
-    "agent/monitor",
     "agent/token/{rest:.*}",
     "catalog/gateway-services/{rest:.*}",
     "config",
@@ -32,12 +31,13 @@ _PATHS: Final = (
 def routes() -> list[web.RouteDef]:
     """Return the routes that refuse."""
     return [
-        *(web.route("*", f"/v1/{path}", _not_served) for path in _PATHS),
+        *(web.route("*", f"/v1/{path}", not_served) for path in _PATHS),
         web.route("*", "/v1/acl/{rest:.*}", _no_acl),
     ]
 
 
-async def _not_served(request: web.Request) -> web.StreamResponse:
+async def not_served(request: web.Request) -> web.StreamResponse:
+    """Answer 501 and what to do instead."""
     return finished(request, web.Response(text=_TEXT, status=501))
 
 

@@ -6,8 +6,9 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from sidecar.catalog.draft import Draft, checked_id
+from sidecar.catalog.draft import Draft
 from sidecar.catalog.kept import Kept
+from sidecar.catalog.session_id import checked_id
 from sidecar.catalog.sessions import Moment, NodeChecks, Session, SessionRequest, new_session
 from sidecar.config.units import go_duration
 from sidecar.errors import ApiError
@@ -171,9 +172,9 @@ class _Sessions:
         return answers.json(request, {"ID": await self._kept.submit(operation)})
 
     async def info(self, request: web.Request) -> web.Response:
-        id_ = _id_of(request)
+        given = _id_of(request)
         wait = read_options(request.query, self._datacenter)
-        checked_id(id_)
+        id_ = checked_id(given)
         await self._wait(wait)
         session = self._kept.sessions.get(id_)
         return self._shown(request, () if session is None else (session,))
@@ -192,15 +193,16 @@ class _Sessions:
 
     async def renew(self, request: web.Request) -> web.Response:
         read_options(request.query, self._datacenter)
-        id_ = checked_id(_id_of(request))
+        given = _id_of(request)
+        id_ = checked_id(given)
         session = await self._kept.submit(lambda draft, _: draft.renew(id_))
         if session is None:
-            raise ApiError(404, f"Session id '{id_}' not found")
+            raise ApiError(404, f"Session id '{given}' not found")
         return answers.json(request, [shape(session)])
 
     async def destroy(self, request: web.Request) -> web.Response:
         checked(request.query, self._datacenter)
-        id_ = _id_of(request)
+        id_ = checked_id(_id_of(request))
         await self._kept.submit(lambda draft, at: draft.destroy(id_, at))
         return answers.json(request, body=True)
 

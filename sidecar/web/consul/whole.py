@@ -6,7 +6,7 @@ from aiohttp import web
 
 from sidecar.catalog.agent import LocalNode
 from sidecar.runtime.clock import Clock
-from sidecar.web.consul import about, agent, catalog, http_sd, refused
+from sidecar.web.consul import about, agent, catalog, coordinate, http_sd, refused
 from sidecar.web.consul.commands import Commands, Store
 from sidecar.web.consul.filters import compiled
 from sidecar.web.consul.reading import Reading
@@ -34,6 +34,7 @@ class CatalogApi:
         return [
             *self.reading.routes(),
             *catalog.routes(self._store, self._local),
+            *coordinate.routes(self._local, lambda name: self.reading.view.node(name) is not None),
             *agent.routes(self.commands, self._store.catalog, self._local.node.name),
             *about.routes(self.reading, self._local, self._clock),
             *http_sd.routes(self.reading),

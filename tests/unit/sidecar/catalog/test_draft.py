@@ -2,10 +2,13 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.catalog.draft import Draft, checked_id
+from sidecar.catalog.draft import Draft
+from sidecar.catalog.session_id import checked_id
 from sidecar.catalog.sessions import Moment
 from sidecar.errors import ApiError
 from tests.support.keys import NOBODY, A, B, Tables, session
+
+_LOOKUP = "failed session lookup: index error"
 
 
 @pytest.fixture
@@ -85,8 +88,12 @@ def test_a_plain_write_keeps_the_holder_and_resets_the_lock_index(tables: Tables
     ("wanted", "text"),
     [
         (NOBODY, f'invalid session "{NOBODY}"'),
-        ("short", "failed session lookup: index error: UUID must be 36 characters"),
-        ("x" * 36, "failed session lookup: index error: invalid UUID"),
+        ("short", f"{_LOOKUP}: UUID must be 36 characters"),
+        (
+            "x" * 36,
+            f"{_LOOKUP}: Invalid UUID: encoding/hex: invalid byte: U+0078 'x'",
+        ),
+        ("1" * 36, f'invalid session "{"1" * 36}"'),
         ("", "missing session"),
     ],
 )

@@ -254,9 +254,32 @@ async def test_the_agent_tells_who_it_is() -> None:
         prometheus = await client.get("/v1/agent/metrics?format=prometheus")
         assert prometheus.headers["Content-Type"].startswith("text/plain; version=0.0.4")
         assert (await client.get("/v1/agent/host")).json["Host"]["hostname"] == "node-1"
-        assert (await client.get("/v1/coordinate/nodes")).json[0]["Node"] == "node-1"
+        assert sorted(about) == [
+            "Config", "Coord", "DebugConfig", "Member", "Meta", "Stats", "xDS",
+        ]  # fmt: skip
         (own,) = (await client.get("/v1/health/service/consul")).json
         assert own["Service"]["ID"] == "consul"
+
+
+async def test_a_member_seen_from_other_datacentres_names_its_own() -> None:
+    async with served(World()) as client:
+        (near,) = (await client.get("/v1/agent/members?wan")).json
+        (wide,) = (await client.get("/v1/agent/members?wan=1")).json
+        assert (near["Name"], wide["Name"]) == ("node-1", "node-1.dc1")
+        assert set(near["Tags"]) - set(wide["Tags"]) == {"wan_join_port"}
+        segment = await client.get("/v1/agent/members?segment=x")
+        text = "Network segments are not supported in this version of Consul"
+        assert (segment.status, segment.text) == (500, text)
+
+
+async def test_what_is_not_served_is_501_after_its_parameters_were_read() -> None:
+    async with served(World()) as client:
+        wrong = await client.get("/v1/agent/monitor?loglevel=loud")
+        assert (wrong.status, wrong.text) == (400, "Bad request: Unknown log level: loud")
+        for method, path in (("GET", "agent/monitor?loglevel=warn"), ("POST", "query")):
+            refused = await client.ask(method, f"/v1/{path}")
+            assert (refused.status, refused.text[:10]) == (501, "not served")
+        assert (await client.get("/v1/query")).json == []
 
 
 async def test_a_reader_by_hash_waits_for_its_service() -> None:

@@ -46,9 +46,29 @@ async def test_a_session_without_a_body_has_the_defaults() -> None:
         assert (await api.get("/v1/session/list")).json == []
 
 
+async def test_an_id_may_be_written_in_capitals_and_holds_the_same_locks() -> None:
+    async with served() as api:
+        id_ = await api.session(LockDelay="0s")
+        (session,) = (await api.get(f"/v1/session/info/{id_.upper()}")).json
+        assert session["ID"] == id_
+        assert (await api.put(f"/v1/kv/k?acquire={id_.upper()}", b"x")).text == "true"
+        assert (await api.put(f"/v1/session/destroy/{id_.upper()}")).text == "true"
+        assert "Session" not in (await api.get("/v1/kv/k")).json[0]
+        assert (await api.get("/v1/session/list")).json == []
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "text"),
     [
+        ("GET", "info/" + "1" * 36, 200, "[]"),
+        ("PUT", "renew/" + "1" * 36, 404, f"Session id '{'1' * 36}' not found"),
+        ("PUT", "destroy/" + "1" * 36, 200, "true"),
+        (
+            "PUT",
+            "destroy/x",
+            500,
+            "failed session lookup: index error: UUID must be 36 characters",
+        ),
         ("PUT", f"renew/{NOBODY}", 404, f"Session id '{NOBODY}' not found"),
         ("PUT", "renew/", 400, "Missing session"),
         ("PUT", "destroy/", 400, "Missing session"),
