@@ -92,7 +92,8 @@ async def _supervisor(
 ) -> Supervisor:
     with without_authorities():
         from sidecar.local_checks import LocalChecks  # noqa: PLC0415
-        from sidecar.web.consul.api import store_routes  # noqa: PLC0415
+        from sidecar.web.consul.api import shorts, store_routes  # noqa: PLC0415
+        from sidecar.web.consul.kv import short_of  # noqa: PLC0415
         from sidecar.web.consul.whole import catalog_api  # noqa: PLC0415
         from sidecar.web.server import WebServer  # noqa: PLC0415
 
@@ -124,6 +125,7 @@ async def _supervisor(
             ),
             *api.routes(),
         ),
+        short=shorts(api.reading.short, short_of(store.kv)),
         names=frozenset({settings.dns.domain, settings.dns.alt_domain, node} - {""}),
     )
     parts: list[Component] = [

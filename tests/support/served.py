@@ -106,12 +106,13 @@ class Client:
 async def served(world: World, **options: Any) -> AsyncIterator[Client]:
     """Serve the world; ``options`` are the server's."""
     settings = options.pop("settings", HttpSettings(listen="127.0.0.1:0"))
+    more = options.pop("routes", ())
     server = world.server = WebServer(
         world.catalog,
         settings,
         health=dict,
         stopping=lambda: False,
-        routes=world.api.routes(),
+        routes=(*more, *world.api.routes()),
         **options,
     )
     ready = asyncio.Event()

@@ -12,11 +12,11 @@ from typing import Final
 
 import msgspec
 from aiohttp import web
-from multidict import CIMultiDict
 
 from sidecar.catalog.live import Catalog
 from sidecar.errors import ApiError, StoreUnavailable
 from sidecar.web.blocking import wait_for_index
+from sidecar.web.connection import ShortAnswer, whole
 from sidecar.web.consul.answers import finished, refusal
 from sidecar.web.consul.query import Wait, read_options
 from sidecar.web.consul.reads import Params, Read, missing, reads
@@ -49,6 +49,7 @@ class _Known:
 
     read: Read
     key: tuple[object, ...]
+    route: str
     consistency: str
     cached: bool
     indent: bool
@@ -113,6 +114,7 @@ class Reading:
         known = _Known(
             self._reads[path](name, params),
             (path, name, params, "pretty" in query),
+            _pattern(path),
             _consistency(query),
             "cached" in query,
             "pretty" in query,
@@ -130,30 +132,41 @@ class Reading:
             lambda: self._catalog.moved(read.topics(self.view)),
         )
 
+    def short(self, target: str, gzip: bool) -> ShortAnswer | None:
+        """Return the whole answer to a target that was asked for before, or None."""
+        known = self._known.get(target)
+        if known is None:
+            return None
+        body, headers = self._written(known, gzip=gzip)
+        return ShortAnswer(known.route, whole(headers, body))
+
     def _answer(self, request: web.Request, known: _Known) -> web.Response:
+        gzip = "gzip" in request.headers.get("Accept-Encoding", "")
+        body, headers = self._written(known, gzip=gzip)
+        return web.Response(body=body, headers=headers)
+
+    def _written(self, known: _Known, *, gzip: bool) -> tuple[bytes, dict[str, str]]:
         view = self.view
         answer = self._encoded(known, view)
-        headers: CIMultiDict[str] = CIMultiDict(
-            {
-                "Content-Type": "application/json",
-                "Vary": "Accept-Encoding",
-                "X-Consul-Effective-Consistency": known.consistency,
-                "X-Consul-Index": str(known.read.index(view)),
-                "X-Consul-Knownleader": "true",
-                "X-Consul-Lastcontact": "0",
-            }
-        )
+        headers = {
+            "Content-Type": "application/json",
+            "Vary": "Accept-Encoding",
+            "X-Consul-Effective-Consistency": known.consistency,
+            "X-Consul-Index": str(known.read.index(view)),
+            "X-Consul-Knownleader": "true",
+            "X-Consul-Lastcontact": "0",
+        }
         if known.cached:
             headers["X-Cache"] = "HIT"
             headers["Age"] = "0"
         body = answer.body
-        if len(body) >= _WORTH_PACKING and "gzip" in request.headers.get("Accept-Encoding", ""):
+        if gzip and len(body) >= _WORTH_PACKING:
             if answer.packed is None:
                 packer = zlib.compressobj(1, zlib.DEFLATED, _PACKED)
                 answer.packed = packer.compress(body) + packer.flush()
             body = answer.packed
             headers["Content-Encoding"] = "gzip"
-        return web.Response(body=body, headers=headers)
+        return body, headers
 
     def _encoded(self, known: _Known, view: View) -> _Answer:
         parts = known.read.parts(view)
@@ -170,6 +183,11 @@ class Reading:
         answer = self._answers[known.key] = _Answer(parts, body)
         self._bytes += len(body)
         return answer
+
+
+def _pattern(path: str) -> str:
+    """Return a path as metrics name it."""
+    return f"/v1/{path}{{name}}" if path.endswith("/") else f"/v1/{path}"
 
 
 def _consistency(query: Mapping[str, str]) -> str:
