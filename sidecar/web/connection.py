@@ -78,7 +78,16 @@ def _plain(status: str, text: bytes, more: str = "") -> bytes:
 class Connection(web.RequestHandler):
     """aiohttp's protocol with a door in front."""
 
-    __slots__ = ("_door", "_gzip", "_head", "_is_mixed", "_offered", "_peer", "_served")
+    __slots__ = (
+        "_door",
+        "_finished",
+        "_gzip",
+        "_head",
+        "_is_mixed",
+        "_offered",
+        "_peer",
+        "_served",
+    )
 
     def __init__(self, door: Door, manager: web.Server, **options: Any) -> None:
         """Serve by ``manager``'s handler."""
@@ -95,6 +104,7 @@ class Connection(web.RequestHandler):
         self._offered: bytes | None = None
         self._is_mixed = False
         self._head = 0
+        self._finished = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, or say that there are too many."""
@@ -120,18 +130,27 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Answer in short if that is possible, else let aiohttp do it."""
-        waiter = self._waiter
-        if waiter is None or waiter.done():
+        begun = self._request_count
+        if begun != self._finished:
             self._is_mixed = True  # pipelined, or a body
             super().data_received(data)
             return
         if not self._is_mixed and self._takes(data):
             return
         super().data_received(data)
-        if waiter.done() or self._force_close:
+        if begun != self._request_count or self._force_close:
             self._head = 0
-        else:
+        elif self._waiter is not None:  # otherwise it is what is left of a refused body
             self._limit(len(data))
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Write an answer; only then may the next one be short."""
+        try:
+            return await super().finish_response(request, resp, start_time)
+        finally:
+            self._finished += 1
 
     def approve(self, request: web.Request) -> None:
         """Remember the headers of a request that the guard let pass."""
@@ -167,7 +186,13 @@ class Connection(web.RequestHandler):
 
     def _is_answered(self, rest: bytes) -> bool:
         transport = self.transport
-        if not rest.endswith(_VERSION) or not rest.isascii() or transport is None:
+        if (
+            not rest.endswith(_VERSION)
+            or not rest.isascii()
+            or transport is None
+            or self._close
+            or not self._keepalive
+        ):
             self._is_mixed = True
             return False
         target = rest[: -len(_VERSION)].decode()
