@@ -25,6 +25,7 @@ from tests.support.pinnace import Pinnace, until
 TICKS = os.sysconf("SC_CLK_TCK")
 CONNECTIONS = 8
 SERVICES, INSTANCES = 100, 10
+MANY = {"PINNACE_HTTP__MAX_CONNECTIONS": "4096"}
 WIDE = {"limits": {"http_max_conns_per_client": 4096}}
 
 
@@ -58,7 +59,7 @@ def serving(side: str) -> Iterator[Server]:
         with Consul(dev=False, config=WIDE) as consul:
             yield _pinned(Server("consul 1.8.7", consul.ports["http"], consul.pid))
     else:
-        with Pinnace("unix:///nowhere", lb=False, wait=False) as pinnace:
+        with Pinnace("unix:///nowhere", lb=False, wait=False, env=MANY) as pinnace:
             until(lambda: pinnace.get("/healthz")[0] == 200)  # never ready: there is no engine
             yield _pinned(Server("pinnace", pinnace.http_port, pinnace.pid))
 

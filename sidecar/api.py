@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from sidecar.local_checks import LocalChecks
+    from sidecar.web.connection import Short, ShortAnswer
 
 __all__ = ["Api"]
 
@@ -38,11 +39,16 @@ class Api:
         self._asked = asyncio.Event()
         self._loading = asyncio.Lock()
         self._loaded: tuple[list[web.RouteDef], LocalChecks] | None = None
+        self._short: Short = lambda _target, _gzip: None
 
     async def routes(self) -> Iterable["web.RouteDef"]:
         """Return the routes, loading them when that was not done yet."""
         self._asked.set()
         return (await self._load())[0]
+
+    def short(self, target: str, gzip: bool) -> "ShortAnswer | None":
+        """Answer a request that needs no parsing (``sidecar.web.connection``), or return None."""
+        return self._short(target, gzip)
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Run the checks until cancelled."""
@@ -79,7 +85,8 @@ class Api:
     def _made(self) -> "tuple[list[web.RouteDef], LocalChecks]":
         from sidecar.checks.policy import CheckPolicy  # noqa: PLC0415
         from sidecar.local_checks import LocalChecks  # noqa: PLC0415
-        from sidecar.web.consul.api import store_routes  # noqa: PLC0415
+        from sidecar.web.consul.api import shorts, store_routes  # noqa: PLC0415
+        from sidecar.web.consul.kv import short_of  # noqa: PLC0415
         from sidecar.web.consul.whole import catalog_api  # noqa: PLC0415
 
         settings, store = self._settings, self._store
@@ -96,6 +103,7 @@ class Api:
             address=address,
             checks_of=lambda name: check_statuses(store.catalog.snapshot, name, own=node),
         )
+        self._short = shorts(api.reading.short, short_of(store.kv))
         return [*kept, *api.routes()], checks
 
 

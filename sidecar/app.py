@@ -110,6 +110,7 @@ async def _supervisor(
         stopping=lambda: supervisor.stopping,
         lb_status=balancer.status if balancer is not None else lambda: None,
         api=api.routes,
+        short=api.short,
         names=frozenset({settings.dns.domain, settings.dns.alt_domain, node} - {""}),
     )
     parts: list[Component] = [

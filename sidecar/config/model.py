@@ -71,6 +71,8 @@ class HttpSettings(_Section, frozen=True):
     listen: str = "127.0.0.1:8500"
     token_file: str = ""  # holds the token that clients from other hosts must send
     insecure: bool = False  # listen beyond loopback without a token
+    max_connections: int = 200  # per client address, as Consul's http_max_conns_per_client
+    max_waiting: int = 10_000  # blocking queries at once; each holds about 15 kB
 
 
 class LbSettings(_Section, frozen=True):

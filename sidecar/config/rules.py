@@ -146,6 +146,12 @@ def _udp_payload(size: int) -> int:
     return size
 
 
+def _number(count: int) -> int:
+    if not 0 <= count <= 1_000_000:
+        raise ValueError(f"must be from 0 to 1000000, not {count}")
+    return count
+
+
 RULES: Final[Mapping[str, Callable[[Any], str | float | int | bool]]] = MappingProxyType(
     {
         "docker.url": _docker_url,
@@ -164,6 +170,8 @@ RULES: Final[Mapping[str, Callable[[Any], str | float | int | bool]]] = MappingP
         "dns.max_udp_payload": _udp_payload,
         "http.listen": _listen,
         "http.token_file": _path_or_empty,
+        "http.max_connections": _number,
+        "http.max_waiting": _number,
         "lb.listen": _listen,
         "lb.program": _path_or_empty,
         "lb.dir": _path_or_empty,

@@ -6,8 +6,9 @@ Handlers only translate: what they answer comes from pure modules (``shapes``, `
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from html import escape
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import quote
 
 import msgspec
@@ -23,6 +24,7 @@ from sidecar.runtime.component import Health
 from sidecar.runtime.listen import bind
 from sidecar.runtime.log import get_logger
 from sidecar.web import page
+from sidecar.web.connection import HEAD_LIMIT, Connection, Door, Short
 from sidecar.web.consul.answers import MAX_BODY, refusal
 from sidecar.web.consul.query import cleaned_path
 from sidecar.web.guard import Guard
@@ -38,6 +40,7 @@ _log = get_logger("web")
 
 _OPEN: Final = frozenset({"/healthz", "/readyz"})
 _WRITE_TIMEOUT: Final = 30.0
+_BLOCKING: Final = frozenset({"index", "hash"})
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -57,12 +60,13 @@ class WebServer:
         api: Load | None = None,
         names: frozenset[str] = frozenset(),
         write_timeout: float = _WRITE_TIMEOUT,
+        short: Short = lambda _target, _gzip: None,
     ) -> None:
         """Answer from ``catalog``; ``health`` tells of every part, this one included.
 
-        ``api`` loads the routes below ``/v1`` when one is asked for first. ``names`` are domains
-        and hosts by which browsers may call us. Who does not read for ``write_timeout`` is cut
-        off.
+        ``api`` loads the routes below ``/v1`` when one is asked for first; ``short`` answers what
+        needs no parsing (``sidecar.web.connection``). ``names`` are domains and hosts by which
+        browsers may call us. Who does not read for ``write_timeout`` is cut off.
         """
         self._catalog = catalog
         self._settings = settings
@@ -73,6 +77,9 @@ class WebServer:
         self._names = names
         self._write_timeout = write_timeout
         self._guard = Guard()
+        self._waiting = 0
+        self._door = Door(settings.max_connections, short, _count)
+        self._listener: asyncio.Server | None = None
         self.address: tuple[str, int] | None = None
 
     async def run(self, ready: Callable[[], None]) -> None:
@@ -85,19 +92,25 @@ class WebServer:
         # the handler: no timer per response is needed.
         limit = round(self._write_timeout * 1000)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limit)
-        runner = web.AppRunner(
-            self._app(), access_log=None, handler_cancellation=True, shutdown_timeout=1.0
-        )
+        runner = web.AppRunner(self._app(), handler_cancellation=True, shutdown_timeout=1.0)
         await runner.setup()
         try:
-            await web.SockSite(runner, sock).start()
-            self.address = sock.getsockname()[:2]
-            _log.info("serving", address="{}:{}".format(*self.address))
+            await self._listen(cast("web.Server", runner.server), sock)
+            _log.info("serving", address="{}:{}".format(*sock.getsockname()[:2]))
             ready()
             await asyncio.get_running_loop().create_future()
         finally:
+            if self._listener is not None:
+                self._listener.close()
             await runner.cleanup()
             sock.close()
+
+    async def _listen(self, server: web.Server, sock: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(
+            lambda: Connection(self._door, server, loop=loop, access_log=None), sock=sock
+        )
+        self.address = sock.getsockname()[:2]
 
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=MAX_BODY, middlewares=[self._middleware])
@@ -119,6 +132,7 @@ class WebServer:
     def _middleware(self) -> Any:  # aiohttp's own type for it is not exported
         """Guard, clean paths, count: the one thing around every handler."""
         guard = self._guard
+        waits = self._with_limit
 
         @web.middleware
         async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -126,8 +140,10 @@ class WebServer:
             try:
                 path = request.path
                 if path not in _OPEN:
+                    _check_head(request)
                     guard.check(request.remote, request.headers, request.query)
-                response = _redirected(request, path) or await handler(request)
+                    cast("Connection", request.protocol).approve(request)
+                response = _redirected(request, path) or await waits(request, handler)
                 status = response.status
                 return response
             except ApiError as error:
@@ -139,9 +155,21 @@ class WebServer:
                     return web.Response(status=404)  # as Consul answers an unknown path
                 raise
             finally:
-                _count(request, status)
+                _count(_route_of(request), status)
 
         return counted
+
+    async def _with_limit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse a blocking query when as many as may wait do."""
+        if not request.query_string or _BLOCKING.isdisjoint(request.query):
+            return await handler(request)
+        if self._waiting >= self._settings.max_waiting:
+            raise ApiError(429, "too many blocking queries (http.max_waiting)")
+        self._waiting += 1
+        try:
+            return await handler(request)
+        finally:
+            self._waiting -= 1
 
     async def _page(self, _: web.Request) -> web.Response:
         text = page.page(self._catalog.snapshot, self._health(), __version__)
@@ -166,10 +194,24 @@ class WebServer:
         return _json(self._lb_status())
 
 
-def _count(request: web.Request, status: int) -> None:
+def _route_of(request: web.Request) -> str:
     resource = request.match_info.route.resource
-    name = resource.canonical if resource is not None else "other"
-    _requests.labels(name, status).inc()
+    return resource.canonical if resource is not None else "other"
+
+
+@cache
+def _counter(route: str, status: int) -> Callable[[], None]:
+    return _requests.labels(route, status).inc
+
+
+def _count(route: str, status: int) -> None:
+    _counter(route, status)()
+
+
+def _check_head(request: web.Request) -> None:
+    size = sum(len(name) + len(value) + 4 for name, value in request.raw_headers)
+    if size + len(request.raw_path) > HEAD_LIMIT:
+        raise ApiError(431, f"request line and headers are longer than {HEAD_LIMIT} bytes")
 
 
 def _redirected(request: web.Request, path: str) -> web.Response | None:

@@ -107,12 +107,13 @@ class Client:
 async def served(world: World, **options: Any) -> AsyncIterator[Client]:
     """Serve the world; ``options`` are the server's."""
     settings = options.pop("settings", HttpSettings(listen="127.0.0.1:0"))
+    more = options.pop("routes", ())
     server = world.server = WebServer(
         world.catalog,
         settings,
         health=dict,
         stopping=lambda: False,
-        api=at_once(world.api.routes()),
+        api=at_once((*more, *world.api.routes())),
         **options,
     )
     ready = asyncio.Event()

@@ -42,8 +42,10 @@ def refusal(error: PinnaceError, *, read: bool = False) -> web.Response:
     """Return an error as Consul words it; a store's error on a read carries index 1."""
     status = error.status if isinstance(error, ApiError) else 500
     response = web.Response(text=str(error), status=status)
-    if status == 413:
+    if status in {413, 431}:
         response.force_close()
+    if status == 429:
+        response.headers["Retry-After"] = "1"
     if read and status in {403, 500}:
         indexed(response, 1, leader=False)
     return response

@@ -4,9 +4,22 @@ from aiohttp import web
 
 from sidecar.catalog.kept import Kept
 from sidecar.catalog.sessions import NodeChecks
+from sidecar.web.connection import Short, ShortAnswer
 from sidecar.web.consul import event, kv, session, status, txn
 
-__all__ = ["store_routes"]
+__all__ = ["shorts", "store_routes"]
+
+
+def shorts(*ways: Short) -> Short:
+    """Return the first answer that one of these has."""
+
+    def short(target: str, gzip: bool) -> ShortAnswer | None:
+        for way in ways:
+            if (answer := way(target, gzip)) is not None:
+                return answer
+        return None
+
+    return short
 
 
 def store_routes(

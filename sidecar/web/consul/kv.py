@@ -1,8 +1,10 @@
 """``/v1/kv``: keys, prefixes, compare-and-set, locks."""
 
+import re
 from base64 import b64encode
 from typing import Any, Final
 
+import msgspec
 from aiohttp import web
 
 from sidecar.catalog.draft import Draft, Operation
@@ -11,16 +13,22 @@ from sidecar.catalog.kv import Entry, cut_at
 from sidecar.catalog.sessions import Moment
 from sidecar.errors import ApiError
 from sidecar.web.blocking import wait_for_index
+from sidecar.web.connection import Short, ShortAnswer, whole
 from sidecar.web.consul import answers
 from sidecar.web.consul.query import conflict, read_options, unsigned
 from sidecar.web.consul.route import route
 
-__all__ = ["routes", "shape"]
+__all__ = ["routes", "shape", "short_of"]
 
 _TOO_LARGE: Final = (
     "Request body({size} bytes) too large, max size: {most} bytes."
     " See https://www.consul.io/docs/agent/options.html#kv_max_value_size."
 )
+_PREFIX: Final = "/v1/kv/"
+_ROUTE: Final = "/v1/kv/{key}"
+# No query, nothing percent-encoded, no empty or dotted part that would be redirected.
+_PLAIN: Final = re.compile(r"/v1/kv(?:/[A-Za-z0-9_~:@-][A-Za-z0-9_~:@.-]*)+", re.ASCII)
+_SMALL: Final = 700  # larger ones may be worth compressing
 _RAW: Final = {
     "Content-Type": "text/plain",
     "Content-Security-Policy": "sandbox",
@@ -39,6 +47,28 @@ def shape(entry: Entry) -> dict[str, Any]:
     if entry.session:
         shown["Session"] = entry.session
     return shown | {"CreateIndex": entry.create_index, "ModifyIndex": entry.modify_index}
+
+
+def short_of(kept: Kept) -> Short:
+    """Return how to answer a plain ``GET /v1/kv/KEY`` of a small present key at once."""
+
+    def short(target: str, _: bool) -> ShortAnswer | None:
+        if not _PLAIN.fullmatch(target):
+            return None
+        key = target[len(_PREFIX) :]
+        entry = kept.kv.get(key)
+        if entry is None or len(entry.value) > _SMALL:
+            return None
+        headers = {
+            "Content-Type": "application/json",
+            "X-Consul-Index": str(kept.kv.index_of(key)),
+            "X-Consul-Knownleader": "true",
+            "X-Consul-Lastcontact": "0",
+            "Vary": "Accept-Encoding",
+        }
+        return ShortAnswer(_ROUTE, whole(headers, msgspec.json.encode([shape(entry)])))
+
+    return short
 
 
 def routes(kept: Kept, datacenter: str) -> list[web.RouteDef]:

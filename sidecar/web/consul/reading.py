@@ -12,11 +12,11 @@ from typing import Final
 
 import msgspec
 from aiohttp import web
-from multidict import CIMultiDict
 
 from sidecar.catalog.live import Catalog
 from sidecar.errors import ApiError, StoreUnavailable
 from sidecar.web.blocking import wait_for_index, wait_while
+from sidecar.web.connection import ShortAnswer, whole
 from sidecar.web.consul.answers import finished, refusal
 from sidecar.web.consul.query import Wait, read_options
 from sidecar.web.consul.reads import Params, Read, missing, reads
@@ -49,6 +49,7 @@ class _Known:
 
     read: Read
     key: tuple[object, ...]
+    route: str
     consistency: str
     cached: bool
     indent: bool
@@ -113,6 +114,7 @@ class Reading:
         known = _Known(
             self._reads[path](name, params),
             (path, name, params, "pretty" in query),
+            _pattern(path),
             _consistency(query),
             "cached" in query,
             "pretty" in query,
@@ -123,6 +125,14 @@ class Reading:
         elif len(self._known) < _MOST_ANSWERS and not params.filter:
             self._known[request.raw_path] = known
         return self._answer(request, known, view)
+
+    def short(self, target: str, gzip: bool) -> ShortAnswer | None:
+        """Return the whole answer to a target that was asked for before, or None."""
+        known = self._known.get(target)
+        if known is None:
+            return None
+        body, headers = self._written(known, self.view, gzip=gzip)
+        return ShortAnswer(known.route, whole(headers, body))
 
     async def _waited(self, read: Read, wait: Wait) -> View:
         """Return the view to answer from: that of the beginning, if nothing woke the reader."""
@@ -140,28 +150,31 @@ class Reading:
         await self._catalog.moved(read.topics(self.view))
 
     def _answer(self, request: web.Request, known: _Known, view: View) -> web.Response:
+        gzip = "gzip" in request.headers.get("Accept-Encoding", "")
+        body, headers = self._written(known, view, gzip=gzip)
+        return web.Response(body=body, headers=headers)
+
+    def _written(self, known: _Known, view: View, *, gzip: bool) -> tuple[bytes, dict[str, str]]:
         answer = self._encoded(known, view)
-        headers: CIMultiDict[str] = CIMultiDict(
-            {
-                "Content-Type": "application/json",
-                "Vary": "Accept-Encoding",
-                "X-Consul-Effective-Consistency": known.consistency,
-                "X-Consul-Index": str(known.read.index(view)),
-                "X-Consul-Knownleader": "true",
-                "X-Consul-Lastcontact": "0",
-            }
-        )
+        headers = {
+            "Content-Type": "application/json",
+            "Vary": "Accept-Encoding",
+            "X-Consul-Effective-Consistency": known.consistency,
+            "X-Consul-Index": str(known.read.index(view)),
+            "X-Consul-Knownleader": "true",
+            "X-Consul-Lastcontact": "0",
+        }
         if known.cached:
             headers["X-Cache"] = "HIT"
             headers["Age"] = "0"
         body = answer.body
-        if len(body) >= _WORTH_PACKING and "gzip" in request.headers.get("Accept-Encoding", ""):
+        if gzip and len(body) >= _WORTH_PACKING:
             if answer.packed is None:
                 packer = zlib.compressobj(1, zlib.DEFLATED, _PACKED)
                 answer.packed = packer.compress(body) + packer.flush()
             body = answer.packed
             headers["Content-Encoding"] = "gzip"
-        return web.Response(body=body, headers=headers)
+        return body, headers
 
     def _encoded(self, known: _Known, view: View) -> _Answer:
         parts = known.read.parts(view)
@@ -178,6 +191,11 @@ class Reading:
         answer = self._answers[known.key] = _Answer(parts, body)
         self._bytes += len(body)
         return answer
+
+
+def _pattern(path: str) -> str:
+    """Return a path as metrics name it."""
+    return f"/v1/{path}{{name}}" if path.endswith("/") else f"/v1/{path}"
 
 
 def _consistency(query: Mapping[str, str]) -> str:

@@ -32,6 +32,7 @@ def test_every_rule_is_for_a_key_and_accepts_its_default() -> None:
         ("dns.ttl", 30.0, 30.0),
         ("dns.max_udp_payload", 512, 512),
         ("docker.ping", 0.5, 0.5),
+        ("http.max_connections", 0, 0),
     ],
 )
 def test_a_right_value_is_kept_in_one_form(key: str, value: object, kept: object) -> None:
@@ -79,6 +80,7 @@ def test_a_right_value_is_kept_in_one_form(key: str, value: object, kept: object
         ("dns.max_udp_payload", 511, "from 512 to 65535"),
         ("dns.max_udp_payload", 65536, "from 512 to 65535"),
         ("registrar.resync", 0.0, "must be more than 0"),
+        ("http.max_waiting", -1, "from 0 to 1000000"),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_reason(key: str, value: object, why: str) -> None:

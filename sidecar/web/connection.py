@@ -1,0 +1,238 @@
+"""One client's connection: how many it may have, how long a head may be, and answers in short.
+
+aiohttp parses and serves. Two things are done before it, because they must not cost what a request
+costs there:
+
+* A client address that has its share of connections gets one more only to be told so.
+* A GET that differs from one served before on this connection in nothing but its target may be
+  answered at once (``Short``). That is safe because nothing is parsed again: aiohttp took the very
+  same header bytes for a request without a body and the guard let it pass, so all that is left of
+  the new one is its request line. Whoever pipelines, sends a body or splits a head over segments
+  is served by aiohttp alone from then on.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, cast
+
+from aiohttp import web
+from aiohttp.helpers import rfc822_formatted_time
+
+__all__ = ["HEAD_LIMIT", "Connection", "Door", "Short", "ShortAnswer", "whole"]
+
+HEAD_LIMIT: Final = 16 * 1024
+"""Bytes of a request's line and headers together (reliability T14)."""
+_LINGER: Final = 1.0
+_MOST_LINGERING: Final = 64
+_KEEP_ALIVE: Final = 75.0
+_LINE_END: Final = b"\r\n"
+_HEAD_END: Final = b"\r\n\r\n"
+_VERSION: Final = b" HTTP/1.1"
+_BUSY: Final = b"too many connections from this address (http.max_connections)"
+_LONG: Final = b"request header fields are too large"
+
+
+class ShortAnswer(NamedTuple):
+    """A whole answer as bytes, and the route that counts it."""
+
+    route: str
+    data: bytes
+
+
+Short = Callable[[str, bool], ShortAnswer | None]
+"""From a target, and whether gzip is taken, to an answer; None: not this one."""
+
+
+@dataclass(slots=True)
+class Door:
+    """What all connections of one server share."""
+
+    most: int = 0
+    """Connections per client address; 0: as many as they like."""
+    short: Short = lambda _target, _gzip: None
+    count: Callable[[str, int], None] = lambda _route, _status: None
+    open: Counter[str] = field(default_factory=Counter)
+    lingering: int = 0
+
+
+def whole(headers: Mapping[str, str], body: bytes) -> bytes:
+    """Return a 200 as it goes over the wire."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    head = (
+        f"HTTP/1.1 200 OK\r\n{lines}Content-Length: {len(body)}\r\n"
+        f"Date: {rfc822_formatted_time()}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def _plain(status: str, text: bytes, more: str = "") -> bytes:
+    head = (
+        f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        f"Content-Length: {len(text)}\r\nConnection: close\r\n{more}\r\n"
+    )
+    return head.encode() + text
+
+
+class Connection(web.RequestHandler):
+    """aiohttp's protocol with a door in front."""
+
+    __slots__ = (
+        "_door",
+        "_finished",
+        "_gzip",
+        "_head",
+        "_is_mixed",
+        "_offered",
+        "_peer",
+        "_served",
+    )
+
+    def __init__(self, door: Door, manager: web.Server, **options: Any) -> None:
+        """Serve by ``manager``'s handler."""
+        super().__init__(
+            manager,
+            keepalive_timeout=_KEEP_ALIVE,
+            max_field_size=HEAD_LIMIT,
+            **options,
+        )
+        self._door = door
+        self._peer = ""
+        self._served: bytes | None = None  # the headers that were seen to be harmless
+        self._gzip = False
+        self._offered: bytes | None = None
+        self._is_mixed = False
+        self._head = 0
+        self._finished = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection, or say that there are too many."""
+        peer = transport.get_extra_info("peername")
+        host = str(peer[0]) if isinstance(peer, tuple) and peer else ""
+        door = self._door
+        if host and 0 < door.most <= door.open[host]:
+            _turn_away(door, cast("asyncio.Transport", transport))
+            return
+        if host:
+            self._peer = host
+            door.open[host] += 1
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Give the place back."""
+        if self._peer:
+            self._door.open[self._peer] -= 1
+            if not self._door.open[self._peer]:
+                del self._door.open[self._peer]
+            self._peer = ""
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Answer in short if that is possible, else let aiohttp do it."""
+        begun = self._request_count
+        if begun != self._finished:
+            self._is_mixed = True  # pipelined, or a body
+            super().data_received(data)
+            return
+        if not self._is_mixed and self._takes(data):
+            return
+        super().data_received(data)
+        if begun != self._request_count or self._force_close:
+            self._head = 0
+        elif self._waiter is not None:  # otherwise it is what is left of a refused body
+            self._limit(len(data))
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Write an answer; only then may the next one be short."""
+        try:
+            return await super().finish_response(request, resp, start_time)
+        finally:
+            self._finished += 1
+
+    def approve(self, request: web.Request) -> None:
+        """Remember the headers of a request that the guard let pass."""
+        offered, self._offered = self._offered, None
+        if offered is None or self._is_mixed:
+            return
+        headers = request.headers
+        if (
+            request.body_exists
+            or not request.keep_alive
+            or request.version != (1, 1)
+            or "Upgrade" in headers
+            or "Expect" in headers
+            or "token" in request.query
+        ):
+            self._is_mixed = True
+            return
+        self._served = offered
+        self._gzip = "gzip" in headers.get("Accept-Encoding", "")
+
+    def _takes(self, data: bytes) -> bool:
+        """Answer a request that needs no parser; note what a next one would look like."""
+        end = data.find(_LINE_END)
+        if end > 0 and data.startswith(b"GET ") and data.endswith(_HEAD_END):
+            headers = data[end:]
+            if headers == self._served:
+                return self._is_answered(data[4:end])
+            if self._offered is None and headers.find(_HEAD_END) == len(headers) - 4:
+                self._served, self._offered = None, headers
+                return False
+        self._is_mixed = True
+        return False
+
+    def _is_answered(self, rest: bytes) -> bool:
+        transport = self.transport
+        if (
+            not rest.endswith(_VERSION)
+            or not rest.isascii()
+            or transport is None
+            or self._close
+            or not self._keepalive
+        ):
+            self._is_mixed = True
+            return False
+        target = rest[: -len(_VERSION)].decode()
+        answer = None
+        if not transport.get_write_buffer_size():
+            answer = self._door.short(target, self._gzip)
+        if answer is None:
+            return False
+        transport.write(answer.data)
+        self._next_keepalive_close_time = self._loop.time() + _KEEP_ALIVE
+        self._door.count(answer.route, 200)
+        return True
+
+    def _limit(self, size: int) -> None:
+        """Cut off a head that does not end."""
+        self._head += size
+        if self._head > HEAD_LIMIT and self.transport is not None:
+            self.transport.write(_plain("431 Request Header Fields Too Large", _LONG))
+            self._door.count("other", 431)
+            self.force_close()
+
+
+class _Surplus(asyncio.Protocol):
+    """Hears what the client says until it has read our answer."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._door.lingering -= 1
+
+
+def _turn_away(door: Door, transport: asyncio.Transport) -> None:
+    """Answer 429 and close; not at once, as unread data would turn the answer into a reset."""
+    door.count("other", 429)
+    door.lingering += 1
+    transport.set_protocol(_Surplus(door))
+    if door.lingering > _MOST_LINGERING:
+        transport.abort()
+        return
+    transport.write(_plain("429 Too Many Requests", _BUSY, "Retry-After: 1\r\n"))
+    transport.write_eof()
+    asyncio.get_running_loop().call_later(_LINGER, transport.abort)
