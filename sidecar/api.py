@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from sidecar.catalog.query import check_statuses
 from sidecar.config.model import Settings
 from sidecar.config.units import endpoint
+from sidecar.runtime import memory
 from sidecar.runtime.clock import Clock
 from sidecar.stores.embedded import EmbeddedStore
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Api"]
 
-_MOMENT: Final = 1.0  # seconds: the start is over, nobody has asked yet
+_MOMENT: Final = 1.0  # seconds: the start is over, nobody waits for the first answer any more
 
 
 class Api:
@@ -80,6 +81,7 @@ class Api:
             if self._loaded is None:
                 await asyncio.to_thread(_import)
                 self._loaded = self._made()
+                asyncio.get_running_loop().call_later(_MOMENT, memory.settle)
         return self._loaded
 
     def _made(self) -> "tuple[list[web.RouteDef], LocalChecks]":
