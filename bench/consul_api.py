@@ -2,13 +2,15 @@
 
 Requests per second and CPU of the server process per request, one keep-alive connection after
 another request, the load generator on a core of its own; then many blocking readers on one
-service: how long until all know a change, and what they cost, one that never reads among them.
+service: how long until all know a change, and what they cost, one that never reads among them;
+then one that asks for a lot and never reads.
 """
 
 import argparse
 import http.client
 import json
 import os
+import select
 import selectors
 import socket
 import statistics
@@ -234,7 +236,30 @@ def blocked(server: Server, readers: int, rounds: int) -> dict[str, float]:
     }
 
 
-def measure(side: str, seconds: float, readers: int) -> dict[str, str]:
+def cut_off(server: Server, limit: float) -> dict[str, str]:
+    """Ask for 25 MB and read nothing: how long until the server ends it, what it holds."""
+    big = "/v1/kv/bench/big"
+    Connection(server.port).ask(message("PUT", big, b"x" * 524288))
+    before = server.rss
+    slow = socket.socket()
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    slow.connect(("127.0.0.1", server.port))
+    slow.sendall(message("GET", f"{big}?raw") * 50)
+    begun, grown, took = time.perf_counter(), 0.0, ""
+    broken = select.poll()
+    broken.register(slow, 0)  # errors and hang-ups are told unasked
+    while not took and time.perf_counter() - begun < limit:
+        if broken.poll(250):
+            took = f"{time.perf_counter() - begun:.1f}"
+        grown = max(grown, server.rss - before)
+    slow.close()
+    return {
+        "slow reader of 25 MB: cut off after s": took or f"not in {limit:.0f}",
+        "slow reader of 25 MB: RSS growth MB": f"{grown:.1f}",
+    }
+
+
+def measure(side: str, seconds: float, readers: int, slow: float) -> dict[str, str]:
     """Return the printed cells of one side."""
     cells = {}
     with serving(side) as server:
@@ -247,6 +272,8 @@ def measure(side: str, seconds: float, readers: int) -> dict[str, str]:
         Connection(server.port).ask(registration(0, 0))
         until(lambda: count_of(server, "/v1/health/service/web") == 1, 10, 0.05)
         figures = blocked(server, readers, 5)
+        if slow:
+            cells |= cut_off(server, slow)
         cells |= {f"{readers} readers: {key}": f"{value:.1f}" for key, value in figures.items()}
     return cells
 
@@ -256,14 +283,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--readers", type=int, default=1000)
+    parser.add_argument("--slow", type=float, default=45.0, help="0: no reader that never reads")
     parser.add_argument("--side", action="append", choices=("consul", "pinnace"))
     chosen = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     sides = chosen.side or ["consul", "pinnace"]
-    columns = {side: measure(side, chosen.seconds, chosen.readers) for side in sides}
-    print(f"{'':<36}" + "".join(f"{side:>24}" for side in sides))
+    columns = {side: measure(side, chosen.seconds, chosen.readers, chosen.slow) for side in sides}
+    print(f"{'':<40}" + "".join(f"{side:>24}" for side in sides))
     for row in columns[sides[0]]:
-        print(f"{row:<36}" + "".join(f"{columns[side][row]:>24}" for side in sides))
+        print(f"{row:<40}" + "".join(f"{columns[side][row]:>24}" for side in sides))
     return 0
 
 

@@ -95,6 +95,7 @@ class Connection(web.RequestHandler):
             manager,
             keepalive_timeout=_KEEP_ALIVE,
             max_field_size=HEAD_LIMIT,
+            auto_decompress=False,  # nor does Consul; and a small body cannot become a big one
             **options,
         )
         self._door = door
@@ -151,6 +152,21 @@ class Connection(web.RequestHandler):
             return await super().finish_response(request, resp, start_time)
         finally:
             self._finished += 1
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what is no HTTP in a line: it is the client's fault and not for our log."""
+        if status >= 500:
+            return super().handle_error(request, status, exc, message)
+        self._door.count("other", status)
+        response = web.Response(status=status, text=f"Bad Request: {type(exc).__name__}")
+        response.force_close()
+        return response
 
     def approve(self, request: web.Request) -> None:
         """Remember the headers of a request that the guard let pass."""

@@ -36,6 +36,7 @@ __all__ = [
 ELSEWHERE: Final = "Elsewhere"
 """Marks a stored definition that another host sent; not a field of Consul's."""
 STATUSES: Final = frozenset(Status)
+_LONGEST: Final = 2**63 - 1  # nanoseconds in a Go duration
 _NO_SCRIPTS: Final = (
     "Scripts are disabled on this agent from remote calls;"
     " to enable, configure 'enable_script_checks' to true"
@@ -148,7 +149,7 @@ def _check(body: Mapping[str, Any], id_: str, name: str) -> Check:
 def stored(body: Mapping[str, Any]) -> str:
     """Return how a check is run as JSON that can be read again; durations in nanoseconds."""
     run = {
-        key: round(body[key] * 1e9) if kind is DURATION else body[key]
+        key: min(round(body[key] * 1e9), _LONGEST) if kind is DURATION else body[key]
         for key, kind in _RUN.items()
         if body.get(key)
     }

@@ -93,7 +93,7 @@ def _delay(value: object) -> float:
         except ValueError as error:
             raise _undecodable(str(error)) from error
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        nanoseconds = float(value)
+        nanoseconds = float(min(value, _MOST))  # what is longer has no float
     else:
         raise _undecodable("json: cannot unmarshal into Go struct field .LockDelay")
     if not nanoseconds < _MOST:

@@ -121,6 +121,7 @@ async def test_wrong_sessions_are_refused(body: Any, status: int, text: str) -> 
         b"1",
         b'{"Name": 1}',
         b'{"LockDelay": []}',
+        b'{"LockDelay": 1' + b"0" * 400 + b"}",
         b'{"LockDelay": true}',
         b'{"LockDelay": 1e300}',
         b'{"LockDelay": "soon"}',
