@@ -73,9 +73,28 @@ def test_sessions_are_listed_by_id_and_node() -> None:
     assert [each.id for each in sessions.list()] == [A, B]
     assert [each.id for each in sessions.list("node-1")] == [A, B]
     assert sessions.list("other") == ()
-    assert sessions.depending_on("node-1", "serfHealth") == (A, B)
-    assert sessions.depending_on("node-1", "web") == ()
     assert Sessions().index == 1
+
+
+@pytest.mark.parametrize(
+    ("after", "ended"),
+    [
+        pytest.param({"serfHealth": "passing"}, (), id="nothing changed"),
+        pytest.param({"serfHealth": "warning"}, (), id="a warning ends nothing"),
+        pytest.param({"serfHealth": "critical"}, (A, B), id="critical"),
+        pytest.param({}, (A, B), id="the check went"),
+        pytest.param(None, (A, B), id="the node went"),
+    ],
+)
+def test_sessions_end_with_their_node_and_its_checks(
+    after: dict[str, str] | None, ended: tuple[str, ...]
+) -> None:
+    sessions = Sessions([session(B), session(A)])
+    assert sessions.ended_by(lambda _: {"serfHealth": "passing"}, lambda _: after) == ended
+
+
+def test_what_was_not_there_before_ends_nothing() -> None:
+    assert Sessions([session(A)]).ended_by(lambda _: None, lambda _: None) == ()
 
 
 def test_lock_delays_end_and_are_forgotten() -> None:

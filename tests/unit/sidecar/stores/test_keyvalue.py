@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
+from sidecar.catalog import Check, Node, PutNode, Status, apply
 from sidecar.catalog.draft import Draft
 from sidecar.catalog.kv import Entry, Removed
 from sidecar.catalog.live import Catalog
+from sidecar.catalog.model import EMPTY
 from sidecar.catalog.sessions import Moment, Session
 from sidecar.errors import ApiError, StoreConflict, StoreCorrupt, StoreUnavailable
 from sidecar.runtime.clock import FakeClock
@@ -329,10 +331,16 @@ async def test_a_renewal_of_the_same_turn_saves_a_session() -> None:
     assert store.sessions.get(A) is not None
 
 
+def _node(status: Status) -> Node:
+    check = Check(id="serfHealth", name="Serf Health Status", status=status)
+    return Node(name="node-1", address="192.0.2.7", checks=(check,))
+
+
 async def test_a_failed_check_ends_the_sessions_that_depend_on_it() -> None:
     store = _store()
     await _add(store, session(A), session(B, checks=()))
-    await store.end_sessions("node-1", "serfHealth")
+    well = apply(EMPTY, [PutNode(_node(Status.PASSING))])
+    await store.follow(well, apply(well, [PutNode(_node(Status.CRITICAL))]))
     assert [each.id for each in store.sessions.list()] == [B]
 
 
