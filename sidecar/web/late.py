@@ -5,9 +5,9 @@ The API's modules take a fifth of the start-up time and no part of the start nee
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import NoReturn
 
 from aiohttp import web
-from yarl import URL
 
 __all__ = ["LateRoutes", "Load"]
 
@@ -53,9 +53,9 @@ class LateRoutes(web.AbstractResource):
         """Say whether this is our own path (routes may not be added twice)."""
         return path == self._path
 
-    def url_for(self, **_kwargs: str) -> URL:
-        """Return the path everything is below."""
-        return URL(self._path)
+    def url_for(self, **_kwargs: str) -> NoReturn:
+        """Refuse: nothing links to routes that may not be there yet."""
+        raise RuntimeError("late routes have no address of their own")
 
     def add_prefix(self, _prefix: str) -> None:
         """Refuse: it belongs to the top level."""

@@ -74,9 +74,11 @@ async def test_a_load_that_failed_is_tried_again_by_the_next_request() -> None:
 
 def test_the_resource_describes_itself_and_stays_where_it_is() -> None:
     late = LateRoutes("/v1", _Loader())
-    assert (late.canonical, str(late.url_for()), late.get_info()) == ("/v1", "/v1", {"path": "/v1"})
+    assert (late.canonical, late.get_info()) == ("/v1", {"path": "/v1"})
     assert (len(late), list(late)) == (0, [])
     assert late.raw_match("/v1")
     assert not late.raw_match("/v1/echo")
     with pytest.raises(RuntimeError):
         late.add_prefix("/x")
+    with pytest.raises(RuntimeError):
+        late.url_for()
