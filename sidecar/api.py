@@ -1,12 +1,11 @@
 """The Consul-compatible API and the checks it starts, loaded behind the start.
 
-Loading waits for the first request, or a moment after the program serves, or happens at once when
-the store holds checks that have to run again.
+Loading waits for the first request: who only uses names and routes pays neither the time nor the
+4.5 MB (measured). It happens at once when the store holds checks that have to run again.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from sidecar.catalog.query import check_statuses
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Api"]
 
-_MOMENT: Final = 1.0  # seconds: the start is over, nobody waits for the first answer any more
+_SETTLE: Final = 1.0  # seconds after loading, when its first answer is out
 
 
 class Api:
@@ -58,14 +57,9 @@ class Api:
             await checks.run(ready)
         else:
             ready()
-            await self._moment()
+            await self._asked.wait()
             _, checks = await self._load()
             await checks.run(lambda: None)
-
-    async def _moment(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_MOMENT):
-                await self._asked.wait()
 
     def _has_checks(self) -> bool:
         snapshot = self._store.catalog.snapshot
@@ -81,7 +75,7 @@ class Api:
             if self._loaded is None:
                 await asyncio.to_thread(_import)
                 self._loaded = self._made()
-                asyncio.get_running_loop().call_later(_MOMENT, memory.settle)
+                asyncio.get_running_loop().call_later(_SETTLE, memory.settle)
         return self._loaded
 
     def _made(self) -> "tuple[list[web.RouteDef], LocalChecks]":
