@@ -98,6 +98,7 @@ class Api:
             node=node,
             address=address,
             checks_of=lambda name: check_statuses(store.catalog.snapshot, name, own=node),
+            tags_of=lambda: {i.id: i.tags for i in api.commands.agent.instances.values()},
         )
         self._short = shorts(api.reading.short, short_of(store.kv))
         return [*kept, *api.routes()], checks

@@ -28,6 +28,7 @@ __all__ = ["VERSION", "Consul", "Unavailable", "binary", "main"]
 
 VERSION = "1.8.7"
 _RELEASE = "bullseye"  # the last Debian release with the package
+_FOLDER = cache_folder("consul") / VERSION
 _PORTS = ("http", "dns", "grpc", "serf_lan", "serf_wan", "server")
 _START_LIMIT = 40.0
 _ATTEMPTS = 3  # another process may take a port between our look and Consul's bind
@@ -35,7 +36,7 @@ _ATTEMPTS = 3  # another process may take a port between our look and Consul's b
 
 def binary() -> Path:
     """Return the program, downloaded when it is missing. Raises Unavailable."""
-    program = unpacked("consul", cache_folder("consul") / VERSION, _RELEASE) / "usr/bin/consul"
+    program = unpacked("consul", _FOLDER, _RELEASE) / "usr/bin/consul"
     text = subprocess.run([program, "version"], capture_output=True, text=True, check=True).stdout
     if VERSION not in text.splitlines()[0]:
         raise Unavailable(f"{program} is {text.splitlines()[0]}, not {VERSION}")
@@ -223,6 +224,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.tools.consul", description=__doc__)
     parser.add_argument("command", choices=("fetch", "run"))
     chosen = parser.parse_args(arguments).command
+    if not _FOLDER.is_dir():
+        print(f"fetching consul {VERSION}: Pinnace's API is compared with it", file=sys.stderr)
     try:
         program = binary()
     except Unavailable as error:

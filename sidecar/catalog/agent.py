@@ -51,11 +51,15 @@ class LocalNode:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Changes of the catalogue, checks to run from now on, ids of checks to run no more."""
+    """Changes of the catalogue, checks to run from now on, ids of checks to run no more.
+
+    ``later`` are commits of their own after ``changes``: each has an index.
+    """
 
     changes: tuple[Change, ...] = ()
     start: tuple[Check, ...] = ()
     stop: tuple[str, ...] = ()
+    later: tuple[Change, ...] = ()
 
 
 def maintenance_id(service_id: str) -> str:
@@ -67,9 +71,17 @@ class Agent:
     """The local node's part of one snapshot. ``instances`` are those of the local node, by id."""
 
     def __init__(
-        self, snapshot: Snapshot, instances: Mapping[str, Instance], local: LocalNode
+        self,
+        snapshot: Snapshot,
+        instances: Mapping[str, Instance],
+        local: LocalNode,
+        outputs: Mapping[str, str] | None = None,
     ) -> None:
-        """Look at a snapshot; what is not in it yet (the node itself) is made when needed."""
+        """Look at a snapshot; what is not in it yet (the node itself) is made when needed.
+
+        ``outputs`` is what checks said since, by id, that is not in the snapshot either.
+        """
+        self._outputs = outputs or {}
         self.instances = instances
         self._local = local
         found = snapshot.nodes.get(local.name)
@@ -95,21 +107,27 @@ class Agent:
         old = self.instances.get(new.id)
         refuse_containers(old)
         had = {check.id: check for check in old.checks} if old is not None else {}
-        given = {
-            check.id: replace(_kept(check, had.get(check.id)), tags=new.tags) for check in checks
-        }
+        given = {check.id: replace(self._kept(check), tags=_tags_of(new)) for check in checks}
         refuse_checks(given, self.instances)
-        stay = [c for c in had.values() if c.id in given or not replace_checks or _is_kept(c)]
-        merged = {c.id: c for c in stay} | given
+        merged = had | given
         draining = maintenance_id(new.id) in merged
         wanted = replace(new, checks=tuple(merged.values()), draining=draining)
         instance = self._folded(wanted)
         changes: list[Change] = list(self._without(given.keys(), instance))
         if old is not None and old.service != new.service:
             changes.append(Drop(old.service, old.id, old.node))
-        changes.append(Put(instance))
-        gone = tuple(id_ for id_ in had if id_ not in merged)
-        return Plan(tuple(changes), tuple(c for c in given.values() if c.definition), gone)
+        changes.append(Put(instance, told=bool(given)))
+        gone = tuple(id_ for id_ in had if id_ not in given) if replace_checks else ()
+        start = tuple(c for c in given.values() if c.definition)
+        return Plan(tuple(changes), start, gone, tuple(self._one_by_one(instance, gone)))
+
+    def _one_by_one(self, instance: Instance, gone: Iterable[str]) -> Iterable[Change]:
+        """Take checks away, each by a change of its own."""
+        for id_ in gone:
+            checks = tuple(check for check in instance.checks if check.id != id_)
+            draining = instance.draining and id_ != maintenance_id(instance.id)
+            instance = self._folded(replace(instance, checks=checks, draining=draining))
+            yield Put(instance)
 
     def deregister(self, id_: str) -> Plan:
         """Remove an instance and its checks; nothing when it is unknown.
@@ -128,7 +146,9 @@ class Agent:
         instance = self.instances.get(id_)
         if instance is None:
             raise ApiError(404, f'No service registered with ID "{id_}"')
-        check = replace(_maintenance(maintenance_id(id_), "Service", reason), tags=instance.tags)
+        check = replace(
+            _maintenance(maintenance_id(id_), "Service", reason), tags=_tags_of(instance)
+        )
         others = tuple(c for c in instance.checks if c.id != check.id)
         if enable == (len(others) != len(instance.checks)):
             return Plan()  # already so: the first reason stays, and so does another's drain
@@ -147,6 +167,7 @@ class Agent:
     def register_check(self, check: Check, service_id: str) -> Plan:
         """Add or replace a check of an instance, or of the node when ``service_id`` is empty."""
         refuse_checks([check.id], self.instances)
+        check = self._kept(check)
         start = (check,) if check.definition else ()
         if not service_id:
             plan = self._with_node_check(check)
@@ -155,8 +176,8 @@ class Agent:
         if instance is None:
             raise ApiError(500, f'ServiceID "{service_id}" does not exist')
         others = tuple(c for c in instance.checks if c.id != check.id)
-        check = replace(check, tags=instance.tags)
-        put = Put(self._folded(replace(instance, checks=(*others, check))))
+        check = replace(check, tags=_tags_of(instance))
+        put = Put(self._folded(replace(instance, checks=(*others, check))), told=True)
         return Plan((*self._without({check.id}, instance), put), start)
 
     def deregister_check(self, id_: str) -> Plan:
@@ -186,6 +207,14 @@ class Agent:
         checks = tuple(new if each.id == id_ else each for each in instance.checks)
         return Plan((Put(self._folded(replace(instance, checks=checks))),))
 
+    def _kept(self, new: Check) -> Check:
+        """Return a check with what the one with its id, whatever it tests, said last."""
+        found = self.find_check(new.id)
+        if found is None:
+            return new
+        output = self._outputs.get(new.id, found[1].output)
+        return replace(new, status=found[1].status, output=output)
+
     def _folded(self, instance: Instance) -> Instance:
         return refolded(instance, self.node)
 
@@ -195,12 +224,12 @@ class Agent:
             checks = tuple(check if each.id == check.id else each for each in self.node.checks)
         else:
             checks = (*self.node.checks, check)
-        return Plan(self._with_node(replace(self.node, checks=checks)))
+        return Plan(self._with_node(replace(self.node, checks=checks), told=True))
 
-    def _with_node(self, node: Node) -> tuple[Change, ...]:
+    def _with_node(self, node: Node, *, told: bool = False) -> tuple[Change, ...]:
         """Return the changes that give the node these checks and its instances what follows."""
         folded = ((old, refolded(old, node)) for old in self.instances.values())
-        return (PutNode(node), *(Put(new) for old, new in folded if new != old))
+        return (PutNode(node, told), *(Put(new) for old, new in folded if new != old))
 
     def _without(self, ids: Iterable[str], but: Instance | None) -> Iterable[Change]:
         """Take checks of these ids from everything else: an id tests one thing at a time."""
@@ -226,12 +255,8 @@ def refolded(instance: Instance, node: Node | None) -> Instance:
     return instance if status is instance.status else replace(instance, status=status)
 
 
-def _kept(new: Check, old: Check | None) -> Check:
-    return new if old is None else replace(new, status=old.status, output=old.output)
-
-
-def _is_kept(check: Check) -> bool:
-    return check.type == _MAINTENANCE
+def _tags_of(instance: Instance) -> tuple[str, ...] | None:
+    return instance.tags if instance.tags or instance.tags_given else None
 
 
 def _maintenance(id_: str, what: str, reason: str) -> Check:

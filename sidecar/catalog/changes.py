@@ -8,16 +8,21 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from sidecar.catalog.model import Check, Instance, InstanceId, Node, Snapshot, Status
+from sidecar.catalog.indexes import Commit, following, registration
+from sidecar.catalog.model import Check, Instance, InstanceId, Node, Snapshot
 
 __all__ = ["Change", "Drop", "DropNode", "Put", "PutNode", "apply", "diff"]
 
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Add this instance, or replace the one with its service, node and id."""
+    """Add this instance, or replace the one with its service, node and id.
+
+    ``told``: its checks were told anew; that moves the index of all checks, whatever they say.
+    """
 
     instance: Instance
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +36,10 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class PutNode:
-    """Add or replace a node."""
+    """Add or replace a node; ``told`` as in ``Put``."""
 
     node: Node
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +58,16 @@ def apply(snapshot: Snapshot, changes: Iterable[Change], index: int = 0) -> Snap
     It gets ``index``, or the next one when that is 0. The very same object comes back when
     nothing changed in the end.
     """
-    index = index or snapshot.index + 1
-    work = _Work(snapshot, index)
+    changes = tuple(changes)
+    work = _Work(snapshot, index or snapshot.index + 1, changes)
     for change in changes:
         match change:
-            case Put(instance):
-                work.put(instance)
+            case Put(instance, told):
+                work.put(instance, told=told)
             case Drop(service, id_, node):
                 work.drop(service, id_, node)
-            case PutNode(node):
-                work.put_node(node)
+            case PutNode(node, told):
+                work.put_node(node, told=told)
             case DropNode(name):
                 work.nodes().pop(name, None)
     return work.result()
@@ -79,17 +85,24 @@ def _key(instance: Instance) -> tuple[str, str]:
 class _Work:
     """One commit in the making: copies of what it touched."""
 
-    def __init__(self, snapshot: Snapshot, index: int) -> None:
+    def __init__(self, snapshot: Snapshot, index: int, changes: tuple[Change, ...]) -> None:
         self._old = snapshot
         self._index = index
+        self._changes = changes
+        self._checks: dict[tuple[str, str], Check] | None = None
+        self._told: set[str] = set()
+        self._is_told = False
         self._services: dict[str, list[Instance]] = {}
         self._nodes: dict[str, Node] | None = None
 
-    def put(self, instance: Instance) -> None:
+    def put(self, instance: Instance, *, told: bool) -> None:
+        if told:
+            self._is_told = True
+            self._told.add(instance.service)
         members = self._members(instance.service)
         at = bisect_left(members, _key(instance), key=_key)
         if at < len(members) and _key(members[at]) == _key(instance):
-            if members[at] != instance:
+            if told or members[at] != instance:
                 members[at] = self._stamped(instance, members[at])
         else:
             members.insert(at, self._stamped(instance, None))
@@ -98,12 +111,13 @@ class _Work:
         members = self._members(service)
         members[:] = [i for i in members if i.id != id_ or node not in {None, i.node}]
 
-    def put_node(self, node: Node) -> None:
+    def put_node(self, node: Node, *, told: bool) -> None:
+        self._is_told = self._is_told or told
         nodes = self.nodes()
         old = nodes.get(node.name)
-        if old == node:
+        if old == node and not told:
             return
-        checks = _stamped_checks(node.checks, old.checks if old is not None else (), self._index)
+        checks = self._stamped_checks(node.checks, old.checks if old else (), node.name, ())
         created = modified = self._index
         if old is not None:
             created = old.created
@@ -121,12 +135,23 @@ class _Work:
         touched = {
             name: members
             for name, found in self._services.items()
-            if (members := tuple(found)) != old.services.get(name, ())
+            if (members := tuple(found)) != old.services.get(name, ()) or name in self._told
         }
-        nodes = old.nodes if self._nodes is None or self._nodes == old.nodes else self._nodes
-        if not touched and nodes is old.nodes:
+        nodes: Mapping[str, Node] = old.nodes
+        if self._nodes is not None and (self._is_told or self._nodes != old.nodes):
+            nodes = self._nodes
+        if not touched and nodes is old.nodes and not self._is_told:
             return old
-        return self._next(touched, nodes)
+        puts = {_key(c.instance) for c in self._changes if isinstance(c, Put)}
+        commit = Commit(
+            index=self._index,
+            services=touched,
+            nodes=nodes,
+            put=puts,
+            arrived=self._arrived(),
+            told=self._is_told,
+        )
+        return following(old, commit)
 
     def _members(self, service: str) -> list[Instance]:
         members = self._services.get(service)
@@ -138,114 +163,84 @@ class _Work:
         """Date what changed: the registration and each check by itself, as Consul does."""
         index = self._index
         if old is None:
-            checks = _stamped_checks(instance.checks, (), index, instance.tags)
+            checks = self._stamped_checks(instance.checks, (), instance.node, instance.tags)
             return replace(instance, checks=checks, created=index, modified=index)
-        checks = _stamped_checks(instance.checks, old.checks, index, instance.tags)
-        modified = old.modified if _registration(old) == _registration(instance) else index
+        checks = self._stamped_checks(instance.checks, old.checks, instance.node, instance.tags)
+        modified = old.modified if registration(old) == registration(instance) else index
         return replace(instance, checks=checks, created=old.created, modified=modified)
 
-    def _next(
-        self, touched: Mapping[str, tuple[Instance, ...]], nodes: Mapping[str, Node]
-    ) -> Snapshot:
-        old, index = self._old, self._index
-        services, modified = dict(old.services), dict(old.modified)
-        registered = dict(old.registered)
-        services_index, checks_index = old.services_index, old.checks_index
-        extinct_index = old.extinct_index
-        for name, members in touched.items():
-            before = old.services.get(name, ())
-            if not members:
-                for table in (services, modified, registered):
-                    table.pop(name, None)
-                services_index = extinct_index = index
-                if _checks(before):
-                    checks_index = index
-                continue
-            services[name] = members
-            modified[name] = index
-            if _registrations(before) != _registrations(members):
-                registered[name] = services_index = index
-            if _checks(before) != _checks(members):
-                checks_index = index
-        nodes_index = old.nodes_index
-        if nodes is not old.nodes:
-            changed, checked = _nodes_that_differ(old.nodes, nodes)
-            if changed:
-                nodes_index = index
-            if checked:
-                checks_index = index
-            for name in _on_nodes(services, changed | checked):
-                modified[name] = index
-            for name in _on_nodes(services, changed):
-                registered[name] = index
-        return Snapshot(
-            index=index,
-            services=services,
-            nodes=nodes,
-            modified=modified,
-            registered=registered,
-            services_index=services_index,
-            nodes_index=nodes_index,
-            checks_index=checks_index,
-            extinct_index=extinct_index,
-        )
+    def _stamped_checks(
+        self, checks: tuple[Check, ...], old: tuple[Check, ...], node: str, tags: tuple[str, ...]
+    ) -> tuple[Check, ...]:
+        known = {check.id: check for check in old}
+        return tuple(self._stamped_check(c, known.get(c.id), node, tags) for c in checks)
+
+    def _stamped_check(
+        self, check: Check, old: Check | None, node: str, tags: tuple[str, ...]
+    ) -> Check:
+        if old == check:
+            return replace(
+                check,
+                created=old.created,
+                modified=old.modified,
+                service_tags=old.service_tags,
+            )
+        before = old or self._elsewhere(node, check.id)
+        created = self._index if before is None else before.created
+        return replace(check, created=created, modified=self._index, service_tags=tags)
+
+    def _elsewhere(self, node: str, id_: str) -> Check | None:
+        """Return what a check was before it moved here, from what this commit names."""
+        if self._checks is None:
+            self._checks = dict(_checks_named(self._old, self._changes))
+        return self._checks.get((node, id_))
+
+    def _arrived(self) -> set[tuple[str, str]]:
+        """Return node and id of the checks that this commit puts where they were not before.
+
+        Where such a check was, Consul takes no notice.
+        """
+        arrived: set[tuple[str, str]] = set()
+        for change in self._changes:
+            match change:
+                case Put(instance):
+                    before = _find(self._old.services.get(instance.service, ()), instance)
+                    known = before.checks if before is not None else ()
+                    node, checks = instance.node, instance.checks
+                case PutNode(there):
+                    had = self._old.nodes.get(there.name)
+                    known = had.checks if had is not None else ()
+                    node, checks = there.name, there.checks
+                case _:
+                    continue
+            ids = {check.id for check in known}
+            arrived.update((node, check.id) for check in checks if check.id not in ids)
+        return arrived
 
 
-def _nodes_that_differ(
-    old: Mapping[str, Node], new: Mapping[str, Node]
-) -> tuple[set[str], set[str]]:
-    """Return the names of nodes that came, went or changed, and of those with other checks."""
-    names = {name for name in old.keys() | new.keys() if old.get(name) is not new.get(name)}
-    changed = {
-        n for n in names if n not in old or n not in new or old[n].modified != new[n].modified
-    }
-    checked = {name for name in names if _checks_of(old.get(name)) != _checks_of(new.get(name))}
-    return changed, checked
+def _find(members: tuple[Instance, ...], wanted: Instance) -> Instance | None:
+    at = bisect_left(members, _key(wanted), key=_key)
+    return members[at] if at < len(members) and _key(members[at]) == _key(wanted) else None
 
 
-def _checks_of(node: Node | None) -> tuple[Check, ...]:
-    return node.checks if node is not None else ()
-
-
-def _on_nodes(services: Mapping[str, tuple[Instance, ...]], nodes: set[str]) -> list[str]:
-    if not nodes:
-        return []
-    return [name for name, members in services.items() if any(i.node in nodes for i in members)]
-
-
-def _stamped_checks(
-    checks: tuple[Check, ...], old: tuple[Check, ...], index: int, tags: tuple[str, ...] = ()
-) -> tuple[Check, ...]:
-    known = {check.id: check for check in old}
-    return tuple(_stamped_check(check, known.get(check.id), index, tags) for check in checks)
-
-
-def _stamped_check(check: Check, old: Check | None, index: int, tags: tuple[str, ...]) -> Check:
-    if old == check:
-        return old
-    created = index if old is None else old.created
-    return replace(check, created=created, modified=index, service_tags=tags)
-
-
-def _registrations(members: Iterable[Instance]) -> list[tuple[object, ...]]:
-    """Return what of the instances is not health."""
-    return [_registration(instance) for instance in members]
-
-
-def _registration(i: Instance) -> tuple[object, ...]:
-    return (
-        i.node, i.id, i.address, i.port, i.tags, i.meta, i.weight, i.warning_weight, i.tagged,
-        i.tag_override,
-    )  # fmt: skip
-
-
-def _checks(members: Iterable[Instance]) -> list[tuple[object, ...]]:
-    """Return what is said of health; nothing of an instance that nobody has anything to say of."""
-    return [
-        (i.node, i.id, i.status, i.draining, i.checks)
-        for i in members
-        if i.checks or i.draining or i.status is not Status.PASSING
-    ]
+def _checks_named(
+    snapshot: Snapshot, changes: Iterable[Change]
+) -> Iterator[tuple[tuple[str, str], Check]]:
+    """Yield node and id of every check in what the changes name, with the check."""
+    services: set[str] = set()
+    for change in changes:
+        match change:
+            case Put(instance):
+                services.add(instance.service)
+            case Drop(service):
+                services.add(service)
+            case PutNode(node) if node.name in snapshot.nodes:
+                for check in snapshot.nodes[node.name].checks:
+                    yield (node.name, check.id), check
+    for name in services:
+        for member in snapshot.services.get(name, ()):
+            for check in member.checks:
+                yield (member.node, check.id), check
 
 
 def _differences(old: Snapshot, new: Snapshot) -> Iterator[Change]:

@@ -140,11 +140,11 @@ class Draft:
 
         Raises ApiError for a session that is not there.
         """
+        if self.delayed_until(key) > at.now:
+            return False
         given, session = session, checked_id(session)
         if self.session(session) is None:
             raise ApiError(500, f'invalid session "{given}"')
-        if self.delayed_until(key) > at.now:
-            return False
         old = self.get(key)
         if old is not None and old.session not in {"", session}:
             return False
@@ -182,7 +182,7 @@ class Draft:
     def delete_tree(self, prefix: str, at: Moment) -> None:
         """Remove every key that begins with this text."""
         for key in self.keys(prefix):
-            self.entries[key] = Removed(at.index)
+            self.entries[key] = Removed(at.index, prefix)
 
     # --- sessions --------------------------------------------------------------------------
 

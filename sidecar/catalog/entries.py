@@ -82,7 +82,8 @@ def register(snapshot: Snapshot, wanted: Registration) -> tuple[Change, ...]:
         )
     for foreign in wanted.checks:
         node = _with_check(node, there, foreign)
-    return (PutNode(node), *_differences(before, there, node))
+    told = bool(wanted.checks)
+    return (PutNode(node, told), *_differences(before, there, node))
 
 
 def _with_check(node: Node, there: dict[str, Instance], foreign: ForeignCheck) -> Node:

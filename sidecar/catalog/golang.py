@@ -126,5 +126,5 @@ def _offset(text: str, symbols: list[tuple[int, str]], body: int, missing: int) 
         last = missing - 1
         if len(rest) <= last:
             return len(text.encode())
-        at = rest[0][0] + 1 if rest[last][1] != "=" else rest[missing][0]
+        at = rest[0][0] if rest[last][1] != "=" else rest[missing][0]
     return len(text[:at].encode())

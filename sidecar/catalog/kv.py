@@ -2,7 +2,8 @@
 
 A reader of one key waits on the entry's own ``modify_index``; a reader of a prefix on the
 highest one below it, the dead included: a delete leaves a tombstone, so that the index of a
-prefix moves up when its newest key goes. What is absent has the table's index.
+prefix moves up when its newest key goes. Keys that go together, with a prefix, share one tombstone
+there, which a reader of a longer prefix does not see. What is absent has the table's index.
 
 Tombstones are bounded. When the oldest are forgotten, their highest index becomes a floor under
 every prefix, so that no index ever moves back; the price is one needless wake.
@@ -34,9 +35,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What a key or session became at this index."""
+    """What a key or session became at this index.
+
+    ``under`` is the prefix that a key went with: one tombstone lies there for all of them, none
+    when it is empty. None: the key went by itself.
+    """
 
     index: int
+    under: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,8 @@ class KeyValues:
         self._limit = tombstones
         self._tombstones: dict[str, int] = {}
         self._dead = _SortedKeys(())
+        self._felled: dict[str, int] = {}
+        self._fallen = _SortedKeys(())
         self._floor = self._index  # what was deleted before is not known any more
 
     @property
@@ -161,22 +169,51 @@ class KeyValues:
 
     def _bury(self, changes: Mapping[str, Entry | Removed]) -> None:
         risen = [key for key in changes if key in self._tombstones and key in self._entries]
-        buried = {key: c.index for key, c in changes.items() if isinstance(c, Removed)}
+        buried = {
+            name: change.index
+            for key, change in changes.items()
+            if isinstance(change, Removed)
+            and (name := key if change.under is None else change.under)
+        }
         fresh = [key for key in buried if key not in self._tombstones]
         for key in risen:
             del self._tombstones[key]
         self._tombstones.update(buried)
         self._dead.update(fresh, risen)
-        if len(self._tombstones) > self._limit:
+        self._fell(changes)
+        if len(self._tombstones) + len(self._felled) > self._limit:
             self._forget()
 
+    def _fell(self, changes: Mapping[str, Entry | Removed]) -> None:
+        """Remember the keys that went with a prefix, so that no index below it falls."""
+        risen = [key for key in changes if key in self._felled and key in self._entries]
+        felled = {
+            key: change.index
+            for key, change in changes.items()
+            if isinstance(change, Removed) and change.under is not None
+        }
+        fresh = [key for key in felled if key not in self._felled]
+        for key in risen:
+            del self._felled[key]
+        self._felled.update(felled)
+        self._fallen.update(fresh, risen)
+
     def _forget(self) -> None:
-        oldest = sorted(self._tombstones, key=self._tombstones.__getitem__)
-        gone = oldest[: len(oldest) - self._limit // 2]
-        self._floor = max(self._floor, self._tombstones[gone[-1]])
+        self._floor = max(
+            self._floor,
+            self._forget_of(self._felled, self._fallen),
+            self._forget_of(self._tombstones, self._dead),
+        )
+
+    def _forget_of(self, graves: dict[str, int], names: _SortedKeys) -> int:
+        """Drop the oldest down to half the limit; return the newest of those dropped."""
+        oldest = sorted(graves, key=graves.__getitem__)
+        gone = oldest[: max(0, len(oldest) - self._limit // 2)]
+        newest = graves[gone[-1]] if gone else 0
         for key in gone:
-            del self._tombstones[key]
-        self._dead.update((), gone)
+            del graves[key]
+        names.update((), gone)
+        return newest
 
     def _index_of(self, prefix: str, entries: Iterable[Entry]) -> int:
         if not prefix:
@@ -184,7 +221,10 @@ class KeyValues:
         alive = max((entry.modify_index for entry in entries), default=0)
         dead = max((self._tombstones[key] for key in self._dead.below(prefix)), default=0)
         newest = max(alive, dead)
-        return max(newest, self._floor) if newest else self.index
+        if not newest:
+            return self.index
+        felled = max((self._felled[key] for key in self._fallen.below(prefix)), default=0)
+        return max(newest, felled, self._floor)
 
 
 def cut_at(keys: Iterable[str], prefix: str, separator: str) -> list[str]:

@@ -59,9 +59,10 @@ class Check:
     """What one test of an instance or node last said.
 
     ``definition`` is how it is run, as JSON, so that it can be run again after a restart; empty
-    when somebody else runs it. ``tags`` are those of its instance when it was registered,
-    ``service_tags`` when it last changed (set by ``apply``, as the indexes are): a check outlives
-    a registration of its instance, and Consul shows the one in the agent, the other elsewhere.
+    when somebody else runs it. What runs it is no part of what it says and does not count when
+    two are compared. ``tags`` are those of its instance when it was registered, ``service_tags``
+    when it last changed (set by ``apply``, as the indexes are): a check outlives a registration
+    of its instance, and Consul shows the one in the agent, the other elsewhere.
     """
 
     id: str
@@ -69,9 +70,9 @@ class Check:
     status: Status = Status.CRITICAL
     notes: str = ""
     output: str = ""
-    type: str = ""
-    definition: str = ""
-    tags: tuple[str, ...] = ()
+    type: str = field(default="", compare=False)
+    definition: str = field(default="", compare=False)
+    tags: tuple[str, ...] | None = None
     service_tags: tuple[str, ...] = field(default=(), compare=False)
     created: int = field(default=0, compare=False)
     modified: int = field(default=0, compare=False)
@@ -84,8 +85,9 @@ class Instance:
     ``tags`` keep their order, because Consul returns them as they were registered. ``status`` is
     the worst of the ``checks`` and of the node's; whoever writes the one writes the other.
     ``draining`` is apart from ``status``: such an instance finishes what it has and takes
-    nothing new, whatever its checks say. ``owner`` marks who may remove the entry. ``created``
-    and ``modified`` are indexes, set by ``apply``.
+    nothing new, whatever its checks say. ``owner`` marks who may remove the entry. ``meta_given``
+    and ``tags_given`` tell an empty one from none, as Consul does. ``created`` and ``modified`` are
+    indexes, set by ``apply``.
     """
 
     id: InstanceId
@@ -103,6 +105,8 @@ class Instance:
     warning_weight: int = 1
     tagged: Mapping[str, tuple[str, int]] = field(default_factory=dict, hash=False)
     tag_override: bool = False
+    meta_given: bool = False
+    tags_given: bool = False
     created: int = field(default=0, compare=False)
     modified: int = field(default=0, compare=False)
 

@@ -128,7 +128,7 @@ def _get_tree(draft: Draft, op: KeyOperation, _: Moment) -> Sequence[Entry]:
 
 
 def _check_index(draft: Draft, op: KeyOperation, _: Moment) -> Sequence[Entry]:
-    entry = _present(draft, op)
+    entry = _present(draft, op, "failed to check index, ")
     if entry.modify_index != op.index:
         raise ApiError(
             409,
@@ -139,7 +139,7 @@ def _check_index(draft: Draft, op: KeyOperation, _: Moment) -> Sequence[Entry]:
 
 
 def _check_session(draft: Draft, op: KeyOperation, _: Moment) -> Sequence[Entry]:
-    entry = _present(draft, op)
+    entry = _present(draft, op, "failed to check session, ")
     if entry.session != canonical(op.session):
         raise ApiError(
             409,
@@ -171,10 +171,10 @@ def _delete_cas(draft: Draft, op: KeyOperation, at: Moment) -> Sequence[Entry]:
     return ()
 
 
-def _present(draft: Draft, op: KeyOperation) -> Entry:
+def _present(draft: Draft, op: KeyOperation, what: str = "") -> Entry:
     entry = draft.get(op.key)
     if entry is None:
-        raise ApiError(409, f"key {_quoted(op.key)} doesn't exist")
+        raise ApiError(409, f"{what}key {_quoted(op.key)} doesn't exist")
     return entry
 
 

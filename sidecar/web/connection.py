@@ -20,6 +20,8 @@ from typing import Any, Final, NamedTuple, cast
 from aiohttp import web
 from aiohttp.helpers import rfc822_formatted_time
 
+from sidecar.web.consul.query import takes_gzip
+
 __all__ = ["HEAD_LIMIT", "Connection", "Door", "Short", "ShortAnswer", "whole"]
 
 HEAD_LIMIT: Final = 16 * 1024
@@ -185,7 +187,7 @@ class Connection(web.RequestHandler):
             self._is_mixed = True
             return
         self._served = offered
-        self._gzip = "gzip" in headers.get("Accept-Encoding", "")
+        self._gzip = takes_gzip(headers.get("Accept-Encoding", ""))
 
     def _takes(self, data: bytes) -> bool:
         """Answer a request that needs no parser; note what a next one would look like."""

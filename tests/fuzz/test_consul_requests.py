@@ -3,6 +3,7 @@
 ``PINNACE_FUZZ`` is the number of requests (100000 for the whole run), ``PINNACE_SEED`` their seed.
 """
 
+import gzip
 import json
 import os
 import re
@@ -57,6 +58,8 @@ class Wire:
             status in {400, 413, 431} or len(rest) > size or data.count(b"\r\n\r\n") > 1
         ):
             self.close()
+        if size and b"content-encoding: gzip" in head.lower():
+            rest = gzip.decompress(rest[:size])
         return status, rest
 
     def _until_head(self) -> tuple[bytes, bytes]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.tools import consul
-from deploy.tools.debian import Unavailable, cache_folder, unpacked
+from deploy.tools import consul, vmagent
+from deploy.tools.debian import Unavailable
 
 __all__ = ["consul_program", "vmagent_program"]
 
@@ -19,8 +19,7 @@ def consul_program() -> Path:
 
 def vmagent_program() -> Path:
     """Return vmagent of this machine's Debian release; skip when it cannot be had, fail in CI."""
-    folder = cache_folder("victoria-metrics") / "own"
-    return _had(lambda: unpacked("victoria-metrics", folder) / "usr/bin/vmagent")
+    return _had(vmagent.binary)
 
 
 def _had(program: Callable[[], Path]) -> Path:

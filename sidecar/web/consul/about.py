@@ -9,7 +9,6 @@ from aiohttp import web
 
 from sidecar import __version__
 from sidecar.errors import ApiError
-from sidecar.metrics import CONTENT_TYPE, exposition
 from sidecar.runtime.clock import Clock
 from sidecar.web.consul import answers, refused
 from sidecar.web.consul.coordinate import COORDINATE
@@ -23,6 +22,7 @@ __all__ = ["member", "routes", "self_of"]
 _SERF_PORT: Final = 8301
 _WIDE_PORT: Final = 8302
 _LEVELS: Final = frozenset({"TRACE", "DEBUG", "INFO", "WARN", "ERR"})
+_NO_PROMETHEUS: Final = "Prometheus is not enabled since its retention time is not positive"
 _META: Final = {"consul-network-segment": ""}
 
 
@@ -123,7 +123,7 @@ def routes(reading: Reading, local: Local, clock: Clock) -> list[web.RouteDef]:
 
     async def figures(request: web.Request) -> web.Response:
         if request.query.get("format") == "prometheus":
-            return web.Response(body=exposition(), headers={"Content-Type": CONTENT_TYPE})
+            raise ApiError(415, _NO_PROMETHEUS)  # as an agent not told otherwise: see /metrics
         view = reading.view
         gauges = {
             "consul.catalog.services": len(view.snapshot.services),

@@ -1,13 +1,13 @@
 """``/v1/agent``: services and checks of the local node, maintenance."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
 from aiohttp import web
 
-from sidecar.catalog.agent import OUTPUT_LIMIT
 from sidecar.catalog.golang import quoted, truth
 from sidecar.catalog.live import Catalog
 from sidecar.catalog.model import Check, Instance, Node, Status
@@ -144,7 +144,7 @@ class _Agent:
 
     async def checks(self, request: web.Request) -> web.Response:
         _checked(request)
-        test = compiled(request.query.get("filter", ""), "check")
+        test = _compiled(request.query.get("filter", ""))
         agent = self._commands.agent
         said = {id_: self._commands.said(each) for id_, each in agent.instances.items()}
         found = agent_checks(self._me(), said)
@@ -171,7 +171,7 @@ class _Agent:
 
         async def said(request: web.Request) -> web.Response:
             _checked(request)
-            note = _limited(request.query.get("note", ""))
+            note = request.query.get("note", "")
             await self._commands.heard(request.match_info["id"], status, note)
             return _done()
 
@@ -183,7 +183,7 @@ class _Agent:
         status = body.get("Status", "")
         if status not in STATUSES:
             raise ApiError(400, f"Invalid check status: '{status}'")
-        output = _limited(body.get("Output", ""))
+        output = body.get("Output", "")
         await self._commands.heard(request.match_info["id"], Status(status), output)
         return _done()
 
@@ -207,9 +207,10 @@ class _Agent:
         instance = self._commands.agent.instances.get(id_)
         if instance is None:
             nothing = {"AggregatedStatus": "critical", "Service": None, "Checks": None}
-            response = _health(request, 404, f"ServiceId {id_} not found", nothing)
-            response.headers["Content-Type"] = "application/json"  # so does Consul, of text too
-            return response
+            reason = f"ServiceId {id_} not found"
+            wants_text = request.query.get("format") == "text"  # it is JSON in Consul, too
+            response = answers.json(request, reason if wants_text else nothing, 404)
+            return _with_reason(response, reason)
         status, body = self._health_of(instance)
         return _health(request, _STATUS.get(status, 503), status, body)
 
@@ -220,6 +221,15 @@ class _Agent:
         """Return the local node with what its checks said last."""
         node = self._commands.agent.node
         return replace(node, checks=tuple(map(self._commands.said_by, node.checks)))
+
+
+def _compiled(expression: str) -> Callable[[object], bool]:
+    """Return the filter of agent/checks, the one endpoint that says only what is wrong with it."""
+    try:
+        return compiled(expression, "check")
+    except ApiError as error:
+        text = str(error).removeprefix("Failed to create boolean expression evaluator: ")
+        raise ApiError(error.status, text) from None
 
 
 def _checked(request: web.Request) -> None:
@@ -250,21 +260,16 @@ def _maintenance(request: web.Request) -> tuple[bool, str]:
     return enable, text("reason", request.query.get("reason", ""))
 
 
-def _limited(output: str) -> str:
-    """Cut what is too long, as Consul marks it."""
-    data = output.encode("utf-8", "replace")
-    if len(data) <= OUTPUT_LIMIT:
-        return data.decode()
-    kept = data[:OUTPUT_LIMIT].decode("utf-8", "ignore")
-    return f"{kept} ... (captured {OUTPUT_LIMIT} of {len(data)} bytes)"
-
-
 def _health(request: web.Request, status: int, reason: str, body: Any) -> web.Response:
     if request.query.get("format") == "text":
         response = web.Response(body=reason.encode(), status=status)
         response.headers["Content-Type"] = "text/plain"
     else:
         response = answers.json(request, body, status)
+    return _with_reason(response, reason)
+
+
+def _with_reason(response: web.Response, reason: str) -> web.Response:
     # A header cannot hold everything a name can.
     response.headers["X-Consul-Reason"] = "".join(c for c in reason if c.isprintable())
     return response

@@ -1,7 +1,10 @@
 """The families of paths together, for the composition root."""
 
+from collections.abc import Callable, Iterable, Mapping
+
 from aiohttp import web
 
+from sidecar.catalog.events import concerns
 from sidecar.catalog.kept import Kept
 from sidecar.catalog.sessions import NodeChecks
 from sidecar.web.connection import Short, ShortAnswer
@@ -23,13 +26,22 @@ def shorts(*ways: Short) -> Short:
 
 
 def store_routes(
-    kept: Kept, *, datacenter: str, node: str, address: str, checks_of: NodeChecks
+    kept: Kept,
+    *,
+    datacenter: str,
+    node: str,
+    address: str,
+    checks_of: NodeChecks,
+    tags_of: Callable[[], Mapping[str, Iterable[str]]] = dict,
 ) -> list[web.RouteDef]:
-    """Return the routes of keys, sessions, transactions, events and status."""
+    """Return the routes of keys, sessions, transactions, events and status.
+
+    ``tags_of`` returns the tags of the node's instances by id, for the filters of events.
+    """
     return [
         *kv.routes(kept, datacenter),
         *session.routes(kept, datacenter, node, checks_of),
         *txn.routes(kept, datacenter),
-        *event.routes(datacenter),
+        *event.routes(datacenter, concerns=lambda fired: concerns(fired, node, tags_of())),
         *status.routes(address),
     ]

@@ -59,7 +59,9 @@ _SERVICE_FIELDS: Final[dict[str, Kind]] = {
                       opaque=True, lenient=True),
 }  # fmt: skip
 SERVICE: Final = Struct(
-    "structs.ServiceDefinition",
+    'struct { EnableTagOverrideSnake bool "json:\\"enable_tag_override\\"";'
+    " TaggedAddressesSnake map[string]structs.ServiceAddress"
+    ' "json:\\"tagged_addresses\\""; *structs.Alias }',
     "",
     _SERVICE_FIELDS
     | {"Name": STRING, "Token": STRING, "Check": SERVICE_CHECK, "Checks": SERVICE_CHECKS},
@@ -88,7 +90,7 @@ CATALOG_REGISTER: Final = Struct("structs.RegisterRequest", "RegisterRequest", _
                       _SERVICE_FIELDS | _INDEXES | {"Service": STRING}),
     "Check": _FOREIGN_CHECK, "Checks": Listed("structs.HealthChecks", _FOREIGN_CHECK),
     "SkipNodeUpdate": BOOL, "Token": STRING}, unknown=_SUFFIX)  # fmt: skip
-CATALOG_DEREGISTER: Final = Struct("structs.DeregisterRequest", "", dict.fromkeys(
+CATALOG_DEREGISTER: Final = Struct("struct { Address string; *structs.Alias }", "", dict.fromkeys(
     ("Datacenter", "Node", "ServiceID", "CheckID", "Token"), STRING), {"Address": "Node"},
     unknown=_SUFFIX)  # fmt: skip
 
@@ -145,6 +147,8 @@ def _instance(
         owner=API,
         tagged=_tagged(body),
         tag_override=body.get("EnableTagOverride") or False,
+        meta_given=body.get("Meta") is not None,
+        tags_given=body.get("Tags") is not None,
     )
 
 

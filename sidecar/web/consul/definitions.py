@@ -63,6 +63,17 @@ _RUN: Final[dict[str, Kind]] = {
     "DeregisterCriticalServiceAfter": DURATION,
     "OutputMaxSize": INT,
 }
+_GO: Final = (
+    "struct {{ Interval interface {{}}; Timeout interface {{}}; TTL interface {{}};"
+    " DeregisterCriticalServiceAfter interface {{}};"
+    ' Args []string "json:\\"args\\""; ScriptArgsSnake []string "json:\\"script_args\\"";'
+    " DeregisterCriticalServiceAfterSnake interface {{}}"
+    ' "json:\\"deregister_critical_service_after\\"";'
+    ' DockerContainerIDSnake string "json:\\"docker_container_id\\"";'
+    ' TLSSkipVerifySnake bool "json:\\"tls_skip_verify\\"";'
+    '{} ServiceIDSnake string "json:\\"service_id\\""; *structs.Alias }}'
+)
+"""How Go names the type of these bodies when they are no objects at all."""
 _ALIASES: Final = {
     "args": "ScriptArgs",
     "script_args": "ScriptArgs",
@@ -78,7 +89,7 @@ _SAID: Final[dict[str, Kind]] = {
     "ServiceID": STRING,
 }
 SERVICE_CHECK: Final = Struct(
-    go="structs.CheckType",
+    go=_GO.format(' ServiceID string "json:\\"ServiceID\\"";'),
     name="",
     fields={"CheckID": STRING, **_SAID, **_RUN, "ProxyHTTP": STRING, "ProxyGRPC": STRING},
     aliases=_ALIASES,
@@ -86,7 +97,7 @@ SERVICE_CHECK: Final = Struct(
 )
 SERVICE_CHECKS: Final = Listed("structs.CheckTypes", SERVICE_CHECK)
 CHECK: Final = Struct(
-    go="structs.CheckDefinition",
+    go=_GO.format(""),
     name="",
     fields={"ID": STRING, "Token": STRING, **_SAID, **_RUN},
     aliases=_ALIASES,

@@ -33,8 +33,15 @@ def shape(event: Event) -> dict[str, Any]:
     }
 
 
-def routes(datacenter: str, new_id: Callable[[], str] = lambda: str(uuid4())) -> list[web.RouteDef]:
-    """Return the routes of this family, with a ring of events of their own."""
+def routes(
+    datacenter: str,
+    new_id: Callable[[], str] = lambda: str(uuid4()),
+    concerns: Callable[[Event], bool] = lambda _: True,
+) -> list[web.RouteDef]:
+    """Return the routes of this family, with a ring of events of their own.
+
+    ``concerns`` judges an event's filters.
+    """
     events = Events()
     fired = Signal()
 
@@ -48,7 +55,7 @@ def routes(datacenter: str, new_id: Callable[[], str] = lambda: str(uuid4())) ->
             service_filter=request.query.get("service", ""),
             tag_filter=request.query.get("tag", ""),
         )
-        events.fire(event)
+        events.fire(event, concerns=concerns(event))
         fired.fire()
         return answers.json(request, shape(event))
 

@@ -52,7 +52,7 @@ def shape(entry: Entry) -> dict[str, Any]:
 def short_of(kept: Kept) -> Short:
     """Return how to answer a plain ``GET /v1/kv/KEY`` of a small present key at once."""
 
-    def short(target: str, _: bool) -> ShortAnswer | None:
+    def short(target: str, gzip: bool) -> ShortAnswer | None:
         if not _PLAIN.fullmatch(target):
             return None
         key = target[len(_PREFIX) :]
@@ -66,7 +66,11 @@ def short_of(kept: Kept) -> Short:
             "X-Consul-Lastcontact": "0",
             "Vary": "Accept-Encoding",
         }
-        return ShortAnswer(_ROUTE, whole(headers, msgspec.json.encode([shape(entry)])))
+        body = msgspec.json.encode([shape(entry)])
+        if gzip:
+            headers["Content-Encoding"] = "gzip"
+            body = answers.packed(body)
+        return ShortAnswer(_ROUTE, whole(headers, body))
 
     return short
 
@@ -75,7 +79,7 @@ def routes(kept: Kept, datacenter: str) -> list[web.RouteDef]:
     """Return the routes of this family."""
     keys = _Keys(kept, datacenter)
     return [
-        route("/v1/kv/{key:.*}", GET=keys.get, PUT=keys.put, DELETE=keys.delete),
+        route("/v1/kv/{key:.*}", store=False, GET=keys.get, PUT=keys.put, DELETE=keys.delete),
     ]
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "decoded",
     "flag",
     "read_options",
+    "takes_gzip",
     "unsigned",
 ]
 
@@ -27,6 +28,8 @@ _DEFAULT: Final = 300.0
 _LONGEST: Final = 600.0
 _MOST: Final = 2**64 - 1
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
+
+_REFUSED_GZIP: Final = re.compile(r"gzip\s*;\s*q=0(?:\.0*)?\s*(?:,|$)")
 
 Query = Mapping[str, str]
 
@@ -111,6 +114,11 @@ def flag(value: str | None) -> bool:
             return False
         case _:
             raise ApiError(400, "Invalid value for ?passing")
+
+
+def takes_gzip(accepted: str) -> bool:
+    """Whether a client takes gzip by name, and not with weight 0."""
+    return "gzip" in accepted and _REFUSED_GZIP.search(accepted) is None
 
 
 def cleaned_path(path: str) -> str:

@@ -5,7 +5,6 @@ elsewhere does not cost a reader of this service anything, and a change here is 
 matter how many wait for it. A request seen before is answered without parsing it again.
 """
 
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -17,8 +16,8 @@ from sidecar.catalog.live import Catalog
 from sidecar.errors import ApiError, StoreUnavailable
 from sidecar.web.blocking import wait_for_index, wait_while
 from sidecar.web.connection import ShortAnswer, whole
-from sidecar.web.consul.answers import finished, refusal
-from sidecar.web.consul.query import Wait, read_options
+from sidecar.web.consul.answers import finished, packed, refusal
+from sidecar.web.consul.query import Wait, read_options, takes_gzip
 from sidecar.web.consul.reads import Params, Read, missing, reads
 from sidecar.web.consul.route import route
 from sidecar.web.consul.view import Local, View
@@ -27,8 +26,6 @@ __all__ = ["Reading"]
 
 _MOST_ANSWERS: Final = 2048
 _MOST_BYTES: Final = 16 * 1024 * 1024
-_WORTH_PACKING: Final = 1_400
-_PACKED: Final = 31  # zlib's number for the gzip format
 
 
 @dataclass(slots=True)
@@ -72,6 +69,7 @@ class Reading:
         self._answers: dict[tuple[object, ...], _Answer] = {}
         self._bytes = 0
         self._known: dict[str, _Known] = {}
+        self._asked: set[tuple[object, ...]] = set()
 
     @property
     def view(self) -> View:
@@ -143,14 +141,18 @@ class Reading:
             await wait_for_index(wait, lambda: read.index(self.view), lambda: self._moved(read))
             return self.view
         seen, wakes = read.wakes(view), read.wakes
-        await wait_while(lambda: wakes(self.view) == seen, lambda: self._moved(read), wait.seconds)
-        return view if wakes(self.view) == seen else self.view
+
+        def unchanged() -> bool:
+            return wakes(self.view) == seen or read.index(self.view) <= wait.index
+
+        await wait_while(unchanged, lambda: self._moved(read), wait.seconds)
+        return view if unchanged() else self.view
 
     async def _moved(self, read: Read) -> None:
         await self._catalog.moved(read.topics(self.view))
 
     def _answer(self, request: web.Request, known: _Known, view: View) -> web.Response:
-        gzip = "gzip" in request.headers.get("Accept-Encoding", "")
+        gzip = takes_gzip(request.headers.get("Accept-Encoding", ""))
         body, headers = self._written(known, view, gzip=gzip)
         return web.Response(body=body, headers=headers)
 
@@ -165,16 +167,25 @@ class Reading:
             "X-Consul-Lastcontact": "0",
         }
         if known.cached:
-            headers["X-Cache"] = "HIT"
-            headers["Age"] = "0"
+            self._tell_cache(headers, known)
         body = answer.body
-        if gzip and len(body) >= _WORTH_PACKING:
+        if gzip:
             if answer.packed is None:
-                packer = zlib.compressobj(1, zlib.DEFLATED, _PACKED)
-                answer.packed = packer.compress(body) + packer.flush()
+                answer.packed = packed(body)
             body = answer.packed
             headers["Content-Encoding"] = "gzip"
         return body, headers
+
+    def _tell_cache(self, headers: dict[str, str], known: _Known) -> None:
+        """Say what Consul's cache would; it is kept up to date, so its age is none."""
+        key = known.key[:-1]
+        if key in self._asked:
+            headers["X-Cache"] = "HIT"
+            headers["Age"] = "0"
+            return
+        headers["X-Cache"] = "MISS"
+        if len(self._asked) < _MOST_ANSWERS:
+            self._asked.add(key)
 
     def _encoded(self, known: _Known, view: View) -> _Answer:
         parts = known.read.parts(view)

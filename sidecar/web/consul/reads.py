@@ -100,13 +100,16 @@ def reads(compile_filter: Compile) -> Mapping[str, Callable[[str, Params], Read]
             lambda view: view.health_index(name),
             lambda view: view.topics(name),
             lambda view: _parts(view, name),
-            lambda view: entries("health", params, _health_service(view, name, params)),
+            lambda view: _passing(
+                entries("health", params, _health_service(view, name, params)), view, name, params
+            ),
         ),
         "health/checks/": lambda name, params: Read(
-            lambda view: view.checks_index(name),
+            _checks_index,
             lambda view: (*view.topics(name), topics.CHECKS),
             lambda view: (view.snapshot,),
             lambda view: entries("check", params, _checks_of(view, name, params)),
+            lambda view: view.snapshot.modified.get(name, 0),
         ),
         "health/node/": lambda name, params: _table(
             _checks_index,
@@ -134,8 +137,8 @@ def _table(
 
 def _empty(name: str) -> Read:
     return Read(
-        lambda view: view.health_index(name),
-        lambda view: view.topics(name),
+        lambda view: view.snapshot.extinct_index or view.health_index(name),
+        lambda view: (*view.topics(name), topics.SERVICES),
         lambda _: (),
         lambda _: [],
     )
@@ -208,11 +211,27 @@ def _health_service(view: View, name: str, params: Params) -> list[dict[str, Any
     found = []
     for instance in _chosen(view, name, params):
         there = view.node_of(instance)
-        if params.passing and not _is_passing(instance, there):
-            continue
         if there.name not in nodes:
             nodes[there.name] = shapes.node(there, view.local.datacenter)
         found.append(shapes.health_entry(view, instance, nodes[there.name]))
+    return found
+
+
+def _passing(
+    found: list[dict[str, Any]], view: View, name: str, params: Params
+) -> list[dict[str, Any]]:
+    """Leave out what is not passing; as in Consul the last takes the place of what goes."""
+    if not params.passing:
+        return found
+    fit = {(i.node, i.id) for i in view.members(name) if _is_passing(i, view.node_of(i))}
+    at = 0
+    while at < len(found):
+        if (found[at]["Node"]["Node"], found[at]["Service"]["ID"]) in fit:
+            at += 1
+        else:
+            last = found.pop()
+            if at < len(found):
+                found[at] = last
     return found
 
 
@@ -248,11 +267,13 @@ def _node_services(
 
 def _checks_of(view: View, name: str, params: Params) -> list[dict[str, Any]]:
     local = view.me.name
-    return [
+    found = [
         check
-        for instance in _chosen(view, name, params)
+        for instance in _chosen(view, name, Params(node_meta=params.node_meta))
         for check in shapes.checks_of_instance(instance, local=local)
     ]
+    found.sort(key=lambda check: (check["Node"].lower(), check["CheckID"].lower()))
+    return _sorted(view, found, params, lambda check: str(check["Node"]))
 
 
 def _checks_on(view: View, name: str) -> list[dict[str, Any]]:

@@ -14,7 +14,9 @@ from sidecar.config.units import go_duration
 from sidecar.errors import ApiError
 from sidecar.web.blocking import wait_for_index
 from sidecar.web.consul import answers
-from sidecar.web.consul.query import Wait, checked, decoded, read_options
+from sidecar.web.consul.decode import ANY, STRING, STRINGS, Listed, Struct, decode
+from sidecar.web.consul.gojson import Number
+from sidecar.web.consul.query import Wait, checked, read_options
 from sidecar.web.consul.route import route
 
 __all__ = ["parse_request", "routes", "shape"]
@@ -22,7 +24,22 @@ __all__ = ["parse_request", "routes", "shape"]
 _TOO_LARGE: Final = "Request body({size} bytes) too large, max size: {most} bytes."
 _BARE_SECONDS: Final = 1_000  # a delay below so many nanoseconds was meant in seconds
 _MOST: Final = 2**63  # nanoseconds that a Go duration holds
-_TYPES: Final = {"Node": str, "Name": str, "Behavior": str, "TTL": str}
+_TEXTS: Final = {"Node": "node", "Name": "name", "Behavior": "behavior", "TTL": "ttl"}
+_SERVICE_CHECK: Final = Struct(
+    "structs.ServiceCheck", "ServiceCheck", {"ID": STRING, "Namespace": STRING}
+)
+_SESSION: Final = Struct(
+    go="struct { LockDelay interface {}; *structs.Alias }",
+    name="",
+    fields=dict.fromkeys(("ID", *_TEXTS), STRING)
+    | {
+        "Checks": STRINGS,
+        "NodeChecks": STRINGS,
+        "ServiceChecks": Listed("[]structs.ServiceCheck", _SERVICE_CHECK),
+        "LockDelay": ANY,
+    },
+    lenient=True,
+)
 
 
 def shape(session: Session) -> dict[str, Any]:
@@ -42,39 +59,19 @@ def shape(session: Session) -> dict[str, Any]:
 
 
 def parse_request(body: bytes, node: str) -> SessionRequest:
-    """Return what a body asks for; keys match in any case; raises ApiError."""
+    """Return what a body asks for; raises ApiError. Unknown fields do not matter, as in Consul."""
     if not body.strip():
         return SessionRequest(node=node)
-    try:
-        found = decoded(body)
-    except ValueError as error:
-        raise _undecodable("invalid JSON") from error
-    if not isinstance(found, dict):
-        raise _undecodable("json: cannot unmarshal into Go value of type structs.Session")
-    return _request(found, node)
-
-
-def _request(found: dict[str, Any], node: str) -> SessionRequest:
-    fields: dict[str, Any] = {"node": node}
-    checks: list[str] | None = None
-    for given, value in found.items():
-        name = _NAMES.get(given.lower())
-        if name is None:
-            raise _undecodable(f'json: unknown field "{given}"')
-        if value is None:
-            continue
-        if name in _TYPES:
-            if not isinstance(value, str):
-                raise _undecodable(f"json: cannot unmarshal into Go struct field .{name}")
-            fields[name.lower()] = value
-        elif name == "LockDelay":
-            fields["lock_delay"] = _delay(value)
-        elif name in {"Checks", "NodeChecks"}:
-            checks = [*(checks or []), *_strings(name, value)]
-        elif name == "ServiceChecks":
-            checks = [*(checks or []), *_service_checks(value)]
-    if checks is not None:
-        fields["checks"] = tuple(dict.fromkeys(checks))
+    found = decode(_SESSION, body)
+    given = {field: found[name] for name, field in _TEXTS.items() if name in found}
+    fields: dict[str, Any] = {"node": node} | given
+    if "LockDelay" in found:
+        fields["lock_delay"] = _delay(found["LockDelay"])
+    lists = [found[name] for name in ("Checks", "NodeChecks") if name in found]
+    if "ServiceChecks" in found:
+        lists.append([(each or {}).get("ID", "") for each in found["ServiceChecks"]])
+    if lists:
+        fields["checks"] = tuple(dict.fromkeys(id_ or "" for ids in lists for id_ in ids))
     fields["lifetime"] = _lifetime(fields.get("ttl", ""))
     return SessionRequest(**fields)
 
@@ -92,38 +89,18 @@ def _delay(value: object) -> float:
             nanoseconds = go_duration(value) * 1e9
         except ValueError as error:
             raise _undecodable(str(error)) from error
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        nanoseconds = float(min(value, _MOST))  # what is longer has no float
+    elif isinstance(value, Number):
+        nanoseconds = float(value.text)
     else:
-        raise _undecodable("json: cannot unmarshal into Go struct field .LockDelay")
-    if not nanoseconds < _MOST:
-        raise _undecodable("json: cannot unmarshal number into Go struct field .LockDelay")
+        return 0.0
+    nanoseconds = min(nanoseconds, _MOST)
     if nanoseconds < _BARE_SECONDS:
         return max(0.0, nanoseconds)
     return nanoseconds / 1e9
 
 
-def _strings(name: str, value: object) -> list[str]:
-    if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return value
-    raise _undecodable(f"json: cannot unmarshal into Go struct field .{name} of type []string")
-
-
-def _service_checks(value: object) -> list[str]:
-    ids = (
-        [each.get("ID") for each in value if isinstance(each, dict)]
-        if isinstance(value, list)
-        else value
-    )
-    return _strings("ServiceChecks", ids)
-
-
 def _undecodable(text: str) -> ApiError:
     return ApiError(400, f"Request decode failed: {text}")
-
-
-_FIELDS: Final = ("ID", "Checks", "NodeChecks", "ServiceChecks", "LockDelay", *_TYPES)
-_NAMES: Final = {name.lower(): name for name in _FIELDS} | {"lock_delay": "LockDelay"}
 
 
 def routes(

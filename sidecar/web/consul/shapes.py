@@ -60,7 +60,7 @@ def node_service(instance: Instance) -> dict[str, Any]:
         "Tags": instance.tags,
         "Address": instance.address,
         **_tagged("TaggedAddresses", instance),
-        "Meta": dict(sorted(instance.meta.items())) or None,
+        "Meta": _meta(instance),
         "Port": instance.port,
         "Weights": _weights(instance),
         "EnableTagOverride": instance.tag_override,
@@ -69,6 +69,10 @@ def node_service(instance: Instance) -> dict[str, Any]:
         "CreateIndex": instance.created,
         "ModifyIndex": instance.modified,
     }
+
+
+def _meta(instance: Instance) -> dict[str, str] | None:
+    return dict(sorted(instance.meta.items())) if instance.meta or instance.meta_given else None
 
 
 def agent_service(instance: Instance) -> dict[str, Any]:
@@ -170,7 +174,7 @@ def agent_check(check: Check, node_name: str, instance: Instance | None) -> dict
     """Return a check as agent/checks shows it."""
     shown = _check(check, node_name, instance, node_name) | {"CreateIndex": 0, "ModifyIndex": 0}
     if instance is not None and instance.owner == API:
-        shown["ServiceTags"] = check.tags
+        shown["ServiceTags"] = check.tags or ()
     return shown
 
 
@@ -180,9 +184,12 @@ def agent_health(instance: Instance, me: Node) -> tuple[str, dict[str, Any]]:
     checks = [
         agent_check(check, me.name, instance if check not in own else None)
         | {"Type": "", "Definition": _UNUSED}
-        | ({"ServiceTags": None} if check in own else {})
         for check in sorted((*own, *all_checks(instance)), key=_by_id)
     ]
+    given = {check.id: check.tags for check in instance.checks}
+    for shown in checks:
+        if shown["ServiceTags"] == () and given.get(shown["CheckID"]) is None:
+            shown["ServiceTags"] = None
     status = aggregated(checks)
     return status, {
         "AggregatedStatus": status,

@@ -9,6 +9,7 @@ from sidecar.catalog.kept import Kept
 from sidecar.catalog.transaction import MOST, WRITES, KeyOperation, Outcome, run
 from sidecar.errors import ApiError
 from sidecar.web.consul import answers
+from sidecar.web.consul.gojson import BadJson, read
 from sidecar.web.consul.kv import shape
 from sidecar.web.consul.query import checked, decoded, read_options
 from sidecar.web.consul.route import route
@@ -33,24 +34,36 @@ def parse_operations(body: bytes) -> tuple[KeyOperation, ...]:
     """Return the operations of a body; raises ApiError with Consul's words."""
     try:
         found = decoded(body)
-    except ValueError as error:
-        raise _unparsable("EOF" if not body.strip() else "invalid JSON") from error
+    except ValueError:
+        raise _unparsable(_mistake(body)) from None
     if found is None:
         return ()
     if not isinstance(found, list):
         raise _unparsable("json: cannot unmarshal into Go value of type api.TxnOps")
     if len(found) > MOST:
         raise ApiError(413, f"Transaction contains too many operations ({len(found)} > {MOST})")
-    return tuple(_operation(each) for each in found)
+    made = (_operation(each) for each in found)
+    return tuple(operation for operation in made if operation is not None)
 
 
-def _operation(found: object) -> KeyOperation:
+def _mistake(body: bytes) -> str:
+    try:
+        read(body)
+    except BadJson as error:
+        return str(error)
+    return "invalid character after top-level value"
+
+
+def _operation(found: object) -> KeyOperation | None:
+    """Return an operation, None for one that asks for nothing."""
     if not isinstance(found, dict):
         raise _unparsable("json: cannot unmarshal into Go value of type api.TxnOp")
     kinds = {str(name).lower(): value for name, value in found.items() if value is not None}
     unknown = kinds.keys() - _KINDS
     if unknown:
         raise _unparsable(f'json: unknown field "{min(unknown)}"')
+    if not kinds:
+        return None
     if kinds.keys() != {"kv"}:
         raise ApiError(501, "not served by the embedded catalog; set catalog=consul://…")
     if not isinstance(kinds["kv"], dict):

@@ -91,10 +91,6 @@ class View:
         """Return the index of a service's health; an absent one's moves when another has gone."""
         return self._index(self.snapshot.modified, service, self._extinct or self._tables)
 
-    def checks_index(self, service: str) -> int:
-        """Return the index of a service's checks; an absent one's moves with every table."""
-        return self._index(self.snapshot.modified, service, self._tables)
-
     def service_index(self, service: str) -> int:
         """Return the index of a service's registrations, which moves with its checks too."""
         return self._index(self.snapshot.modified, service, self._extinct or self.node_index)

@@ -2,11 +2,13 @@
 
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
 from deploy.tools.consul import Consul
+from tests.compat.consul.replay import Side
+from tests.compat.consul.steps import get, put
 from tests.support.oracle import consul_program
 from tests.support.pinnace import Pinnace, until
 
@@ -30,11 +32,24 @@ def fresh_url(request: pytest.FixtureRequest) -> Iterator[str]:
         yield url
 
 
+def locate(consul: Consul) -> None:
+    """Tell where its node is; the agent does so only 15 to 30 s after the start.
+
+    ``near=_agent`` sorts by it, and would change its answers in the middle of a recording.
+    """
+    with closing(Side(consul.url)) as side:
+        place = {"Vec": [0.0] * 8, "Error": 1.5, "Adjustment": 0.0, "Height": 1e-05}
+        told = put("/v1/coordinate/update", {"Node": consul.node, "Segment": "", "Coord": place})
+        assert side.send(told).status == 200
+        until(lambda: side.send(get("/v1/coordinate/node/" + consul.node)).status == 200)
+
+
 @contextmanager
 def serving(side: str) -> Iterator[str]:
     """Run one side and give its address."""
     if side == "consul":
         with Consul(program=consul_program(), quiet=True) as consul:
+            locate(consul)
             yield consul.url
     else:
         # without an engine /readyz stays 503: the API is what has to answer

@@ -88,11 +88,11 @@ ALLOWED: Final[tuple[Allowed, ...]] = (
         "body.*", "<absent>",
     ),
     Allowed(
-        "reload keeps services registered over the API, the peer's dev agent drops them",
-        "GET /v1/agent/services?pretty=kept", "body.kept*",
+        "a registration that is refused changes nothing; the peer takes away the check of that id",
+        "GET /v1/agent/checks?pretty=stays", "body.stays*",
     ),
     Allowed(
-        "version: ours names the peer's version it follows", "GET /v1/agent/self",
-        "body.Config.Version",
+        "reload keeps services registered over the API, the peer's dev agent drops them",
+        "GET /v1/agent/services?pretty=kept", "body.kept*",
     ),
 )  # fmt: skip

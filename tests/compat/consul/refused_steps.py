@@ -51,7 +51,7 @@ BODIES: Final = (
     put(_CHECK, {"Name": "c", "HTTP": "http://127.0.0.1/", "Interval": "0s"}),
     put(_CHECK, {"Name": "c", "TTL": "10s", "Status": "weird"}),
     put(_CHECK, {"Name": "c", "TTL": "10s", "ServiceID": "nope"}),
-    put(_CHECK, {"Name": "c", "Args": ["true"], "Interval": "10s"}),
+    put(_CHECK, {"Name": "scripted", "Args": ["true"], "Interval": "10s"}),  # see unlike()
     put(_CHECK, {"Name": "c", "TTL": 10**15}),
     put("/v1/agent/check/update/c1", b'{"Status":'),
     put("/v1/agent/check/update/c1", {"Status": "passing", "Nope": 1}),

@@ -77,6 +77,9 @@ def unlike() -> list[Step]:
     return [
         *refused_steps.STRICT,
         get("/v1/agent/services?pretty"),
+        put("/v1/agent/check/register", {"Name": "stays", "TTL": "60m"}),
+        put("/v1/agent/check/register", {"Name": "stays", "Args": ["true"], "Interval": "10s"}),
+        get("/v1/agent/checks?pretty=stays"),
         put("/v1/agent/service/register", {"Name": "kept", "Port": 1}),
         put("/v1/agent/reload"),
         get("/v1/agent/services?pretty=kept"),

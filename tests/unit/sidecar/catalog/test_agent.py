@@ -53,13 +53,14 @@ def test_a_service_registered_again_keeps_checks_and_what_they_said() -> None:
     assert (holder.one().port, plan.stop) == (1, ())
 
 
-def test_replacing_checks_stops_those_not_named_but_keeps_maintenance() -> None:
+def test_replacing_checks_stops_those_not_named_and_ends_maintenance() -> None:
     holder = Holder()
     holder.do(holder.agent.register(instance(), [check("a"), check("b")], replace_checks=False))
     holder.do(holder.agent.service_maintenance("web-1", "", enable=True))
     plan = holder.do(holder.agent.register(instance(), [check("b")], replace_checks=True))
-    assert [c.id for c in holder.one().checks] == ["b", maintenance_id("web-1")]
-    assert (plan.stop, holder.one().draining) == (("a",), True)
+    holder.do(Plan(plan.later))
+    assert [c.id for c in holder.one().checks] == ["b"]  # as Consul 1.8.7
+    assert (plan.stop, holder.one().draining) == (("a", maintenance_id("web-1")), False)
 
 
 def test_an_id_that_moves_to_another_service_leaves_the_old_one() -> None:
@@ -128,12 +129,14 @@ def test_a_check_id_tests_one_thing_at_a_time() -> None:
         assert len([*held, *holder.agent.node.checks]) == 1
 
 
-def test_a_check_registered_again_starts_anew() -> None:
+def test_a_check_registered_again_keeps_what_it_said_wherever_it_goes() -> None:
     holder = Holder(instance())
     holder.do(holder.agent.register_check(check("c"), "web-1"))
     holder.do(holder.agent.set_check("c", Status.PASSING, "x"))
     holder.do(holder.agent.register_check(check("c", notes="new"), "web-1"))
-    assert holder.one().checks[0].status is Status.CRITICAL
+    assert (holder.one().checks[0].status, holder.one().checks[0].output) == (Status.PASSING, "x")
+    holder.do(holder.agent.register_check(check("c"), ""))
+    assert holder.agent.node.checks[0].status is Status.PASSING
 
 
 def test_what_is_unknown_changes_nothing() -> None:

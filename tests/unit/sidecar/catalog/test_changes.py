@@ -90,10 +90,10 @@ def test_a_change_of_registration_is_no_change_of_health() -> None:
     assert (after.services_index, after.checks_index) == (2, 1)
 
 
-def test_an_instance_without_checks_comes_and_goes_without_moving_their_index() -> None:
+def test_a_departure_moves_the_index_of_all_checks_even_without_any() -> None:
     before = snapshot(instance())  # as Consul 1.8.7
     after = apply(before, [Drop("web", InstanceId("web-1"))])
-    assert (before.checks_index, after.checks_index, after.services_index) == (0, 0, 2)
+    assert (before.checks_index, after.checks_index, after.services_index) == (0, 2, 2)
 
 
 def test_a_node_moves_only_the_index_of_nodes_unless_its_checks_change() -> None:
@@ -188,3 +188,74 @@ def test_each_check_is_dated_by_its_own_last_change() -> None:
     (found,) = newer.services["web"]
     assert [(c.created, c.modified) for c in found.checks] == [(1, 1), (2, 3)]
     assert (found.created, found.modified) == (1, 1)
+
+
+def on(node: str, *checks: str, status: Status = Status.CRITICAL) -> PutNode:
+    found = tuple(Check(id=id_, name=id_, status=status) for id_ in checks)
+    return PutNode(Node(name=node, address="192.0.2.9", checks=found), told=bool(checks))
+
+
+def with_checks(*ids: str, service: str = "web") -> Put:
+    checks = tuple(Check(id=id_, name=id_) for id_ in ids)
+    return Put(instance(service, service, owner="api", checks=checks), told=True)
+
+
+# Each of these was recorded on Consul 1.8.7.
+
+
+def test_a_check_told_again_moves_only_the_index_of_all_checks() -> None:
+    before = apply(EMPTY, [with_checks("c"), on("n", "d")])
+    after = apply(before, [with_checks("c")])
+    assert (after.services, after.modified) == (before.services, before.modified)
+    assert (after.index, after.checks_index) == (2, 2)
+    again = apply(after, [on("n", "d")])
+    assert (again.checks_index, again.modified, again.nodes_index) == (3, before.modified, 1)
+
+
+def test_a_check_told_again_is_run_as_told_last() -> None:
+    before = apply(EMPTY, [with_checks("c")])
+    other = Check(id="c", name="c", type="tcp", definition="{}")
+    after = apply(before, [Put(instance("web", "web", owner="api", checks=(other,)), told=True)])
+    (check,) = after.services["web"][0].checks
+    assert (check.type, check.definition, check.modified) == ("tcp", "{}", 1)
+
+
+def test_a_check_of_a_node_that_goes_moves_every_service_there_and_all_services() -> None:
+    before = apply(EMPTY, [Put(instance(node="n")), Put(instance("api", node="m")), on("n", "c")])
+    after = apply(before, [on("n")])
+    assert (after.services_index, after.checks_index, after.nodes_index) == (2, 2, 1)
+    assert after.modified == {"web": 2, "api": 1}
+
+
+def test_a_check_that_moves_keeps_its_date_and_moves_nothing_where_it_was() -> None:
+    before = apply(EMPTY, [with_checks("c"), with_checks(service="db")])
+    after = apply(before, [with_checks(), with_checks("c", service="db")])
+    assert after.modified == {"web": 1, "db": 2}
+    (check,) = after.services["db"][0].checks
+    assert (check.created, check.modified) == (1, 2)
+
+
+def test_a_check_that_moves_from_its_node_to_an_instance_leaves_all_services_alone() -> None:
+    member = Put(instance(node="n", owner="api"))
+    before = apply(EMPTY, [member, on("n", "c")])
+    own = Put(instance(node="n", owner="api", checks=(Check(id="c", name="c"),)), told=True)
+    after = apply(before, [on("n"), own])
+    assert (after.services_index, after.checks_index) == (1, 2)
+    assert after.services["web"][0].checks[0].created == 1
+
+
+def test_what_only_takes_another_name_is_not_extinct() -> None:
+    before = snapshot(instance("web", "a"), instance("api", "b"))
+    renamed = apply(before, [Drop("web", InstanceId("a")), Put(instance("db", "a"))])
+    assert (renamed.extinct_index, renamed.services_index) == (0, 2)
+    gone = apply(renamed, [Drop("db", InstanceId("a"))])
+    assert gone.extinct_index == 3
+
+
+def test_a_check_shows_the_tags_its_instance_had_when_it_last_changed() -> None:
+    check = Check(id="c", name="c")
+    before = apply(EMPTY, puts(instance(tags=("a",), checks=(check,))))
+    after = apply(before, puts(instance(tags=("b",), checks=(check,))))
+    assert after.services["web"][0].checks[0].service_tags == ("a",)
+    changed = apply(after, puts(instance(tags=("b",), checks=(replace(check, output="x"),))))
+    assert changed.services["web"][0].checks[0].service_tags == ("b",)

@@ -31,7 +31,10 @@ def test_a_node_with_an_instance_and_checks_of_both() -> None:
     (one,) = found.services["db"]
     assert ([c.id for c in one.checks], one.status) == (["own"], Status.CRITICAL)
     assert [c.id for c in found.nodes["ext"].checks] == ["disk"]
-    assert given(found, instance=on(), checks=checks) is found
+    again = given(found, instance=on(), checks=checks)
+    assert (again.services, again.nodes) == (found.services, found.nodes)
+    assert (again.checks_index, again.modified) == (found.index + 1, found.modified)
+    assert given(found, instance=on()) is found
 
 
 def test_an_instance_registered_again_keeps_its_checks() -> None:

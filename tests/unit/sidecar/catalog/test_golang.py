@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.catalog.golang import integer, quoted, truth, unquoted
+from sidecar.catalog.golang import base64_of, integer, quoted, truth, unquoted
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,19 @@ def test_integers_are_read_in_every_base(text: str, wanted: int) -> None:
 def test_truth_has_six_spellings_each() -> None:
     assert all(truth(word) for word in ("1", "t", "T", "true", "TRUE", "True"))
     assert not any(truth(word) for word in ("0", "f", "F", "false", "FALSE", "False"))
+
+
+@pytest.mark.parametrize(
+    ("text", "data"), [("", b""), ("YQ==", b"a"), ("YW\nI=\r\n", b"ab"), ("YWJj", b"abc")]
+)
+def test_base64_is_read_with_padding_and_without_line_ends(text: str, data: bytes) -> None:
+    assert base64_of(text) == data
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [("%%", 0), ("YQ%=", 2), ("YQ", 0), ("YQ=", 3), ("YQ=x", 2), ("YWI=x", 4), ("Y===", 1)],
+)
+def test_what_is_wrong_with_base64_is_told_by_its_place(text: str, at: int) -> None:
+    with pytest.raises(ValueError, match=f"^illegal base64 data at input byte {at}$"):
+        base64_of(text)

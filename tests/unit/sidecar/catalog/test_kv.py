@@ -111,3 +111,26 @@ def test_the_keys_a_session_holds_are_known() -> None:
     assert (kv.held("s"), kv.held("t"), kv.held("u")) == ({"b"}, {"c"}, set())
     kv.commit({"b": Removed(3)})
     assert kv.held("s") == set()
+
+
+def test_keys_that_go_with_a_prefix_share_one_tombstone_there() -> None:
+    tables = Tables()
+    for key in ("a/x", "a/d/x", "z"):
+        tables.put(key)
+    tables.do(lambda draft, at: draft.delete_tree("a", at))
+    gone = tables.index
+    tables.put("z", value=b"new")
+    kv = tables.state.kv
+    assert kv.index_below("a") == gone
+    assert kv.index_below("a/d/") == kv.index == gone + 1  # as Consul 1.8.7: the table's
+
+
+def test_no_index_falls_below_a_prefix_that_went_whatever_tombstones_are_left() -> None:
+    tables = Tables()
+    for key in ("a/x", "a/y"):
+        tables.put(key)
+    tables.do(lambda draft, at: draft.delete("a/x", at))
+    tables.put("a/y", value=b"new")
+    before = tables.state.kv.index_below("a/")
+    tables.do(lambda draft, at: draft.delete_tree("a", at))
+    assert tables.state.kv.index_below("a/") == tables.index > before

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -104,3 +105,19 @@ def test_lock_delays_end_and_are_forgotten() -> None:
     sessions.commit({}, {"other": 30.0}, Moment(2, 16.0, 0.0))
     assert sessions.delayed_until("k") == 0.0
     assert delay_of(session(lock_delay=600.0)) == 60.0
+
+
+def test_sessions_end_with_their_node_or_a_check_that_goes_or_turns_critical() -> None:
+    sessions = Sessions([replace(session(A), checks=("c",)), session(B, checks=())])
+
+    def ended(before: str | None, after: str | None, *, known: bool = True) -> tuple[str, ...]:
+        was = {} if before is None else {"c": before}
+        now = {} if after is None else {"c": after}
+        return sessions.ended_by(lambda _: was, lambda _: now if known else None)
+
+    assert ended("passing", "warning") == ended("critical", "critical") == ()
+    assert ended("passing", "critical") == ended("warning", None) == (A,)
+    assert ended(None, "critical") == ()  # it may not be back yet after a restart
+    assert ended("passing", None, known=False) == (A, B)
+    assert sessions.ended_by(lambda _: None, lambda _: {}) == ()
+    assert len(sessions) == 2

@@ -65,7 +65,7 @@ def test_writes_show_entries_without_values_and_reads_with_them(tables: Tables) 
             _op("check-index", index=9),
             'failed index check for key "old", current modify index 3 != 9',
         ),
-        (_op("check-index", "no"), 'key "no" doesn\'t exist'),
+        (_op("check-index", "no"), 'failed to check index, key "no" doesn\'t exist'),
         (
             _op("check-session", session=A),
             f'failed session check for key "old", current session "" != "{A}"',

@@ -3,6 +3,7 @@ import sqlite3
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -342,6 +343,17 @@ async def test_a_failed_check_ends_the_sessions_that_depend_on_it() -> None:
     well = apply(EMPTY, [PutNode(_node(Status.PASSING))])
     await store.follow(well, apply(well, [PutNode(_node(Status.CRITICAL))]))
     assert [each.id for each in store.sessions.list()] == [B]
+
+
+async def test_a_commit_ends_the_sessions_of_the_checks_it_fails() -> None:
+    store = EmbeddedStore(Catalog(), clock=FakeClock())
+    await _add(store.kv, replace(session(A), checks=("c",)), session(B, checks=()))
+    for status in (Status.PASSING, Status.WARNING):
+        checks = (Check(id="c", name="c", status=status),)
+        await store.commit(puts(instance(checks=checks)))
+    assert [each.id for each in store.kv.sessions.list()] == [A, B]
+    await store.commit(puts(instance(checks=(Check(id="c", name="c"),))))
+    assert [each.id for each in store.kv.sessions.list()] == [B]
 
 
 async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:

@@ -7,20 +7,20 @@ async def test_an_event_is_fired_and_listed() -> None:
     async with served() as api:
         empty = await api.get("/v1/event/list")
         assert (empty.json, empty.index) == ([], 1)
-        fired = (await api.put("/v1/event/fire/deploy?node=n&service=s&tag=t", b"hi")).json
+        fired = (await api.put("/v1/event/fire/deploy?node=n", b"hi")).json
         id_ = fired.pop("ID")
         assert fired == {
             "Name": "deploy",
             "Payload": "aGk=",
             "NodeFilter": "n",
-            "ServiceFilter": "s",
-            "TagFilter": "t",
+            "ServiceFilter": "",
+            "TagFilter": "",
             "Version": 1,
             "LTime": 0,
         }
         await api.put("/v1/event/fire/other")
         (event,) = (await api.get("/v1/event/list?name=deploy")).json
-        assert (event["ID"], event["LTime"]) == (id_, 1)
+        assert (event["ID"], event["LTime"]) == (id_, 2)
         number = int(id_.replace("-", ""), 16)
         expected = (number >> 64) ^ (number % 2**64)
         assert (await api.get("/v1/event/list?name=deploy")).index == expected
@@ -34,6 +34,15 @@ async def test_bad_events_are_refused() -> None:
         tag = await api.put("/v1/event/fire/x?tag=t")
         assert tag.status == 500
         assert tag.text == "Cannot provide tag filter without service filter"
+        node = await api.put("/v1/event/fire/x?node=(")
+        assert (node.status, node.text[:20]) == (500, "Invalid node filter:")
+
+
+async def test_an_event_for_others_is_not_listed() -> None:
+    async with served() as api:
+        for filters in ("node=elsewhere", "service=never"):
+            assert (await api.put(f"/v1/event/fire/deploy?{filters}")).status == 200
+        assert (await api.get("/v1/event/list")).json == []
 
 
 async def test_a_reader_waits_until_the_index_differs() -> None:

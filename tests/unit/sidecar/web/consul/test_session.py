@@ -103,7 +103,6 @@ async def test_refusals_have_consuls_words(method: str, path: str, status: int, 
         ({"Node": "elsewhere"}, 500, "Missing node registration"),
         ({"Checks": ["nope"]}, 500, "Missing check 'nope' registration"),
         ({"NodeChecks": ["serfHealth", "nope"]}, 500, "Missing check 'nope' registration"),
-        ({"Bogus": 1}, 400, 'Request decode failed: json: unknown field "Bogus"'),
     ],
 )
 async def test_wrong_sessions_are_refused(body: Any, status: int, text: str) -> None:
@@ -120,10 +119,6 @@ async def test_wrong_sessions_are_refused(body: Any, status: int, text: str) -> 
         b"[]",
         b"1",
         b'{"Name": 1}',
-        b'{"LockDelay": []}',
-        b'{"LockDelay": 1' + b"0" * 400 + b"}",
-        b'{"LockDelay": true}',
-        b'{"LockDelay": 1e300}',
         b'{"LockDelay": "soon"}',
         b'{"Checks": "serfHealth"}',
         b'{"Checks": [1]}',
