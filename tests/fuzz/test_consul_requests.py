@@ -94,7 +94,7 @@ def put(wire: Wire, path: str, body: bytes) -> None:
 
 def test_requests_are_answered_or_refused_and_nothing_is_lost() -> None:
     with Pinnace("unix:///nowhere", lb=False, wait=False) as pinnace:
-        until(lambda: pinnace.get("/healthz")[0] == 200)
+        until(lambda: pinnace.get("/v1/status/leader")[0] == 200)
         wire = Wire(pinnace.http_port)
         service = {"Name": "kept", "ID": "kept", "Port": 80, "Check": {"TTL": "9h"}}
         put(wire, "/v1/agent/service/register", json.dumps(service).encode())
