@@ -32,10 +32,10 @@ def moved(old: Snapshot, new: Snapshot, watched: Iterable[str]) -> Iterator[str]
             yield topic
 
 
-def _index(snapshot: Snapshot, table: str) -> int:
+def _index(snapshot: Snapshot, table: str) -> int | tuple[int, int]:
     match table:
         case "services":
-            return snapshot.services_index
+            return snapshot.services_index, snapshot.extinct_index
         case "nodes":
             return snapshot.nodes_index
         case _:

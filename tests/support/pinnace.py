@@ -65,8 +65,13 @@ class Pinnace:
         ]  # fmt: skip
 
     def __enter__(self) -> Self:
-        """Start."""
-        self.start()
+        """Start; what does not become ready is stopped too, as nobody else would."""
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            self._folder.cleanup()
+            raise
         return self
 
     def __exit__(
