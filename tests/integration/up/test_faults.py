@@ -41,6 +41,7 @@ def test_docker_absent_at_start_is_said_once_and_recovered_from(tmp_path: Path) 
             until(lambda: pinnace.get("/readyz")[0] == 503)
             assert pinnace.json("/readyz")["components"]["registrar"]["trouble"]
             until(lambda: len(pinnace.log("docker engine unreachable")) == 1)
+            until(lambda: len(pinnace.log("serving")) >= 2)  # and DNS
             # Nothing is known yet, and nobody may conclude that nothing exists.
             assert pinnace.dns("web.service.consul").header.rcode == 2
             engine.start_daemon()
