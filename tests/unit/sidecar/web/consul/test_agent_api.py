@@ -429,3 +429,30 @@ async def test_too_large_a_body_is_413(size: int) -> None:
     async with served(World()) as client:
         answer = await client.put(REGISTER, b" " * size)
         assert answer.status == 413
+
+
+async def test_a_ttl_check_that_becomes_another_kind_still_listens() -> None:
+    async with served(World()) as client:
+        ttl = {"Name": "c", "TTL": "9h", "OutputMaxSize": 3}
+        await client.put("/v1/agent/check/register", ttl)
+        await client.put("/v1/agent/check/pass/c?note=longer")
+        output = (await client.get("/v1/agent/checks")).json["c"]["Output"]
+        assert output == "lon ... (captured 3 of 6 bytes)"
+        polled = {"Name": "c", "TCP": "127.0.0.1:1", "Interval": "9h"}
+        await client.put("/v1/agent/check/register", polled)
+        assert (await client.put("/v1/agent/check/warn/c")).status == 200
+        found = (await client.get("/v1/agent/checks")).json["c"]
+        assert (found["Status"], found["Type"]) == ("warning", "tcp")
+        await client.put("/v1/agent/check/deregister/c")
+        await client.put("/v1/agent/check/register", polled)
+        assert (await client.put("/v1/agent/check/pass/c")).status == 500
+
+
+async def test_replaced_checks_go_one_by_one() -> None:
+    async with served(World()) as client:
+        await register(client, Checks=[{"TTL": "9h"}, {"TTL": "9h"}])
+        before = (await client.get("/v1/health/service/web")).index
+        body = {"Name": "web", "Port": 81}
+        await client.put("/v1/agent/service/register?replace-existing-checks", body)
+        after = await client.get("/v1/health/service/web")
+        assert (after.index - before, len(after.json[0]["Checks"])) == (3, 1)
