@@ -128,6 +128,9 @@ def _instance(
 ) -> Instance:
     if kind := body.get("Kind"):
         raise ApiError(400, f"Invalid Kind: {kind!a} is not served by the embedded catalog")
+    if (body.get("Connect") or {}).get("SidecarService") is not None:
+        # taken in silence, a proxy that nobody registered would be waited for
+        raise ApiError(501, f"Connect.SidecarService: {validate.NOT_SERVED}")
     refuse_reserved(name)
     validate.name("Name", name)  # first: it is the id too when there is none
     address = validate.address("Address", body.get("Address") or "")

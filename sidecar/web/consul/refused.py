@@ -5,10 +5,10 @@ from typing import Final
 from aiohttp import web
 
 from sidecar.web.consul.answers import finished
+from sidecar.web.consul.validate import NOT_SERVED
 
 __all__ = ["not_served", "routes"]
 
-_TEXT: Final = "not served by the embedded catalog; set catalog=consul://…"
 _NO_ACL: Final = "ACL support disabled"
 _PATHS: Final = (
     "agent/connect/{rest:.*}",
@@ -38,7 +38,7 @@ def routes() -> list[web.RouteDef]:
 
 async def not_served(request: web.Request) -> web.StreamResponse:
     """Answer 501 and what to do instead."""
-    return finished(request, web.Response(text=_TEXT, status=501))
+    return finished(request, web.Response(text=NOT_SERVED, status=501))
 
 
 async def _no_acl(request: web.Request) -> web.StreamResponse:

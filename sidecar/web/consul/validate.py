@@ -12,7 +12,10 @@ from typing import Final
 
 from sidecar.errors import ApiError
 
-__all__ = ["address", "is_ip", "meta", "name", "port", "service_meta", "tags", "text", "weights"]
+__all__ = ["NOT_SERVED", "address", "is_ip", "meta", "name", "port", "service_meta", "tags",
+           "text", "weights"]  # fmt: skip
+
+NOT_SERVED: Final = "not served by the embedded catalog; set catalog=consul://…"
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _HOST: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?\.?", re.ASCII)

@@ -60,6 +60,14 @@ def test_consuls_refusals_of_a_service(fields: dict[str, Any], status: int, text
     assert (caught.value.status, str(caught.value)) == (status, text)
 
 
+def test_a_sidecar_to_register_along_is_refused_not_forgotten() -> None:
+    with pytest.raises(ApiError, match=r"Connect\.SidecarService: not served") as caught:
+        service(Connect={"sidecarservice": {}})
+    assert caught.value.status == 501
+    assert service(Connect={"SidecarService": None}).instance.service == "web"
+    assert service(Connect={"Native": True}).instance.service == "web"
+
+
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
