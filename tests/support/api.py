@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -16,32 +15,9 @@ from sidecar.runtime.clock import FakeClock
 from sidecar.stores.keyvalue import EmbeddedKeyValue
 from sidecar.web.consul.api import store_routes
 from sidecar.web.server import WebServer
+from tests.support.answer import Answer
 from tests.support.keys import checks_of
 from tests.support.routes import at_once
-
-
-@dataclass
-class Answer:
-    """One answer."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        """The body as text."""
-        return self.body.decode()
-
-    @property
-    def json(self) -> Any:
-        """The body as JSON."""
-        return json.loads(self.body)
-
-    @property
-    def index(self) -> int:
-        """The index to wait on."""
-        return int(self.headers["X-Consul-Index"])
 
 
 class Api:

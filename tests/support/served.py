@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -19,34 +18,11 @@ from sidecar.stores.embedded import EmbeddedStore
 from sidecar.web.consul.view import Local
 from sidecar.web.consul.whole import COMPATIBLE, CatalogApi
 from sidecar.web.server import WebServer
+from tests.support.answer import Answer
 from tests.support.routes import at_once
 
 NODE = LocalNode(name="node-1", address="192.0.2.7", id="11111111-2222-4333-8444-555555555555")
 LOCAL = Local(node=NODE, version=COMPATIBLE)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the server said."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        """The body as text."""
-        return self.body.decode()
-
-    @property
-    def json(self) -> Any:
-        """The body decoded."""
-        return json.loads(self.body)
-
-    @property
-    def index(self) -> int:
-        """The index of the answer."""
-        return int(self.headers["X-Consul-Index"])
 
 
 class Checks:
