@@ -17,12 +17,12 @@ from registrar.docker import Docker
 from registrar.holdings import Holdings
 from registrar.lanes import Lanes
 from registrar.merging import merged_node
-from registrar.plan import Key, Refusal, changes_for, differing
+from registrar.plan import Refusal, changes_for, differing
 from registrar.ports import Place
 from registrar.writer import Writer
 from sidecar.catalog.changes import Change, PutNode
 from sidecar.catalog.entries import Locals
-from sidecar.catalog.model import Node
+from sidecar.catalog.model import Key, Node
 from sidecar.config.model import RegistrarSettings
 from sidecar.engine.client import EngineInfo
 from sidecar.engine.events import Connected, Lost, Missed, Signal

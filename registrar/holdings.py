@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from registrar.mapping import Mapped, Problem, instances_of
-from registrar.plan import Claims, Key, is_draining_signal, key_of
+from registrar.plan import Claims, is_draining_signal
 from registrar.ports import Place
+from sidecar.catalog.model import Key, key_of
 from sidecar.engine.facts import Container, Event
 
 __all__ = ["Holdings"]

@@ -12,26 +12,16 @@ from typing import NamedTuple
 
 from registrar.merging import holder, merged
 from sidecar.catalog.changes import Change, Drop, Put
-from sidecar.catalog.model import Instance, InstanceId, Node
+from sidecar.catalog.model import Instance, InstanceId, Key, Node, key_of
 from sidecar.engine.facts import Container
 
 __all__ = [
     "Claims",
-    "Key",
     "Refusal",
     "changes_for",
     "differing",
     "is_draining_signal",
-    "key_of",
 ]
-
-
-class Key(NamedTuple):
-    """What identifies an entry."""
-
-    service: str
-    node: str
-    id: InstanceId
 
 
 class _Claim(NamedTuple):
@@ -41,11 +31,6 @@ class _Claim(NamedTuple):
     rank: int
     container: str
     instance: Instance
-
-
-def key_of(instance: Instance) -> Key:
-    """Return the key of an instance."""
-    return Key(instance.service, instance.node, instance.id)
 
 
 @dataclass(slots=True)

@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from registrar.plan import Key
 from sidecar.catalog.changes import Change
+from sidecar.catalog.model import Key
 from sidecar.errors import StoreDenied, StoreUnavailable
 from sidecar.runtime.backoff import Backoff
 from sidecar.runtime.clock import Clock

@@ -9,7 +9,7 @@ import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, NewType
+from typing import Final, NamedTuple, NewType
 
 __all__ = [
     "EMPTY",
@@ -18,10 +18,13 @@ __all__ = [
     "Check",
     "Instance",
     "InstanceId",
+    "Key",
     "Node",
+    "Origin",
     "Snapshot",
     "Status",
     "empty_mapping",
+    "key_of",
     "worst",
 ]
 
@@ -78,6 +81,18 @@ class Check:
     modified: int = field(default=0, compare=False)
 
 
+class Origin(NamedTuple):
+    """The container an instance comes from, as some stores and checks name it.
+
+    ``container`` is its whole id, ``port`` the one inside it.
+    """
+
+    container: str
+    hostname: str
+    port: int
+    protocol: str = "tcp"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
     """One running endpoint of a service; identified by ``(service, node, id)``, as in Consul.
@@ -87,7 +102,7 @@ class Instance:
     ``draining`` is apart from ``status``: such an instance finishes what it has and takes
     nothing new, whatever its checks say. ``owner`` marks who may remove the entry. ``meta_given``
     and ``tags_given`` tell an empty one from none, as Consul does. ``created`` and ``modified`` are
-    indexes, set by ``apply``.
+    indexes, set by ``apply``. ``origin`` is known only where the instance was made.
     """
 
     id: InstanceId
@@ -107,6 +122,7 @@ class Instance:
     tag_override: bool = False
     meta_given: bool = False
     tags_given: bool = False
+    origin: Origin | None = field(default=None, compare=False)
     created: int = field(default=0, compare=False)
     modified: int = field(default=0, compare=False)
 
@@ -114,6 +130,19 @@ class Instance:
     def takes_new_work(self) -> bool:
         """Say whether names and proxies may send something new here."""
         return not self.draining and self.status is not Status.CRITICAL
+
+
+class Key(NamedTuple):
+    """What identifies an instance."""
+
+    service: str
+    node: str
+    id: InstanceId
+
+
+def key_of(instance: Instance) -> Key:
+    """Return the key of an instance."""
+    return Key(instance.service, instance.node, instance.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,20 @@
-"""What a store is to the rest: small protocols, each user asks for the least."""
+"""What a store is to the rest: small protocols, each user asks for the least.
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+The embedded store is a Registry and a Source at once. Any other store has two sides, which need
+not know each other: an Edge, where one host's registrar keeps its own entries, and a Mirror, which
+keeps this process's Catalog equal to what all hosts have written there.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from sidecar.catalog.changes import Change
 from sidecar.catalog.kv import Entry, Listing
-from sidecar.catalog.model import Instance, Snapshot
+from sidecar.catalog.model import Instance, Key, Snapshot
+from sidecar.runtime.component import Component
 
-__all__ = ["KeyValue", "Registry", "Source"]
+__all__ = ["Edge", "EdgeOptions", "Holder", "KeyValue", "Mirror", "Registry", "Source"]
 
 
 class Source(Protocol):
@@ -46,6 +53,87 @@ class Registry(Protocol):
 
     def mark_synced(self) -> None:
         """Say that the first full reconcile is in the store."""
+
+
+class Holder(NamedTuple):
+    """Whose entries an Edge keeps: the lasting mark of the engine, and the host's name.
+
+    The mark decides. The name only helps to adopt what a registrar without marks left behind.
+    """
+
+    owner: str
+    node: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeOptions:
+    """How an Edge keeps entries. ``ttl`` 0: they stay for ever; seconds otherwise.
+
+    ``refresh`` is how often they are told again. ``is_marked``: leave a mark beside the entries,
+    never in them, that says whose they are; without it ``audit`` knows only what this process
+    wrote and what can be adopted.
+    """
+
+    ttl: float = 0.0
+    refresh: float = 0.0
+    is_marked: bool = True
+
+
+class Edge(Protocol):
+    """Where a registrar keeps the entries of its host.
+
+    What is written there is for other programs, byte for byte what the original of the field
+    writes. So entries are compared in the store's own terms, by the edge, and nothing is written
+    that stands already.
+    """
+
+    @property
+    def url(self) -> str:
+        """The store's address without secrets, for messages and metrics."""
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """What has to run for the edge: its watch, leases, heartbeats of checks."""
+
+    async def ping(self) -> None:
+        """Return when the store answers. Raises StoreUnavailable or StoreDenied."""
+
+    async def write(self, wanted: Mapping[Key, Instance | None]) -> Mapping[Key, str]:
+        """Make each of these entries what is wanted, None: absent; acknowledged on return.
+
+        An entry that the store refuses for itself harms only itself: the answer says why, by
+        key, and the others are written. Raises StoreUnavailable (try all again) or StoreDenied.
+        """
+
+    async def audit(self, desired: Mapping[Key, Instance], holder: Holder) -> frozenset[Key]:
+        """Read the store; return under which keys it does not hold what is desired.
+
+        A key that is not desired is in it only when the entry is this holder's. Writes nothing.
+        Raises StoreUnavailable or StoreDenied.
+        """
+
+    def let_go(self, keys: Iterable[Key]) -> None:
+        """Refresh these no more: they stay until their TTL ends, or for ever without one."""
+
+    async def disturbed(self) -> None:
+        """Return when entries may be gone or changed by another hand: time for an audit."""
+
+    def trouble(self) -> str | None:
+        """Return what keeps the edge from its store, or None."""
+
+    async def close(self) -> None:
+        """Close connections; entries stay."""
+
+
+class Mirror(Component, Protocol):
+    """A component that keeps a Catalog equal to a store, all hosts' entries included.
+
+    It is ready after the first full read, which also makes the Catalog synced. While the store
+    is away the Catalog stays as it was. What cannot be read is left out and told once.
+    """
+
+    def trouble(self) -> str | None:
+        """Return what keeps the mirror from its store, or None."""
 
 
 class KeyValue(Protocol):

@@ -1,6 +1,5 @@
 from registrar.holdings import Holdings
-from registrar.plan import Key
-from sidecar.catalog.model import Instance, InstanceId
+from sidecar.catalog.model import Instance, InstanceId, Key
 from tests.support.docker import PLACE, container, event
 
 ON_8080 = {"80/tcp": ":8080"}

@@ -1,9 +1,9 @@
 from dataclasses import replace
 
 from registrar.merging import holder, merged, merged_node
-from registrar.plan import Claims, Refusal, changes_for, differing, key_of
+from registrar.plan import Claims, Refusal, changes_for, differing
 from sidecar.catalog import Put, Status
-from sidecar.catalog.model import Check, Node
+from sidecar.catalog.model import Check, Node, key_of
 from tests.support.catalog import instance
 
 OWNER = "registrar:e"

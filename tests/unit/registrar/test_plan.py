@@ -1,8 +1,8 @@
 import pytest
 
-from registrar.plan import Claims, Key, changes_for, differing, is_draining_signal, key_of
+from registrar.plan import Claims, changes_for, differing, is_draining_signal
 from sidecar.catalog import Drop, Put
-from sidecar.catalog.model import InstanceId
+from sidecar.catalog.model import InstanceId, Key, key_of
 from tests.support.catalog import instance
 from tests.support.docker import container
 

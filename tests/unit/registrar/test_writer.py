@@ -3,10 +3,9 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-from registrar.plan import Key
 from registrar.writer import Writer
 from sidecar.catalog import Change, Drop, Instance
-from sidecar.catalog.model import EMPTY, InstanceId, Snapshot
+from sidecar.catalog.model import EMPTY, InstanceId, Key, Snapshot
 from sidecar.errors import StoreDenied, StoreUnavailable
 from sidecar.runtime.clock import FakeClock
 
