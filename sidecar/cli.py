@@ -43,6 +43,9 @@ PROGRAMS: Final[Mapping[str, str]] = {
 }
 """Name of the program (or ``pinnace NAME``) to the part it runs alone."""
 
+PARTS: Final[Mapping[str, str]] = {}
+"""Part to the module whose ``main(program, arguments)`` runs it; others are not there yet."""
+
 COMMANDS: Final[Mapping[str, str]] = {
     "up": "run everything for one host in one process",
     "explain": "show every setting, its value and where that comes from",
@@ -58,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     name = PurePath(program).name
     try:
         if name in PROGRAMS:
-            return _not_yet(name)
+            return _part(name, arguments)
         return _command(arguments)
     except ConfigError as error:
         for problem in error.problems:
@@ -73,8 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _command(arguments: Sequence[str]) -> int:
     asked = next((word for word in arguments if not word.startswith("-")), "")
-    if asked in PROGRAMS:
-        return _not_yet(asked)
+    if asked in PROGRAMS and arguments[0] == asked:
+        return _part(asked, arguments[1:])
     parser, subparsers = _parsers(asked)
     if asked and asked not in COMMANDS:
         parser.error(f"there is no command {asked!r}{_hint(asked, [*COMMANDS, *PROGRAMS])}")
@@ -206,9 +209,17 @@ _RUN: Final[Mapping[str, "Callable[[Namespace], int]"]] = {
 }
 
 
-def _not_yet(name: str) -> int:
-    _complain(f"{name}: running this part alone is not available in this version; see pinnace up")
-    return USAGE
+def _part(program: str, arguments: Sequence[str]) -> int:
+    """Run one part with the command line of the program whose name was used."""
+    from importlib import import_module  # noqa: PLC0415  (start-up time)
+
+    if (module := PARTS.get(PROGRAMS[program])) is None:
+        _complain(
+            f"{program}: running this part alone is not available in this version; see pinnace up"
+        )
+        return USAGE
+    status: int = import_module(module).main(program, arguments)
+    return status
 
 
 def _complain(line: str) -> None:
