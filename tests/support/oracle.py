@@ -9,7 +9,7 @@ import pytest
 from deploy.tools import consul, vmagent
 from deploy.tools.debian import Unavailable
 
-__all__ = ["consul_program", "vmagent_program"]
+__all__ = ["consul_program", "insist", "vmagent_program"]
 
 
 def consul_program() -> Path:
@@ -29,3 +29,11 @@ def _had(program: Callable[[], Path]) -> Path:
         if os.environ.get("CI"):
             raise
         pytest.skip(f"not to be had here: {error}")
+
+
+def insist(reason: str | None) -> None:
+    """Skip when there is a reason why a real part cannot run here; fail in CI."""
+    if reason is not None:
+        if os.environ.get("CI"):
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
