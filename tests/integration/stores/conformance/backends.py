@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 from tests.integration.stores.conformance.backend import Backend
 from tests.integration.stores.conformance.memory import MemoryBackend
+from tests.integration.stores.conformance.zookeeper import ZooKeeperBackend
 
 __all__ = ["BACKENDS"]
 
 BACKENDS: dict[str, Callable[[], Backend]] = {
     "memory": MemoryBackend,
+    "zookeeper": ZooKeeperBackend,
 }
