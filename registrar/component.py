@@ -18,7 +18,7 @@ from registrar.holdings import Holdings
 from registrar.lanes import Lanes
 from registrar.merging import merged_node
 from registrar.plan import Refusal, changes_for, differing
-from registrar.ports import Place
+from registrar.ports import place_of
 from registrar.writer import Writer
 from sidecar.catalog.changes import Change, PutNode
 from sidecar.catalog.entries import Locals
@@ -92,9 +92,7 @@ class Registrar:
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._draw = draw
         self._node = Node(name=node, address=address)
-        self._place = Place(
-            node=node, address=address, owner="", ip=settings.ip, internal=settings.internal
-        )
+        self._place = place_of(settings, node=node, address=address)
         self._unreadable: set[str] = set()
         self._trouble: str | None = None
         self._start_over()

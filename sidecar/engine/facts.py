@@ -66,11 +66,16 @@ class Container:
 
     ``bindings`` has a key for each port the engine lists; an empty tuple means "not published".
     ``started`` is in nanoseconds since 1970, as the times of events, or 0 when unknown.
+    ``exit_code`` is that of the last run that ended. ``extra_tags`` is no fact of the engine's:
+    what the operator's template says of this container (``registrar.tagging``).
     """
 
     id: str
     name: str = ""
     image: str = ""
+    hostname: str = ""
+    state: str = ""
+    exit_code: int = 0
     running: bool = False
     restarting: bool = False
     dead: bool = False
@@ -86,6 +91,8 @@ class Container:
     network_mode: str = ""
     networks: Mapping[str, Network] = field(default_factory=_nothing, hash=False)
     address: str = ""
+    address6: str = ""
+    extra_tags: str = ""
 
     @property
     def alive(self) -> bool:
@@ -126,6 +133,9 @@ def container_of(document: object) -> Container:
         id=id_,
         name=_text(document, "Name").removeprefix("/"),
         image=_text(config, "Image"),
+        hostname=_text(config, "Hostname"),
+        state=_text(state, "Status"),
+        exit_code=_number(state, "ExitCode"),
         running=state.get("Running") is True,
         restarting=state.get("Restarting") is True,
         dead=state.get("Dead") is True,
@@ -141,6 +151,7 @@ def container_of(document: object) -> Container:
         network_mode=_text(_table(document, "HostConfig"), "NetworkMode"),
         networks=MappingProxyType(_networks(_table(settings, "Networks"))),
         address=_text(settings, "IPAddress"),
+        address6=_text(settings, "GlobalIPv6Address"),
     )
 
 
