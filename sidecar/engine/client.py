@@ -1,7 +1,7 @@
 """What the program asks of a Docker engine."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sidecar.engine.connection import Connection
@@ -11,6 +11,8 @@ from sidecar.errors import ConfigError, ProtocolError
 from sidecar.runtime.clock import Clock, SystemClock
 
 __all__ = ["Engine", "EngineInfo"]
+
+ExtraTags = Callable[[object], Awaitable[str]]
 
 _SCHEMES: Final = ("unix://", "tcp://", "http://", "https://")
 
@@ -27,12 +29,18 @@ class EngineInfo:
 class Engine:
     """A Docker engine at a URL; connects when first asked and again whenever needed."""
 
-    def __init__(self, url: str, *, clock: Clock | None = None) -> None:
-        """Take ``unix://PATH``, ``tcp://HOST:PORT`` or http(s). Raises ConfigError."""
+    def __init__(
+        self, url: str, *, clock: Clock | None = None, extra_tags: ExtraTags | None = None
+    ) -> None:
+        """Take ``unix://PATH``, ``tcp://HOST:PORT`` or http(s). Raises ConfigError.
+
+        ``extra_tags`` works out what ``Container.extra_tags`` is, from the whole document.
+        """
         if not url.startswith(_SCHEMES):
             raise ConfigError([f"docker.url: {url!r} must start with one of {' '.join(_SCHEMES)}"])
         self.url = url
         self._clock: Clock = clock if clock is not None else SystemClock()
+        self._extra_tags = extra_tags
         self._open: Connection | None = None
 
     async def ping(self) -> None:
@@ -60,7 +68,12 @@ class Engine:
     async def inspect(self, id_: str) -> Container | None:
         """Return the container's facts, or None when it is gone."""
         found = await self._connection().json(f"containers/{id_}/json")
-        return container_of(found) if found is not None else None
+        if found is None:
+            return None
+        container = container_of(found)
+        if self._extra_tags is None:
+            return container
+        return replace(container, extra_tags=await self._extra_tags(found))
 
     async def follow(self, deliver: Callable[[Signal], None], *, ping: float) -> None:
         """Deliver events until cancelled, over any number of lost streams (EventStream)."""
