@@ -1,0 +1,58 @@
+import pytest
+
+from registrar.interfaces import Interface, chosen, node_name
+from sidecar.config.model import RegistrarSettings
+
+FOUND = (
+    Interface("lo", "127.0.0.1"),
+    Interface("eth0", "10.0.0.1"),
+    Interface("eth1", "192.0.2.1"),
+    Interface("lo", "::1"),
+    Interface("eth1", "fe80::1"),
+    Interface("eth1", "2001:db8::1"),
+)
+
+
+@pytest.mark.parametrize(
+    ("choices", "addresses"),
+    [
+        (("eth1",), ("192.0.2.1", "2001:db8::1")),
+        (("eth9", "eth0"), ("10.0.0.1", "")),
+        (("eth1:inet6",), ("2001:db8::1", "192.0.2.1")),
+        (("eth0:inet6", "inet"), ("10.0.0.1", "")),
+        (("inet6",), ("2001:db8::1", "192.0.2.1")),
+        (("172.16.0.0/12", "192.0.2.0/24"), ("192.0.2.1", "2001:db8::1")),
+        (("2001:db8::/32",), ("2001:db8::1", "192.0.2.1")),
+        (("lo",), ("127.0.0.1", "::1")),
+        (("eth9",), None),
+        ((), None),
+    ],
+)
+def test_the_first_choice_that_fits_counts(
+    choices: tuple[str, ...], addresses: tuple[str, str] | None
+) -> None:
+    assert chosen(choices, FOUND) == addresses
+
+
+@pytest.mark.parametrize(
+    ("settings", "host", "inside", "name"),
+    [
+        ({}, "web1", True, "web1"),
+        ({}, "0123456789ab", True, "engine"),
+        ({}, "0123456789ab", False, "0123456789ab"),
+        ({"compat": True}, "0123456789ab", True, "0123456789ab"),
+        ({"node_from": "engine"}, "web1", False, "engine"),
+        ({"node_from": "host"}, "0123456789ab", True, "0123456789ab"),
+        ({"node": "mine", "node_from": "engine"}, "web1", True, "mine"),
+    ],
+)
+def test_a_host_is_never_named_after_our_own_container(
+    settings: dict[str, object], host: str, inside: bool, name: str
+) -> None:
+    given = RegistrarSettings(**settings)  # type: ignore[arg-type]
+    assert node_name(given, host, "engine", is_in_container=inside) == name
+
+
+def test_an_engine_without_a_name_leaves_the_host_its_own() -> None:
+    settings = RegistrarSettings(node_from="engine")
+    assert node_name(settings, "web1", "", is_in_container=False) == "web1"
