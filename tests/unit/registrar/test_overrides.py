@@ -50,12 +50,20 @@ def with_bindings(*bindings: str, env: tuple[str, ...] = ()) -> dict[str, Any]:
         (("SERVICE_80_PORT=2",), "10.0.0.1:2"),
         (("SERVICE_IP=10.0.0.1",), "10.0.0.1:2"),
         (("SERVICE_IP=10.0.0.1", "SERVICE_PORT=4"), "10.0.0.1:4"),
+        (("SERVICE_IP=127.0.0.1", "SERVICE_PORT=1"), "127.0.0.1:1"),
     ],
 )
 def test_any_of_its_bindings_can_be_chosen(env: tuple[str, ...], where: str) -> None:
     found = with_bindings("127.0.0.1:1", "10.0.0.1:2", "0.0.0.0:3", "10.0.0.1:4", env=env)
     result = instances_of(container_of(found), PLACE)
     assert (at(result), result.problems) == ([where], ())
+
+
+def test_a_binding_is_chosen_by_its_port_where_its_address_is_not_its_own() -> None:
+    env = ("SERVICE_IP=198.51.100.9", "SERVICE_PORT=2")
+    found = with_bindings("127.0.0.1:1", "10.0.0.1:2", env=env)
+    result = instances_of(container_of(found), PLACE)
+    assert (at(result), [p.text for p in result.problems]) == (["10.0.0.1:2"], [OFF])
 
 
 def test_anything_else_is_ignored_unless_the_operator_allows_it() -> None:
