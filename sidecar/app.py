@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from sidecar import __version__
 from sidecar.api import Api
+from sidecar.catalog.model import Node
 from sidecar.config.load import Loaded
 from sidecar.config.model import Settings
 from sidecar.config.units import endpoint
@@ -129,17 +130,20 @@ async def _supervisor(
 
 async def _registrar(settings: Settings, store: EmbeddedStore, stack: AsyncExitStack) -> Component:
     from registrar.component import Registrar  # noqa: PLC0415
+    from registrar.embedded import EmbeddedEdge  # noqa: PLC0415
     from registrar.host import default_address  # noqa: PLC0415
     from sidecar.engine.client import Engine  # noqa: PLC0415
 
     engine = Engine(settings.docker.url)
     stack.push_async_callback(engine.close)
+    node = settings.registrar.node
+    address = settings.registrar.ip or await asyncio.to_thread(default_address)
     return Registrar(
         engine,
-        store,
+        [EmbeddedEdge(store, Node(name=node, address=address))],
         settings.registrar,
-        node=settings.registrar.node,
-        address=settings.registrar.ip or await asyncio.to_thread(default_address),
+        node=node,
+        address=address,
         ping=settings.docker.ping,
     )
 

@@ -66,6 +66,7 @@ class Container:
 
     ``bindings`` has a key for each port the engine lists; an empty tuple means "not published".
     ``started`` is in nanoseconds since 1970, as the times of events, or 0 when unknown.
+    ``exit_code`` is that of the last run that ended.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Container:
     dead: bool = False
     paused: bool = False
     pid: int = 0
+    exit_code: int = 0
     started: int = 0
     health: str = ""
     stop_signal: int = signal.SIGTERM
@@ -107,6 +109,7 @@ class Event:
     action: str
     time_nano: int = 0
     signal: int | None = None
+    exit_code: int | None = None
 
 
 def is_container_reference(text: str) -> bool:
@@ -131,6 +134,7 @@ def container_of(document: object) -> Container:
         dead=state.get("Dead") is True,
         paused=state.get("Paused") is True,
         pid=_number(state, "Pid"),
+        exit_code=_number(state, "ExitCode"),
         started=_nanoseconds(_text(state, "StartedAt")),
         health=_text(_table(state, "Health"), "Status"),
         stop_signal=signal_number(_text(config, "StopSignal")) or signal.SIGTERM,
@@ -167,7 +171,12 @@ def event_of(document: object) -> Event | None:
         action=action,
         time_nano=_number(document, "timeNano"),
         signal=signal_number(_text(attributes, "signal")) if action == "kill" else None,
+        exit_code=_exit_code(_text(attributes, "exitCode")) if action == "die" else None,
     )
+
+
+def _exit_code(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 3 else None
 
 
 def signal_number(text: str) -> int | None:

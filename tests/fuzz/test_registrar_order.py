@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registrar.component import Registrar
+from registrar.embedded import EmbeddedEdge
 from sidecar.catalog.live import Catalog
+from sidecar.catalog.model import Node
 from sidecar.config.model import RegistrarSettings
 from sidecar.runtime.clock import FakeClock
 from sidecar.stores.embedded import EmbeddedStore
@@ -78,9 +80,9 @@ class Story:
 
 async def play(steps: list[tuple[str, int, int]]) -> None:
     story, clock = Story(), FakeClock()
-    store = EmbeddedStore(story.catalog)
+    edges = [EmbeddedEdge(EmbeddedStore(story.catalog), Node(name="vm", address="192.0.2.7"))]
     registrar = Registrar(
-        story.engine, store, RegistrarSettings(), node="vm", address="192.0.2.7", clock=clock
+        story.engine, edges, RegistrarSettings(), node="vm", address="192.0.2.7", clock=clock
     )
     async with asyncio.TaskGroup() as group:
         task = group.create_task(registrar.run(lambda: None))
@@ -104,9 +106,9 @@ def test_in_the_end_the_catalogue_is_what_runs(steps: list[tuple[str, int, int]]
 
 async def test_a_storm_of_events_keeps_memory_bounded_and_the_last_state() -> None:
     story = Story()
-    store = EmbeddedStore(story.catalog)
+    edges = [EmbeddedEdge(EmbeddedStore(story.catalog), Node(name="vm", address="192.0.2.7"))]
     registrar = Registrar(
-        story.engine, store, RegistrarSettings(), node="vm", address="192.0.2.7", clock=FakeClock()
+        story.engine, edges, RegistrarSettings(), node="vm", address="192.0.2.7", clock=FakeClock()
     )
     async with asyncio.TaskGroup() as group:
         task = group.create_task(registrar.run(lambda: None))

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from registrar.component import Registrar
+from registrar.embedded import EmbeddedEdge
 from sidecar.catalog import Instance
 from sidecar.catalog.live import Catalog
+from sidecar.catalog.model import Node
 from sidecar.config.model import RegistrarSettings
 from sidecar.engine.client import Engine
 from sidecar.stores.embedded import EmbeddedStore
@@ -53,7 +55,7 @@ async def registering(
     engine = Engine(url)
     registrar = Registrar(
         engine,
-        EmbeddedStore(catalog),
+        [EmbeddedEdge(EmbeddedStore(catalog), Node(name="vm", address="192.0.2.7"))],
         RegistrarSettings(resync=resync),
         node="vm",
         address="192.0.2.7",

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from registrar.component import Registrar
+from registrar.embedded import EmbeddedEdge
 from sidecar.catalog import Instance, Status
+from sidecar.catalog.model import Node
 from sidecar.config.model import RegistrarSettings
 from sidecar.engine.events import Missed
 from tests.support.fake_engine import FakeEngine
@@ -44,7 +46,7 @@ async def both() -> AsyncIterator[Both]:
     world, engine = World(), FakeEngine()
     registrar = Registrar(
         engine,
-        world.store,
+        [EmbeddedEdge(world.store, Node(name=NODE.name, address=NODE.address))],
         RegistrarSettings(),
         node=NODE.name,
         address=NODE.address,
