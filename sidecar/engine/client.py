@@ -12,6 +12,7 @@ from sidecar.runtime.clock import Clock, SystemClock
 
 __all__ = ["Engine", "EngineInfo"]
 
+_STOP: Final = 30.0  # what an engine may need beside the grace
 _SCHEMES: Final = ("unix://", "tcp://", "http://", "https://")
 
 
@@ -61,6 +62,16 @@ class Engine:
         """Return the container's facts, or None when it is gone."""
         found = await self._connection().json(f"containers/{id_}/json")
         return container_of(found) if found is not None else None
+
+    async def stop(self, id_: str, grace: float) -> bool:
+        """Stop a container: its stop signal, and after ``grace`` seconds SIGKILL.
+
+        Returns when it has ended; False when it is gone. The only thing here that changes an
+        engine, and only a drain asks for it. Raises EngineUnavailable or EngineDenied.
+        """
+        return await self._connection().post(
+            f"containers/{id_}/stop", timeout=grace + _STOP, t=str(round(grace))
+        )
 
     async def follow(self, deliver: Callable[[Signal], None], *, ping: float) -> None:
         """Deliver events until cancelled, over any number of lost streams (EventStream)."""
