@@ -77,15 +77,14 @@ class Registrar:
         edges: Sequence[Edge],
         settings: RegistrarSettings,
         *,
-        node: str,
-        address: str,
+        place: Place,
         ping: float = 10.0,
         clock: Clock | None = None,
         draw: Callable[[], float] = random.random,
     ) -> None:
-        """``node`` and ``address`` say where containers run; ``draw`` (in [0, 1)) is jitter.
+        """``place`` says where containers run; its owner is found here.
 
-        The edges' components are run by who made the edges.
+        The edges' components are run by who made the edges. ``draw`` (in [0, 1)) is jitter.
         """
         self._engine = engine
         self._edges = tuple(edges)
@@ -94,9 +93,7 @@ class Registrar:
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._draw = draw
         self._endings = Endings(settings.deregister, settings.compat)
-        self._place = Place(
-            node=node, address=address, owner="", ip=settings.ip, internal=settings.internal
-        )
+        self._place = place
         self._unreadable: set[str] = set()
         self._trouble: str | None = None
         self._since: float | None = None

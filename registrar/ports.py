@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from registrar.names import is_address, is_wildcard_address
+from sidecar.checks.policy import CheckPolicy
+from sidecar.config.model import RegistrarSettings
 from sidecar.engine.facts import Binding, Container, Port
 
-__all__ = ["Offer", "Place", "address_of", "offers_of"]
+__all__ = ["Offer", "Place", "address_of", "offers_of", "place_of"]
 
 Internal = Literal["auto", "always", "never"]
 _BRIDGE: Final = "bridge"
@@ -26,19 +28,67 @@ _BRIDGE: Final = "bridge"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where containers run and under whose name they are registered.
+    """Where containers run, under whose name they are registered, and by which rules.
 
-    ``ip`` stands for every published port when given; else the binding's own address, and
-    ``address`` where that is every address. The seam for Registrator's exact quirks: a later
-    ``compat`` flag belongs here.
+    ``address`` is the host's own, ``second`` one of the other family, if both are known. ``ip``
+    (and ``second``) stands for every published port when given; else the binding's own address,
+    and ``address`` where that is every address. ``overrides`` judges the addresses that labels
+    choose; None: they choose none but the container's own. ``is_ours``: the catalogue is read by
+    our own parts, so names are strict, the load balancer's meta are added, and no check may run a
+    command. The other fields are settings (``RegistrarSettings``).
     """
 
     node: str
     address: str
     owner: str
     ip: str = ""
+    second: str = ""
     internal: Internal = "auto"
+    networks: tuple[str, ...] = ()
+    explicit: bool = False
+    ip_label: str = ""
+    overrides: CheckPolicy | None = None
     tags: str = ""
+    merge_tags: bool = False
+    name_suffix: Literal["auto", "always", "never"] = "auto"
+    prefix: str = ""
+    compat: bool = False
+    is_ours: bool = True
+
+
+def place_of(
+    settings: RegistrarSettings,
+    *,
+    node: str,
+    address: str,
+    second: str = "",
+    owner: str = "",
+    is_ours: bool = True,
+    own_ports: frozenset[int] = frozenset(),
+) -> Place:
+    """Return the place that settings describe; ``own_ports`` are this program's on the host.
+
+    Constant ``tags`` only: what a template says of a container comes with the container.
+    """
+    policy = CheckPolicy(own_ports=own_ports, own_addresses=frozenset({address, second} - {""}))
+    return Place(
+        node=node,
+        address=address,
+        owner=owner,
+        ip=settings.ip,
+        second=settings.second_ip or ("" if settings.ip else second),
+        internal=settings.internal,
+        networks=settings.networks,
+        explicit=settings.explicit,
+        ip_label=settings.use_ip_from_label,
+        overrides=policy if settings.allow_address_override else None,
+        tags="" if "{{" in settings.tags else settings.tags,
+        merge_tags=settings.merge_tags,
+        name_suffix=settings.name_suffix,
+        prefix=settings.service_prefix,
+        compat=settings.compat,
+        is_ours=is_ours,
+    )
 
 
 class Offer(NamedTuple):

@@ -32,6 +32,8 @@ from sidecar.runtime.watchdog import Watchdog
 from sidecar.stores.embedded import EmbeddedStore
 
 if TYPE_CHECKING:
+    from registrar.component import Registrar
+    from sidecar.engine.client import Engine
     from templater.component import LoadBalancer
 
 __all__ = ["main"]
@@ -93,7 +95,9 @@ async def _supervisor(
     settings: Settings, store: EmbeddedStore, notifier: Notifier, stack: AsyncExitStack
 ) -> Supervisor:
     with without_authorities():
+        from sidecar.web.drain import drain_routes  # noqa: PLC0415
         from sidecar.web.server import WebServer  # noqa: PLC0415
+    from registrar.draining import Drainer  # noqa: PLC0415
 
     node = settings.registrar.node
     clock = SystemClock()
@@ -104,6 +108,8 @@ async def _supervisor(
     def health() -> Mapping[str, Health]:
         return {"store": Health(Phase.READY, 0, store.trouble()), **supervisor.health()}
 
+    registrar, engine = await _registrar(settings, store, stack)
+    drains = Drainer(engine, registrar, clock, work=balancer, default=settings.lb.drain)
     web = WebServer(
         store.catalog,
         settings.http,
@@ -112,6 +118,7 @@ async def _supervisor(
         lb_status=balancer.status if balancer is not None else lambda: None,
         api=api.routes,
         short=api.short,
+        more=drain_routes(drains),
         names=frozenset({settings.dns.domain, settings.dns.alt_domain, node} - {""}),
     )
     parts: list[Component] = [
@@ -119,7 +126,7 @@ async def _supervisor(
         *store.components,
         api,
         web,
-        await _registrar(settings, store, stack),
+        registrar,
         _dns(settings, store),
     ]
     if balancer is not None:
@@ -128,24 +135,27 @@ async def _supervisor(
     return supervisor
 
 
-async def _registrar(settings: Settings, store: EmbeddedStore, stack: AsyncExitStack) -> Component:
+async def _registrar(
+    settings: Settings, store: EmbeddedStore, stack: AsyncExitStack
+) -> "tuple[Registrar, Engine]":
     from registrar.component import Registrar  # noqa: PLC0415
     from registrar.embedded import EmbeddedEdge  # noqa: PLC0415
     from registrar.host import default_address  # noqa: PLC0415
+    from registrar.ports import place_of  # noqa: PLC0415
     from sidecar.engine.client import Engine  # noqa: PLC0415
 
     engine = Engine(settings.docker.url)
     stack.push_async_callback(engine.close)
     node = settings.registrar.node
     address = settings.registrar.ip or await asyncio.to_thread(default_address)
-    return Registrar(
+    registrar = Registrar(
         engine,
         [EmbeddedEdge(store, Node(name=node, address=address))],
         settings.registrar,
-        node=node,
-        address=address,
+        place=place_of(settings.registrar, node=node, address=address),
         ping=settings.docker.ping,
     )
+    return registrar, engine
 
 
 def _dns(settings: Settings, store: EmbeddedStore) -> Component:

@@ -12,7 +12,7 @@ from sidecar.runtime.clock import Clock, SystemClock
 
 __all__ = ["Engine", "EngineInfo"]
 
-_STOP: Final = 30.0  # what an engine may need beside the grace
+_STOP: Final = 3600.0  # a container may have asked for a long time to stop in
 _SCHEMES: Final = ("unix://", "tcp://", "http://", "https://")
 
 
@@ -63,15 +63,13 @@ class Engine:
         found = await self._connection().json(f"containers/{id_}/json")
         return container_of(found) if found is not None else None
 
-    async def stop(self, id_: str, grace: float) -> bool:
-        """Stop a container: its stop signal, and after ``grace`` seconds SIGKILL.
+    async def stop(self, id_: str) -> bool:
+        """Stop a container as it wants to be stopped: its own signal and its own time.
 
         Returns when it has ended; False when it is gone. The only thing here that changes an
         engine, and only a drain asks for it. Raises EngineUnavailable or EngineDenied.
         """
-        return await self._connection().post(
-            f"containers/{id_}/stop", timeout=grace + _STOP, t=str(round(grace))
-        )
+        return await self._connection().post(f"containers/{id_}/stop", timeout=_STOP)
 
     async def follow(self, deliver: Callable[[Signal], None], *, ping: float) -> None:
         """Deliver events until cancelled, over any number of lost streams (EventStream)."""

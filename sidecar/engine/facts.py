@@ -66,18 +66,21 @@ class Container:
 
     ``bindings`` has a key for each port the engine lists; an empty tuple means "not published".
     ``started`` is in nanoseconds since 1970, as the times of events, or 0 when unknown.
-    ``exit_code`` is that of the last run that ended.
+    ``exit_code`` is that of the last run that ended. ``extra_tags`` is no fact of the engine's:
+    what the operator's template says of this container (``registrar.tagging``).
     """
 
     id: str
     name: str = ""
     image: str = ""
+    hostname: str = ""
+    state: str = ""
+    exit_code: int = 0
     running: bool = False
     restarting: bool = False
     dead: bool = False
     paused: bool = False
     pid: int = 0
-    exit_code: int = 0
     started: int = 0
     health: str = ""
     stop_signal: int = signal.SIGTERM
@@ -88,6 +91,8 @@ class Container:
     network_mode: str = ""
     networks: Mapping[str, Network] = field(default_factory=_nothing, hash=False)
     address: str = ""
+    address6: str = ""
+    extra_tags: str = ""
 
     @property
     def alive(self) -> bool:
@@ -129,12 +134,14 @@ def container_of(document: object) -> Container:
         id=id_,
         name=_text(document, "Name").removeprefix("/"),
         image=_text(config, "Image"),
+        hostname=_text(config, "Hostname"),
+        state=_text(state, "Status"),
+        exit_code=_number(state, "ExitCode"),
         running=state.get("Running") is True,
         restarting=state.get("Restarting") is True,
         dead=state.get("Dead") is True,
         paused=state.get("Paused") is True,
         pid=_number(state, "Pid"),
-        exit_code=_number(state, "ExitCode"),
         started=_nanoseconds(_text(state, "StartedAt")),
         health=_text(_table(state, "Health"), "Status"),
         stop_signal=signal_number(_text(config, "StopSignal")) or signal.SIGTERM,
@@ -145,6 +152,7 @@ def container_of(document: object) -> Container:
         network_mode=_text(_table(document, "HostConfig"), "NetworkMode"),
         networks=MappingProxyType(_networks(_table(settings, "Networks"))),
         address=_text(settings, "IPAddress"),
+        address6=_text(settings, "GlobalIPv6Address"),
     )
 
 

@@ -13,6 +13,7 @@ from sidecar.catalog.model import Node
 from sidecar.config.model import RegistrarSettings
 from sidecar.runtime.clock import FakeClock
 from sidecar.stores.embedded import EmbeddedStore
+from tests.support.docker import PLACE
 from tests.support.fake_engine import FakeEngine
 
 STEP = st.tuples(
@@ -81,9 +82,7 @@ class Story:
 async def play(steps: list[tuple[str, int, int]]) -> None:
     story, clock = Story(), FakeClock()
     edges = [EmbeddedEdge(EmbeddedStore(story.catalog), Node(name="vm", address="192.0.2.7"))]
-    registrar = Registrar(
-        story.engine, edges, RegistrarSettings(), node="vm", address="192.0.2.7", clock=clock
-    )
+    registrar = Registrar(story.engine, edges, RegistrarSettings(), place=PLACE, clock=clock)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(registrar.run(lambda: None))
         for step, who, turns in steps:
@@ -107,9 +106,7 @@ def test_in_the_end_the_catalogue_is_what_runs(steps: list[tuple[str, int, int]]
 async def test_a_storm_of_events_keeps_memory_bounded_and_the_last_state() -> None:
     story = Story()
     edges = [EmbeddedEdge(EmbeddedStore(story.catalog), Node(name="vm", address="192.0.2.7"))]
-    registrar = Registrar(
-        story.engine, edges, RegistrarSettings(), node="vm", address="192.0.2.7", clock=FakeClock()
-    )
+    registrar = Registrar(story.engine, edges, RegistrarSettings(), place=PLACE, clock=FakeClock())
     async with asyncio.TaskGroup() as group:
         task = group.create_task(registrar.run(lambda: None))
         await asyncio.sleep(0)

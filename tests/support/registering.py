@@ -12,6 +12,7 @@ from sidecar.catalog.model import Node
 from sidecar.config.model import RegistrarSettings
 from sidecar.engine.client import Engine
 from sidecar.stores.embedded import EmbeddedStore
+from tests.support.docker import PLACE
 
 __all__ = ["Registering", "registering"]
 
@@ -57,8 +58,7 @@ async def registering(
         engine,
         [EmbeddedEdge(EmbeddedStore(catalog), Node(name="vm", address="192.0.2.7"))],
         RegistrarSettings(resync=resync),
-        node="vm",
-        address="192.0.2.7",
+        place=PLACE,
         ping=ping,
     )
     world = Registering(registrar, catalog)

@@ -14,6 +14,7 @@ from sidecar.errors import EngineUnavailable, ProtocolError, StoreUnavailable
 from sidecar.runtime.clock import FakeClock
 from sidecar.stores.embedded import EmbeddedStore
 from tests.support.catalog import instance, puts
+from tests.support.docker import PLACE
 from tests.support.fake_engine import FakeEngine
 
 OWNER = "registrar:e"
@@ -46,8 +47,7 @@ class World:
             self.engine,
             [EmbeddedEdge(self.store, Node(name="vm", address="192.0.2.7"))],
             RegistrarSettings(resync=30.0),
-            node="vm",
-            address="192.0.2.7",
+            place=PLACE,
             clock=self.clock,
             draw=lambda: 0.5,
         )

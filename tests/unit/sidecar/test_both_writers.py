@@ -9,6 +9,7 @@ import pytest
 
 from registrar.component import Registrar
 from registrar.embedded import EmbeddedEdge
+from registrar.ports import Place
 from sidecar.catalog import Instance, Status
 from sidecar.catalog.model import Node
 from sidecar.config.model import RegistrarSettings
@@ -48,8 +49,7 @@ async def both() -> AsyncIterator[Both]:
         engine,
         [EmbeddedEdge(world.store, Node(name=NODE.name, address=NODE.address))],
         RegistrarSettings(),
-        node=NODE.name,
-        address=NODE.address,
+        place=Place(node=NODE.name, address=NODE.address, owner=""),
         clock=world.clock,
     )
     async with served(world) as client, asyncio.TaskGroup() as group:
