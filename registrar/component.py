@@ -11,9 +11,9 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final
 
-from registrar.docker import Docker
+from registrar.docker import Docker, Seen, look, owner_of
 from registrar.endings import Endings
 from registrar.holdings import Holdings
 from registrar.lanes import Lanes
@@ -24,7 +24,7 @@ from sidecar.catalog.model import Instance, Key
 from sidecar.config.model import RegistrarSettings
 from sidecar.engine.client import EngineInfo
 from sidecar.engine.events import Connected, Lost, Missed, Signal
-from sidecar.engine.facts import Container, Event
+from sidecar.engine.facts import Event
 from sidecar.errors import PermanentError, PinnaceError, ProtocolError, TransientError
 from sidecar.metrics import counter, gauge, histogram
 from sidecar.runtime.backoff import Backoff
@@ -56,14 +56,6 @@ _LOOK: Final = frozenset(
 _END: Final = frozenset({"die", "destroy"})
 _CONFIRM: Final = 0.5  # seconds until a second look may let leftovers go
 _LEAVE: Final = 5.0  # seconds for the last writes
-
-
-class _Seen(NamedTuple):
-    """What a look found; ``unreadable`` says why it found nothing to go by."""
-
-    container: Container | None = None
-    peer: Container | None = None
-    unreadable: str = ""
 
 
 class Registrar:
@@ -199,18 +191,11 @@ class Registrar:
             return
         _events.labels(event.action).inc()
 
-    async def _look(self, id_: str) -> _Seen:
+    async def _look(self, id_: str) -> Seen:
         await self._identified.wait()
-        try:
-            container = await self._engine.inspect(id_)
-            peer = None
-            if container is not None and container.peer is not None:
-                peer = await self._engine.inspect(container.peer)
-        except ProtocolError as error:
-            return _Seen(unreadable=str(error))
-        return _Seen(container, peer)
+        return await look(self._engine, id_)
 
-    def _apply(self, id_: str, seen: _Seen) -> None:
+    def _apply(self, id_: str, seen: Seen) -> None:
         if seen.unreadable:  # what it was it stays; the others go on
             if id_ not in self._unreadable:
                 self._unreadable.add(id_)
@@ -325,7 +310,7 @@ class Registrar:
         self._looked.set()
 
     def _identify(self, info: EngineInfo) -> None:
-        owner = f"registrar:{info.id or self._place.node}"
+        owner = owner_of(info, self._place.node)
         if owner != self._holdings.place.owner:
             self._holdings.place = replace(self._place, owner=owner)
             _log.info("engine identified", owner=owner, version=info.version)

@@ -26,6 +26,7 @@ from sidecar.runtime import log, memory
 from sidecar.runtime.clock import SystemClock
 from sidecar.runtime.component import Component, Health, Phase
 from sidecar.runtime.notify import Notifier
+from sidecar.runtime.stopping import stop_on_signals
 from sidecar.runtime.supervisor import Supervisor
 from sidecar.runtime.tls import without_authorities
 from sidecar.runtime.watchdog import Watchdog
@@ -182,19 +183,8 @@ def _handle_signals(
     supervisor: Supervisor, settings: Settings, again: Callable[[], Loaded]
 ) -> None:
     """First SIGTERM or SIGINT: orderly stop; second: at once. SIGHUP: read settings again."""
-    loop = asyncio.get_running_loop()
-    everything = asyncio.current_task()
-
-    def stop(name: str) -> None:
-        if not supervisor.stopping:
-            _log.info("stopping", signal=name)
-            supervisor.stop()
-        elif everything is not None:
-            everything.cancel()
-
-    loop.add_signal_handler(signal.SIGTERM, stop, "SIGTERM")
-    loop.add_signal_handler(signal.SIGINT, stop, "SIGINT")
-    loop.add_signal_handler(signal.SIGHUP, _reload, settings, again)
+    stop_on_signals(supervisor, _log)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, settings, again)
 
 
 def _reload(old: Settings, again: Callable[[], Loaded]) -> None:
