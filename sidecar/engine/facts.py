@@ -66,8 +66,9 @@ class Container:
 
     ``bindings`` has a key for each port the engine lists; an empty tuple means "not published".
     ``started`` is in nanoseconds since 1970, as the times of events, or 0 when unknown.
-    ``exit_code`` is that of the last run that ended. ``extra_tags`` is no fact of the engine's:
-    what the operator's template says of this container (``registrar.tagging``).
+    ``exit_code`` is that of the last run that ended.
+    ``extra_tags`` is no fact of the engine's: what the operator's template says of this container
+    (``registrar.tagging``).
     """
 
     id: str
@@ -75,12 +76,12 @@ class Container:
     image: str = ""
     hostname: str = ""
     state: str = ""
-    exit_code: int = 0
     running: bool = False
     restarting: bool = False
     dead: bool = False
     paused: bool = False
     pid: int = 0
+    exit_code: int = 0
     started: int = 0
     health: str = ""
     stop_signal: int = signal.SIGTERM
@@ -136,12 +137,12 @@ def container_of(document: object) -> Container:
         image=_text(config, "Image"),
         hostname=_text(config, "Hostname"),
         state=_text(state, "Status"),
-        exit_code=_number(state, "ExitCode"),
         running=state.get("Running") is True,
         restarting=state.get("Restarting") is True,
         dead=state.get("Dead") is True,
         paused=state.get("Paused") is True,
         pid=_number(state, "Pid"),
+        exit_code=_number(state, "ExitCode"),
         started=_nanoseconds(_text(state, "StartedAt")),
         health=_text(_table(state, "Health"), "Status"),
         stop_signal=signal_number(_text(config, "StopSignal")) or signal.SIGTERM,
