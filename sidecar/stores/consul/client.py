@@ -8,9 +8,10 @@ Names are resolved for every new connection (reliability F38).
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Final, NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -48,6 +49,10 @@ class Answer:
     def text(self) -> str:
         """The words of a refusal, on one line and bounded."""
         return " ".join(self.body[:400].decode("utf-8", "replace").split())
+
+
+class _NewConnection(Exception):
+    """A blocking query would need another connection than the one that told its index."""
 
 
 class _Request(NamedTuple):
@@ -140,10 +145,19 @@ class Client:
     async def wait(
         self, path: str, index: int, params: Mapping[str, str] | None = None, limit: float = _WAIT
     ) -> Answer:
-        """Read when the state is newer than ``index``, or after a minute."""
-        asked = {**(params or {}), "index": str(index), "wait": f"{limit:g}s"}
-        timeout = limit + limit / 16 + _MARGIN if index else _CALL
-        return self.checked(await self._ask(_Request("GET", path, asked), timeout, waits=True))
+        """Read when the state is newer than ``index``, or after a minute.
+
+        Without the connection that told the index the agent may be a new one, where that index
+        lies in the future and would keep us waiting: then it is read at once.
+        """
+        known = dict(params or {})
+        if index:
+            asked = {**known, "index": str(index), "wait": f"{limit:g}s"}
+            timeout = limit + limit / 16 + _MARGIN
+            with suppress(_NewConnection):
+                request = _Request("GET", path, asked)
+                return self.checked(await self._ask(request, timeout, waits=True))
+        return self.checked(await self._ask(_Request("GET", path, known), _CALL, waits=True))
 
     def checked(self, answer: Answer) -> Answer:
         """Return what is an answer; raise what is an error of the store."""
@@ -187,6 +201,7 @@ class Client:
                 timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=_CONNECT),
                 allow_redirects=False,
                 server_hostname=self._server_name,
+                trace_request_ctx="index" in params,
             ) as response:
                 return Answer(response.status, await response.read(), _index(response.headers))
 
@@ -209,14 +224,12 @@ class Client:
             if self._sessions is None:
                 await self._has_new_token()
                 context = await asyncio.to_thread(_context, self.address)
-                calls, waits = self._session(context), self._session(context)
-                # aiohttp would send a query again whose connection broke, and the index of an
-                # agent's former life would keep it waiting: nobody would see the restart.
-                waits._retry_connection = False  # noqa: SLF001
-                self._sessions = (calls, waits)
+                self._sessions = (self._session(context), self._session(context, _loyal()))
             return self._sessions
 
-    def _session(self, context: ssl.SSLContext | bool) -> aiohttp.ClientSession:
+    def _session(
+        self, context: ssl.SSLContext | bool, *traces: aiohttp.TraceConfig
+    ) -> aiohttp.ClientSession:
         address = self.address
         connector: aiohttp.BaseConnector
         if address.socket:
@@ -228,6 +241,7 @@ class Client:
             auth=aiohttp.BasicAuth(*address.login) if address.login else None,
             # The original sends no Content-Type; packing costs both sides more than it saves.
             skip_auto_headers={"Content-Type", "Accept-Encoding"},
+            trace_configs=list(traces),
         )
 
     async def _has_new_token(self) -> bool:
@@ -242,6 +256,18 @@ class Client:
             raise StoreUnavailable(f"CONSUL_HTTP_TOKEN_FILE {path}: {reason}") from error
         before, self._token = self._token, token or self._token
         return self._token != before
+
+
+def _loyal() -> aiohttp.TraceConfig:
+    """Return what keeps a query with an index from going over a new connection."""
+
+    async def refuse(_: object, context: SimpleNamespace, __: object) -> None:
+        if context.trace_request_ctx:
+            raise _NewConnection
+
+    config = aiohttp.TraceConfig()
+    config.on_connection_create_start.append(refuse)
+    return config
 
 
 def _index(headers: Mapping[str, str]) -> int:

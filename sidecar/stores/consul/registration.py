@@ -1,8 +1,8 @@
 """An Instance as a Consul agent is told of it, and whether the agent holds just that. Pure.
 
 The body is Registrator's: keys that would be empty are absent, ``Check`` is null without a check
-and ``Checks`` is always null, as long as an instance has at most one check of its own. What Registrator
-does not know (a second check, a container's health, weights, more addresses) is added to it.
+and ``Checks`` is always null, as long as an instance has at most one check of its own. What
+Registrator does not know (a second check, a container's health, weights, more addresses) is added.
 """
 
 import json
