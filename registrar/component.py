@@ -99,6 +99,7 @@ class Registrar:
                 self._holdings,
                 Sweep(self._endings, cleanup=self._settings.cleanup),
                 self._clock,
+                adopts=self._settings.cleanup,
                 look_again=lambda: self._again(_CONFIRM),
             )
             for edge in self._edges
@@ -297,6 +298,8 @@ class Registrar:
     async def _reconcile(self) -> None:
         self._identify(await self._engine.info())
         listed = await self._engine.running()
+        if self._endings.deregister == "on-success":
+            self._holdings.spared = self._endings.spared(await self._engine.stopped())
         _log.debug("syncing", action="syncing", containers=len(listed))
         is_complete = await self._lanes.settle({*listed, *self._holdings})
         if is_complete:

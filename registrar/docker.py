@@ -20,6 +20,9 @@ class Docker(Protocol):
     async def running(self) -> tuple[str, ...]:
         """Return the ids of running containers."""
 
+    async def stopped(self) -> tuple[tuple[str, int], ...]:
+        """Return name and exit status of the containers that have ended."""
+
     async def inspect(self, id_: str) -> Container | None:
         """Return a container's facts, or None when it is gone."""
 

@@ -119,7 +119,7 @@ class Drainer:
             await self._clock.sleep(_POLL)
             count, waited = await self._count(instances), self._since(begun)
             quiet = quiet + 1 if count == 0 else 0
-            if quiet > 1 or (count is None and waited >= pause):
+            if quiet > 1 or (count is None and waited > pause - _POLL / 2):
                 break
             if waited >= limit:
                 yield Step(phase="overdue", seconds=waited, in_flight=count)

@@ -4,6 +4,7 @@ The table is Registrator's ``-deregister on-success``: an exit status of 0 is su
 the bit 128, which is how a shell tells a signal, means that somebody stopped it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -23,6 +24,10 @@ class Endings:
 
     deregister: Deregister = "always"
     compat: bool = False
+
+    def spared(self, stopped: Iterable[tuple[str, int]]) -> frozenset[str]:
+        """Return which of these names of ended containers, with their status, keep entries."""
+        return frozenset(name for name, exit_code in stopped if not self.removes(exit_code))
 
     def removes(self, exit_code: int) -> bool:
         """Say whether an end with this status removes the entries; else they are let go."""

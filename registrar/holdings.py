@@ -11,7 +11,7 @@ Rules:
    nobody takes them away, until the container is gone or another one has their key.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -19,6 +19,7 @@ from registrar.endings import Endings
 from registrar.mapping import Mapped, Problem, instances_of
 from registrar.plan import Claims, is_draining_signal
 from registrar.ports import Place
+from registrar.sweep import box_of
 from sidecar.catalog.model import Instance, Key, key_of
 from sidecar.engine.facts import Container, Event
 
@@ -43,6 +44,8 @@ class Holdings:
         """Start with nothing."""
         self.place = place
         self.claims = Claims()
+        self.spared: frozenset[str] = frozenset()
+        """Names of containers that ended before we began, and whose entries their end kept."""
         self._endings = endings or Endings()
         self._held: dict[str, _Held] = {}
         self._kills: dict[str, int] = {}
@@ -63,7 +66,12 @@ class Holdings:
 
     def keeps(self, key: Key) -> bool:
         """Say whether an entry is left standing though nobody wants it any more."""
-        return key in self._kept
+        return key in self._kept or (bool(self.spared) and box_of(key.id) in self.spared)
+
+    def release(self, keys: Iterable[Key]) -> None:
+        """Keep these no more."""
+        for key in keys:
+            self._kept.pop(key, None)
 
     def of(self, id_: str) -> tuple[Instance, ...]:
         """Return the entries that a container has: those it wants and no other one holds."""

@@ -12,7 +12,7 @@ from typing import Final
 from registrar.endings import Endings
 from sidecar.catalog.model import Key
 
-__all__ = ["Sweep"]
+__all__ = ["Sweep", "box_of"]
 
 # Registrator's own pattern of the ids that it may remove.
 _DERIVED: Final = re.compile(r"(.+?):([a-zA-Z0-9][a-zA-Z0-9_.-]+):[0-9]+(?::udp)?", re.ASCII)
@@ -26,6 +26,11 @@ class Sweep:
         self._is_off = endings.deregister == "never" or (endings.compat and not cleanup)
         self._is_compat = endings.compat
         self._first: dict[Key, int] = {}
+
+    @property
+    def spares_kept(self) -> bool:
+        """Say whether what an end had kept stays; Registrator's cleanup takes it."""
+        return not self._is_compat
 
     @property
     def is_waiting(self) -> bool:
@@ -45,15 +50,15 @@ class Sweep:
             return frozenset()
         left = set(left)
         if self._is_compat:
-            running = {(key.service, _box(key.id)) for key in desired} - {("", "")}
-            left = {k for k in left if not _box(k.id) or (k.service, _box(k.id)) not in running}
+            running = {(key.service, box_of(key.id)) for key in desired} - {("", "")}
+            left = {k for k in left if not box_of(k.id) or (k.service, box_of(k.id)) not in running}
         self._first = {key: self._first.get(key, look) for key in left}
         gone = frozenset(key for key, first in self._first.items() if first < look)
         self._first = {key: first for key, first in self._first.items() if key not in gone}
         return gone
 
 
-def _box(id_: str) -> str:
+def box_of(id_: str) -> str:
     """Return the container's name in an id of the usual form, or nothing."""
     match = _DERIVED.fullmatch(id_)
     return match[2] if match is not None else ""

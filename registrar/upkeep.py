@@ -57,14 +57,19 @@ class Upkeep:
         sweep: Sweep,
         clock: Clock,
         *,
+        adopts: bool = False,
         look_again: Callable[[], None] = lambda: None,
         backoff: Backoff | None = None,
     ) -> None:
-        """``look_again`` asks for another look at the engine, for leftovers wait for it."""
+        """``adopts``: what nobody marked is ours when its id says so (``-cleanup``).
+
+        ``look_again`` asks for another look at the engine, for leftovers wait for it.
+        """
         self.edge = edge
         self._holdings = holdings
         self._sweep = sweep
         self._clock = clock
+        self._adopts = adopts
         self._look_again = look_again
         self._backoff = backoff if backoff is not None else Backoff(_FIRST, _CAP)
         self._keys: dict[Key, float] = {}
@@ -199,14 +204,21 @@ class Upkeep:
         look = self._look
         try:
             desired = self._holdings.claims.desired()
-            found = await self.edge.audit(desired, Holder(place.owner, place.node))
+            holder = Holder(place.owner, place.node if self._adopts else "")
+            found = {
+                key if key.node else key._replace(node=place.node)
+                for key in await self.edge.audit(desired, holder)
+            }
         except BaseException:
             self._is_due = True
             raise
         _audited.labels(self.edge.url).set(self._clock.wall())
         missing = {key for key in found if self._wanted(key) is not None}
-        left = {key for key in found - missing if not self._holdings.keeps(key)}
+        left = found - missing
+        if self._sweep.spares_kept:
+            left = {key for key in left if not self._holdings.keeps(key)}
         gone = self._sweep.take(left, desired, look)
+        self._holdings.release(gone)
         for key in sorted(gone):
             _log.info(
                 "leftover removed",

@@ -1,12 +1,13 @@
 """What the program asks of a Docker engine."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from sidecar.engine.connection import Connection
 from sidecar.engine.events import EventStream, Signal
-from sidecar.engine.facts import Container, container_of, is_container_reference
+from sidecar.engine.facts import Container, container_of, ended_of, is_container_reference
 from sidecar.errors import ConfigError, ProtocolError
 from sidecar.runtime.clock import Clock, SystemClock
 
@@ -57,6 +58,12 @@ class Engine:
         if len(ids) != len(found) or not all(map(is_container_reference, ids)):
             raise ProtocolError(f"{self.url} sent a list of containers with an unusable id")
         return ids
+
+    async def stopped(self) -> tuple[tuple[str, int], ...]:
+        """Return name and exit status of the containers that have ended and still exist."""
+        only = json.dumps({"status": ["exited", "dead"]})
+        found = await self._connection().json("containers/json", all="1", filters=only)
+        return tuple(ended_of(entry) for entry in found) if isinstance(found, list) else ()
 
     async def inspect(self, id_: str) -> Container | None:
         """Return the container's facts, or None when it is gone."""
