@@ -37,8 +37,10 @@ async def docker(engine: PrivateEngine, *words: str) -> str:
     return await asyncio.to_thread(engine.docker, *words)
 
 
-async def run(containers: Containers, short: str, *options: str) -> str:
-    return await asyncio.to_thread(containers.run, short, "-e", "SERVICE_NAME=web", *options)
+async def run(containers: Containers, short: str, *options: str, publish: bool = True) -> str:
+    return await asyncio.to_thread(
+        containers.run, short, "-e", "SERVICE_NAME=web", *options, publish=publish
+    )
 
 
 async def begin(containers: Containers, short: str, end: str, *options: str) -> str:
@@ -150,8 +152,9 @@ async def test_a_restart_of_the_engine_takes_away_what_ended_with_it(
     containers = Containers(other)
     try:
         async with keeping(other.url, consul) as world:
-            gone = await run(containers, "gone")
-            kept = await run(containers, "kept", "--restart", "always")
+            # Two engines know nothing of each other's published ports: none here.
+            gone = await run(containers, "gone", publish=False)
+            kept = await run(containers, "kept", "--restart", "always", publish=False)
             await world.until_ids(gone, kept)
             await asyncio.to_thread(other.kill)
             await asyncio.sleep(1.0)
@@ -159,8 +162,6 @@ async def test_a_restart_of_the_engine_takes_away_what_ended_with_it(
             await world.until_ids(gone, kept, within=0.5)
             await asyncio.to_thread(other.start_daemon)
             await world.until_ids(kept, within=2.0)
-            port = await asyncio.to_thread(containers.port, kept)
-            await world.until(lambda found: found[f"vm:{kept}:80"]["Port"] == port, 2.0)
     finally:
         await asyncio.to_thread(containers.clean)
 
@@ -175,7 +176,7 @@ async def test_two_registrars_of_one_host_name_leave_each_other_alone(
             keeping(containers.engine.url, consul, settings=settings) as world,
             keeping(other.url, consul, settings=settings),
         ):
-            one, two = await run(containers, "one"), await run(theirs, "two")
+            one, two = await run(containers, "one"), await run(theirs, "two", publish=False)
             await world.until_ids(one, two)
             seen: list[Held] = []
             for _ in range(20):
@@ -195,10 +196,9 @@ async def test_what_on_success_keeps_and_what_it_removes(
     async with keeping(containers.engine.url, consul, settings=settings) as world:
         ends = {"zero": "exit 0", "one": "exit 1", "high": "exit 200"}
         names = {short: await begin(containers, short, end) for short, end in ends.items()}
+        await begin(containers, "removed", "exit 3", "--rm")
         killed = await begin(containers, "killed", "sleep 100")
-        removed = await begin(containers, "removed", "exit 3", "--rm")
-        every = {*names.values(), killed, removed}
-        await world.until(lambda found: len(found) == len(every), 3.0)
+        await world.until(lambda found: f"vm:{killed}:80" in found, 2.0)
         await docker(containers.engine, "kill", killed)
         await world.until_ids(names["one"], within=5.0)
         await asyncio.sleep(0.3)
