@@ -14,7 +14,9 @@ from registrar.draining import Drainer
 from registrar.host import default_address, default_node
 from registrar.options import Options
 from registrar.ports import Place, place_of
-from registrar.preview import as_json, as_text, intents
+from registrar.preview import as_json, as_text
+from registrar.rehearsal import rehearsed
+from registrar.tagging import tagging_of
 from sidecar.catalog.model import Node
 from sidecar.config.model import HttpSettings
 from sidecar.engine.client import Engine
@@ -39,8 +41,7 @@ _log = log.get_logger("registrar")
 
 
 def run(options: Options) -> int:
-    """Run until a signal; return the exit status. Raises ConfigError for unusable stores."""
-    log.configure(options.log.format, options.log.level)
+    """Run until a signal, logging as was configured; return the exit status."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(options))
 
@@ -48,7 +49,7 @@ def run(options: Options) -> int:
 async def _run(options: Options) -> int:
     async with AsyncExitStack() as stack:
         try:
-            engine = Engine(options.docker.url)
+            engine = Engine(options.docker.url, extra_tags=tagging_of(options.settings.tags))
             stack.push_async_callback(engine.close)
             place = await _place(options, engine)
             edges = [_edge(url, options, place) for url in options.stores]
@@ -68,8 +69,9 @@ async def _run(options: Options) -> int:
 
 
 async def _preview(options: Options, engine: Engine, edges: Sequence[Edge], place: Place) -> int:
-    found = await intents(engine, edges, place)
-    sys.stdout.write((as_json if options.preview == "json" else as_text)(found))
+    found = await rehearsed(engine, edges, place)
+    told = as_json if options.preview == "json" else as_text
+    sys.stdout.write(told(found.by_store, found.problems) + "\n")
     return 0
 
 

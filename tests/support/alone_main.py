@@ -6,6 +6,7 @@ import sys
 from registrar.daemon import main
 from registrar.options import Options
 from sidecar.config.model import DockerSettings, LogSettings, RegistrarSettings
+from sidecar.runtime.log import configure
 
 
 def _options(given: dict[str, object]) -> Options:
@@ -25,4 +26,5 @@ def _options(given: dict[str, object]) -> Options:
 
 
 if __name__ == "__main__":
+    configure("json", "debug")
     sys.exit(main(_options(json.loads(sys.argv[1]))))
