@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
-from sidecar.catalog.changes import Change
+from sidecar.catalog.changes import Change, apply, diff
 from sidecar.catalog.live import Catalog
+from sidecar.catalog.model import EMPTY
 from sidecar.metrics import counter
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
@@ -27,7 +28,6 @@ _log = get_logger("consul")
 
 _WATCHED: Final = 48  # nodes with a query of their own
 _AT_ONCE: Final = 16  # reads at the start, and of the nodes beyond
-_NODE: Final = NodeServices | None
 _Nodes = list[NodeEntry]
 _Checks = list[CheckEntry]
 
@@ -66,8 +66,9 @@ class ConsulMirror:
             nodes = await follow.once("nodes", self._read_nodes)
             await side_by_side(self._world.nodes, self._read_first, _AT_ONCE)
             checks = await follow.once("checks", self._read_checks)
-            batch, self._batch = self._batch, None
-            self._commit(batch or ())
+            # Compared as a whole: an earlier run of ours may have left what is gone by now.
+            whole, self._batch = apply(EMPTY, self._batch or ()), None
+            self._commit(diff(self._catalog.snapshot, whole))
             self._catalog.mark_synced()
             _log.info("catalogue read", store=self._client.url, nodes=len(self._world.nodes))
             ready()
@@ -105,10 +106,12 @@ class ConsulMirror:
         # After the services, so that no service is seen without its checks.
         health = await self._client.get(f"health/node/{quoted(name)}")
         after = self._next(index, answer.index)
-        found = self._client.decoded(answer, _NODE)
-        services = found.services.values() if found is not None else ()
+        found = NodeServices()
+        if answer.body.strip() != b"null":  # else the node is unknown by now
+            found = self._client.decoded(answer, NodeServices)
         checks = self._client.decoded(health, _Checks)
-        self._take("node", self._world.take_services(name, services, checks, health.index))
+        taken = self._world.take_services(name, found.services.values(), checks, health.index)
+        self._take("node", taken)
         return after
 
     async def _read_others(self, index: int) -> int:

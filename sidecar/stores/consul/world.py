@@ -7,12 +7,15 @@ check that was modified later was seen elsewhere, and stays as it is.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from sidecar.catalog.changes import Change, Drop, DropNode, Put, PutNode
-from sidecar.catalog.model import Instance
 from sidecar.stores.consul.shapes import ON_ITS_OWN, CheckEntry, NodeEntry, ServiceEntry
+
+if TYPE_CHECKING:
+    from sidecar.catalog.model import Instance
 
 __all__ = ["World"]
 
@@ -111,10 +114,10 @@ class World:
         there = {check.id: check for check in checks}
         touched: set[str] = set()
         for id_, known in list(host.checks.items()):
-            if known.modified <= index and (are_all or id_ in there):
-                if there.get(id_) != known:
-                    touched.add(known.service)
-                    del host.checks[id_]
+            is_newer = known.modified > index
+            if not is_newer and (are_all or id_ in there) and there.get(id_) != known:
+                touched.add(known.service)
+                del host.checks[id_]
         for id_, check in there.items():
             if id_ not in host.checks:
                 touched.add(check.service)
