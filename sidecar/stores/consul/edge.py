@@ -186,9 +186,11 @@ class ConsulEdge:
         held = self._held.get(key.id)
         if held == _Held(key, instance, told) and key.id not in self._doubted:
             return
+        is_sure = key.id not in self._doubted
+        self._doubted.add(key.id)  # until all is acknowledged
         is_kept = (
             held is not None
-            and key.id not in self._doubted
+            and is_sure
             and held.told.core == told.core
             and (held.told.feeds, held.instance.draining) != (told.feeds, instance.draining)
             and await self._agent.tell(set(told.feeds) - set(held.told.feeds))
@@ -224,10 +226,10 @@ class ConsulEdge:
         return held is not None and held.instance.draining
 
     async def _remove(self, id_: str) -> None:
-        await self._agent.deregister(id_)
         self._held.pop(id_, None)
         self._left.discard(id_)
         self._checks.pop(id_, None)
+        await self._agent.deregister(id_)
 
     # Reading
 

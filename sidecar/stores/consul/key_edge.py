@@ -31,7 +31,7 @@ class ConsulKeyEdge:
         self._prefix = client.address.prefix
         self._keys = Keys(client)
         self._marks = Marks(client, is_on=options.is_marked)
-        self._held: dict[str, bytes] = {}
+        self._held: dict[str, bytes | None] = {}  # None: away because it drains
         self._doubted: set[str] = set()
         self._progress = Progress()
         self._disturbance = Disturbance()
@@ -62,11 +62,14 @@ class ConsulKeyEdge:
         """
         refused: dict[Key, str] = {}
         values: dict[str, bytes | None] = {}
+        gone: set[str] = set()
         for key, instance in wanted.items():
             if reason := _unfit(key):
                 refused[key] = reason
             else:
                 values[self._path(key)] = _value(instance)
+                if instance is None:
+                    gone.add(self._path(key))
         owner = next((i.owner for i in wanted.values() if i is not None and i.owner), "")
         self._marks.belong_to(owner)
         self._marks.add(path for path, value in values.items() if value is not None)
@@ -74,13 +77,17 @@ class ConsulKeyEdge:
 
         async def act(path: str) -> None:
             value = values[path]
+            is_sure = path not in self._doubted and path not in gone
+            if is_sure and path in self._held and self._held[path] == value:
+                return
+            self._held.pop(path, None)  # until it is acknowledged
             if value is None:
-                self._held.pop(path, None)
                 await self._keys.delete(path)
-            elif self._held.get(path) != value or path in self._doubted:
+            else:
                 await self._keys.put(path, value)
+            if path not in gone:
                 self._held[path] = value
-                self._doubted.discard(path)
+            self._doubted.discard(path)
 
         with self._progress.on(values):
             await side_by_side(values, act)
@@ -108,7 +115,7 @@ class ConsulKeyEdge:
                 if there.get(path) != value:
                     wrong.add(key)
                     self._doubted.add(path)
-                elif value is not None:
+                else:
                     self._held[path] = value
                     self._doubted.discard(path)
         self._marks.add(path for path, (_, value) in wanted.items() if value and path in there)
