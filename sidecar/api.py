@@ -5,7 +5,7 @@ Loading waits for the first request: who only uses names and routes pays neither
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from sidecar.catalog.query import check_statuses
@@ -18,6 +18,7 @@ from sidecar.stores.embedded import EmbeddedStore
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from sidecar.catalog.model import Instance
     from sidecar.local_checks import LocalChecks
     from sidecar.web.connection import Short, ShortAnswer
 
@@ -39,6 +40,7 @@ class Api:
         self._asked = asyncio.Event()
         self._loading = asyncio.Lock()
         self._loaded: tuple[list[web.RouteDef], LocalChecks] | None = None
+        self._seen: Mapping[str, tuple[Instance, ...]] = {}
         self._short: Short = lambda _target, _gzip: None
 
     async def routes(self) -> Iterable["web.RouteDef"]:
@@ -52,20 +54,33 @@ class Api:
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Run the checks until cancelled."""
-        if self._has_checks():
-            _, checks = await self._load()
-            await checks.run(ready)
-        else:
+        if not self._has_checks():
             ready()
+            await self._needed()
+            ready = _nothing
+        _, checks = await self._load()
+        await checks.run(ready)
+
+    async def _needed(self) -> None:
+        """Return when somebody asks, or a container comes with a check that has to run."""
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(self._watch(), name="api first check")
             await self._asked.wait()
-            _, checks = await self._load()
-            await checks.run(lambda: None)
+            watching.cancel()
+
+    async def _watch(self) -> None:
+        while not self._has_checks():
+            await self._store.catalog.changed()
+        self._asked.set()
 
     def _has_checks(self) -> bool:
-        snapshot = self._store.catalog.snapshot
+        """Say whether what is new in the catalogue has a check to run."""
+        snapshot, seen = self._store.catalog.snapshot, self._seen
+        self._seen = snapshot.services
         return any(node.checks for node in snapshot.nodes.values()) or any(
             check.definition
-            for members in snapshot.services.values()
+            for name, members in snapshot.services.items()
+            if seen.get(name) is not members
             for instance in members
             for check in instance.checks
         )
@@ -102,6 +117,10 @@ class Api:
         )
         self._short = shorts(api.reading.short, short_of(store.kv))
         return [*kept, *api.routes()], checks
+
+
+def _nothing() -> None:
+    """Be ready for the second time."""
 
 
 def _import() -> None:

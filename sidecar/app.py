@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from sidecar import __version__
 from sidecar.api import Api
+from sidecar.catalog.model import Node
 from sidecar.config.load import Loaded
 from sidecar.config.model import Settings
 from sidecar.config.units import endpoint
@@ -25,12 +26,15 @@ from sidecar.runtime import log, memory
 from sidecar.runtime.clock import SystemClock
 from sidecar.runtime.component import Component, Health, Phase
 from sidecar.runtime.notify import Notifier
+from sidecar.runtime.stopping import stop_on_signals
 from sidecar.runtime.supervisor import Supervisor
 from sidecar.runtime.tls import without_authorities
 from sidecar.runtime.watchdog import Watchdog
 from sidecar.stores.embedded import EmbeddedStore
 
 if TYPE_CHECKING:
+    from registrar.component import Registrar
+    from sidecar.engine.client import Engine
     from templater.component import LoadBalancer
 
 __all__ = ["main"]
@@ -92,7 +96,9 @@ async def _supervisor(
     settings: Settings, store: EmbeddedStore, notifier: Notifier, stack: AsyncExitStack
 ) -> Supervisor:
     with without_authorities():
+        from sidecar.web.drain import drain_routes  # noqa: PLC0415
         from sidecar.web.server import WebServer  # noqa: PLC0415
+    from registrar.draining import Drainer  # noqa: PLC0415
 
     node = settings.registrar.node
     clock = SystemClock()
@@ -103,6 +109,8 @@ async def _supervisor(
     def health() -> Mapping[str, Health]:
         return {"store": Health(Phase.READY, 0, store.trouble()), **supervisor.health()}
 
+    registrar, engine = await _registrar(settings, store, stack)
+    drains = Drainer(engine, registrar, clock, work=balancer, default=settings.lb.drain)
     web = WebServer(
         store.catalog,
         settings.http,
@@ -111,6 +119,7 @@ async def _supervisor(
         lb_status=balancer.status if balancer is not None else lambda: None,
         api=api.routes,
         short=api.short,
+        more=drain_routes(drains),
         names=frozenset({settings.dns.domain, settings.dns.alt_domain, node} - {""}),
     )
     parts: list[Component] = [
@@ -118,7 +127,7 @@ async def _supervisor(
         *store.components,
         api,
         web,
-        await _registrar(settings, store, stack),
+        registrar,
         _dns(settings, store),
     ]
     if balancer is not None:
@@ -127,21 +136,27 @@ async def _supervisor(
     return supervisor
 
 
-async def _registrar(settings: Settings, store: EmbeddedStore, stack: AsyncExitStack) -> Component:
+async def _registrar(
+    settings: Settings, store: EmbeddedStore, stack: AsyncExitStack
+) -> "tuple[Registrar, Engine]":
     from registrar.component import Registrar  # noqa: PLC0415
+    from registrar.embedded import EmbeddedEdge  # noqa: PLC0415
     from registrar.host import default_address  # noqa: PLC0415
+    from registrar.ports import place_of  # noqa: PLC0415
     from sidecar.engine.client import Engine  # noqa: PLC0415
 
     engine = Engine(settings.docker.url)
     stack.push_async_callback(engine.close)
-    return Registrar(
+    node = settings.registrar.node
+    address = settings.registrar.ip or await asyncio.to_thread(default_address)
+    registrar = Registrar(
         engine,
-        store,
+        [EmbeddedEdge(store, Node(name=node, address=address))],
         settings.registrar,
-        node=settings.registrar.node,
-        address=settings.registrar.ip or await asyncio.to_thread(default_address),
+        place=place_of(settings.registrar, node=node, address=address),
         ping=settings.docker.ping,
     )
+    return registrar, engine
 
 
 def _dns(settings: Settings, store: EmbeddedStore) -> Component:
@@ -168,19 +183,8 @@ def _handle_signals(
     supervisor: Supervisor, settings: Settings, again: Callable[[], Loaded]
 ) -> None:
     """First SIGTERM or SIGINT: orderly stop; second: at once. SIGHUP: read settings again."""
-    loop = asyncio.get_running_loop()
-    everything = asyncio.current_task()
-
-    def stop(name: str) -> None:
-        if not supervisor.stopping:
-            _log.info("stopping", signal=name)
-            supervisor.stop()
-        elif everything is not None:
-            everything.cancel()
-
-    loop.add_signal_handler(signal.SIGTERM, stop, "SIGTERM")
-    loop.add_signal_handler(signal.SIGINT, stop, "SIGINT")
-    loop.add_signal_handler(signal.SIGHUP, _reload, settings, again)
+    stop_on_signals(supervisor, _log)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, settings, again)
 
 
 def _reload(old: Settings, again: Callable[[], Loaded]) -> None:

@@ -4,11 +4,12 @@ from typing import Any
 import pytest
 
 from registrar.labels import attributes_of, settings_of, split_tags, value_of
+from sidecar.engine.facts import Port
 from tests.support.docker import container
 
 
 def values(port: int = 80, **fields: Any) -> Mapping[str, str]:
-    return attributes_of(settings_of(container(**fields)), port).values
+    return attributes_of(settings_of(container(**fields)), Port(port)).values
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_attributes(fields: dict[str, Any], expected: dict[str, str]) -> None:
 
 
 def test_attributes_remember_how_they_were_spelled() -> None:
-    found = attributes_of(settings_of(container(labels={"SERVICE_80_Check_TCP": "x"})), 80)
+    found = attributes_of(settings_of(container(labels={"SERVICE_80_Check_TCP": "x"})), Port(80))
     assert found.label("check_tcp") == "SERVICE_80_Check_TCP"
     assert found.specific == {"check_tcp"}
     assert found.label("name") == "SERVICE_NAME"
