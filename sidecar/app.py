@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from sidecar import __version__
 from sidecar.api import Api
+from sidecar.catalog.live import Catalog
 from sidecar.catalog.model import Node
 from sidecar.config.load import Loaded
 from sidecar.config.model import Settings
@@ -23,7 +24,7 @@ from sidecar.config.units import endpoint
 from sidecar.errors import ConfigError
 from sidecar.greeting import greeting
 from sidecar.runtime import log, memory
-from sidecar.runtime.clock import SystemClock
+from sidecar.runtime.clock import Clock, SystemClock
 from sidecar.runtime.component import Component, Health, Phase
 from sidecar.runtime.notify import Notifier
 from sidecar.runtime.stopping import stop_on_signals
@@ -35,6 +36,7 @@ from sidecar.stores.embedded import EmbeddedStore
 if TYPE_CHECKING:
     from registrar.component import Registrar
     from sidecar.engine.client import Engine
+    from sidecar.stores.base import Edge, Mirror
     from templater.component import LoadBalancer
 
 __all__ = ["main"]
@@ -68,7 +70,7 @@ def _with_host(settings: Settings) -> Settings:
 async def _up(settings: Settings, again: Callable[[], Loaded]) -> int:
     _log.info("starting", version=__version__, pid=os.getpid())
     async with AsyncExitStack() as stack:
-        store = await EmbeddedStore.open(settings.store.state_dir, recover=settings.store.recover)
+        store = await _store(settings)
         stack.push_async_callback(store.close)
         notifier = Notifier(os.environ)
         supervisor = await _supervisor(settings, store, notifier, stack)
@@ -103,13 +105,15 @@ async def _supervisor(
     node = settings.registrar.node
     clock = SystemClock()
     balancer = _balancer(settings, store)
-
-    api = Api(store, settings, clock)
+    mirror = _mirror(settings, store, clock)
+    edges = await _edges(settings, store, clock, stack)
+    api = Api(store, settings, clock, elsewhere=edges[0].url if mirror is not None else "")
 
     def health() -> Mapping[str, Health]:
-        return {"store": Health(Phase.READY, 0, store.trouble()), **supervisor.health()}
+        kept = store if mirror is None else mirror
+        return {"store": Health(Phase.READY, 0, kept.trouble()), **supervisor.health()}
 
-    registrar, engine = await _registrar(settings, store, stack)
+    registrar, engine = await _registrar(settings, edges, stack)
     drains = Drainer(engine, registrar, clock, work=balancer, default=settings.lb.drain)
     web = WebServer(
         store.catalog,
@@ -124,7 +128,8 @@ async def _supervisor(
     )
     parts: list[Component] = [
         Watchdog(clock, notifier),
-        *store.components,
+        *(store.components if mirror is None else (mirror,)),
+        *(part for edge in edges for part in edge.components),
         api,
         web,
         registrar,
@@ -136,22 +141,70 @@ async def _supervisor(
     return supervisor
 
 
+async def _store(settings: Settings) -> EmbeddedStore:
+    """Return the catalogue: ours, or an empty one in memory that a mirror fills."""
+    if _is_embedded(settings):
+        return await EmbeddedStore.open(settings.store.state_dir, recover=settings.store.recover)
+    if settings.store.state_dir:
+        _log.warning("the state directory is not used: the store is elsewhere")
+    return EmbeddedStore(Catalog())
+
+
+def _is_embedded(settings: Settings) -> bool:
+    return settings.store.url == "embedded:"
+
+
+def _mirror(settings: Settings, store: EmbeddedStore, clock: Clock) -> "Mirror | None":
+    if _is_embedded(settings):
+        return None
+    from sidecar.stores.opening import open_mirror  # noqa: PLC0415
+
+    return open_mirror(settings.store.url, store.catalog, clock=clock)
+
+
+async def _edges(
+    settings: Settings, store: EmbeddedStore, clock: Clock, stack: AsyncExitStack
+) -> "list[Edge]":
+    """Return where the registrar writes: the store, and those besides it."""
+    given = settings.registrar
+    urls = list(given.stores)
+    edges: list[Edge] = []
+    if _is_embedded(settings):
+        from registrar.embedded import EmbeddedEdge  # noqa: PLC0415
+
+        edges.append(EmbeddedEdge(store, Node(name=given.node, address=await _address(settings))))
+    else:
+        urls.insert(0, settings.store.url)
+    if urls:
+        from sidecar.stores.base import EdgeOptions  # noqa: PLC0415
+        from sidecar.stores.opening import open_edge  # noqa: PLC0415
+
+        options = EdgeOptions(ttl=given.ttl, refresh=given.ttl_refresh, is_marked=not given.compat)
+        edges += (open_edge(url, options, clock=clock) for url in urls)
+    for edge in edges:
+        stack.push_async_callback(edge.close)
+    return edges
+
+
+async def _address(settings: Settings) -> str:
+    from registrar.host import default_address  # noqa: PLC0415
+
+    return settings.registrar.ip or await asyncio.to_thread(default_address)
+
+
 async def _registrar(
-    settings: Settings, store: EmbeddedStore, stack: AsyncExitStack
+    settings: Settings, edges: "list[Edge]", stack: AsyncExitStack
 ) -> "tuple[Registrar, Engine]":
     from registrar.component import Registrar  # noqa: PLC0415
-    from registrar.embedded import EmbeddedEdge  # noqa: PLC0415
-    from registrar.host import default_address  # noqa: PLC0415
     from registrar.ports import place_of  # noqa: PLC0415
     from sidecar.engine.client import Engine  # noqa: PLC0415
 
     engine = Engine(settings.docker.url)
     stack.push_async_callback(engine.close)
-    node = settings.registrar.node
-    address = settings.registrar.ip or await asyncio.to_thread(default_address)
+    node, address = settings.registrar.node, await _address(settings)
     registrar = Registrar(
         engine,
-        [EmbeddedEdge(store, Node(name=node, address=address))],
+        edges,
         settings.registrar,
         place=place_of(settings.registrar, node=node, address=address),
         ping=settings.docker.ping,

@@ -55,13 +55,14 @@ class ConsulEdge:
         self._agent = Agent(client)
         self._marks = Marks(client, is_on=options.is_marked)
         self._held: dict[str, _Held] = {}
+        self._doubted: set[str] = set()
         self._left: set[str] = set()
         self._checks: dict[str, dict[str, AgentCheck]] = {}
         self._progress = Progress()
         self._disturbance = Disturbance()
-        self._heartbeat = Heartbeat(client, clock, self._feeds, self._disturbance.tell)
+        self._heartbeat = Heartbeat(client, clock, self._feeds, self._doubt)
         own_node = OwnNode(client, self._is_off, clock)
-        watch = Watch(own_node, self._disturbance, clock, client.url)
+        watch = Watch(own_node, self._doubt, self._disturbance.tell, clock, client.url)
         self._keeper = Keeper("consul", watch, self._heartbeat, self._marks, clock)
 
     @property
@@ -183,8 +184,13 @@ class ConsulEdge:
     async def _put(self, key: Key, instance: Instance) -> None:
         told = _registration(instance)
         held = self._held.get(key.id)
+        if held == _Held(key, instance, told) and key.id not in self._doubted:
+            return
+        is_sure = key.id not in self._doubted
+        self._doubted.add(key.id)  # until all is acknowledged
         is_kept = (
             held is not None
+            and is_sure
             and held.told.core == told.core
             and (held.told.feeds, held.instance.draining) != (told.feeds, instance.draining)
             and await self._agent.tell(set(told.feeds) - set(held.told.feeds))
@@ -195,6 +201,7 @@ class ConsulEdge:
         if instance.draining != self._is_drained(key.id, held if is_kept else None):
             await self._agent.drain(key.id, is_on=instance.draining)
         self._held[key.id] = _Held(key, instance, told)
+        self._doubted.discard(key.id)
         self._left.discard(key.id)
         self._checks.pop(key.id, None)
         self._heartbeat.told(told.feeds)
@@ -219,10 +226,10 @@ class ConsulEdge:
         return held is not None and held.instance.draining
 
     async def _remove(self, id_: str) -> None:
-        await self._agent.deregister(id_)
         self._held.pop(id_, None)
         self._left.discard(id_)
         self._checks.pop(id_, None)
+        await self._agent.deregister(id_)
 
     # Reading
 
@@ -242,6 +249,7 @@ class ConsulEdge:
                 continue
             if is_told(instance, told, checks):
                 self._held[key.id] = _Held(key, instance, told)
+                self._doubted.discard(key.id)
                 return set()
         for key in candidates:
             self._held.pop(key.id, None)
@@ -257,11 +265,19 @@ class ConsulEdge:
     async def _is_off(self) -> bool:
         began = self._progress.now()
         services = await self._agent.services()
-        return any(
-            (found := services.get(id_)) is None or not is_registered(held.instance, found)
+        off = {
+            id_
             for id_, held in self._held.items()
             if self._progress.is_settled(id_, began)
-        )
+            and ((found := services.get(id_)) is None or not is_registered(held.instance, found))
+        }
+        self._doubted |= off
+        return bool(off)
+
+    def _doubt(self) -> None:
+        """Believe nothing that was written any more: the agent may be another."""
+        self._doubted |= self._held.keys()
+        self._disturbance.tell()
 
     def _feeds(self) -> list[Feed]:
         return [

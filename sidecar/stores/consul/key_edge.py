@@ -3,7 +3,7 @@
 A key says only that an instance is there, so one that drains has none.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from sidecar.catalog.model import Instance, Key
 from sidecar.errors import StoreUnavailable
@@ -31,11 +31,12 @@ class ConsulKeyEdge:
         self._prefix = client.address.prefix
         self._keys = Keys(client)
         self._marks = Marks(client, is_on=options.is_marked)
-        self._held: dict[str, bytes] = {}
+        self._held: dict[str, bytes | None] = {}  # None: away because it drains
+        self._doubted: set[str] = set()
         self._progress = Progress()
         self._disturbance = Disturbance()
-        below = _Below(self._keys, f"{self._prefix}/", self._held, self._progress)
-        watch = Watch(below, self._disturbance, clock, client.url)
+        below = _Below(self._keys, f"{self._prefix}/", self._off)
+        watch = Watch(below, self._doubt, self._disturbance.tell, clock, client.url)
         self._keeper = Keeper("consulkv", watch, None, self._marks, clock)
 
     @property
@@ -61,11 +62,14 @@ class ConsulKeyEdge:
         """
         refused: dict[Key, str] = {}
         values: dict[str, bytes | None] = {}
+        gone: set[str] = set()
         for key, instance in wanted.items():
             if reason := _unfit(key):
                 refused[key] = reason
             else:
                 values[self._path(key)] = _value(instance)
+                if instance is None:
+                    gone.add(self._path(key))
         owner = next((i.owner for i in wanted.values() if i is not None and i.owner), "")
         self._marks.belong_to(owner)
         self._marks.add(path for path, value in values.items() if value is not None)
@@ -73,12 +77,17 @@ class ConsulKeyEdge:
 
         async def act(path: str) -> None:
             value = values[path]
+            is_sure = path not in self._doubted and path not in gone
+            if is_sure and path in self._held and self._held[path] == value:
+                return
+            self._held.pop(path, None)  # until it is acknowledged
             if value is None:
-                self._held.pop(path, None)
                 await self._keys.delete(path)
             else:
                 await self._keys.put(path, value)
+            if path not in gone:
                 self._held[path] = value
+            self._doubted.discard(path)
 
         with self._progress.on(values):
             await side_by_side(values, act)
@@ -105,8 +114,10 @@ class ConsulKeyEdge:
             if self._progress.is_settled(path, began):
                 if there.get(path) != value:
                     wrong.add(key)
-                elif value is not None:
+                    self._doubted.add(path)
+                else:
                     self._held[path] = value
+                    self._doubted.discard(path)
         self._marks.add(path for path, (_, value) in wanted.items() if value and path in there)
         self._keeper.wake()
         for path in await self._own(there.keys() - wanted.keys(), holder):
@@ -130,8 +141,25 @@ class ConsulKeyEdge:
         """Close connections; entries stay."""
         await self._client.close()
 
+    def _doubt(self) -> None:
+        """Believe nothing that was written any more: the store may be another."""
+        self._doubted |= self._held.keys()
+        self._disturbance.tell()
+
     def _path(self, key: Key) -> str:
         return key_of_place(self._prefix, key.service, key.id)
+
+    async def _off(self) -> bool:
+        began = self._progress.now()
+        _, pairs = await self._keys.below(f"{self._prefix}/")
+        there = {pair.key: pair.data for pair in pairs}
+        off = {
+            path
+            for path, value in self._held.items()
+            if self._progress.is_settled(path, began) and there.get(path) != value
+        }
+        self._doubted |= off
+        return bool(off)
 
     async def _own(self, surplus: Iterable[str], holder: Holder) -> Iterable[str]:
         """Return which of these keys are the holder's."""
@@ -150,13 +178,10 @@ class ConsulKeyEdge:
 class _Below:
     """What ``watch.Watch`` watches: the keys below the prefix."""
 
-    def __init__(
-        self, keys: Keys, prefix: str, held: Mapping[str, bytes], progress: Progress
-    ) -> None:
+    def __init__(self, keys: Keys, prefix: str, is_off: Callable[[], Awaitable[bool]]) -> None:
         self._keys = keys
         self._prefix = prefix
-        self._held = held
-        self._progress = progress
+        self._is_off = is_off
 
     async def begin(self) -> None:
         """Need nothing."""
@@ -167,14 +192,7 @@ class _Below:
 
     async def is_off(self) -> bool:
         """Look whether keys are missing or changed; what we write ourselves is not."""
-        began = self._progress.now()
-        _, pairs = await self._keys.below(self._prefix)
-        there = {pair.key: pair.data for pair in pairs}
-        return any(
-            there.get(path) != value
-            for path, value in self._held.items()
-            if self._progress.is_settled(path, began)
-        )
+        return await self._is_off()
 
 
 def _value(instance: Instance | None) -> bytes | None:

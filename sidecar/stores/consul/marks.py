@@ -57,6 +57,7 @@ class Marks:
         self._client = client
         self._is_on = is_on
         self._is_refused = False
+        self._is_told = False
         self._owner = ""
         self._kept: frozenset[str] = frozenset()
         self._index = 0
@@ -102,8 +103,8 @@ class Marks:
         self._new -= ids
 
     async def load(self) -> None:
-        """Read what is marked. Raises StoreUnavailable."""
-        if self._works:
+        """Read what is marked; a token that was refused is tried again. Raises StoreUnavailable."""
+        if self._is_on and self._owner:
             async with self._writing:
                 await self._read()
 
@@ -141,6 +142,7 @@ class Marks:
         except StoreDenied as error:
             self._refuse(error)
             return
+        self._is_refused = False
         pairs = _pairs.decode(answer.body) if answer.status == 200 else []
         self._kept = _decoded(pairs[0]) if pairs else frozenset()
         self._index = pairs[0].modified if pairs else 0
@@ -183,8 +185,9 @@ class Marks:
         return f"kv/{_FOLDER}{quoted(self._owner)}"
 
     def _refuse(self, error: StoreDenied) -> None:
-        if not self._is_refused:
-            self._is_refused = True
+        self._is_refused = True
+        if not self._is_told:
+            self._is_told = True
             _log.warning("no marks of ownership: the token may not use keys", reason=error)
 
 

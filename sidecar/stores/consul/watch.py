@@ -58,13 +58,15 @@ class Watch:
     def __init__(
         self,
         watched: Watched,
-        disturbance: Disturbance,
+        doubt: Callable[[], None],
+        disturb: Callable[[], None],
         clock: Clock,
         url: str,
     ) -> None:
-        """Tell the disturbance."""
+        """Call ``doubt`` when nothing is sure any more, ``disturb`` when a look found harm."""
         self._watched = watched
-        self._disturbance = disturbance
+        self._doubt = doubt
+        self._disturb = disturb
         self._clock = clock
         self._url = url
         self.trouble: str | None = None
@@ -87,14 +89,14 @@ class Watch:
         index = following(0, await self._watched.wait(0))
         if self.trouble is not None:
             _log.info("store is back", store=self._url)
-            self._disturbance.tell()
+            self._doubt()
         self.trouble = None
         backoff.reset()
         ready()
         while True:
             index = following(index, await self._watched.wait(index))
             if index == 0:
-                self._disturbance.tell()  # the store was reset
+                self._doubt()  # the store was reset
             elif await self._watched.is_off():
-                self._disturbance.tell()
+                self._disturb()
             await self._clock.sleep(_PAUSE)
