@@ -11,7 +11,7 @@ import uvloop
 
 from registrar.component import Registrar
 from registrar.draining import Drainer
-from registrar.host import default_address, default_node
+from registrar.host import default_address, default_node, named_address
 from registrar.options import Options
 from registrar.ports import Place, place_of
 from registrar.preview import as_json, as_text
@@ -160,9 +160,17 @@ async def _answering(edges: Sequence[Edge], options: Options) -> None:
 async def _place(options: Options, engine: Engine) -> Place:
     settings = options.settings
     node = settings.node or await _node(options, engine)
-    address = settings.ip or await asyncio.to_thread(default_address)
+    address = settings.ip or await asyncio.to_thread(_address, options)
     is_ours = EMBEDDED in options.stores
     return place_of(settings, node=node, address=address, is_ours=is_ours)
+
+
+def _address(options: Options) -> str:
+    """Return the host's address: what its name means, or the one towards the default route."""
+    if options.address_from == "name" and (found := named_address()) is not None:
+        return found
+    is_compat = options.address_from == "name" and options.settings.compat
+    return "0.0.0.0" if is_compat else default_address()
 
 
 async def _node(options: Options, engine: Engine) -> str:
