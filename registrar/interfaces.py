@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from sidecar.config.model import RegistrarSettings
 
-__all__ = ["Interface", "chosen", "node_name"]
+__all__ = ["Interface", "asks_engine", "chosen"]
 
 _CONTAINER_ID: Final = re.compile(r"[0-9a-f]{12}")
 _FAMILIES: Final = {"inet": 4, "inet6": 6}
@@ -45,14 +45,14 @@ def chosen(choices: Sequence[str], found: Sequence[Interface]) -> tuple[str, str
     return None
 
 
-def node_name(settings: RegistrarSettings, host: str, engine: str, *, is_in_container: bool) -> str:
-    """Return the host's name in ids; inside a container its own may be the container's id."""
-    if settings.node:
-        return settings.node
-    mistaken = is_in_container and not settings.compat and _CONTAINER_ID.fullmatch(host)
-    if settings.node_from == "engine" or (settings.node_from == "auto" and mistaken):
-        return engine or host
-    return host
+def asks_engine(settings: RegistrarSettings, host: str, *, is_in_container: bool) -> bool:
+    """Say whether the host goes by the name its engine has; our own may be the container's id."""
+    is_mistaken = is_in_container and _CONTAINER_ID.fullmatch(host) is not None
+    match settings.node_from:
+        case "auto":
+            return is_mistaken and not settings.compat
+        case choice:
+            return choice == "engine"
 
 
 def _fitting(choice: str, found: Sequence[Interface]) -> Iterator[Interface]:

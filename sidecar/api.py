@@ -32,9 +32,16 @@ class Api:
 
     name = "checks"
 
-    def __init__(self, store: EmbeddedStore, settings: Settings, clock: Clock) -> None:
-        """Serve ``store`` as an agent of the node in the settings."""
+    def __init__(
+        self, store: EmbeddedStore, settings: Settings, clock: Clock, elsewhere: str = ""
+    ) -> None:
+        """Serve ``store`` as an agent of the node in the settings.
+
+        ``elsewhere``: the address of the store whose catalogue ``store`` only shows. Then its
+        agents run the checks, and nothing is written here.
+        """
         self._store = store
+        self._elsewhere = elsewhere
         self._settings = settings
         self._clock = clock
         self._asked = asyncio.Event()
@@ -54,6 +61,9 @@ class Api:
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Run the checks until cancelled."""
+        if self._elsewhere:
+            ready()
+            await asyncio.get_running_loop().create_future()
         if not self._has_checks():
             ready()
             await self._needed()
@@ -98,6 +108,7 @@ class Api:
         from sidecar.local_checks import LocalChecks  # noqa: PLC0415
         from sidecar.web.consul.api import shorts, store_routes  # noqa: PLC0415
         from sidecar.web.consul.kv import short_of  # noqa: PLC0415
+        from sidecar.web.consul.reading_only import reading_only  # noqa: PLC0415
         from sidecar.web.consul.whole import catalog_api  # noqa: PLC0415
 
         settings, store = self._settings, self._store
@@ -115,6 +126,9 @@ class Api:
             checks_of=lambda name: check_statuses(store.catalog.snapshot, name, own=node),
             tags_of=lambda: {i.id: i.tags for i in api.commands.agent.instances.values()},
         )
+        if self._elsewhere:
+            self._short = api.reading.short
+            return reading_only([*kept, *api.routes()], self._elsewhere), checks
         self._short = shorts(api.reading.short, short_of(store.kv))
         return [*kept, *api.routes()], checks
 

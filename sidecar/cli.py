@@ -51,6 +51,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "explain": "show every setting, its value and where that comes from",
     "validate": "check the configuration and report every mistake",
     "healthcheck": "ask a running pinnace whether it is ready",
+    "drain": "let a container finish what it has, then stop it",
     "import": "print the configuration that equals another program's command line",
     "version": "print the version",
 }
@@ -123,8 +124,10 @@ def _parsers(asked: str) -> "tuple[ArgumentParser, dict[str, ArgumentParser]]":
         _add_settings(subparsers[asked])
     if asked == "explain":
         subparsers[asked].add_argument("--json", action="store_true", help="as a JSON object")
-    if asked == "healthcheck":
+    if asked in {"healthcheck", "drain"}:
         _add_option(subparsers[asked], "--http")
+    if asked == "drain":
+        _add_drain(subparsers[asked])
     return parser, subparsers
 
 
@@ -149,6 +152,17 @@ def _add_option(parser: "ArgumentParser", flag: str) -> None:
         parser.add_argument(flag, dest=flag, action="store_const", const="true", help=text)
     else:
         parser.add_argument(flag, dest=flag, metavar=option.metavar, help=text.replace("%", "%%"))
+
+
+def _add_drain(parser: "ArgumentParser") -> None:
+    parser.epilog = "exit status: 0 nothing was under way any more, 3 the time was up first"
+    parser.add_argument("container", help="its name or id")
+    parser.add_argument(
+        "--timeout", metavar="DURATION", default="", help="stop after so long in any case [60s]"
+    )
+    parser.add_argument("--no-stop", action="store_true", help="mark and wait only")
+    parser.add_argument("--undo", action="store_true", help="take back a mark of --no-stop")
+    parser.add_argument("--json", action="store_true", help="a JSON object per step")
 
 
 def _hint(word: str, known: Sequence[str]) -> str:
@@ -201,6 +215,26 @@ def _healthcheck(options: "Namespace") -> int:
     return OK if ready else FAILURE
 
 
+def _drain(options: "Namespace") -> int:
+    from sidecar.config.units import duration, endpoint  # noqa: PLC0415
+    from sidecar.web import drain_client  # noqa: PLC0415
+    from sidecar.web.token import token_of  # noqa: PLC0415
+
+    settings = _loaded(options).settings.http
+    token = token_of(settings) if settings.token_file else ""
+    listen = endpoint(settings.listen)
+    if options.undo:
+        return drain_client.undo(listen, options.container, token=token)
+    query = {"stop": "0"} if options.no_stop else {}
+    if options.timeout:
+        try:
+            query["timeout"] = str(duration(options.timeout))
+        except ValueError as error:
+            _complain(f"pinnace drain: --timeout: {error}")
+            return USAGE
+    return drain_client.drain(listen, options.container, query, token=token, as_json=options.json)
+
+
 def _import(words: Sequence[str]) -> int:
     """Print a configuration; the words are another program's, so they are not parsed as ours."""
     from importlib import import_module  # noqa: PLC0415  (start-up time)
@@ -224,6 +258,7 @@ _RUN: Final[Mapping[str, "Callable[[Namespace], int]"]] = {
     "explain": _explain,
     "validate": _validate,
     "healthcheck": _healthcheck,
+    "drain": _drain,
     "version": _version,
 }
 

@@ -117,7 +117,7 @@ def _store_url(text: str) -> str:
     if scheme == "embedded":
         raise ValueError("write embedded: alone; the directory is store.state_dir (--state-dir)")
     if colon and scheme in STORES:
-        raise ValueError(f"{scheme}: is not available in this version; use embedded:")
+        return text
     # Without a colon the text may be a token put in the wrong place: do not show it.
     wrong = f"{scheme}: is not a known store" if colon else "this is not the URL of a store"
     hint = suggestion(scheme, STORES, "{}:") if colon else "; use embedded:"

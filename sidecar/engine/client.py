@@ -1,17 +1,19 @@
 """What the program asks of a Docker engine."""
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from sidecar.engine.connection import Connection
 from sidecar.engine.events import EventStream, Signal
-from sidecar.engine.facts import Container, container_of, is_container_reference
+from sidecar.engine.facts import Container, container_of, ended_of, is_container_reference
 from sidecar.errors import ConfigError, ProtocolError
 from sidecar.runtime.clock import Clock, SystemClock
 
 __all__ = ["Engine", "EngineInfo"]
 
+_STOP: Final = 3600.0  # a container may have asked for a long time to stop in
 ExtraTags = Callable[[object], Awaitable[str]]
 
 _SCHEMES: Final = ("unix://", "tcp://", "http://", "https://")
@@ -65,6 +67,12 @@ class Engine:
             raise ProtocolError(f"{self.url} sent a list of containers with an unusable id")
         return ids
 
+    async def stopped(self) -> tuple[tuple[str, int], ...]:
+        """Return name and exit status of the containers that have ended and still exist."""
+        only = json.dumps({"status": ["exited", "dead"]})
+        found = await self._connection().json("containers/json", all="1", filters=only)
+        return tuple(ended_of(entry) for entry in found) if isinstance(found, list) else ()
+
     async def inspect(self, id_: str) -> Container | None:
         """Return the container's facts, or None when it is gone."""
         found = await self._connection().json(f"containers/{id_}/json")
@@ -74,6 +82,14 @@ class Engine:
         if self._extra_tags is None:
             return container
         return replace(container, extra_tags=await self._extra_tags(found))
+
+    async def stop(self, id_: str) -> bool:
+        """Stop a container as it wants to be stopped: its own signal and its own time.
+
+        Returns when it has ended; False when it is gone. The only thing here that changes an
+        engine, and only a drain asks for it. Raises EngineUnavailable or EngineDenied.
+        """
+        return await self._connection().post(f"containers/{id_}/stop", timeout=_STOP)
 
     async def follow(self, deliver: Callable[[Signal], None], *, ping: float) -> None:
         """Deliver events until cancelled, over any number of lost streams (EventStream)."""

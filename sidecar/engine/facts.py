@@ -22,6 +22,7 @@ __all__ = [
     "Network",
     "Port",
     "container_of",
+    "ended_of",
     "event_of",
     "is_container_reference",
     "signal_number",
@@ -32,6 +33,7 @@ _PORT: Final = re.compile(r"(\d{1,5})(?:/([a-z]{1,8}))?", re.ASCII)
 _TIME: Final = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)", re.ASCII
 )
+_EXITED: Final = re.compile(r"Exited \((\d{1,3})\)", re.ASCII)
 _NANO: Final = 1_000_000_000
 
 
@@ -115,6 +117,7 @@ class Event:
     action: str
     time_nano: int = 0
     signal: int | None = None
+    exit_code: int | None = None
 
 
 def is_container_reference(text: str) -> bool:
@@ -156,6 +159,17 @@ def container_of(document: object) -> Container:
     )
 
 
+def ended_of(document: object) -> tuple[str, int]:
+    """Return name and exit status of an entry in the list of containers that have ended.
+
+    The list says the status in words only, as ``Exited (3) 2 minutes ago``.
+    """
+    names = _list(document, "Names") if isinstance(document, Mapping) else []
+    match = _EXITED.match(_text(document, "Status"))
+    own = (name for name in names if isinstance(name, str) and name.count("/") == 1)
+    return next(own, "").removeprefix("/"), int(match[1]) if match is not None else 0
+
+
 def event_of(document: object) -> Event | None:
     """Return the event about a container, or None when it is about something else.
 
@@ -179,7 +193,12 @@ def event_of(document: object) -> Event | None:
         action=action,
         time_nano=_number(document, "timeNano"),
         signal=signal_number(_text(attributes, "signal")) if action == "kill" else None,
+        exit_code=_exit_code(_text(attributes, "exitCode")) if action == "die" else None,
     )
+
+
+def _exit_code(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 3 else None
 
 
 def signal_number(text: str) -> int | None:

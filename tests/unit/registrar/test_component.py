@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from registrar.component import Registrar
+from registrar.embedded import EmbeddedEdge
 from sidecar.catalog import Change, Drop, Instance, Node, Put, Status
 from sidecar.catalog.live import Catalog
 from sidecar.config.model import RegistrarSettings
@@ -13,6 +14,7 @@ from sidecar.errors import EngineUnavailable, ProtocolError, StoreUnavailable
 from sidecar.runtime.clock import FakeClock
 from sidecar.stores.embedded import EmbeddedStore
 from tests.support.catalog import instance, puts
+from tests.support.docker import PLACE
 from tests.support.fake_engine import FakeEngine
 
 OWNER = "registrar:e"
@@ -43,10 +45,9 @@ class World:
         self.readies = 0
         self.registrar = Registrar(
             self.engine,
-            self.store,
+            [EmbeddedEdge(self.store, Node(name="vm", address="192.0.2.7"))],
             RegistrarSettings(resync=30.0),
-            node="vm",
-            address="192.0.2.7",
+            place=PLACE,
             clock=self.clock,
             draw=lambda: 0.5,
         )
@@ -305,6 +306,9 @@ async def test_only_our_own_orphans_are_removed_at_the_start() -> None:
     await world.store.commit(puts(orphan, foreign))
     world.engine.add()
     async with running(world):
+        assert sorted(world.ids) == ["other:x:80", "vm:box:80", "vm:dead:80"], "one look is none"
+        await world.clock.advance(0.5)
+        await world.settle()
         assert sorted(world.ids) == ["other:x:80", "vm:box:80"]
 
 

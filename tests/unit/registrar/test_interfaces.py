@@ -1,6 +1,6 @@
 import pytest
 
-from registrar.interfaces import Interface, chosen, node_name
+from registrar.interfaces import Interface, asks_engine, chosen
 from sidecar.config.model import RegistrarSettings
 
 FOUND = (
@@ -35,24 +35,19 @@ def test_the_first_choice_that_fits_counts(
 
 
 @pytest.mark.parametrize(
-    ("settings", "host", "inside", "name"),
+    ("settings", "host", "inside", "asks"),
     [
-        ({}, "web1", True, "web1"),
-        ({}, "0123456789ab", True, "engine"),
-        ({}, "0123456789ab", False, "0123456789ab"),
-        ({"compat": True}, "0123456789ab", True, "0123456789ab"),
-        ({"node_from": "engine"}, "web1", False, "engine"),
-        ({"node_from": "host"}, "0123456789ab", True, "0123456789ab"),
-        ({"node": "mine", "node_from": "engine"}, "web1", True, "mine"),
+        ({}, "web1", True, False),
+        ({}, "0123456789ab", True, True),
+        ({}, "0123456789ab", False, False),
+        ({"compat": True}, "0123456789ab", True, False),
+        ({"compat": True, "node_from": "engine"}, "0123456789ab", True, True),
+        ({"node_from": "engine"}, "web1", False, True),
+        ({"node_from": "host"}, "0123456789ab", True, False),
     ],
 )
 def test_a_host_is_never_named_after_our_own_container(
-    settings: dict[str, object], host: str, inside: bool, name: str
+    settings: dict[str, object], host: str, inside: bool, asks: bool
 ) -> None:
     given = RegistrarSettings(**settings)  # type: ignore[arg-type]
-    assert node_name(given, host, "engine", is_in_container=inside) == name
-
-
-def test_an_engine_without_a_name_leaves_the_host_its_own() -> None:
-    settings = RegistrarSettings(node_from="engine")
-    assert node_name(settings, "web1", "", is_in_container=False) == "web1"
+    assert asks_engine(given, host, is_in_container=inside) is asks

@@ -65,9 +65,12 @@ def test_what_the_api_registered_is_neither_overwritten_nor_removed() -> None:
     claims, key = Claims(), key_of(WANTED)
     claims.put("c", [WANTED])
     foreign = instance("other", "vm:a:80", owner="api")
-    assert changes_for([key], claims, {WANTED.id: foreign}) == ((), (Refusal(key, "api"),))
+    assert changes_for({key: claims.winner(key)}, {WANTED.id: foreign}) == (
+        (),
+        (Refusal(key, "api"),),
+    )
     claims.put("c", [])
-    assert changes_for([key], claims, {WANTED.id: foreign}) == ((), ())
+    assert changes_for({key: claims.winner(key)}, {WANTED.id: foreign}) == ((), ())
     assert holder(foreign) == "api"
     assert [holder(each) for each in (None, WANTED, instance())] == ["", "", ""]
 
@@ -76,4 +79,4 @@ def test_an_entry_that_changed_its_service_takes_nothing_with_it() -> None:
     claims = Claims()
     claims.put("c", [WANTED])
     old = replace(WANTED, service="old", checks=(TTL,))
-    assert changes_for([key_of(WANTED)], claims, {WANTED.id: old}) == ((Put(WANTED),), ())
+    assert changes_for({key_of(WANTED): WANTED}, {WANTED.id: old}) == ((Put(WANTED),), ())

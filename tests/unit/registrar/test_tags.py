@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from registrar.labels import split_tags
-from registrar.tags import TagTemplate, is_template, json_parse
+from registrar.labels import is_template, split_tags
+from registrar.tags import TagTemplate, json_parse
 from sidecar.gotemplate.failures import TemplateError
 from tests.support.docker import document
 

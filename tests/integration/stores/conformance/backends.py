@@ -1,0 +1,22 @@
+"""The stores that the suite runs on: one module with a Backend and one line here each."""
+
+import os
+from collections.abc import Callable
+
+from tests.integration.stores.conformance.backend import Backend
+from tests.integration.stores.conformance.consul import (
+    ConsulBackend,
+    ConsulKeyBackend,
+    OurConsulBackend,
+)
+from tests.integration.stores.conformance.memory import MemoryBackend
+
+__all__ = ["BACKENDS"]
+
+BACKENDS: dict[str, Callable[[], Backend]] = {
+    "memory": MemoryBackend,
+    "consul": ConsulBackend,
+    "consulkv": ConsulKeyBackend,
+}
+if os.environ.get("PINNACE_TESTS_STORES"):  # takes half a minute more
+    BACKENDS["pinnace"] = OurConsulBackend
