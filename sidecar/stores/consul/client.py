@@ -7,6 +7,7 @@ Names are resolved for every new connection (reliability F38).
 
 import asyncio
 import ssl
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ _CALL: Final = 10.0
 _CONNECT: Final = 5.0
 _WAIT: Final = 60.0  # of a blocking query; the agent adds up to a sixteenth
 _MARGIN: Final = 10.0
+_FAREWELL: Final = 0.1
 _AWAY: Final = frozenset({429, 502, 503, 504})
 _DENIED: Final = frozenset({401, 403})
 
@@ -112,6 +114,9 @@ class Client:
             sessions, self._sessions = self._sessions, None
             for session in sessions or ():
                 await session.close()
+        if sessions and self.address.tls:
+            # aiohttp does not wait for the farewell of TLS on connections that were cut.
+            await asyncio.sleep(_FAREWELL)
 
     async def exchange(
         self,
@@ -197,13 +202,20 @@ class Client:
                 method,
                 url,
                 data=body,
-                headers={"X-Consul-Token": self._token} if self._token else None,
+                headers=self._headers(),
                 timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=_CONNECT),
                 allow_redirects=False,
                 server_hostname=self._server_name,
                 trace_request_ctx="index" in params,
             ) as response:
                 return Answer(response.status, await response.read(), _index(response.headers))
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"X-Consul-Token": self._token} if self._token else {}
+        if self.address.login:
+            login = b64encode(":".join(self.address.login).encode()).decode()
+            headers["Authorization"] = f"Basic {login}"
+        return headers
 
     @contextmanager
     def _errors(self, path: str) -> Iterator[None]:
@@ -238,7 +250,6 @@ class Client:
             connector = aiohttp.TCPConnector(ssl=context, limit=0, use_dns_cache=False)
         return aiohttp.ClientSession(
             connector=connector,
-            auth=aiohttp.BasicAuth(*address.login) if address.login else None,
             # The original sends no Content-Type; packing costs both sides more than it saves.
             skip_auto_headers={"Content-Type", "Accept-Encoding"},
             trace_configs=list(traces),
