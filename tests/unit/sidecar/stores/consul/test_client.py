@@ -59,7 +59,14 @@ async def test_without_a_token_none_is_sent(agent: StubAgent, client: Client) ->
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(500, StoreUnavailable), (503, StoreUnavailable), (403, StoreDenied), (301, StoreUnavailable)],
+    [
+        (500, StoreUnavailable),
+        (503, StoreUnavailable),
+        (403, StoreDenied),
+        (429, StoreUnavailable),
+        (301, StoreDenied),
+        (413, StoreDenied),
+    ],
 )
 async def test_a_refusal_becomes_an_error_of_ours(
     agent: StubAgent, client: Client, status: int, error: type[Exception]
