@@ -11,10 +11,12 @@ import uvloop
 
 from registrar.component import Registrar
 from registrar.draining import Drainer
-from registrar.host import default_address, default_node
+from registrar.host import default_address, default_node, named_address
 from registrar.options import Options
 from registrar.ports import Place, place_of
-from registrar.preview import as_json, as_text, intents
+from registrar.preview import as_json, as_text
+from registrar.rehearsal import rehearsed
+from registrar.tagging import tagging_of
 from sidecar.catalog.model import Node
 from sidecar.config.model import HttpSettings
 from sidecar.engine.client import Engine
@@ -39,8 +41,7 @@ _log = log.get_logger("registrar")
 
 
 def run(options: Options) -> int:
-    """Run until a signal; return the exit status. Raises ConfigError for unusable stores."""
-    log.configure(options.log.format, options.log.level)
+    """Run until a signal, logging as was configured; return the exit status."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(options))
 
@@ -48,7 +49,7 @@ def run(options: Options) -> int:
 async def _run(options: Options) -> int:
     async with AsyncExitStack() as stack:
         try:
-            engine = Engine(options.docker.url)
+            engine = Engine(options.docker.url, extra_tags=tagging_of(options.settings.tags))
             stack.push_async_callback(engine.close)
             place = await _place(options, engine)
             edges = [_edge(url, options, place) for url in options.stores]
@@ -68,8 +69,9 @@ async def _run(options: Options) -> int:
 
 
 async def _preview(options: Options, engine: Engine, edges: Sequence[Edge], place: Place) -> int:
-    found = await intents(engine, edges, place)
-    sys.stdout.write((as_json if options.preview == "json" else as_text)(found))
+    found = await rehearsed(engine, edges, place)
+    told = as_json if options.preview == "json" else as_text
+    sys.stdout.write(told(found.by_store, found.problems) + "\n")
     return 0
 
 
@@ -158,9 +160,17 @@ async def _answering(edges: Sequence[Edge], options: Options) -> None:
 async def _place(options: Options, engine: Engine) -> Place:
     settings = options.settings
     node = settings.node or await _node(options, engine)
-    address = settings.ip or await asyncio.to_thread(default_address)
+    address = settings.ip or await asyncio.to_thread(_address, options)
     is_ours = EMBEDDED in options.stores
     return place_of(settings, node=node, address=address, is_ours=is_ours)
+
+
+def _address(options: Options) -> str:
+    """Return the host's address: what its name means, or the one towards the default route."""
+    if options.address_from == "name" and (found := named_address()) is not None:
+        return found
+    is_compat = options.address_from == "name" and options.settings.compat
+    return "0.0.0.0" if is_compat else default_address()
 
 
 async def _node(options: Options, engine: Engine) -> str:

@@ -17,8 +17,10 @@ from registrar.docker import Docker, Seen, look, owner_of
 from registrar.endings import Endings
 from registrar.holdings import Holdings
 from registrar.lanes import Lanes
+from registrar.leaving import leave
 from registrar.ports import Place
 from registrar.sweep import Sweep
+from registrar.telling import Telling
 from registrar.upkeep import Upkeep
 from sidecar.catalog.model import Instance, Key
 from sidecar.config.model import RegistrarSettings
@@ -47,7 +49,6 @@ _reconciled = gauge(
     "pinnace_registrar_reconcile_timestamp_seconds", "When the last full look was complete"
 )
 _engine_up = gauge("pinnace_registrar_engine_up", "1 while an event stream is open")
-_problems = counter("pinnace_registrar_problems_total", "Labels that were mended or refused")
 _log = get_logger("registrar")
 
 _LOOK: Final = frozenset(
@@ -55,7 +56,6 @@ _LOOK: Final = frozenset(
 )
 _END: Final = frozenset({"die", "destroy"})
 _CONFIRM: Final = 0.5  # seconds until a second look may let leftovers go
-_LEAVE: Final = 5.0  # seconds for the last writes
 
 
 class Registrar:
@@ -86,7 +86,7 @@ class Registrar:
         self._draw = draw
         self._endings = Endings(settings.deregister, settings.compat)
         self._place = place
-        self._unreadable: set[str] = set()
+        self._telling = Telling()
         self._trouble: str | None = None
         self._since: float | None = None
         self._start_over()
@@ -104,7 +104,6 @@ class Registrar:
             )
             for edge in self._edges
         ]
-        self._shown: set[Key] = set()
         self._look_number = 0
         self._backoff = Backoff(0.1, 5.0)
         self._identified = asyncio.Event()
@@ -144,7 +143,7 @@ class Registrar:
                 await self._served.wait()
                 ready()
         except asyncio.CancelledError:
-            await self._leave()
+            await leave(self._upkeeps, self._settings.on_exit)
             raise
 
     # Draining on request
@@ -197,27 +196,21 @@ class Registrar:
         return await look(self._engine, id_)
 
     def _apply(self, id_: str, seen: Seen) -> None:
-        if seen.unreadable:  # what it was it stays; the others go on
-            if id_ not in self._unreadable:
-                self._unreadable.add(id_)
-                _log.warning("unreadable container", container=id_[:12], reason=seen.unreadable)
+        if seen.unreadable:
+            self._telling.unreadable(id_, seen.unreadable)
             return
-        self._unreadable.discard(id_)
+        self._telling.readable(id_)
+        is_new = id_ not in self._holdings
         self._write(id_, self._holdings.see(id_, seen.container, seen.peer))
-        for problem in self._holdings.new_problems(id_):
-            _problems.inc()
-            _log.warning(
-                "label problem",
-                container=problem.container,
-                label=problem.label,
-                problem=problem.text,
-            )
+        if is_new and seen.container is not None and seen.container.alive:
+            got = self._holdings.claims.of(id_)
+            self._telling.ignored(seen.container, self._holdings.place, got)
+        self._telling.problems(self._holdings.new_problems(id_))
 
     def _write(self, id_: str, keys: frozenset[Key]) -> None:
         if not keys:
             return
-        for key in sorted(keys):
-            self._tell(id_, key)
+        self._telling.entries(id_, keys, self._holdings)
         _instances.set(len(self._holdings.claims))
         _containers.set(len(self._holdings))
         winner, keeps = self._holdings.claims.winner, self._holdings.keeps
@@ -225,26 +218,6 @@ class Registrar:
         for upkeep in self._upkeeps:
             upkeep.let_go(kept)
             upkeep.write(keys - kept)
-
-    def _tell(self, id_: str, key: Key) -> None:
-        instance = self._holdings.claims.winner(key)
-        named = {"container": id_[:12], "service": key.service, "id": key.id}
-        if instance is None:
-            self._shown.discard(key)
-            if self._holdings.keeps(key):
-                _log.info("instance kept", action="kept", **named)
-            else:
-                _log.info("instance removed", action="removed", **named)
-            return
-        _log.info(
-            "instance draining" if instance.draining else "instance registered",
-            action="changed" if key in self._shown else "added",
-            **named,
-            address=instance.address,
-            port=instance.port,
-            status=instance.status,
-        )
-        self._shown.add(key)
 
     # Full looks
 
@@ -300,7 +273,8 @@ class Registrar:
         listed = await self._engine.running()
         if self._endings.deregister == "on-success":
             self._holdings.spared = self._endings.spared(await self._engine.stopped())
-        _log.debug("syncing", action="syncing", containers=len(listed))
+        tell = _log.debug if self._look_number else _log.info
+        tell("syncing", action="syncing", containers=len(listed))
         is_complete = await self._lanes.settle({*listed, *self._holdings})
         if is_complete:
             self._look_number += 1
@@ -324,21 +298,3 @@ class Registrar:
         await self.written()
         _log.info("synced", containers=len(self._holdings), instances=len(self._holdings.claims))
         self._served.set()
-
-    async def _leave(self) -> None:
-        """Do with the entries what the settings say, once."""
-        if self._settings.on_exit == "keep":
-            return
-        async with asyncio.TaskGroup() as group:
-            for upkeep in self._upkeeps:
-                group.create_task(self._leave_store(upkeep), name="registrar leave")
-
-    async def _leave_store(self, upkeep: Upkeep) -> None:
-        try:
-            async with asyncio.timeout(_LEAVE):
-                await upkeep.write_now(self._last_wish)
-        except (TimeoutError, TransientError, PermanentError) as error:
-            _log.error("entries stay as they are", store=upkeep.edge.url, reason=error)
-
-    def _last_wish(self, instance: Instance) -> Instance | None:
-        return replace(instance, draining=True) if self._settings.on_exit == "maintenance" else None

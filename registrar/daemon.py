@@ -7,7 +7,7 @@ __all__ = ["main"]
 
 
 def main(options: Options) -> int:
-    """Run until a signal; return the exit status. Raises ConfigError for unusable stores."""
+    """Run until a signal, logging as was configured; return the exit status."""
     with without_authorities():
         from registrar.alone import run  # noqa: PLC0415 - the import is what is to be bounded
     return run(options)

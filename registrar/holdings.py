@@ -145,6 +145,7 @@ class Holdings:
             instances = tuple(replace(instance, draining=True) for instance in instances)
         for instance in instances:
             self._kept.pop(key_of(instance), None)
+        self.spared -= {box_of(instance.id) for instance in instances}
         return self.claims.put(
             id_, instances, started=held.container.started, custom=held.mapped.custom
         )

@@ -4,7 +4,7 @@ import ipaddress
 import socket
 from typing import Final
 
-__all__ = ["default_address", "default_node"]
+__all__ = ["default_address", "default_node", "named_address"]
 
 _OUTSIDE: Final = (
     (socket.AF_INET, "192.0.2.1"),  # RFC 5737 and RFC 3849: addresses of nobody
@@ -29,6 +29,11 @@ def default_address() -> str:
         if address is not None:
             return address
     return _resolved(default_node()) or _LOOPBACK
+
+
+def named_address() -> str | None:
+    """Return the first IPv4 address that the host's own name resolves to, or None. Blocking."""
+    return _resolved(default_node())
 
 
 def _source_towards(family: socket.AddressFamily, outside: str) -> str | None:

@@ -6,7 +6,7 @@ the trap. Nothing a container says can raise: what is unsafe is mended or refuse
 one Problem.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -34,11 +34,15 @@ __all__ = ["Mapped", "Problem", "instances_of"]
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """The instances of one container; ``custom`` holds ids that it chose itself."""
+    """The instances of one container; ``custom`` holds ids that it chose itself.
+
+    ``ignored`` says what it has that is no instance, in Registrator's words.
+    """
 
     instances: tuple[Instance, ...] = ()
     problems: tuple[Problem, ...] = ()
     custom: frozenset[InstanceId] = frozenset()
+    ignored: tuple[str, ...] = ()
 
 
 def instances_of(container: Container, place: Place, peer: Container | None = None) -> Mapped:
@@ -86,7 +90,20 @@ class _Mapping:
                 found[key] = instance
                 if instance.id != naming.derived_id(offer.port):
                     custom.add(instance.id)
-        return Mapped(tuple(found.values()), self.complain.bounded(), frozenset(custom))
+        ignored = tuple(self.ignored(offers, found.values()))
+        return Mapped(tuple(found.values()), self.complain.bounded(), frozenset(custom), ignored)
+
+    def ignored(self, offers: Collection[Offer], found: Collection[Instance]) -> Iterator[str]:
+        listed = sorted({*self.container.exposed, *self.container.bindings})
+        if not listed and not offers:
+            yield "no published ports"
+        offered = {offer.port for offer in offers}
+        registered = {instance.origin[2:] for instance in found if instance.origin is not None}
+        for port in listed:
+            if port not in offered:
+                yield f"port {port.number} not published on host"
+            elif port not in registered:
+                yield f"service on port {port.number}"
 
     def attributes(self, port: Port) -> Attributes:
         return attributes_of(self.settings, port, compat=self.place.compat)

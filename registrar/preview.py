@@ -1,76 +1,72 @@
-"""What would be written, without writing it (``--dry-run``)."""
+"""What would be written, for a person or a program to read. Pure."""
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
 
-from registrar.docker import Docker, look, owner_of
-from registrar.holdings import Holdings
-from registrar.ports import Place
-from sidecar.catalog.model import Instance, Key
-from sidecar.runtime.log import escape
-from sidecar.stores.base import Edge, Holder
+from registrar.problems import Problem
+from sidecar.catalog.model import Instance
 
-__all__ = ["Intent", "as_json", "as_text", "intents"]
+__all__ = ["as_json", "as_text"]
 
 
-class Intent(NamedTuple):
-    """What would become of one entry at one store; None: it would go."""
-
-    store: str
-    key: Key
-    instance: Instance | None
+def as_text(by_store: Mapping[str, Iterable[Instance]], problems: Iterable[Problem] = ()) -> str:
+    """Return a block per store (its address without secrets), then what is wrong with labels."""
+    return "\n".join(_text(by_store, problems))
 
 
-async def intents(engine: Docker, edges: Sequence[Edge], place: Place) -> tuple[Intent, ...]:
-    """Look once at everything and return what each store would be told.
-
-    Raises EngineUnavailable, EngineDenied, StoreUnavailable or StoreDenied.
-    """
-    info = await engine.info()
-    owner = owner_of(info, place.node)
-    holdings = Holdings(replace(place, owner=owner))
-    for id_ in await engine.running():
-        seen = await look(engine, id_)
-        holdings.see(id_, seen.container, seen.peer)
-    desired = holdings.claims.desired()
-    found: list[Intent] = []
-    for edge in edges:
-        keys = await edge.audit(desired, Holder(owner, place.node))
-        found += [Intent(edge.url, key, desired.get(key)) for key in sorted(keys)]
-    return tuple(found)
+def as_json(by_store: Mapping[str, Iterable[Instance]], problems: Iterable[Problem] = ()) -> str:
+    """Return an object: ``stores`` with the instances of each, and ``problems``."""
+    stores = {url: [_object(each) for each in _ordered(found)] for url, found in by_store.items()}
+    wrong = [problem._asdict() for problem in problems]
+    return json.dumps({"stores": stores, "problems": wrong}, indent=2, ensure_ascii=False)
 
 
-def as_text(found: Iterable[Intent]) -> str:
-    """Return a line per entry."""
-    return "".join(escape(_line(intent)) + "\n" for intent in found)
+def _text(by_store: Mapping[str, Iterable[Instance]], problems: Iterable[Problem]) -> Iterator[str]:
+    for url, found in by_store.items():
+        instances = _ordered(found)
+        yield f"{url}: {len(instances)} instance{'s' * (len(instances) != 1)}"
+        for instance in instances:
+            at = f"[{instance.address}]" if ":" in instance.address else instance.address
+            yield f"  {instance.service} {instance.id} {at}:{instance.port}"
+            yield from (f"    {line}" for line in _details(instance))
+    for problem in problems:
+        yield f"{problem.container}: {problem.label}: {problem.text}"
 
 
-def as_json(found: Iterable[Intent]) -> str:
-    """Return a list of objects."""
-    return json.dumps([_object(intent) for intent in found], indent=2) + "\n"
+def _details(instance: Instance) -> Iterator[str]:
+    if instance.tags:
+        yield f"tags: {json.dumps(instance.tags, ensure_ascii=False)}"
+    for key, value in sorted(instance.meta.items()):
+        yield f"meta: {json.dumps(key)} = {json.dumps(value, ensure_ascii=False)}"
+    for kind, (address, port) in sorted(instance.tagged.items()):
+        yield f"address: {kind} = {address} {port}"
+    for check in instance.checks:
+        yield f"check: {check.id} {check.status} {check.definition or check.type}"
 
 
-def _line(intent: Intent) -> str:
-    store, key, instance = intent
-    if instance is None:
-        return f"{store}: remove {key.service} {key.id}"
-    tags = f" tags={','.join(instance.tags)}" if instance.tags else ""
-    return f"{store}: write {key.service} {key.id} {instance.address}:{instance.port}{tags}"
-
-
-def _object(intent: Intent) -> dict[str, object]:
-    store, key, instance = intent
-    found: dict[str, object] = {"store": store, "service": key.service, "id": key.id}
-    if instance is None:
-        return found | {"action": "remove"}
-    return found | {
-        "action": "write",
+def _object(instance: Instance) -> dict[str, object]:
+    found: dict[str, object] = {
+        "service": instance.service,
+        "id": instance.id,
+        "node": instance.node,
         "address": instance.address,
         "port": instance.port,
         "tags": list(instance.tags),
         "meta": dict(instance.meta),
-        "status": str(instance.status),
-        "checks": [json.loads(c.definition) for c in instance.checks if c.definition],
+        "checks": [
+            {
+                "id": check.id,
+                "status": check.status,
+                "type": check.type,
+                "definition": json.loads(check.definition) if check.definition else None,
+            }
+            for check in instance.checks
+        ],
     }
+    if instance.tagged:
+        found["tagged"] = {kind: list(place) for kind, place in instance.tagged.items()}
+    return found
+
+
+def _ordered(instances: Iterable[Instance]) -> list[Instance]:
+    return sorted(instances, key=lambda each: (each.service, each.id))

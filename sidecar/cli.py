@@ -43,7 +43,7 @@ PROGRAMS: Final[Mapping[str, str]] = {
 }
 """Name of the program (or ``pinnace NAME``) to the part it runs alone."""
 
-PARTS: Final[Mapping[str, str]] = {}
+PARTS: Final[Mapping[str, str]] = {"registrar": "registrar.cli"}
 """Part to the module whose ``main(program, arguments)`` runs it; others are not there yet."""
 
 COMMANDS: Final[Mapping[str, str]] = {
@@ -52,8 +52,12 @@ COMMANDS: Final[Mapping[str, str]] = {
     "validate": "check the configuration and report every mistake",
     "healthcheck": "ask a running pinnace whether it is ready",
     "drain": "let a container finish what it has, then stop it",
+    "import": "print the configuration that equals another program's command line",
     "version": "print the version",
 }
+
+IMPORTERS: Final[Mapping[str, str]] = {"registrator": "registrar.importing"}
+"""Program to the module whose ``toml_of(words, environ)`` says what equals its command line."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,6 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _command(arguments: Sequence[str]) -> int:
     asked = next((word for word in arguments if not word.startswith("-")), "")
+    if asked == "import":
+        return _import(arguments[arguments.index(asked) + 1 :])
     if asked in PROGRAMS and arguments[0] == asked:
         return _part(asked, arguments[1:])
     parser, subparsers = _parsers(asked)
@@ -227,6 +233,19 @@ def _drain(options: "Namespace") -> int:
             _complain(f"pinnace drain: --timeout: {error}")
             return USAGE
     return drain_client.drain(listen, options.container, query, token=token, as_json=options.json)
+
+
+def _import(words: Sequence[str]) -> int:
+    """Print a configuration; the words are another program's, so they are not parsed as ours."""
+    from importlib import import_module  # noqa: PLC0415  (start-up time)
+
+    program = words[0] if words else ""
+    if (module := IMPORTERS.get(program)) is None:
+        known = " or ".join(IMPORTERS)
+        _complain(f"usage: pinnace import PROGRAM COMMAND-LINE; PROGRAM is {known}")
+        return OK if program in {"-h", "--help"} else USAGE
+    print(import_module(module).toml_of(words[1:], {}), end="")
+    return OK
 
 
 def _version(_options: "Namespace") -> int:

@@ -15,7 +15,7 @@ from sidecar.config.keys import suggestion
 from sidecar.config.model import RegistrarSettings, Settings
 from sidecar.config.units import endpoint
 
-__all__ = ["RULES", "contradictions", "plain", "redacted"]
+__all__ = ["RULES", "STORES", "contradictions", "plain", "redacted"]
 
 # Control characters, line separators and what is left of bytes that are not UTF-8.
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -24,7 +24,7 @@ _PREFIX: Final = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?", re.ASCII)
 _USERINFO: Final = re.compile(r"(?<=://)[^/?#]*@")
 _SECRET_QUERY: Final = re.compile(r"(?i)([?&][a-z_-]*(?:token|password|secret)=)[^&#]*")
 
-_STORES: Final = (
+STORES: Final = (
     "consul",
     "consul-tls",
     "consul-unix",
@@ -116,20 +116,20 @@ def _store_url(text: str) -> str:
     scheme, colon, _ = text.partition(":")
     if scheme == "embedded":
         raise ValueError("write embedded: alone; the directory is store.state_dir (--state-dir)")
-    if colon and scheme in _STORES:
+    if colon and scheme in STORES:
         return text
     # Without a colon the text may be a token put in the wrong place: do not show it.
     wrong = f"{scheme}: is not a known store" if colon else "this is not the URL of a store"
-    hint = suggestion(scheme, _STORES, "{}:") if colon else "; use embedded:"
+    hint = suggestion(scheme, STORES, "{}:") if colon else "; use embedded:"
     raise ValueError(wrong + hint)
 
 
 def _edge_urls(urls: tuple[str, ...]) -> tuple[str, ...]:
     for url in urls:
         scheme, colon, _ = url.partition(":")
-        if not colon or scheme not in _STORES:
+        if not colon or scheme not in STORES:
             wrong = f"{scheme}: is not a known store" if colon else "this is not the URL of a store"
-            raise ValueError(wrong + suggestion(scheme, _STORES, "{}:"))
+            raise ValueError(wrong + suggestion(scheme, STORES, "{}:"))
         if scheme == "embedded":
             raise ValueError("embedded: is store.url; these are the stores besides it")
     return urls

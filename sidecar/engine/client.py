@@ -1,8 +1,8 @@
 """What the program asks of a Docker engine."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sidecar.engine.connection import Connection
@@ -14,6 +14,8 @@ from sidecar.runtime.clock import Clock, SystemClock
 __all__ = ["Engine", "EngineInfo"]
 
 _STOP: Final = 3600.0  # a container may have asked for a long time to stop in
+ExtraTags = Callable[[object], Awaitable[str]]
+
 _SCHEMES: Final = ("unix://", "tcp://", "http://", "https://")
 
 
@@ -29,12 +31,18 @@ class EngineInfo:
 class Engine:
     """A Docker engine at a URL; connects when first asked and again whenever needed."""
 
-    def __init__(self, url: str, *, clock: Clock | None = None) -> None:
-        """Take ``unix://PATH``, ``tcp://HOST:PORT`` or http(s). Raises ConfigError."""
+    def __init__(
+        self, url: str, *, clock: Clock | None = None, extra_tags: ExtraTags | None = None
+    ) -> None:
+        """Take ``unix://PATH``, ``tcp://HOST:PORT`` or http(s). Raises ConfigError.
+
+        ``extra_tags`` works out what ``Container.extra_tags`` is, from the whole document.
+        """
         if not url.startswith(_SCHEMES):
             raise ConfigError([f"docker.url: {url!r} must start with one of {' '.join(_SCHEMES)}"])
         self.url = url
         self._clock: Clock = clock if clock is not None else SystemClock()
+        self._extra_tags = extra_tags
         self._open: Connection | None = None
 
     async def ping(self) -> None:
@@ -68,7 +76,12 @@ class Engine:
     async def inspect(self, id_: str) -> Container | None:
         """Return the container's facts, or None when it is gone."""
         found = await self._connection().json(f"containers/{id_}/json")
-        return container_of(found) if found is not None else None
+        if found is None:
+            return None
+        container = container_of(found)
+        if self._extra_tags is None:
+            return container
+        return replace(container, extra_tags=await self._extra_tags(found))
 
     async def stop(self, id_: str) -> bool:
         """Stop a container as it wants to be stopped: its own signal and its own time.

@@ -190,6 +190,9 @@ def test_what_is_released_is_kept_no_more() -> None:
     assert not holdings.keeps(KEY)
     holdings.spared = frozenset({"box"})
     assert holdings.keeps(KEY), "it ended before we began"
+    holdings.see("box-id", BOX, None)
+    assert holdings.ended(event("die", after=2, exit_code=137)) == KEYS
+    assert not holdings.keeps(KEY), "it has run since"
 
 
 def test_what_is_kept_is_bounded() -> None:

@@ -56,8 +56,6 @@ def test_a_right_value_is_kept_in_one_form(key: str, value: object, kept: object
         ("docker.url", "http://[::1", "is not http://HOST:PORT"),
         ("store.url", "embedded", "write embedded: alone"),
         ("store.url", "embedded:/var/lib", "store.state_dir"),
-        ("store.url", "consul://127.0.0.1:8500", "consul: is not available in this version"),
-        ("store.url", "zookeeper://a,b/c", "zookeeper: is not available in this version"),
         ("store.url", "consl://x", "consl: is not a known store; did you mean consul:?"),
         ("store.url", "/var/lib", "this is not the URL of a store; use embedded:"),
         ("store.state_dir", "~/state", "~ is not expanded"),
