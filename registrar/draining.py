@@ -5,7 +5,9 @@ work, the load balancer; where it knows nothing, ``SERVICE_DRAIN`` seconds stand
 leaves before the end takes the mark back.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import suppress
 from typing import Final, Protocol
 
 from sidecar.catalog.model import Instance
@@ -21,6 +23,7 @@ __all__ = ["Drainer", "Marks", "Stopper"]
 _POLL: Final = 0.2  # also how long a proxy may take to hear of the mark
 _TELL: Final = 1.0
 _LIMIT: Final = 60.0
+_WRITE: Final = 5.0
 _log = get_logger("drain")
 
 
@@ -78,7 +81,9 @@ class Drainer:
         try:
             instances = self._marks.drain(id_, on=True)
             _log.info("marked", container=container.name, instances=len(instances))
-            await self._marks.written()
+            with suppress(TimeoutError):  # a store that hangs is not waited for
+                async with asyncio.timeout(_WRITE):
+                    await self._marks.written()
             names = tuple(instance.id for instance in instances)
             yield Step(phase="marked", seconds=self._since(begun), instances=names)
             async for step in self._wait(instances, begun, timeout):

@@ -148,7 +148,8 @@ class Upkeep:
         await self.edge.write({k: wanted(i) for k, i in self._holdings.claims.desired().items()})
 
     def _begin(self) -> None:
-        self._idle.clear()
+        if self._since is None:  # else nobody is to wait for us
+            self._idle.clear()
         self._work.set()
 
     async def _turn(self) -> None:
@@ -240,7 +241,7 @@ class Upkeep:
             _up.labels(self.edge.url).set(1)
         self._backoff.reset()
         if self._keys or self._is_due:
-            self._work.set()
+            self._begin()
         elif not self._work.is_set():
             if self._is_looked and isinstance(self.edge, Completing):
                 self.edge.complete()

@@ -1,6 +1,7 @@
 """The agent's endpoints that an edge uses, as calls. What an agent refuses becomes Refused."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -9,7 +10,7 @@ from sidecar.errors import StoreDenied, StoreUnavailable
 from sidecar.stores.consul.client import Answer, Client, quoted
 from sidecar.stores.consul.registration import DRAINING, AgentCheck, AgentService, Feed
 
-__all__ = ["Agent", "Refused", "tell"]
+__all__ = ["Agent", "Refused"]
 
 _Services = dict[str, AgentService]
 _Checks = dict[str, AgentCheck]
@@ -45,12 +46,22 @@ class Agent:
         self._accepted(await self._put("agent/service/register", body))
 
     async def deregister(self, id_: str) -> None:
-        """Remove a service; no error when it is not there."""
-        self._accepted(await self._put(f"agent/service/deregister/{quoted(id_)}"))
+        """Remove a service; no error when it is not there.
+
+        With tokens in use, an agent has no rule by which to judge one that it does not know, and
+        refuses. Raises Refused, StoreUnavailable or StoreDenied.
+        """
+        try:
+            self._accepted(await self._put(f"agent/service/deregister/{quoted(id_)}"))
+        except Refused:
+            found = await self._client.exchange("GET", f"agent/service/{quoted(id_)}")
+            if found.status != 404:
+                raise
 
     async def deregister_check(self, id_: str) -> None:
-        """Remove a check; no error when it is not there."""
-        self._accepted(await self._put(f"agent/check/deregister/{quoted(id_)}"))
+        """Remove a check, if it is there."""
+        with suppress(Refused):
+            self._accepted(await self._put(f"agent/check/deregister/{quoted(id_)}"))
 
     async def drain(self, id_: str, *, is_on: bool) -> None:
         """Switch our maintenance of a service."""
@@ -60,8 +71,17 @@ class Agent:
 
     async def tell(self, feeds: Iterable[Feed]) -> bool:
         """Tell the status of these checks; False when the agent misses one."""
-        results = [await tell(self._client, feed) for feed in feeds]
+        results = [await self.beat(feed) for feed in feeds]
         return all(results)
+
+    async def beat(self, feed: Feed) -> bool:
+        """Tell the status of one check; False when the agent has no such TTL check."""
+        body = msgspec.json.encode({"Status": feed.status.value, "Output": feed.output})
+        answer = await self._put(f"agent/check/update/{quoted(feed.id)}", body)
+        if answer.status in {404, 500} and not self._client.is_away(answer):
+            return False
+        self._client.checked(answer)
+        return True
 
     async def _put(self, path: str, body: bytes | None = None) -> Answer:
         return await self._client.exchange("PUT", path, None, body)
@@ -78,13 +98,3 @@ class Agent:
         if answer.status in {401, 403} and _BAD_TOKEN in answer.text:
             raise StoreDenied(f"{self._client.url}: {answer.text}")
         raise Refused(answer.text or f"status {answer.status}")
-
-
-async def tell(client: Client, feed: Feed) -> bool:
-    """Tell the agent a check's status; False when it runs no such TTL check."""
-    body = msgspec.json.encode({"Status": feed.status.value, "Output": feed.output})
-    answer = await client.exchange("PUT", f"agent/check/update/{quoted(feed.id)}", None, body)
-    if answer.status in {404, 500} and not client.is_away(answer):
-        return False
-    client.checked(answer)
-    return True

@@ -6,12 +6,11 @@ Names are resolved for every new connection (reliability F38).
 """
 
 import asyncio
-import ssl
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Final, NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -20,7 +19,8 @@ from yarl import URL
 
 from sidecar.errors import StoreDenied, StoreUnavailable
 from sidecar.runtime.tls import without_authorities
-from sidecar.stores.consul.address import Address, Tls
+from sidecar.stores.consul.address import Address
+from sidecar.stores.consul.sessions import FAREWELL, NewConnection, opened
 
 with without_authorities():
     import aiohttp
@@ -49,10 +49,6 @@ class Answer:
     def text(self) -> str:
         """The words of a refusal, on one line and bounded."""
         return " ".join(self.body[:400].decode("utf-8", "replace").split())
-
-
-class _NewConnection(Exception):
-    """A blocking query would need another connection than the one that told its index."""
 
 
 class _Request(NamedTuple):
@@ -112,6 +108,8 @@ class Client:
             sessions, self._sessions = self._sessions, None
             for session in sessions or ():
                 await session.close()
+        if sessions and self.address.tls:
+            await asyncio.sleep(2 * FAREWELL)  # aiohttp does not wait for what was cancelled
 
     async def exchange(
         self,
@@ -154,7 +152,7 @@ class Client:
         if index:
             asked = {**known, "index": str(index), "wait": f"{limit:g}s"}
             timeout = limit + limit / 16 + _MARGIN
-            with suppress(_NewConnection):
+            with suppress(NewConnection):
                 request = _Request("GET", path, asked)
                 return self.checked(await self._ask(request, timeout, waits=True))
         return self.checked(await self._ask(_Request("GET", path, known), _CALL, waits=True))
@@ -163,9 +161,10 @@ class Client:
         """Return what is an answer; raise what is an error of the store."""
         if answer.status < 300 or answer.status == 404:
             return answer
-        if answer.status in _DENIED:
-            raise StoreDenied(f"{self.url}: {answer.text or 'permission denied'}")
-        raise StoreUnavailable(f"{self.url}: {answer.status} {answer.text}")
+        reason = f"{self.url}: {answer.status} {answer.text}".rstrip()
+        if answer.status >= 500 or answer.status in _AWAY:
+            raise StoreUnavailable(reason)
+        raise StoreDenied(reason)
 
     def decoded(self, answer: Answer, form: type[T]) -> T:
         """Return the JSON of an answer as this type; what is no such thing is no Consul."""
@@ -197,13 +196,20 @@ class Client:
                 method,
                 url,
                 data=body,
-                headers={"X-Consul-Token": self._token} if self._token else None,
+                headers=self._headers(),
                 timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=_CONNECT),
                 allow_redirects=False,
                 server_hostname=self._server_name,
                 trace_request_ctx="index" in params,
             ) as response:
                 return Answer(response.status, await response.read(), _index(response.headers))
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"X-Consul-Token": self._token} if self._token else {}
+        if self.address.login:
+            login = b64encode(":".join(self.address.login).encode()).decode()
+            headers["Authorization"] = f"Basic {login}"
+        return headers
 
     @contextmanager
     def _errors(self, path: str) -> Iterator[None]:
@@ -223,26 +229,8 @@ class Client:
         async with self._opening:
             if self._sessions is None:
                 await self._has_new_token()
-                context = await asyncio.to_thread(_context, self.address)
-                self._sessions = (self._session(context), self._session(context, _loyal()))
+                self._sessions = await opened(self.address)
             return self._sessions
-
-    def _session(
-        self, context: ssl.SSLContext | bool, *traces: aiohttp.TraceConfig
-    ) -> aiohttp.ClientSession:
-        address = self.address
-        connector: aiohttp.BaseConnector
-        if address.socket:
-            connector = aiohttp.UnixConnector(address.socket, limit=0)
-        else:
-            connector = aiohttp.TCPConnector(ssl=context, limit=0, use_dns_cache=False)
-        return aiohttp.ClientSession(
-            connector=connector,
-            auth=aiohttp.BasicAuth(*address.login) if address.login else None,
-            # The original sends no Content-Type; packing costs both sides more than it saves.
-            skip_auto_headers={"Content-Type", "Accept-Encoding"},
-            trace_configs=list(traces),
-        )
 
     async def _has_new_token(self) -> bool:
         """Read the token's file, if there is one; say whether it holds another than we use."""
@@ -258,40 +246,6 @@ class Client:
         return self._token != before
 
 
-def _loyal() -> aiohttp.TraceConfig:
-    """Return what keeps a query with an index from going over a new connection."""
-
-    async def refuse(_: object, context: SimpleNamespace, __: object) -> None:
-        if context.trace_request_ctx:
-            raise _NewConnection
-
-    config = aiohttp.TraceConfig()
-    config.on_connection_create_start.append(refuse)
-    return config
-
-
 def _index(headers: Mapping[str, str]) -> int:
     text = headers.get("X-Consul-Index", "0")
     return int(text) if text.isascii() and text.isdigit() else 0
-
-
-def _context(address: Address) -> ssl.SSLContext | bool:
-    """Return a context of our own: aiohttp's default knows no authorities (runtime.tls)."""
-    tls = address.tls
-    if tls is None:
-        return False
-    try:
-        return _made(tls)
-    except (OSError, ssl.SSLError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise StoreUnavailable(f"certificates for {address.url}: {reason}") from error
-
-
-def _made(tls: Tls) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=tls.ca_file or None, capath=tls.ca_folder or None)
-    if tls.certificate:
-        context.load_cert_chain(tls.certificate, tls.key)
-    if not tls.is_verified:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context

@@ -5,7 +5,7 @@ the agent's words (``registration``). If only a status or the drain of an entry 
 was written last, only that is told; anything else is registered anew.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from sidecar.catalog.model import Instance, InstanceId, Key
@@ -60,7 +60,7 @@ class ConsulEdge:
         self._checks: dict[str, dict[str, AgentCheck]] = {}
         self._progress = Progress()
         self._disturbance = Disturbance()
-        self._heartbeat = Heartbeat(client, clock, self._feeds, self._doubt)
+        self._heartbeat = Heartbeat(self._agent.beat, clock, self._feeds, self._doubt)
         own_node = OwnNode(client, self._is_off, clock)
         watch = Watch(own_node, self._doubt, self._disturbance.tell, clock, client.url)
         self._keeper = Keeper("consul", watch, self._heartbeat, self._marks, clock)
@@ -94,18 +94,18 @@ class ConsulEdge:
         await self._marks.flush()
 
         async def act(id_: str) -> None:
-            if id_ not in puts:
-                await self._remove(id_)
-                return
-            key, instance = puts[id_]
+            key, instance = puts[id_] if id_ in puts else (drops[id_], None)
             try:
-                await self._put(key, instance)
+                if instance is None:
+                    await self._remove(id_)
+                else:
+                    await self._put(key, instance)
             except Refused as error:
                 refused[key] = str(error)
 
         with self._progress.on({*puts, *drops}):
             await side_by_side([*drops, *puts], act)
-        self._marks.remove(drops)
+        self._marks.remove(id_ for id_, key in drops.items() if key not in refused)
         self._keeper.wake()
         return refused
 
@@ -171,15 +171,15 @@ class ConsulEdge:
             puts[key.id] = (key, instance)
         return puts
 
-    def _drops(self, wanted: Mapping[Key, Instance | None], puts: Iterable[str]) -> frozenset[str]:
+    def _drops(self, wanted: Mapping[Key, Instance | None], puts: Container[str]) -> dict[str, Key]:
         """Return the ids to deregister: not what another service has under the same id now."""
         absent = {key.id: key for key, instance in wanted.items() if instance is None}
         held = self._held
-        return frozenset(
-            id_
+        return {
+            id_: key
             for id_, key in absent.items()
             if id_ not in puts and (id_ not in held or held[id_].key.service == key.service)
-        )
+        }
 
     async def _put(self, key: Key, instance: Instance) -> None:
         told = _registration(instance)

@@ -6,11 +6,10 @@ from typing import Final
 
 from sidecar.errors import StoreDenied, StoreUnavailable
 from sidecar.runtime.clock import Clock
-from sidecar.stores.consul.agent import tell
-from sidecar.stores.consul.client import Client, side_by_side
+from sidecar.stores.consul.client import side_by_side
 from sidecar.stores.consul.registration import Feed
 
-__all__ = ["Heartbeat", "first_of"]
+__all__ = ["Heartbeat"]
 
 _PARTS: Final = 3
 _RETRY: Final = 1.0  # seconds; the agent is away, or just restarted
@@ -21,13 +20,16 @@ class Heartbeat:
 
     def __init__(
         self,
-        client: Client,
+        tell: Callable[[Feed], Awaitable[bool]],
         clock: Clock,
         feeds: Callable[[], Iterable[Feed]],
         lost: Callable[[], None],
     ) -> None:
-        """``feeds`` are those of now; ``lost`` is called when a check is not there any more."""
-        self._client = client
+        """``tell`` says whether the agent has the check; when not, ``lost`` is called.
+
+        ``feeds`` are those of now.
+        """
+        self._tell = tell
         self._clock = clock
         self._feeds = feeds
         self._lost = lost
@@ -54,7 +56,7 @@ class Heartbeat:
         waits: list[Awaitable[object]] = [self._changed.wait()]
         if seconds is not None:
             waits.append(self._clock.sleep(seconds))
-        await first_of(*waits)
+        await _first_of(*waits)
         self._changed.clear()
 
     def _until_next(self) -> float | None:
@@ -69,14 +71,14 @@ class Heartbeat:
     async def _beat(self, feed: Feed) -> None:
         delay = feed.ttl / _PARTS
         try:
-            if not await tell(self._client, feed):
+            if not await self._tell(feed):
                 self._lost()
         except (StoreUnavailable, StoreDenied):
             delay = min(delay, _RETRY)
         self._due[feed.id] = self._clock.monotonic() + delay
 
 
-async def first_of(*waits: Awaitable[object]) -> None:
+async def _first_of(*waits: Awaitable[object]) -> None:
     """Return when the first of these does; the others are cancelled."""
 
     async def until(wait: Awaitable[object]) -> None:

@@ -79,10 +79,16 @@ def put(pinnace: Pinnace, path: str, body: Any = None) -> tuple[int, str]:
 
 async def test_two_hosts_on_one_consul_see_what_both_run(consul: Consul, tmp_path: Path) -> None:
     async with hosts(consul, tmp_path) as (a, b):
-        for host in (a, b):
-            await eventually(lambda host=host: {"web", "api"} <= host.services())
-            await eventually(lambda host=host: host.srv_ports("web") == {21001})
-            await eventually(lambda host=host: host.srv_ports("api") == {21002})
+
+        def complete() -> bool:
+            return all(
+                {"web", "api"} <= host.services()
+                and host.srv_ports("web") == {21001}
+                and host.srv_ports("api") == {21002}
+                for host in (a, b)
+            )
+
+        await eventually(complete)
         entry = (await asyncio.to_thread(b.instances, "web"))["host-a:web:80"]
         assert entry["Service"]["Tags"] == ["blue"]
         assert entry["Node"]["Node"] == consul.node
