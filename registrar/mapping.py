@@ -1,60 +1,48 @@
 """One container -> its instances, and what was wrong with its labels. Pure.
 
 Names, ids, tags and attributes are Registrator's for every plain container; where its behaviour
-is a trap this module corrects it (see "limits" in the README). Nothing a container says can raise:
-what is unsafe is mended or refused, each time with one Problem.
+is a trap this module corrects it (see "limits" in the README), unless ``Place.compat`` asks for
+the trap. Nothing a container says can raise: what is unsafe is mended or refused, each time with
+one Problem.
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, NamedTuple
 
-from registrar.labels import Attributes, attributes_of, settings_of, split_tags
-from registrar.names import (
-    META_LIMIT,
-    TAG_LIMIT,
-    cleaned,
-    cut,
-    is_instance_id,
-    is_service_name,
-    meta_key,
+from registrar.addresses import Reach, label_address, original_address, reach_of
+from registrar.checks import Target, checks_of
+from registrar.labels import Attributes, Setting, attributes_of, settings_of, truth
+from registrar.mending import meta_of, tags_of
+from registrar.names import cut, is_address
+from registrar.naming import Naming
+from registrar.overrides import (
+    chosen_address,
+    chosen_port,
+    own_addresses,
+    own_binding,
+    portless_offer,
 )
-from registrar.ports import Offer, Place, address_of, offers_of
+from registrar.ports import Offer, Place, offers_of
+from registrar.problems import Complaints, Problem
 from registrar.routes import routes_of
-from sidecar.catalog.model import Check, Instance, InstanceId, Status, worst
-from sidecar.catalog.ownership import RESERVED
+from sidecar.catalog.model import Instance, InstanceId, Origin, worst
 from sidecar.engine.facts import Container, Port
 
 __all__ = ["Mapped", "Problem", "instances_of"]
 
-_TAGS: Final = 128
-_PAIRS: Final = 64
-_PROBLEMS: Final = 16
-_NAME_READ: Final = 128
-_RESERVED_KEYS: Final = ("pinnace-", "consul-")  # ours and Consul's own
-_NOT_ATTRIBUTES: Final = frozenset({"name", "tags", "id", "ignore"})
-_OFF: Final = frozenset({"false", "0", "no", "off"})
-_IMAGE_ID: Final = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
-_NOT_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]", re.ASCII)
-
-
-class Problem(NamedTuple):
-    """Something in a container's labels that could not be taken as it is."""
-
-    container: str
-    label: str
-    text: str
-
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """The instances of one container; ``custom`` holds ids that it chose itself."""
+    """The instances of one container; ``custom`` holds ids that it chose itself.
+
+    ``ignored`` says what it has that is no instance, in Registrator's words.
+    """
 
     instances: tuple[Instance, ...] = ()
     problems: tuple[Problem, ...] = ()
     custom: frozenset[InstanceId] = frozenset()
+    ignored: tuple[str, ...] = ()
 
 
 def instances_of(container: Container, place: Place, peer: Container | None = None) -> Mapped:
@@ -72,173 +60,137 @@ class _Mapping:
     container: Container
     place: Place
     peer: Container | None
-    problems: list[Problem] = field(default_factory=list)
+    complain: Complaints = field(init=False)
+    settings: tuple[Setting, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.complain = Complaints(self.container)
+        self.settings = settings_of(self.container)
 
     def result(self) -> Mapped:
-        settings = settings_of(self.container)
-        offers = offers_of(self.container, self.place.internal)
+        offers = offers_of(self.container, self.place, self.is_internal) or self.portless()
         # The suffix depends on what is offered before anything is ignored.
-        grouped = len(offers) > 1
+        naming = Naming(self.container, self.place, len(offers) > 1, self.complain)
         wanted = {
             offer: attributes
             for offer in offers
-            if not (attributes := attributes_of(settings, offer.port.number)).get("ignore")
+            if not (attributes := self.attributes(offer.port)).get("ignore")
         }
-        routes = routes_of(self.container, [o.port for o in wanted], self.complain)
         found: dict[tuple[str, str], Instance] = {}
         custom: set[InstanceId] = set()
+        routes = self.routes(wanted)
         for offer, attributes in wanted.items():
-            instance = self.instance(offer, attributes, grouped, routes)
-            if instance is None:
-                continue
-            key = (instance.service, instance.id)
-            if key in found:
-                self.complain(attributes.label("id"), "refused: two ports have this id")
-                continue
-            found[key] = instance
-            if instance.id != self.derived_id(offer.port):
-                custom.add(instance.id)
-        return Mapped(tuple(found.values()), self.bounded_problems(), frozenset(custom))
+            names = naming.names(offer.port, attributes)
+            for instance in self.instances(offer, attributes, naming, names, routes):
+                key = (instance.service, instance.id)
+                if key in found and not self.place.compat:
+                    label = attributes.label("id")
+                    self.complain(label, "refused: two ports have this id")
+                    continue
+                found[key] = instance
+                if instance.id != naming.derived_id(offer.port):
+                    custom.add(instance.id)
+        ignored = tuple(self.ignored(offers, found.values()))
+        return Mapped(tuple(found.values()), self.complain.bounded(), frozenset(custom), ignored)
 
-    def instance(
+    def ignored(self, offers: Collection[Offer], found: Collection[Instance]) -> Iterator[str]:
+        listed = sorted({*self.container.exposed, *self.container.bindings})
+        if not listed and not offers:
+            yield "no published ports"
+        offered = {offer.port for offer in offers}
+        registered = {instance.origin[2:] for instance in found if instance.origin is not None}
+        for port in listed:
+            if port not in offered:
+                yield f"port {port.number} not published on host"
+            elif port not in registered:
+                yield f"service on port {port.number}"
+
+    def attributes(self, port: Port) -> Attributes:
+        return attributes_of(self.settings, port, compat=self.place.compat)
+
+    def is_internal(self, port: Port) -> bool | None:
+        return truth(self.attributes(port).get("internal"))
+
+    def portless(self) -> tuple[Offer, ...]:
+        """Return what a container offers that lists no port and yet names one of its own."""
+        if self.place.compat:
+            return ()
+        offer = portless_offer(self.container, self.place, self.settings)
+        return () if offer is None else (offer,)
+
+    def routes(self, wanted: Mapping[Offer, Attributes]) -> Mapping[Port, Mapping[str, str]]:
+        if not self.place.is_ours:
+            return {}
+        return routes_of(self.container, [offer.port for offer in wanted], self.complain)
+
+    def instances(
         self,
         offer: Offer,
         attributes: Attributes,
-        grouped: bool,
+        naming: Naming,
+        names: tuple[str, ...],
         routes: Mapping[Port, Mapping[str, str]],
-    ) -> Instance | None:
-        name = self.service_name(offer.port, attributes, grouped)
-        if name is None:
-            return None
-        network = attributes.get("network")
-        address = address_of(self.container, offer, self.place, self.peer, network)
-        if address is None:
+    ) -> Iterator[Instance]:
+        if not names:
+            return
+        reach, port = self.located(offer, attributes)
+        if reach is None:
             self.complain("network", f"port {offer.port.number} has no address, not registered")
-            return None
-        id_ = self.instance_id(offer.port, attributes, grouped)
-        checks = checks_of(self.container, attributes, id_)
-        return Instance(
-            id=id_,
-            service=name,
-            node=self.place.node,
-            address=address,
-            port=offer.binding.port if offer.binding is not None else offer.port.number,
-            tags=self.tags(offer.port, attributes),
-            meta=MappingProxyType(self.meta(attributes) | dict(routes.get(offer.port, {}))),
-            checks=checks,
-            status=worst(check.status for check in checks),
-            owner=self.place.owner,
-        )
+            return
+        tags = tags_of(self.container, offer.port, attributes, self.place, self.complain)
+        meta = meta_of(attributes, self.place, self.complain)
+        for name, id_ in zip(names, naming.ids(offer.port, attributes, names), strict=True):
+            target = Target(self.container, offer.port, name, id_, reach.address, port)
+            checks = checks_of(target, attributes, self.place, self.complain)
+            yield Instance(
+                id=id_,
+                service=name,
+                node=self.place.node,
+                address=reach.address,
+                port=port,
+                tags=tags,
+                meta=MappingProxyType(meta | dict(routes.get(offer.port, {}))),
+                checks=checks,
+                status=worst(check.status for check in checks),
+                owner=self.place.owner,
+                tagged=_tagged(reach, port),
+                origin=Origin(
+                    self.container.id,
+                    cut(self.container.hostname, 255),
+                    offer.port.number,
+                    offer.port.protocol,
+                ),
+            )
 
-    def service_name(self, port: Port, attributes: Attributes, grouped: bool) -> str | None:
-        given = attributes.get("name")
-        name, label = (given, attributes.label("name")) if given else (self.default_name(), "image")
-        if grouped and not (given and "name" in attributes.specific):
-            name = f"{name[:256]}-{port.number}"
-        if name.lower() in RESERVED:
-            self.complain(label, f"not registered: the name {name!r} is reserved")
-        elif not is_service_name(name):
-            self.complain(label, f"not registered: {_quoted(name)} is no safe service name")
-        else:
-            return name
-        return None
+    def located(self, offer: Offer, attributes: Attributes) -> tuple[Reach | None, int]:
+        """Return where an offer is reached, as it is or as the labels choose."""
+        if self.place.compat:
+            address = original_address(self.container, offer, self.place, self.peer)
+            return Reach(address), offer.number
+        offer = own_binding(self.container, offer, attributes)
+        port = chosen_port(offer, attributes, self.place, self.complain)
+        chosen = self.chosen(offer, port, attributes)
+        if chosen is not None:
+            return Reach(chosen), port
+        network = attributes.get("network")
+        return reach_of(self.container, offer, self.place, self.peer, network), port
 
-    def default_name(self) -> str:
-        """The image's last path element without tag or digest; an image id says nothing."""
-        image = self.container.image
-        if not _IMAGE_ID.fullmatch(image):
-            name = image.rpartition("/")[2].partition("@")[0].partition(":")[0]
-            if is_service_name(name):
-                return name
-        if is_service_name(self.container.name):
-            return self.container.name
-        return self.container.id[:12]
-
-    def derived_id(self, port: Port) -> InstanceId:
-        name = _NOT_NAME.sub("_", self.container.name)
-        if not 0 < len(name) <= _NAME_READ:  # cut names could be the same
-            name = self.container.id[:12]
-        return InstanceId(f"{self.place.node}:{name}:{_numbered(port)}")
-
-    def instance_id(self, port: Port, attributes: Attributes, grouped: bool) -> InstanceId:
-        given = attributes.get("id")
-        if not given:
-            return self.derived_id(port)
-        if grouped and "id" not in attributes.specific:
-            given = f"{given[:256]}:{_numbered(port)}"
-        if is_instance_id(given):
-            return InstanceId(given)
-        label = attributes.label("id")
-        self.complain(label, f"usual id instead: {_quoted(given)} is no safe id")
-        return self.derived_id(port)
-
-    def tags(self, port: Port, attributes: Attributes) -> tuple[str, ...]:
-        label = attributes.label("tags")
-        given = split_tags(attributes.get("tags")) + split_tags(self.place.tags)
-        if len(given) >= _TAGS:
-            self.complain(label, f"only {_TAGS - 1} of {len(given)} tags kept")
-        tags = tuple(self.safe(tag, TAG_LIMIT, label) for tag in given[: _TAGS - 1])
-        udp = ("udp",) if port.protocol == "udp" else ()
-        return tuple(tag for tag in tags if tag) + udp
-
-    def meta(self, attributes: Attributes) -> dict[str, str]:
-        """The attributes that are left, at most 64 less two for the load balancer's."""
-        meta: dict[str, str] = {}
-        for given, value in attributes.values.items():
-            label = attributes.label(given)
-            key = meta_key(given)
-            if given in _NOT_ATTRIBUTES:
-                continue
-            if key.startswith(_RESERVED_KEYS):
-                self.complain(label, "ignored: this prefix of meta keys is reserved")
-            elif key in meta:
-                self.complain(label, f"ignored: meta key {key!r} was given twice")
-            elif len(meta) >= _PAIRS - 2:
-                self.complain(label, f"ignored: over {_PAIRS - 2} meta pairs")
-            else:
-                if key != given:
-                    self.complain(label, f"meta key changed to {key[:60]!r}")
-                meta[key] = self.safe(value, META_LIMIT, label)
-        return meta
-
-    def safe(self, text: str, limit: int, label: str) -> str:
-        short = cut(text, limit)
-        if len(short) < len(text):
-            self.complain(label, f"value cut to {limit} bytes")
-        clean = cut(cleaned(short), limit)
-        if clean != short:
-            self.complain(label, "control characters dropped from the value")
-        return clean
-
-    def complain(self, label: str, text: str) -> None:
-        problem = Problem(self.container.name or self.container.id[:12], cut(label, 100), text)
-        if problem not in self.problems[-_PROBLEMS:]:
-            self.problems.append(problem)
-
-    def bounded_problems(self) -> tuple[Problem, ...]:
-        distinct = tuple(dict.fromkeys(self.problems))
-        if len(distinct) <= _PROBLEMS:
-            return distinct
-        more = distinct[0]._replace(label="*", text=f"{len(distinct) - _PROBLEMS} more problems")
-        return (*distinct[:_PROBLEMS], more)
+    def chosen(self, offer: Offer, port: int, attributes: Attributes) -> str | None:
+        """Return the address of a label, the operator's before the container's own."""
+        labelled = label_address(self.container, self.place)
+        if labelled is not None:
+            if is_address(labelled):
+                return labelled
+            self.complain(self.place.ip_label, "usual address instead: this is no address")
+        own = own_addresses(self.container, offer)
+        return chosen_address(own, port, attributes, self.place, self.complain)
 
 
-def checks_of(container: Container, attributes: Attributes, id_: InstanceId) -> tuple[Check, ...]:
-    """Return what Docker knows: paused is critical, and so is a HEALTHCHECK that is not healthy."""
-    if container.paused:
-        says = "paused"
-    elif container.health in ("", "none") or attributes.get("check_docker").lower() in _OFF:
-        return ()
-    else:
-        says = container.health
-    status = Status.PASSING if says == "healthy" else Status.CRITICAL
-    output = cut(cleaned(says), TAG_LIMIT)
-    return (Check(id=f"service:{id_}", name="Docker", status=status, output=output, type="docker"),)
-
-
-def _numbered(port: Port) -> str:
-    return f"{port.number}:udp" if port.protocol == "udp" else str(port.number)
-
-
-def _quoted(text: str) -> str:
-    return repr(cleaned(text[:60])) + ("..." if len(text) > 60 else "")
+def _tagged(reach: Reach, port: int) -> Mapping[str, tuple[str, int]]:
+    """Return the addresses by family, when there are two (Consul's names)."""
+    if not reach.second:
+        return {}
+    four, six = sorted((reach.address, reach.second), key=lambda address: ":" in address)
+    return MappingProxyType(
+        {f"{kind}_ipv{v}": (a, port) for kind in ("lan", "wan") for v, a in ((4, four), (6, six))}
+    )

@@ -1,9 +1,10 @@
 """Who owns which part of an entry, and how the registrar writes its own part only. Pure.
 
-The registrar owns the registration: address, port, tags, meta, weights, the check that says what
-Docker says, and its own drain mark. What the API adds to a container's entry (checks, maintenance)
-stays until the API takes it away or the entry ends. An entry that the API registered is not ours
-at all, whatever its id.
+The registrar owns the registration: address, port, tags, meta, weights, the checks that labels
+define, the one that says what Docker says, and its own drain mark. What a defined check says is
+whoever's runs it, so it stays as it is held. What the API adds to a container's entry (checks,
+maintenance) stays until the API takes it away or the entry ends. An entry that the API registered
+is not ours at all, whatever its id.
 """
 
 from dataclasses import replace
@@ -22,7 +23,7 @@ def merged(wanted: Instance, held: Instance | None, node: Node | None) -> Instan
     return refolded(
         replace(
             wanted,
-            checks=(*wanted.checks, *added),
+            checks=(*_as_held(wanted, held), *added),
             draining=wanted.draining or in_maintenance,
         ),
         node,
@@ -41,7 +42,22 @@ def holder(held: Instance | None) -> str:
     return held.owner
 
 
+def _as_held(wanted: Instance, held: Instance | None) -> tuple[Check, ...]:
+    """Return the registrar's checks, the defined ones with what they said since."""
+    there = {check.id: check for check in held.checks} if held is not None else {}
+    return tuple(
+        replace(check, status=known.status, output=known.output)
+        if check.definition
+        and (known := there.get(check.id)) is not None
+        and known.definition == check.definition
+        else check
+        for check in wanted.checks
+    )
+
+
 def _added(wanted: Instance, held: Instance) -> tuple[Check, ...]:
     """Return the checks of the entry that are not the registrar's."""
     own = f"service:{wanted.id}"
-    return tuple(check for check in held.checks if check.id != own)
+    return tuple(
+        check for check in held.checks if check.id != own and not check.id.startswith(f"{own}:")
+    )

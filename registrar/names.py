@@ -18,15 +18,19 @@ __all__ = [
     "is_address",
     "is_host_pattern",
     "is_instance_id",
+    "is_plain",
     "is_service_name",
     "is_wildcard_address",
     "meta_key",
+    "whole",
 ]
 
 META_LIMIT: Final = 512  # bytes of a meta value, as Consul
 TAG_LIMIT: Final = 255  # bytes of a tag
 _KEY_LIMIT: Final = 128  # characters of a meta key, as Consul
 _NAME_LIMIT: Final = 128
+_PLAIN_LIMIT: Final = 255
+_STEPS: Final = frozenset({"", ".", ".."})
 
 _LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
@@ -49,6 +53,15 @@ def is_service_name(text: str) -> bool:
 def is_instance_id(text: str) -> bool:
     """Say whether text may be an instance's id: letters, digits, ``_ . : -``, at most 255."""
     return _ID.fullmatch(text) is not None
+
+
+def is_plain(text: str) -> bool:
+    """Say whether text may name something in a store of others: printable, at most 255 long.
+
+    It may hold slashes, which there are a level of keys, but no step of a path.
+    """
+    steps = text.split("/")
+    return 0 < len(text) <= _PLAIN_LIMIT and text.isprintable() and not _STEPS & {*steps}
 
 
 def is_host_pattern(text: str) -> bool:
@@ -81,7 +94,12 @@ def cleaned(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(char for char in _SURROGATE.sub("\ufffd", text) if char.isprintable())
+    return "".join(char for char in whole(text) if char.isprintable())
+
+
+def whole(text: str) -> str:
+    """Return text without lone surrogates, which no store could keep."""
+    return _SURROGATE.sub("\ufffd", text)
 
 
 def cut(text: str, limit: int) -> str:

@@ -109,12 +109,11 @@ class Refusal(NamedTuple):
 
 
 def changes_for(
-    keys: Iterable[Key],
-    claims: Claims,
+    wanted: Mapping[Key, Instance | None],
     there: Mapping[str, Instance] | None = None,
     node: Node | None = None,
 ) -> tuple[tuple[Change, ...], tuple[Refusal, ...]]:
-    """Return the changes that make these entries what they should be, removals first.
+    """Return the changes that make these entries what is wanted, removals first.
 
     ``there`` holds what now stands on the node, by id, and ``node`` its checks: entries of others
     are not touched, and what others added to ours stays.
@@ -122,8 +121,8 @@ def changes_for(
     puts: list[Change] = []
     drops: list[Change] = []
     refused: list[Refusal] = []
-    for key in sorted(keys):
-        winner = claims.winner(key)
+    for key in sorted(wanted):
+        winner = wanted[key]
         held = there.get(key.id) if there is not None else None
         if other := holder(held):
             if winner is not None:

@@ -5,7 +5,7 @@ Loading waits for the first request: who only uses names and routes pays neither
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from sidecar.catalog.query import check_statuses
@@ -18,6 +18,7 @@ from sidecar.stores.embedded import EmbeddedStore
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from sidecar.catalog.model import Instance
     from sidecar.local_checks import LocalChecks
     from sidecar.web.connection import Short, ShortAnswer
 
@@ -31,14 +32,22 @@ class Api:
 
     name = "checks"
 
-    def __init__(self, store: EmbeddedStore, settings: Settings, clock: Clock) -> None:
-        """Serve ``store`` as an agent of the node in the settings."""
+    def __init__(
+        self, store: EmbeddedStore, settings: Settings, clock: Clock, elsewhere: str = ""
+    ) -> None:
+        """Serve ``store`` as an agent of the node in the settings.
+
+        ``elsewhere``: the address of the store whose catalogue ``store`` only shows. Then its
+        agents run the checks, and nothing is written here.
+        """
         self._store = store
+        self._elsewhere = elsewhere
         self._settings = settings
         self._clock = clock
         self._asked = asyncio.Event()
         self._loading = asyncio.Lock()
         self._loaded: tuple[list[web.RouteDef], LocalChecks] | None = None
+        self._seen: Mapping[str, tuple[Instance, ...]] = {}
         self._short: Short = lambda _target, _gzip: None
 
     async def routes(self) -> Iterable["web.RouteDef"]:
@@ -52,20 +61,36 @@ class Api:
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Run the checks until cancelled."""
-        if self._has_checks():
-            _, checks = await self._load()
-            await checks.run(ready)
-        else:
+        if self._elsewhere:
             ready()
+            await asyncio.get_running_loop().create_future()
+        if not self._has_checks():
+            ready()
+            await self._needed()
+            ready = _nothing
+        _, checks = await self._load()
+        await checks.run(ready)
+
+    async def _needed(self) -> None:
+        """Return when somebody asks, or a container comes with a check that has to run."""
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(self._watch(), name="api first check")
             await self._asked.wait()
-            _, checks = await self._load()
-            await checks.run(lambda: None)
+            watching.cancel()
+
+    async def _watch(self) -> None:
+        while not self._has_checks():
+            await self._store.catalog.changed()
+        self._asked.set()
 
     def _has_checks(self) -> bool:
-        snapshot = self._store.catalog.snapshot
+        """Say whether what is new in the catalogue has a check to run."""
+        snapshot, seen = self._store.catalog.snapshot, self._seen
+        self._seen = snapshot.services
         return any(node.checks for node in snapshot.nodes.values()) or any(
             check.definition
-            for members in snapshot.services.values()
+            for name, members in snapshot.services.items()
+            if seen.get(name) is not members
             for instance in members
             for check in instance.checks
         )
@@ -83,6 +108,7 @@ class Api:
         from sidecar.local_checks import LocalChecks  # noqa: PLC0415
         from sidecar.web.consul.api import shorts, store_routes  # noqa: PLC0415
         from sidecar.web.consul.kv import short_of  # noqa: PLC0415
+        from sidecar.web.consul.reading_only import reading_only  # noqa: PLC0415
         from sidecar.web.consul.whole import catalog_api  # noqa: PLC0415
 
         settings, store = self._settings, self._store
@@ -100,8 +126,15 @@ class Api:
             checks_of=lambda name: check_statuses(store.catalog.snapshot, name, own=node),
             tags_of=lambda: {i.id: i.tags for i in api.commands.agent.instances.values()},
         )
+        if self._elsewhere:
+            self._short = api.reading.short
+            return reading_only([*kept, *api.routes()], self._elsewhere), checks
         self._short = shorts(api.reading.short, short_of(store.kv))
         return [*kept, *api.routes()], checks
+
+
+def _nothing() -> None:
+    """Be ready for the second time."""
 
 
 def _import() -> None:

@@ -16,21 +16,27 @@ from msgspec.structs import replace
 
 from sidecar import __version__
 from sidecar.api import Api
+from sidecar.catalog.live import Catalog
+from sidecar.catalog.model import Node
 from sidecar.config.load import Loaded
 from sidecar.config.model import Settings
 from sidecar.config.units import endpoint
 from sidecar.errors import ConfigError
 from sidecar.greeting import greeting
 from sidecar.runtime import log, memory
-from sidecar.runtime.clock import SystemClock
+from sidecar.runtime.clock import Clock, SystemClock
 from sidecar.runtime.component import Component, Health, Phase
 from sidecar.runtime.notify import Notifier
+from sidecar.runtime.stopping import stop_on_signals
 from sidecar.runtime.supervisor import Supervisor
 from sidecar.runtime.tls import without_authorities
 from sidecar.runtime.watchdog import Watchdog
 from sidecar.stores.embedded import EmbeddedStore
 
 if TYPE_CHECKING:
+    from registrar.component import Registrar
+    from sidecar.engine.client import Engine
+    from sidecar.stores.base import Edge, Mirror
     from templater.component import LoadBalancer
 
 __all__ = ["main"]
@@ -64,7 +70,7 @@ def _with_host(settings: Settings) -> Settings:
 async def _up(settings: Settings, again: Callable[[], Loaded]) -> int:
     _log.info("starting", version=__version__, pid=os.getpid())
     async with AsyncExitStack() as stack:
-        store = await EmbeddedStore.open(settings.store.state_dir, recover=settings.store.recover)
+        store = await _store(settings)
         stack.push_async_callback(store.close)
         notifier = Notifier(os.environ)
         supervisor = await _supervisor(settings, store, notifier, stack)
@@ -92,17 +98,23 @@ async def _supervisor(
     settings: Settings, store: EmbeddedStore, notifier: Notifier, stack: AsyncExitStack
 ) -> Supervisor:
     with without_authorities():
+        from sidecar.web.drain import drain_routes  # noqa: PLC0415
         from sidecar.web.server import WebServer  # noqa: PLC0415
+    from registrar.draining import Drainer  # noqa: PLC0415
 
     node = settings.registrar.node
     clock = SystemClock()
     balancer = _balancer(settings, store)
-
-    api = Api(store, settings, clock)
+    mirror = _mirror(settings, store, clock)
+    edges = await _edges(settings, store, clock, stack)
+    api = Api(store, settings, clock, elsewhere=edges[0].url if mirror is not None else "")
 
     def health() -> Mapping[str, Health]:
-        return {"store": Health(Phase.READY, 0, store.trouble()), **supervisor.health()}
+        kept = store if mirror is None else mirror
+        return {"store": Health(Phase.READY, 0, kept.trouble()), **supervisor.health()}
 
+    registrar, engine = await _registrar(settings, edges, stack)
+    drains = Drainer(engine, registrar, clock, work=balancer, default=settings.lb.drain)
     web = WebServer(
         store.catalog,
         settings.http,
@@ -111,14 +123,16 @@ async def _supervisor(
         lb_status=balancer.status if balancer is not None else lambda: None,
         api=api.routes,
         short=api.short,
+        more=drain_routes(drains),
         names=frozenset({settings.dns.domain, settings.dns.alt_domain, node} - {""}),
     )
     parts: list[Component] = [
         Watchdog(clock, notifier),
-        *store.components,
+        *(store.components if mirror is None else (mirror,)),
+        *(part for edge in edges for part in edge.components),
         api,
         web,
-        await _registrar(settings, store, stack),
+        registrar,
         _dns(settings, store),
     ]
     if balancer is not None:
@@ -127,21 +141,84 @@ async def _supervisor(
     return supervisor
 
 
-async def _registrar(settings: Settings, store: EmbeddedStore, stack: AsyncExitStack) -> Component:
+async def _store(settings: Settings) -> EmbeddedStore:
+    """Return the catalogue: ours, or an empty one in memory that a mirror fills."""
+    if _is_embedded(settings):
+        return await EmbeddedStore.open(settings.store.state_dir, recover=settings.store.recover)
+    if settings.store.state_dir:
+        _log.warning("the state directory is not used: the store is elsewhere")
+    return EmbeddedStore(Catalog())
+
+
+def _is_embedded(settings: Settings) -> bool:
+    return settings.store.url == "embedded:"
+
+
+def _mirror(settings: Settings, store: EmbeddedStore, clock: Clock) -> "Mirror | None":
+    if _is_embedded(settings):
+        return None
+    from sidecar.stores.opening import open_mirror  # noqa: PLC0415
+
+    return open_mirror(settings.store.url, store.catalog, clock=clock)
+
+
+async def _edges(
+    settings: Settings, store: EmbeddedStore, clock: Clock, stack: AsyncExitStack
+) -> "list[Edge]":
+    """Return where the registrar writes: the store, and those besides it."""
+    given = settings.registrar
+    urls = list(given.stores)
+    edges: list[Edge] = []
+    if _is_embedded(settings):
+        from registrar.embedded import EmbeddedEdge  # noqa: PLC0415
+
+        address, _ = await _addresses(settings)
+        edges.append(EmbeddedEdge(store, Node(name=given.node, address=address)))
+    else:
+        urls.insert(0, settings.store.url)
+    if urls:
+        from sidecar.stores.base import EdgeOptions  # noqa: PLC0415
+        from sidecar.stores.opening import open_edge  # noqa: PLC0415
+
+        options = EdgeOptions(ttl=given.ttl, refresh=given.ttl_refresh, is_marked=not given.compat)
+        edges += (open_edge(url, options, clock=clock) for url in urls)
+    for edge in edges:
+        stack.push_async_callback(edge.close)
+    return edges
+
+
+async def _addresses(settings: Settings) -> tuple[str, str]:
+    from registrar.host import host_addresses  # noqa: PLC0415
+
+    return await asyncio.to_thread(host_addresses, settings.registrar)
+
+
+async def _registrar(
+    settings: Settings, edges: "list[Edge]", stack: AsyncExitStack
+) -> "tuple[Registrar, Engine]":
     from registrar.component import Registrar  # noqa: PLC0415
-    from registrar.host import default_address  # noqa: PLC0415
+    from registrar.ports import place_of  # noqa: PLC0415
+    from registrar.tagging import tagging_of  # noqa: PLC0415
     from sidecar.engine.client import Engine  # noqa: PLC0415
 
-    engine = Engine(settings.docker.url)
+    engine = Engine(settings.docker.url, extra_tags=tagging_of(settings.registrar.tags))
     stack.push_async_callback(engine.close)
-    return Registrar(
-        engine,
-        store,
+    address, second = await _addresses(settings)
+    place = place_of(
         settings.registrar,
         node=settings.registrar.node,
-        address=settings.registrar.ip or await asyncio.to_thread(default_address),
+        address=address,
+        second=second,
+        own_ports=_own_ports(settings),
+    )
+    registrar = Registrar(
+        engine,
+        edges,
+        settings.registrar,
+        place=place,
         ping=settings.docker.ping,
     )
+    return registrar, engine
 
 
 def _dns(settings: Settings, store: EmbeddedStore) -> Component:
@@ -150,17 +227,22 @@ def _dns(settings: Settings, store: EmbeddedStore) -> Component:
     return DnsServer(store.catalog, settings.dns, node_name=settings.registrar.node)
 
 
+def _own_ports(settings: Settings) -> frozenset[int]:
+    """Return the ports this program listens on: no label may point there."""
+    listens = (settings.http.listen, *settings.dns.listen.split(","), settings.lb.listen)
+    return frozenset(endpoint(text).port for text in listens)
+
+
 def _balancer(settings: Settings, store: EmbeddedStore) -> "LoadBalancer | None":
     if settings.lb.kind == "none":
         return None
     from templater.component import LoadBalancer  # noqa: PLC0415
 
-    listens = (settings.http.listen, settings.dns.listen, settings.lb.listen)
     return LoadBalancer(
         store.catalog,
         settings.lb,
         domains=(settings.dns.domain, settings.dns.alt_domain),
-        reserved_ports=frozenset(endpoint(text).port for text in listens),
+        reserved_ports=_own_ports(settings),
     )
 
 
@@ -168,19 +250,8 @@ def _handle_signals(
     supervisor: Supervisor, settings: Settings, again: Callable[[], Loaded]
 ) -> None:
     """First SIGTERM or SIGINT: orderly stop; second: at once. SIGHUP: read settings again."""
-    loop = asyncio.get_running_loop()
-    everything = asyncio.current_task()
-
-    def stop(name: str) -> None:
-        if not supervisor.stopping:
-            _log.info("stopping", signal=name)
-            supervisor.stop()
-        elif everything is not None:
-            everything.cancel()
-
-    loop.add_signal_handler(signal.SIGTERM, stop, "SIGTERM")
-    loop.add_signal_handler(signal.SIGINT, stop, "SIGINT")
-    loop.add_signal_handler(signal.SIGHUP, _reload, settings, again)
+    stop_on_signals(supervisor, _log)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, settings, again)
 
 
 def _reload(old: Settings, again: Callable[[], Loaded]) -> None:

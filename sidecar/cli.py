@@ -43,7 +43,7 @@ PROGRAMS: Final[Mapping[str, str]] = {
 }
 """Name of the program (or ``pinnace NAME``) to the part it runs alone."""
 
-PARTS: Final[Mapping[str, str]] = {}
+PARTS: Final[Mapping[str, str]] = {"registrar": "registrar.cli"}
 """Part to the module whose ``main(program, arguments)`` runs it; others are not there yet."""
 
 COMMANDS: Final[Mapping[str, str]] = {
@@ -51,8 +51,13 @@ COMMANDS: Final[Mapping[str, str]] = {
     "explain": "show every setting, its value and where that comes from",
     "validate": "check the configuration and report every mistake",
     "healthcheck": "ask a running pinnace whether it is ready",
+    "drain": "let a container finish what it has, then stop it",
+    "import": "print the configuration that equals another program's command line",
     "version": "print the version",
 }
+
+IMPORTERS: Final[Mapping[str, str]] = {"registrator": "registrar.importing"}
+"""Program to the module whose ``toml_of(words, environ)`` says what equals its command line."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,6 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _command(arguments: Sequence[str]) -> int:
     asked = next((word for word in arguments if not word.startswith("-")), "")
+    if asked == "import":
+        return _import(arguments[arguments.index(asked) + 1 :])
     if asked in PROGRAMS and arguments[0] == asked:
         return _part(asked, arguments[1:])
     parser, subparsers = _parsers(asked)
@@ -117,8 +124,10 @@ def _parsers(asked: str) -> "tuple[ArgumentParser, dict[str, ArgumentParser]]":
         _add_settings(subparsers[asked])
     if asked == "explain":
         subparsers[asked].add_argument("--json", action="store_true", help="as a JSON object")
-    if asked == "healthcheck":
+    if asked in {"healthcheck", "drain"}:
         _add_option(subparsers[asked], "--http")
+    if asked == "drain":
+        _add_drain(subparsers[asked])
     return parser, subparsers
 
 
@@ -143,6 +152,17 @@ def _add_option(parser: "ArgumentParser", flag: str) -> None:
         parser.add_argument(flag, dest=flag, action="store_const", const="true", help=text)
     else:
         parser.add_argument(flag, dest=flag, metavar=option.metavar, help=text.replace("%", "%%"))
+
+
+def _add_drain(parser: "ArgumentParser") -> None:
+    parser.epilog = "exit status: 0 nothing was under way any more, 3 the time was up first"
+    parser.add_argument("container", help="its name or id")
+    parser.add_argument(
+        "--timeout", metavar="DURATION", default="", help="stop after so long in any case [60s]"
+    )
+    parser.add_argument("--no-stop", action="store_true", help="mark and wait only")
+    parser.add_argument("--undo", action="store_true", help="take back a mark of --no-stop")
+    parser.add_argument("--json", action="store_true", help="a JSON object per step")
 
 
 def _hint(word: str, known: Sequence[str]) -> str:
@@ -195,6 +215,39 @@ def _healthcheck(options: "Namespace") -> int:
     return OK if ready else FAILURE
 
 
+def _drain(options: "Namespace") -> int:
+    from sidecar.config.units import duration, endpoint  # noqa: PLC0415
+    from sidecar.web import drain_client  # noqa: PLC0415
+    from sidecar.web.token import token_of  # noqa: PLC0415
+
+    settings = _loaded(options).settings.http
+    token = token_of(settings) if settings.token_file else ""
+    listen = endpoint(settings.listen)
+    if options.undo:
+        return drain_client.undo(listen, options.container, token=token)
+    query = {"stop": "0"} if options.no_stop else {}
+    if options.timeout:
+        try:
+            query["timeout"] = str(duration(options.timeout))
+        except ValueError as error:
+            _complain(f"pinnace drain: --timeout: {error}")
+            return USAGE
+    return drain_client.drain(listen, options.container, query, token=token, as_json=options.json)
+
+
+def _import(words: Sequence[str]) -> int:
+    """Print a configuration; the words are another program's, so they are not parsed as ours."""
+    from importlib import import_module  # noqa: PLC0415  (start-up time)
+
+    program = words[0] if words else ""
+    if (module := IMPORTERS.get(program)) is None:
+        known = " or ".join(IMPORTERS)
+        _complain(f"usage: pinnace import PROGRAM COMMAND-LINE; PROGRAM is {known}")
+        return OK if program in {"-h", "--help"} else USAGE
+    print(import_module(module).toml_of(words[1:], {}), end="")
+    return OK
+
+
 def _version(_options: "Namespace") -> int:
     print(f"pinnace {__version__}")
     return OK
@@ -205,6 +258,7 @@ _RUN: Final[Mapping[str, "Callable[[Namespace], int]"]] = {
     "explain": _explain,
     "validate": _validate,
     "healthcheck": _healthcheck,
+    "drain": _drain,
     "version": _version,
 }
 

@@ -1,7 +1,8 @@
 """Between the API's commands and the runner of checks: what one starts, the other reports.
 
 The runner calls back on the loop and must not wait; what it says is kept by check, newest only,
-and committed by ``run``.
+and committed by ``run``. Checks of containers come with their entries, not by a command: they are
+started and stopped as the catalogue shows them.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import json
 from collections.abc import Callable
 
 from sidecar.catalog.model import Check, Status
+from sidecar.catalog.ownership import is_containers
 from sidecar.checks.definition import DefinitionError, Kind, definition_of
 from sidecar.checks.policy import CheckPolicy
 from sidecar.checks.runner import CheckKey, CheckRunner, NotTtl
@@ -36,6 +38,7 @@ class LocalChecks:
         self._gone: set[str] = set()
         self._news = asyncio.Event()
         self._aliases: dict[str, tuple[str, str]] = {}
+        self._containers: dict[str, str] = {}  # how the checks of containers are defined, by id
         self.runner = CheckRunner(clock, self._on_result, policy, on_deregister=self._on_deregister)
         commands.run_by(self)
 
@@ -73,6 +76,7 @@ class LocalChecks:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.runner.run(ready), name="checks runner")
             group.create_task(self._follow(), name="checks aliases")
+            self._follow_containers()
             while True:
                 await self._news.wait()
                 self._news.clear()
@@ -112,11 +116,40 @@ class LocalChecks:
             _log.warning("deregistration not written", service=found[0].id, error=error)
 
     async def _follow(self) -> None:
-        """Look at aliases again whenever the catalogue changes."""
+        """Look at aliases and containers again whenever the catalogue changes."""
         while True:
             await self._commands.catalog.changed()
+            self._follow_containers()
             if self._aliases:
                 self._news.set()
+
+    def _follow_containers(self) -> None:
+        """Start the checks that containers came with, stop those of containers that went."""
+        instances = self._commands.agent.instances.values()
+        wanted = {
+            check.id: check
+            for instance in instances
+            if instance.checks and is_containers(instance)
+            for check in instance.checks
+            if check.definition
+        }
+        for check_id in [*self._containers]:
+            if check_id not in wanted:
+                del self._containers[check_id]
+                self.stop(check_id)
+        for check_id, check in wanted.items():
+            if self._containers.get(check_id) != check.definition:
+                self._containers[check_id] = check.definition
+                self._start_containers(check)
+
+    def _start_containers(self, check: Check) -> None:
+        """Run a container's check; a TTL check is fed by us while the container runs."""
+        if check.type == Kind.TTL:
+            self.stop(check.id)
+            self._said[check.id] = Result(Status.PASSING, "the container runs")
+            self._news.set()
+        else:
+            self.start(check)
 
     def _judge_aliases(self) -> None:
         for check_id, (node, service) in self._aliases.items():

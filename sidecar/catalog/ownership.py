@@ -34,14 +34,22 @@ def refuse_containers(*instances: Instance | None) -> None:
 
 
 def refuse_checks(ids: Iterable[str], there: Mapping[str, Instance]) -> None:
-    """Raise ApiError 409 if one of these ids is of the check that says what Docker says.
+    """Raise ApiError 409 if one of these ids is of a check that a container's entry came with.
 
     ``there`` holds the instances of the node by id.
     """
     for id_ in ids:
-        tested = there.get(id_.removeprefix(_CHECK)) if id_.startswith(_CHECK) else None
+        tested = _tested(id_, there)
         if tested is not None and is_containers(tested):
             raise ApiError(409, f'Check ID "{id_}" is a container\'s, owned by {tested.owner}')
+
+
+def _tested(check_id: str, there: Mapping[str, Instance]) -> Instance | None:
+    """Return the instance of ``service:<id>`` or, one of several, ``service:<id>:<which>``."""
+    if not check_id.startswith(_CHECK):
+        return None
+    id_ = check_id.removeprefix(_CHECK)
+    return there.get(id_) or there.get(id_.rpartition(":")[0])
 
 
 def refuse_reserved(name: str) -> None:

@@ -14,6 +14,8 @@ def value_of(loaded: Loaded, key: str) -> Value:
     """Return a setting by its key, secrets hidden."""
     section, name = key.split(".")
     value: Value = getattr(getattr(loaded.settings, section), name)
+    if isinstance(value, tuple):
+        return tuple(map(redacted, value))
     return redacted(value) if isinstance(value, str) else value
 
 
@@ -23,6 +25,8 @@ def shown(value: Value) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:g}s"
+    if isinstance(value, tuple):
+        return " ".join(value) or "[]"
     return str(value) or '""'
 
 

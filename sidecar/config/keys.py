@@ -34,7 +34,7 @@ class Key(NamedTuple):
     section: str
     name: str
     type: object
-    default: str | float | int | bool
+    default: str | float | int | bool | tuple[str, ...]
 
     def __str__(self) -> str:
         """Return ``section.name``."""
@@ -44,6 +44,11 @@ class Key(NamedTuple):
     def variable(self) -> str:
         """The environment variable: ``PINNACE_SECTION__NAME``."""
         return f"{PREFIX}{self.section}__{self.name}".upper()
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it takes several texts: an array in a file, else blanks between them."""
+        return get_origin(self.type) is tuple
 
     @property
     def choices(self) -> tuple[str, ...]:

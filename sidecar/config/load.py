@@ -16,6 +16,7 @@ import msgspec
 from sidecar.config import sources
 from sidecar.config.keys import KEYS
 from sidecar.config.model import Settings
+from sidecar.config.rules import contradictions
 from sidecar.config.sources import Found, Origin, Value
 from sidecar.errors import ConfigError
 
@@ -78,7 +79,10 @@ def _loaded(values: Mapping[str, Found]) -> Loaded:
         origins[name] = Origin("default") if item is None else item.origin
         if item is not None:
             sections.setdefault(key.section, {})[key.name] = item.value
-    return Loaded(msgspec.convert(sections, Settings), MappingProxyType(origins))
+    settings = msgspec.convert(sections, Settings)
+    if wrong := contradictions(settings):
+        raise ConfigError(wrong)
+    return Loaded(settings, MappingProxyType(origins))
 
 
 def _text_of(name: str, mistakes: list[str]) -> str:

@@ -43,13 +43,35 @@ class StoreSettings(_Section, frozen=True):
 class RegistrarSettings(_Section, frozen=True):
     """How containers become instances."""
 
+    stores: tuple[str, ...] = ()  # besides store.url, each with a queue of its own
     ip: str = ""  # empty: the address of the interface towards the default route
-    node: str = ""  # empty: the host name
+    second_ip: str = ""  # of the other family; readers that know both get both
+    interfaces: tuple[str, ...] = ()  # empty: the interface towards the default route
+    networks: tuple[str, ...] = ()  # empty: the one a container was started on
+    node: str = ""  # empty: as node_from says
+    node_from: Literal["auto", "host", "engine"] = "auto"
+    # auto: inside a container our own host name is its id, so the engine's name stands for the
+    # host there.
     internal: Literal["auto", "always", "never"] = "auto"
     # auto: published ports by the host's address; a container that publishes nothing is
     # registered by its own address and exposed ports. never is Registrator's default,
     # always its -internal.
+    explicit: bool = False  # whoever starts a container wants it found
+    use_ip_from_label: str = ""
+    allow_address_override: bool = False  # else a tenant could point a name at another host
+    tags: str = ""
+    merge_tags: bool = False  # a port's list replaces the plain one, as in Registrator
+    name_suffix: Literal["auto", "always", "never"] = "auto"
+    service_prefix: str = ""
+    ttl: float = 0.0  # 0: entries stay in the store; only etcd and skydns2 expire them
+    ttl_refresh: float = 0.0
     resync: float = 30.0  # also after every reconnect; events are hints only
+    deregister: Literal["always", "on-success", "never"] = "always"
+    cleanup: bool = False  # what carries our mark is always cleaned up; this is for the unmarked
+    on_exit: Literal["keep", "deregister", "maintenance"] = "keep"  # a restart disturbs nobody
+    retry_attempts: int = -1  # for ever: a host comes up in any order
+    retry_interval: float = 2.0
+    compat: bool = False  # its bugs are for those who depend on them
 
 
 class DnsSettings(_Section, frozen=True):

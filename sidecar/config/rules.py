@@ -12,17 +12,19 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from sidecar.config.keys import suggestion
+from sidecar.config.model import RegistrarSettings, Settings
 from sidecar.config.units import endpoint
 
-__all__ = ["RULES", "plain", "redacted"]
+__all__ = ["RULES", "STORES", "contradictions", "plain", "redacted"]
 
 # Control characters, line separators and what is left of bytes that are not UTF-8.
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII | re.IGNORECASE)
+_PREFIX: Final = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?", re.ASCII)
 _USERINFO: Final = re.compile(r"(?<=://)[^/?#]*@")
 _SECRET_QUERY: Final = re.compile(r"(?i)([?&][a-z_-]*(?:token|password|secret)=)[^&#]*")
 
-_STORES: Final = (
+STORES: Final = (
     "consul",
     "consul-tls",
     "consul-unix",
@@ -114,12 +116,45 @@ def _store_url(text: str) -> str:
     scheme, colon, _ = text.partition(":")
     if scheme == "embedded":
         raise ValueError("write embedded: alone; the directory is store.state_dir (--state-dir)")
-    if colon and scheme in _STORES:
-        raise ValueError(f"{scheme}: is not available in this version; use embedded:")
+    if colon and scheme in STORES:
+        return text
     # Without a colon the text may be a token put in the wrong place: do not show it.
     wrong = f"{scheme}: is not a known store" if colon else "this is not the URL of a store"
-    hint = suggestion(scheme, _STORES, "{}:") if colon else "; use embedded:"
+    hint = suggestion(scheme, STORES, "{}:") if colon else "; use embedded:"
     raise ValueError(wrong + hint)
+
+
+def _edge_urls(urls: tuple[str, ...]) -> tuple[str, ...]:
+    for url in urls:
+        scheme, colon, _ = url.partition(":")
+        if not colon or scheme not in STORES:
+            wrong = f"{scheme}: is not a known store" if colon else "this is not the URL of a store"
+            raise ValueError(wrong + suggestion(scheme, STORES, "{}:"))
+        if scheme == "embedded":
+            raise ValueError("embedded: is store.url; these are the stores besides it")
+    return urls
+
+
+def _service_prefix(text: str) -> str:
+    if not _PREFIX.fullmatch(text):
+        raise ValueError(f"{text!r} cannot begin a service's name (letters, digits, -, _ and .)")
+    return text
+
+
+def _interfaces(choices: tuple[str, ...]) -> tuple[str, ...]:
+    for choice in choices:
+        if "/" in choice:
+            try:
+                ipaddress.ip_network(choice, strict=False)
+            except ValueError:
+                raise ValueError(f"{choice!r} is neither an interface nor a network") from None
+    return choices
+
+
+def _attempts(count: int) -> int:
+    if not -1 <= count <= 1_000_000:
+        raise ValueError(f"must be from -1 (for ever) to 1000000, not {count}")
+    return count
 
 
 def _path_or_empty(text: str) -> str:
@@ -152,28 +187,54 @@ def _number(count: int) -> int:
     return count
 
 
-RULES: Final[Mapping[str, Callable[[Any], str | float | int | bool]]] = MappingProxyType(
-    {
-        "docker.url": _docker_url,
-        "docker.ping": _more_than_zero,
-        "store.url": _store_url,
-        "store.state_dir": _path_or_empty,
-        "registrar.ip": _address_or_empty,
-        "registrar.node": _node_or_empty,
-        "registrar.resync": _more_than_zero,
-        "dns.listen": _listen,
-        "dns.domain": _domain,
-        "dns.alt_domain": _domain_or_empty,
-        "dns.datacenter": _label,
-        "dns.node_name": _node_or_empty,
-        "dns.ttl": _ttl,
-        "dns.max_udp_payload": _udp_payload,
-        "http.listen": _listen,
-        "http.token_file": _path_or_empty,
-        "http.max_connections": _number,
-        "http.max_waiting": _number,
-        "lb.listen": _listen,
-        "lb.program": _path_or_empty,
-        "lb.dir": _path_or_empty,
-    }
+def contradictions(settings: Settings) -> list[str]:
+    """Return what is wrong with settings that are right one by one."""
+    return [f"registrar: {text}" for text in _of_registrar(settings.registrar)]
+
+
+def _of_registrar(registrar: RegistrarSettings) -> list[str]:
+    found = []
+    ttl, refresh = registrar.ttl, registrar.ttl_refresh
+    if (ttl > 0) != (refresh > 0):
+        found.append("ttl and ttl_refresh must be given together")
+    elif ttl > 0 and ttl <= refresh:
+        found.append("ttl must be more than ttl_refresh")
+    if registrar.second_ip and not registrar.ip:
+        found.append("second_ip needs ip")
+    elif registrar.second_ip and (":" in registrar.ip) == (":" in registrar.second_ip):
+        found.append("second_ip must be of the other family than ip (IPv4, IPv6)")
+    return found
+
+
+RULES: Final[Mapping[str, Callable[[Any], str | float | int | bool | tuple[str, ...]]]] = (
+    MappingProxyType(
+        {
+            "docker.url": _docker_url,
+            "docker.ping": _more_than_zero,
+            "store.url": _store_url,
+            "store.state_dir": _path_or_empty,
+            "registrar.ip": _address_or_empty,
+            "registrar.node": _node_or_empty,
+            "registrar.stores": _edge_urls,
+            "registrar.second_ip": _address_or_empty,
+            "registrar.interfaces": _interfaces,
+            "registrar.service_prefix": _service_prefix,
+            "registrar.retry_attempts": _attempts,
+            "registrar.retry_interval": _more_than_zero,
+            "dns.listen": _listen,
+            "dns.domain": _domain,
+            "dns.alt_domain": _domain_or_empty,
+            "dns.datacenter": _label,
+            "dns.node_name": _node_or_empty,
+            "dns.ttl": _ttl,
+            "dns.max_udp_payload": _udp_payload,
+            "http.listen": _listen,
+            "http.token_file": _path_or_empty,
+            "http.max_connections": _number,
+            "http.max_waiting": _number,
+            "lb.listen": _listen,
+            "lb.program": _path_or_empty,
+            "lb.dir": _path_or_empty,
+        }
+    )
 )

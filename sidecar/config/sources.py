@@ -28,7 +28,7 @@ from sidecar.config.units import duration
 
 __all__ = ["Found", "Origin", "Value", "checked", "docker_host", "environment", "file", "flags"]
 
-Value = str | float | int | bool
+Value = str | float | int | bool | tuple[str, ...]
 
 
 class Origin(NamedTuple):
@@ -71,8 +71,9 @@ def checked(key: Key, value: object, *, strict: bool = False) -> Value:
 
     Strict: text is no number (a file has types). Raises ValueError saying what is wrong.
     """
-    if isinstance(value, str):
-        plain(value)
+    for text in value if isinstance(value, list) else [value]:
+        if isinstance(text, str):
+            plain(text)
     typed = _typed(key, value, strict=strict)
     rule = RULES.get(str(key))
     return typed if rule is None else rule(typed)
@@ -83,6 +84,8 @@ def _typed(key: Key, value: object, *, strict: bool) -> Value:
         return _choice(key, value)
     if key.type is float:
         return _seconds(value)
+    if key.is_list:
+        return _texts(value, strict=strict)
     try:
         typed: Value = msgspec.convert(value, key.type, strict=strict)
     except msgspec.ValidationError:
@@ -103,6 +106,14 @@ def _seconds(value: object) -> float:
     raise ValueError(
         f'must be a duration such as "30s" or a number of seconds, not {_shown(value)}'
     )
+
+
+def _texts(value: object, *, strict: bool) -> tuple[str, ...]:
+    if isinstance(value, str) and not strict:
+        return tuple(value.split())
+    if isinstance(value, list) and all(isinstance(text, str) for text in value):
+        return tuple(value)
+    raise ValueError(f'must be an array of texts such as ["a", "b"], not {_shown(value)}')
 
 
 def _shown(value: object) -> str:

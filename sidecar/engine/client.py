@@ -1,16 +1,20 @@
 """What the program asks of a Docker engine."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sidecar.engine.connection import Connection
 from sidecar.engine.events import EventStream, Signal
-from sidecar.engine.facts import Container, container_of, is_container_reference
+from sidecar.engine.facts import Container, container_of, ended_of, is_container_reference
 from sidecar.errors import ConfigError, ProtocolError
 from sidecar.runtime.clock import Clock, SystemClock
 
 __all__ = ["Engine", "EngineInfo"]
+
+_STOP: Final = 3600.0  # a container may have asked for a long time to stop in
+ExtraTags = Callable[[object], Awaitable[str]]
 
 _SCHEMES: Final = ("unix://", "tcp://", "http://", "https://")
 
@@ -27,12 +31,18 @@ class EngineInfo:
 class Engine:
     """A Docker engine at a URL; connects when first asked and again whenever needed."""
 
-    def __init__(self, url: str, *, clock: Clock | None = None) -> None:
-        """Take ``unix://PATH``, ``tcp://HOST:PORT`` or http(s). Raises ConfigError."""
+    def __init__(
+        self, url: str, *, clock: Clock | None = None, extra_tags: ExtraTags | None = None
+    ) -> None:
+        """Take ``unix://PATH``, ``tcp://HOST:PORT`` or http(s). Raises ConfigError.
+
+        ``extra_tags`` works out what ``Container.extra_tags`` is, from the whole document.
+        """
         if not url.startswith(_SCHEMES):
             raise ConfigError([f"docker.url: {url!r} must start with one of {' '.join(_SCHEMES)}"])
         self.url = url
         self._clock: Clock = clock if clock is not None else SystemClock()
+        self._extra_tags = extra_tags
         self._open: Connection | None = None
 
     async def ping(self) -> None:
@@ -57,10 +67,29 @@ class Engine:
             raise ProtocolError(f"{self.url} sent a list of containers with an unusable id")
         return ids
 
+    async def stopped(self) -> tuple[tuple[str, int], ...]:
+        """Return name and exit status of the containers that have ended and still exist."""
+        only = json.dumps({"status": ["exited", "dead"]})
+        found = await self._connection().json("containers/json", all="1", filters=only)
+        return tuple(ended_of(entry) for entry in found) if isinstance(found, list) else ()
+
     async def inspect(self, id_: str) -> Container | None:
         """Return the container's facts, or None when it is gone."""
         found = await self._connection().json(f"containers/{id_}/json")
-        return container_of(found) if found is not None else None
+        if found is None:
+            return None
+        container = container_of(found)
+        if self._extra_tags is None:
+            return container
+        return replace(container, extra_tags=await self._extra_tags(found))
+
+    async def stop(self, id_: str) -> bool:
+        """Stop a container as it wants to be stopped: its own signal and its own time.
+
+        Returns when it has ended; False when it is gone. The only thing here that changes an
+        engine, and only a drain asks for it. Raises EngineUnavailable or EngineDenied.
+        """
+        return await self._connection().post(f"containers/{id_}/stop", timeout=_STOP)
 
     async def follow(self, deliver: Callable[[Signal], None], *, ping: float) -> None:
         """Deliver events until cancelled, over any number of lost streams (EventStream)."""

@@ -47,10 +47,27 @@ class Connection:
         self, path: str, *, timeout: float | None, **params: str
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Yield the response to a GET; ``timeout`` bounds the whole exchange."""
+        async with self._request("GET", path, timeout, params) as response:
+            yield response
+
+    async def post(self, path: str, *, timeout: float, **params: str) -> bool:
+        """Ask for an action; False when there is nothing of that name."""
+        try:
+            async with self._request("POST", path, timeout, params) as response:
+                await response.read()
+        except _NotFound:
+            return False
+        return True
+
+    @asynccontextmanager
+    async def _request(
+        self, method: str, path: str, timeout: float | None, params: Mapping[str, str]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         limits = aiohttp.ClientTimeout(total=timeout, sock_connect=_PING)
         with self._errors(path):
             url = f"{self._base}/{path}"
-            async with self._session.get(url, params=params, timeout=limits) as response:
+            asked = self._session.request(method, url, params=params, timeout=limits)
+            async with asked as response:
                 if response.status >= 400:
                     raise self._refused(response.status, path, await _message(response))
                 yield response

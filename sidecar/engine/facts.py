@@ -22,6 +22,7 @@ __all__ = [
     "Network",
     "Port",
     "container_of",
+    "ended_of",
     "event_of",
     "is_container_reference",
     "signal_number",
@@ -32,6 +33,7 @@ _PORT: Final = re.compile(r"(\d{1,5})(?:/([a-z]{1,8}))?", re.ASCII)
 _TIME: Final = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)", re.ASCII
 )
+_EXITED: Final = re.compile(r"Exited \((\d{1,3})\)", re.ASCII)
 _NANO: Final = 1_000_000_000
 
 
@@ -66,16 +68,22 @@ class Container:
 
     ``bindings`` has a key for each port the engine lists; an empty tuple means "not published".
     ``started`` is in nanoseconds since 1970, as the times of events, or 0 when unknown.
+    ``exit_code`` is that of the last run that ended.
+    ``extra_tags`` is no fact of the engine's: what the operator's template says of this container
+    (``registrar.tagging``).
     """
 
     id: str
     name: str = ""
     image: str = ""
+    hostname: str = ""
+    state: str = ""
     running: bool = False
     restarting: bool = False
     dead: bool = False
     paused: bool = False
     pid: int = 0
+    exit_code: int = 0
     started: int = 0
     health: str = ""
     stop_signal: int = signal.SIGTERM
@@ -86,6 +94,8 @@ class Container:
     network_mode: str = ""
     networks: Mapping[str, Network] = field(default_factory=_nothing, hash=False)
     address: str = ""
+    address6: str = ""
+    extra_tags: str = ""
 
     @property
     def alive(self) -> bool:
@@ -107,6 +117,7 @@ class Event:
     action: str
     time_nano: int = 0
     signal: int | None = None
+    exit_code: int | None = None
 
 
 def is_container_reference(text: str) -> bool:
@@ -126,11 +137,14 @@ def container_of(document: object) -> Container:
         id=id_,
         name=_text(document, "Name").removeprefix("/"),
         image=_text(config, "Image"),
+        hostname=_text(config, "Hostname"),
+        state=_text(state, "Status"),
         running=state.get("Running") is True,
         restarting=state.get("Restarting") is True,
         dead=state.get("Dead") is True,
         paused=state.get("Paused") is True,
         pid=_number(state, "Pid"),
+        exit_code=_number(state, "ExitCode"),
         started=_nanoseconds(_text(state, "StartedAt")),
         health=_text(_table(state, "Health"), "Status"),
         stop_signal=signal_number(_text(config, "StopSignal")) or signal.SIGTERM,
@@ -141,7 +155,19 @@ def container_of(document: object) -> Container:
         network_mode=_text(_table(document, "HostConfig"), "NetworkMode"),
         networks=MappingProxyType(_networks(_table(settings, "Networks"))),
         address=_text(settings, "IPAddress"),
+        address6=_text(settings, "GlobalIPv6Address"),
     )
+
+
+def ended_of(document: object) -> tuple[str, int]:
+    """Return name and exit status of an entry in the list of containers that have ended.
+
+    The list says the status in words only, as ``Exited (3) 2 minutes ago``.
+    """
+    names = _list(document, "Names") if isinstance(document, Mapping) else []
+    match = _EXITED.match(_text(document, "Status"))
+    own = (name for name in names if isinstance(name, str) and name.count("/") == 1)
+    return next(own, "").removeprefix("/"), int(match[1]) if match is not None else 0
 
 
 def event_of(document: object) -> Event | None:
@@ -167,7 +193,12 @@ def event_of(document: object) -> Event | None:
         action=action,
         time_nano=_number(document, "timeNano"),
         signal=signal_number(_text(attributes, "signal")) if action == "kill" else None,
+        exit_code=_exit_code(_text(attributes, "exitCode")) if action == "die" else None,
     )
+
+
+def _exit_code(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 3 else None
 
 
 def signal_number(text: str) -> int | None:

@@ -8,10 +8,13 @@ label can forge neither a line nor a terminal sequence (reliability T18).
 import json
 import logging
 import sys
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
-__all__ = ["FORMATS", "LEVELS", "Logger", "configure", "escape", "get_logger"]
+__all__ = ["FORMATS", "LEVELS", "Logger", "configure", "escape", "get_logger", "go_line"]
+
+Line = Callable[[Mapping[str, object]], str | None]
 
 ROOT: Final = "pinnace"
 FORMATS: Final = ("text", "json")
@@ -68,15 +71,36 @@ class Logger:
             self._logger.log(level, "%s", event, extra={_FIELDS: fields}, exc_info=exc_info)
 
 
+def go_line(text: str, at: float | None = None) -> str:
+    """Return a line as Go's package ``log`` writes it: local time, then the text."""
+    moment = datetime.now(UTC) if at is None else datetime.fromtimestamp(at, UTC)
+    return f"{moment.astimezone():%Y/%m/%d %H:%M:%S} {text}"
+
+
 def get_logger(name: str) -> Logger:
     """Return the logger of a component."""
     return Logger(name)
 
 
-def configure(form: str = "text", level: str = "info", stream: TextIO | None = None) -> None:
-    """Send all logs to ``stream`` (default stderr); replaces what was set before."""
+def configure(
+    form: str = "text",
+    level: str = "info",
+    stream: TextIO | None = None,
+    *,
+    line: Line | None = None,
+) -> None:
+    """Send all logs to ``stream`` (default stderr); replaces what was set before.
+
+    ``line`` gives an event of another program's log by its fields; then all lines look as there
+    (Go's package ``log``), and such an event is shown whatever its level.
+    """
     handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
     handler.setFormatter(_JsonFormatter() if form == "json" else _TextFormatter())
+    if line is not None:
+        handler.setFormatter(_LineFormatter(line))
+        least = logging.getLevelNamesMapping()[level.upper()]
+        handler.addFilter(lambda r: r.levelno >= least or line(_parts(r)[2]) is not None)
+        level = "debug"
     root = logging.getLogger()
     for old in list(root.handlers):
         root.removeHandler(old)
@@ -103,6 +127,20 @@ class _TextFormatter(logging.Formatter):
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return line
+
+
+class _LineFormatter(logging.Formatter):
+    def __init__(self, line: Line) -> None:
+        super().__init__()
+        self._line = line
+
+    def format(self, record: logging.LogRecord) -> str:
+        _, event, fields = _parts(record)
+        body = self._line(fields)
+        if body is None:
+            body = event + "".join(f" {key}={_quoted(str(v))}" for key, v in fields.items())
+        text = go_line(escape(body), record.created)
+        return text + ("\n" + self.formatException(record.exc_info) if record.exc_info else "")
 
 
 class _JsonFormatter(logging.Formatter):

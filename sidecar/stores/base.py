@@ -58,7 +58,8 @@ class Registry(Protocol):
 class Holder(NamedTuple):
     """Whose entries an Edge keeps: the lasting mark of the engine, and the host's name.
 
-    The mark decides. The name only helps to adopt what a registrar without marks left behind.
+    The mark decides. The name only helps to adopt what a registrar without marks left behind;
+    without a name nothing is adopted.
     """
 
     owner: str

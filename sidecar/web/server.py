@@ -5,7 +5,7 @@ Handlers only translate: what they answer comes from pure modules (``shapes``, `
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import cache
 from html import escape
 from typing import Any, Final, cast
@@ -61,12 +61,14 @@ class WebServer:
         names: frozenset[str] = frozenset(),
         write_timeout: float = _WRITE_TIMEOUT,
         short: Short = lambda _target, _gzip: None,
+        more: Iterable[web.RouteDef] = (),
     ) -> None:
         """Answer from ``catalog``; ``health`` tells of every part, this one included.
 
         ``api`` loads the routes below ``/v1`` when one is asked for first; ``short`` answers what
         needs no parsing (``sidecar.web.connection``). ``names`` are domains and hosts by which
-        browsers may call us. Who does not read for ``write_timeout`` is cut off.
+        browsers may call us. Who does not read for ``write_timeout`` is cut off. ``more`` are
+        routes of other parts.
         """
         self._catalog = catalog
         self._settings = settings
@@ -76,6 +78,7 @@ class WebServer:
         self._api = api
         self._names = names
         self._write_timeout = write_timeout
+        self._more = tuple(more)
         self._guard = Guard()
         self._waiting = 0
         self._door = Door(settings.max_connections, short, _count)
@@ -122,6 +125,7 @@ class WebServer:
                 web.get("/readyz", self._readyz),
                 web.get("/metrics", _metrics),
                 web.get("/v1/pinnace/lb", self._lb),
+                *self._more,
             ]
         )
         if self._api is not None:

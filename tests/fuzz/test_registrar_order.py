@@ -7,10 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registrar.component import Registrar
+from registrar.embedded import EmbeddedEdge
 from sidecar.catalog.live import Catalog
+from sidecar.catalog.model import Node
 from sidecar.config.model import RegistrarSettings
 from sidecar.runtime.clock import FakeClock
 from sidecar.stores.embedded import EmbeddedStore
+from tests.support.docker import PLACE
 from tests.support.fake_engine import FakeEngine
 
 STEP = st.tuples(
@@ -78,10 +81,8 @@ class Story:
 
 async def play(steps: list[tuple[str, int, int]]) -> None:
     story, clock = Story(), FakeClock()
-    store = EmbeddedStore(story.catalog)
-    registrar = Registrar(
-        story.engine, store, RegistrarSettings(), node="vm", address="192.0.2.7", clock=clock
-    )
+    edges = [EmbeddedEdge(EmbeddedStore(story.catalog), Node(name="vm", address="192.0.2.7"))]
+    registrar = Registrar(story.engine, edges, RegistrarSettings(), place=PLACE, clock=clock)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(registrar.run(lambda: None))
         for step, who, turns in steps:
@@ -104,10 +105,8 @@ def test_in_the_end_the_catalogue_is_what_runs(steps: list[tuple[str, int, int]]
 
 async def test_a_storm_of_events_keeps_memory_bounded_and_the_last_state() -> None:
     story = Story()
-    store = EmbeddedStore(story.catalog)
-    registrar = Registrar(
-        story.engine, store, RegistrarSettings(), node="vm", address="192.0.2.7", clock=FakeClock()
-    )
+    edges = [EmbeddedEdge(EmbeddedStore(story.catalog), Node(name="vm", address="192.0.2.7"))]
+    registrar = Registrar(story.engine, edges, RegistrarSettings(), place=PLACE, clock=FakeClock())
     async with asyncio.TaskGroup() as group:
         task = group.create_task(registrar.run(lambda: None))
         await asyncio.sleep(0)

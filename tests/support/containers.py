@@ -20,13 +20,20 @@ class Containers:
         """Return the full name (and host name) of a container of this test."""
         return f"{short}-{self._prefix}"
 
-    def run(self, short: str, *options: str, image: str = "web", publish: bool = True) -> str:
+    def run(
+        self,
+        short: str,
+        *options: str,
+        image: str = "web",
+        publish: bool = True,
+        command: tuple[str, ...] = (),
+    ) -> str:
         """Start a container, return its full name, which it also answers as its host name."""
         name = self.name(short)
         self._names.append(name)
         self.engine.docker(
             "run", "-d", "--name", name, "--hostname", name,
-            *(("-P",) if publish else ()), *options, image,
+            *(("-P",) if publish else ()), *options, image, *command,
         )  # fmt: skip
         return name
 

@@ -83,6 +83,11 @@ class FakeEngine:
             return self.listed
         return tuple(i for i, d in self.documents.items() if container_of(d).running)
 
+    async def stopped(self) -> tuple[tuple[str, int], ...]:
+        self._answer()
+        found = [container_of(document) for document in self.documents.values()]
+        return tuple((each.name, each.exit_code) for each in found if not each.running)
+
     async def inspect(self, id_: str) -> Container | None:
         self._answer()
         self.inspects.append(id_)

@@ -5,11 +5,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from registrar.component import Registrar
+from registrar.embedded import EmbeddedEdge
 from sidecar.catalog import Instance
 from sidecar.catalog.live import Catalog
+from sidecar.catalog.model import Node
 from sidecar.config.model import RegistrarSettings
 from sidecar.engine.client import Engine
 from sidecar.stores.embedded import EmbeddedStore
+from tests.support.docker import PLACE
 
 __all__ = ["Registering", "registering"]
 
@@ -53,10 +56,9 @@ async def registering(
     engine = Engine(url)
     registrar = Registrar(
         engine,
-        EmbeddedStore(catalog),
+        [EmbeddedEdge(EmbeddedStore(catalog), Node(name="vm", address="192.0.2.7"))],
         RegistrarSettings(resync=resync),
-        node="vm",
-        address="192.0.2.7",
+        place=PLACE,
         ping=ping,
     )
     world = Registering(registrar, catalog)

@@ -23,6 +23,8 @@ class StubEngine:
         self.events: list[bytes] = []
         self.requests: list[str] = []
         self.ends_streams = False
+        self.open = 0
+        self.most_open = 0
 
     @property
     def url(self) -> str:
@@ -37,6 +39,8 @@ class StubEngine:
             server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open += 1
+        self.most_open = max(self.most_open, self.open)
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 target = head.split()[1].decode()
@@ -51,6 +55,7 @@ class StubEngine:
         except (OSError, asyncio.IncompleteReadError, KeyError):
             pass
         finally:
+            self.open -= 1
             writer.close()
 
     async def _stream(self, writer: asyncio.StreamWriter, reader: asyncio.StreamReader) -> None:

@@ -145,7 +145,8 @@ def _shown(me: Node, local: Local) -> Node:
         id=me.id or local.node.id,
         meta={"consul-network-segment": "", **me.meta},
         tagged={**usual, **me.tagged},
-        checks=tuple(sorted((*me.checks, serf), key=lambda check: check.id)),
+        # A mirrored node brings its own.
+        checks=tuple(sorted({c.id: c for c in (serf, *me.checks)}.values(), key=lambda c: c.id)),
         created=me.created or 1,
         modified=me.modified or 1,
     )

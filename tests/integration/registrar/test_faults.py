@@ -206,7 +206,7 @@ async def test_orphans_of_an_earlier_run_go_and_strangers_stay(containers: Conta
     orphan = instance("web", "vm:gone:80", owner=ours.owner)
     catalog.commit(puts(orphan, instance("web", "x:other:80", owner="registrar:other")))
     async with registering(containers.engine.url, catalog=catalog) as world:
-        assert world.boxes() == {name, "other"}
+        await world.until(lambda: world.boxes() == {name, "other"}, 2)
 
 
 HOSTILE = {

@@ -1,18 +1,25 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from registrar.component import Registrar
+from registrar.embedded import EmbeddedEdge
 from sidecar.catalog import Change, Drop, Instance, Node, Put, Status
 from sidecar.catalog.live import Catalog
+from sidecar.catalog.model import InstanceId, Key
 from sidecar.config.model import RegistrarSettings
 from sidecar.engine.events import Missed
 from sidecar.errors import EngineUnavailable, ProtocolError, StoreUnavailable
 from sidecar.runtime.clock import FakeClock
+from sidecar.stores.base import Holder
 from sidecar.stores.embedded import EmbeddedStore
 from tests.support.catalog import instance, puts
+from tests.support.docker import PLACE
+from tests.support.fake_edge import FakeEdge
 from tests.support.fake_engine import FakeEngine
 
 OWNER = "registrar:e"
@@ -43,10 +50,9 @@ class World:
         self.readies = 0
         self.registrar = Registrar(
             self.engine,
-            self.store,
+            [EmbeddedEdge(self.store, Node(name="vm", address="192.0.2.7"))],
             RegistrarSettings(resync=30.0),
-            node="vm",
-            address="192.0.2.7",
+            place=PLACE,
             clock=self.clock,
             draw=lambda: 0.5,
         )
@@ -305,6 +311,9 @@ async def test_only_our_own_orphans_are_removed_at_the_start() -> None:
     await world.store.commit(puts(orphan, foreign))
     world.engine.add()
     async with running(world):
+        assert sorted(world.ids) == ["other:x:80", "vm:box:80", "vm:dead:80"], "one look is none"
+        await world.clock.advance(0.5)
+        await world.settle()
         assert sorted(world.ids) == ["other:x:80", "vm:box:80"]
 
 
@@ -423,3 +432,217 @@ async def test_a_restart_of_the_registrar_changes_nothing() -> None:
     async with running(world):
         await world.settle()
     assert world.store.catalog.snapshot is before
+
+
+# Several stores
+
+
+class Stores:
+    """One registrar of several fake stores."""
+
+    def __init__(self, *edges: FakeEdge, **settings: Any) -> None:
+        self.engine = FakeEngine()
+        self.edges = edges or (FakeEdge("a"), FakeEdge("b"))
+        self.clock = FakeClock()
+        self.readies = 0
+        self.registrar = Registrar(
+            self.engine,
+            self.edges,
+            RegistrarSettings(**settings),
+            place=PLACE,
+            clock=self.clock,
+            draw=lambda: 0.5,
+        )
+
+    def ready(self) -> None:
+        self.readies += 1
+
+    async def settle(self) -> None:
+        for _ in range(100):
+            await asyncio.sleep(0)
+
+    @property
+    def ids(self) -> list[list[str]]:
+        return [edge.ids for edge in self.edges]
+
+
+@asynccontextmanager
+async def serving(world: Stores) -> AsyncIterator[Stores]:
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        task = group.create_task(world.registrar.run(world.ready))
+        await world.settle()
+        yield world
+        task.cancel()
+
+
+async def test_a_frozen_store_and_a_dead_one_hold_no_other() -> None:
+    frozen, dead, fine = FakeEdge("frozen"), FakeEdge("dead"), FakeEdge("fine")
+    frozen.freeze()
+    dead.is_down = True
+    async with serving(Stores(frozen, dead, fine)) as world:
+        world.engine.start("one")
+        world.engine.start("two", published={"80/tcp": ":8081"})
+        await world.settle()
+        assert world.ids == [[], [], ["vm:one:80", "vm:two:80"]]
+        assert world.registrar.trouble() == "store: down"
+        await world.clock.advance(40.0)
+        away = world.registrar.outages()
+        assert (away["docker"], away["fine"]) == (0.0, 0.0)
+        assert away["dead"] == 40.0
+        world.engine.remove("one-id")
+        await world.settle()
+        frozen.thaw()
+        dead.is_down = False
+        await world.clock.advance(60.0)
+        await world.settle()
+        assert world.ids == [["vm:two:80"]] * 3
+        assert (world.registrar.trouble(), world.readies) == (None, 1)
+
+
+async def test_stores_that_are_down_at_the_start_get_all_when_they_come() -> None:
+    world = Stores()
+    for edge in world.edges:
+        edge.is_down = True
+    world.engine.add("box")
+    async with serving(world):
+        assert world.readies == 1, "who waits for us is not held"
+        await world.clock.advance(600.0)
+        for edge in world.edges:
+            edge.is_down = False
+        await world.clock.advance(30.0)
+        assert world.ids == [["vm:box:80"]] * 2
+
+
+async def test_fifty_containers_of_one_name_and_the_late_deaths_of_the_old_ones() -> None:
+    async with serving(Stores()) as world:
+        started = 1_700_000_000
+        for number in range(50):
+            at = datetime.fromtimestamp(started + number, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            world.engine.start(
+                "box", id_=f"c{number}", published={"80/tcp": f":{9000 + number}"}, StartedAt=at
+            )
+            if number % 7 == 0:
+                await world.settle()
+        world.engine.time += 10**12
+        for number in range(49):
+            world.engine.remove(f"c{number}")
+            if number % 5 == 0:
+                await world.settle()
+        await world.settle()
+        for edge in world.edges:
+            assert [i.port for i in edge.held.values()] == [9049]
+        drops = [w for w in world.edges[0].writes if None in w.values()]
+        assert drops == [], "the name was never without an entry"
+
+
+async def test_a_list_that_came_back_empty_once_deletes_nothing() -> None:
+    async with serving(Stores()) as world:
+        world.engine.start("one")
+        await world.settle()
+        for edge in world.edges:  # left behind by another run, its container unknown to us
+            key = Key("bb", "vm", InstanceId("vm:two:80"))
+            edge.held[key], edge.marks[key] = instance("bb", "vm:two:80"), "registrar:e"
+        world.engine.add("two", published={"80/tcp": ":8081"})
+        world.engine.listed = ()
+        await world.clock.advance(30.0)
+        await world.settle()
+        world.engine.listed = None
+        await world.clock.advance(0.5)
+        await world.settle()
+        assert world.ids == [["vm:one:80", "vm:two:80"]] * 2
+        assert all(None not in w.values() for edge in world.edges for w in edge.writes)
+
+
+async def test_a_list_that_fails_between_two_others_deletes_nothing() -> None:
+    async with serving(Stores()) as world:
+        for edge in world.edges:
+            edge.marks[Key("bb", "vm", InstanceId("vm:dead:80"))] = "registrar:e"
+        await world.clock.advance(30.0)
+        await world.settle()
+        world.engine.up = False
+        await world.clock.advance(0.5)
+        await world.settle()
+        assert all(edge.marks for edge in world.edges)
+        world.engine.up = True
+        await world.clock.advance(0.3)  # the first look after it
+        await world.settle()
+        assert all(edge.marks for edge in world.edges)
+        await world.clock.advance(30.0)
+        await world.settle()
+        assert not any(edge.marks for edge in world.edges)
+
+
+async def test_on_success_keeps_what_failed_and_what_failed_before_we_began() -> None:
+    world = Stores(deregister="on-success")
+    world.engine.add("before", Running=False, ExitCode=1)
+    for edge in world.edges:
+        key = Key("bb", "vm", InstanceId("vm:before:80"))
+        edge.held[key], edge.marks[key] = instance("bb", "vm:before:80"), "registrar:e"
+    async with serving(world):
+        failed, done = world.engine.start("failed"), world.engine.start("done")
+        await world.settle()
+        world.engine.documents[failed]["State"] |= {"Running": False, "ExitCode": 3}
+        world.engine.tell("die", failed, exit_code=3)
+        world.engine.documents.pop(done)
+        world.engine.tell("die", done, exit_code=0)
+        await world.clock.advance(100.0)
+        await world.settle()
+        assert world.ids == [["vm:before:80", "vm:failed:80"]] * 2
+        assert world.edges[0].released == {Key("bb", "vm", InstanceId("vm:failed:80"))}
+        world.engine.documents.pop("before-id")
+        world.engine.documents.pop(failed)
+        world.engine.tell("destroy", failed)
+        await world.clock.advance(100.0)
+        await world.settle()
+        assert world.ids == [[], []]
+
+
+@pytest.mark.parametrize(("on_exit", "left"), [("keep", 1), ("deregister", 0), ("maintenance", 1)])
+async def test_what_becomes_of_entries_when_it_ends(on_exit: str, left: int) -> None:
+    world = Stores(on_exit=on_exit)
+    async with serving(world):
+        world.engine.start()
+        await world.settle()
+    for edge in world.edges:
+        assert len(edge.held) == left
+        assert all(i.draining is (on_exit == "maintenance") for i in edge.held.values())
+
+
+async def test_a_store_that_is_away_at_the_end_is_told_and_holds_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = Stores(on_exit="deregister")
+    async with serving(world):
+        world.engine.start()
+        await world.settle()
+        world.edges[0].is_down = True
+    assert world.ids == [["vm:box:80"], []]
+    assert "entries stay as they are" in caplog.messages
+
+
+async def test_a_drain_on_request_is_written_everywhere_and_taken_back() -> None:
+    async with serving(Stores()) as world:
+        id_ = world.engine.start()
+        await world.settle()
+        assert [i.draining for i in world.registrar.drain(id_, on=True)] == [True]
+        await world.registrar.written()
+        assert all(i.draining for edge in world.edges for i in edge.held.values())
+        world.registrar.drain(id_, on=False)
+        await world.registrar.written()
+        assert not any(i.draining for edge in world.edges for i in edge.held.values())
+
+
+async def test_cleanup_adopts_what_nobody_marked() -> None:
+    for cleanup, node in ((False, ""), (True, "vm")):
+        holders: list[Holder] = []
+        edge = FakeEdge()
+        audit = edge.audit
+
+        async def noted(desired: Any, holder: Holder) -> frozenset[Key]:
+            holders.append(holder)  # noqa: B023 - called in this round only
+            return await audit(desired, holder)  # noqa: B023
+
+        edge.audit = noted  # type: ignore[method-assign]
+        async with serving(Stores(edge, cleanup=cleanup)):
+            pass
+        assert holders == [Holder("registrar:e", node)]

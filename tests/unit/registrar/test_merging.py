@@ -28,6 +28,17 @@ def test_dockers_own_check_goes_when_docker_says_nothing_any_more() -> None:
     assert merged(plain, replace(WANTED, checks=(DOCKER, TTL)), NODE).checks == (TTL,)
 
 
+def test_a_check_that_a_label_defines_keeps_what_it_said() -> None:
+    defined = replace(DOCKER, status=Status.CRITICAL, type="tcp", definition='{"TCP":"a"}')
+    other = replace(defined, id=f"{defined.id}:docker", definition="")
+    wanted = replace(WANTED, checks=(defined, other))
+    said = replace(defined, status=Status.PASSING, output="ok")
+    held = replace(wanted, checks=(said, replace(other, output="healthy"), TTL))
+    assert merged(wanted, held, NODE).checks == (said, other, TTL)
+    moved = replace(wanted, checks=(replace(defined, definition='{"TCP":"b"}'),))
+    assert merged(moved, held, NODE).checks == (defined, TTL)
+
+
 def test_maintenance_and_the_registrars_drain_do_not_undo_each_other() -> None:
     held = replace(WANTED, checks=(DOCKER, MAINTENANCE), draining=True)
     assert merged(WANTED, held, NODE).draining
@@ -54,9 +65,12 @@ def test_what_the_api_registered_is_neither_overwritten_nor_removed() -> None:
     claims, key = Claims(), key_of(WANTED)
     claims.put("c", [WANTED])
     foreign = instance("other", "vm:a:80", owner="api")
-    assert changes_for([key], claims, {WANTED.id: foreign}) == ((), (Refusal(key, "api"),))
+    assert changes_for({key: claims.winner(key)}, {WANTED.id: foreign}) == (
+        (),
+        (Refusal(key, "api"),),
+    )
     claims.put("c", [])
-    assert changes_for([key], claims, {WANTED.id: foreign}) == ((), ())
+    assert changes_for({key: claims.winner(key)}, {WANTED.id: foreign}) == ((), ())
     assert holder(foreign) == "api"
     assert [holder(each) for each in (None, WANTED, instance())] == ["", "", ""]
 
@@ -65,4 +79,4 @@ def test_an_entry_that_changed_its_service_takes_nothing_with_it() -> None:
     claims = Claims()
     claims.put("c", [WANTED])
     old = replace(WANTED, service="old", checks=(TTL,))
-    assert changes_for([key_of(WANTED)], claims, {WANTED.id: old}) == ((Put(WANTED),), ())
+    assert changes_for({key_of(WANTED): WANTED}, {WANTED.id: old}) == ((Put(WANTED),), ())

@@ -56,7 +56,10 @@ def test_a_rename_moves_the_entry() -> None:
     claims.put("c", [WEB])
     renamed = instance("web", "vm:b:80")
     changed = claims.put("c", [renamed])
-    assert changes_for(changed, claims)[0] == (Drop("web", WEB.id, WEB.node), Put(renamed))
+    assert changes_for({key: claims.winner(key) for key in changed})[0] == (
+        Drop("web", WEB.id, WEB.node),
+        Put(renamed),
+    )
 
 
 def test_only_what_differs_from_the_store_is_written() -> None:

@@ -1,8 +1,10 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from registrar.ports import Internal, Offer, Place, address_of, offers_of
+from registrar.ports import Internal, Offer, offers_of, place_of
+from sidecar.config.model import RegistrarSettings
 from sidecar.engine.facts import Binding, Port
 from tests.support.docker import PLACE, container
 
@@ -45,59 +47,59 @@ PUBLISHED = Offer(Port(80), Binding("0.0.0.0", 8080))
     ],
 )
 def test_offers(fields: dict[str, Any], internal: Internal, offers: tuple[Offer, ...]) -> None:
-    assert offers_of(container(**fields), internal) == offers
+    assert offers_of(container(**fields), replace(PLACE, internal=internal)) == offers
 
 
 def test_of_several_bindings_the_first_counts() -> None:
     box = container(published={"80/tcp": "0.0.0.0:2"})
     bindings = {Port(80): (Binding("", 21012), Binding("", 21011))}
     box = type(box)(id="x", running=True, bindings=bindings)
-    assert offers_of(box, "never") == (Offer(Port(80), Binding("", 21012)),)
+    assert offers_of(box, replace(PLACE, internal="never")) == (
+        Offer(Port(80), Binding("", 21012)),
+    )
 
 
 @pytest.mark.parametrize(
-    ("bound", "ip", "address"),
+    ("fields", "internal", "offers"),
     [
-        ("0.0.0.0", "", "192.0.2.7"), ("", "", "192.0.2.7"), ("::", "", "192.0.2.7"),
-        ("127.0.0.1", "", "127.0.0.1"), ("127.0.0.1", "192.0.2.9", "192.0.2.9"),
-        ("2001:db8::1", "", "2001:db8::1"), ("evil\n", "", "192.0.2.7"),
-    ],
-)  # fmt: skip
-def test_a_published_port_is_at_a_host_address(bound: str, ip: str, address: str) -> None:
-    place = Place(node="vm", address="192.0.2.7", owner="o", ip=ip)
-    on_user_network = container(mode="front", networks={"front": "172.19.0.2"})
-    offer = Offer(Port(80), Binding(bound, 8080))
-    assert address_of(on_user_network, offer, place, None, "") == address
-
-
-@pytest.mark.parametrize(
-    ("mode", "networks", "preferred", "address"),
-    [
-        pytest.param("default", {"bridge": "172.17.0.2"}, "", "172.17.0.2", id="bridge"),
-        pytest.param("b", {"a": "10.0.0.1", "b": "10.0.1.1"}, "", "10.0.1.1", id="started-on"),
-        pytest.param("b", {"a": "10.0.0.1", "b": "10.0.1.1"}, "a", "10.0.0.1", id="preferred"),
-        pytest.param("x", {"b": "10.0.1.1", "a": "10.0.0.1"}, "", "10.0.0.1", id="first-by-name"),
-        pytest.param("b", {"b": "", "c": "fd00::5"}, "zz", "fd00::5", id="ipv6-only"),
-        pytest.param("b", {"b": "nonsense"}, "", None, id="no-address"),
+        pytest.param(
+            {"exposed": ("5000/tcp",), "mode": "none"},
+            "never",
+            (Offer(Port(5000), Binding("", 5000)),),
+            id="what-is-not-listed-counts-as-published",
+        ),
+        pytest.param({"exposed": ("80/tcp",)}, "never", (), id="listed-and-not-published"),
+        pytest.param({"exposed": ("80/tcp",)}, "always", (Offer(Port(80), None),), id="always"),
+        pytest.param(
+            {"published": ON_8080, "exposed": ("99/tcp",)}, "never", (PUBLISHED,), id="mixed"
+        ),
     ],
 )
-def test_an_internal_port_is_at_the_containers_address(
-    mode: str, networks: dict[str, str], preferred: str, address: str | None
+def test_compat_offers_what_registrator_does(
+    fields: dict[str, Any], internal: Internal, offers: tuple[Offer, ...]
 ) -> None:
-    box = container(mode=mode, networks=networks)
-    assert address_of(box, Offer(Port(80), None), PLACE, None, preferred) == address
+    place = replace(PLACE, internal=internal, compat=True)
+    assert offers_of(container(**fields), place) == offers
 
 
-def test_an_engine_that_lists_no_networks_still_gives_its_own_address() -> None:
-    box = type(container())(id="x", address="172.17.0.9")
-    assert address_of(box, Offer(Port(80), None), PLACE, None, "") == "172.17.0.9"
+def test_a_network_that_publishes_nothing_offers_at_the_container() -> None:
+    box = type(container())(id="x", exposed=(Port(80),), network_mode="macvlan")
+    assert offers_of(box, replace(PLACE, internal="never")) == (Offer(Port(80), None),)
+    bridged = replace(box, network_mode="bridge")
+    assert offers_of(bridged, replace(PLACE, internal="never")) == ()
 
 
-def test_a_shared_network_has_the_address_of_its_living_owner() -> None:
-    box = container(mode="container:peer")
-    offer = Offer(Port(80), None)
-    peer = container("peer", networks={"bridge": "172.17.0.5"})
-    assert address_of(box, offer, PLACE, peer, "") == "172.17.0.5"
-    assert address_of(box, offer, PLACE, container("peer", mode="host"), "") == PLACE.address
-    assert address_of(box, offer, PLACE, container("peer", Running=False), "") is None
-    assert address_of(box, offer, PLACE, None, "") is None
+def test_the_place_is_what_the_settings_say() -> None:
+    settings = RegistrarSettings(
+        ip="192.0.2.1", second_ip="2001:db8::1", tags="a", networks=("n",), compat=True,
+        use_ip_from_label="l", allow_address_override=True, service_prefix="p-",
+    )  # fmt: skip
+    place = place_of(settings, node="vm", address="192.0.2.7", second="2001:db8::7")
+    assert (place.ip, place.second, place.tags) == ("192.0.2.1", "2001:db8::1", "a")
+    assert (place.networks, place.ip_label, place.prefix) == (("n",), "l", "p-")
+    assert place.compat
+    assert place.overrides is not None
+    plain = place_of(
+        RegistrarSettings(tags="{{.ID}}"), node="vm", address="192.0.2.7", second="2001:db8::7"
+    )
+    assert (plain.second, plain.tags, plain.overrides) == ("2001:db8::7", "", None)

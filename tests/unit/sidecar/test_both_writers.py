@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from registrar.component import Registrar
+from registrar.embedded import EmbeddedEdge
+from registrar.ports import Place
 from sidecar.catalog import Instance, Status
+from sidecar.catalog.model import Node
 from sidecar.config.model import RegistrarSettings
 from sidecar.engine.events import Missed
 from tests.support.fake_engine import FakeEngine
@@ -44,10 +47,9 @@ async def both() -> AsyncIterator[Both]:
     world, engine = World(), FakeEngine()
     registrar = Registrar(
         engine,
-        world.store,
+        [EmbeddedEdge(world.store, Node(name=NODE.name, address=NODE.address))],
         RegistrarSettings(),
-        node=NODE.name,
-        address=NODE.address,
+        place=Place(node=NODE.name, address=NODE.address, owner=""),
         clock=world.clock,
     )
     async with served(world) as client, asyncio.TaskGroup() as group:

@@ -69,24 +69,41 @@ def test_a_wrong_flag_value_is_a_mistake_in_the_configuration_not_in_usage() -> 
     ]
 
 
-def test_called_by_another_programs_name_it_says_that_this_part_is_not_there(
+def test_called_by_another_programs_name_it_takes_that_programs_command_line(
     tmp_path: Path,
 ) -> None:
     link = tmp_path / "registrator"
     link.symlink_to(Path(cli.__file__))
     environ = {"PYTHONPATH": str(Path(cli.__file__).parent.parent)}
     done = subprocess.run(
-        [sys.executable, str(link), "-internal", "consul://localhost:8500"],
+        [sys.executable, str(link), "-internal", "consol://localhost:8500"],
         capture_output=True,
         text=True,
         env=environ,
         timeout=30,
         check=False,
     )
-    assert done.returncode == 2
-    assert done.stderr == (
-        "registrator: running this part alone is not available in this version; see pinnace up\n"
-    )
+    assert done.returncode == 1
+    started, refused = done.stderr.splitlines()
+    assert started.endswith(f" Starting registrator {__version__} ...")
+    assert refused.endswith(" unrecognized adapter: consol://localhost:8500")
+
+
+def test_a_part_may_be_called_by_pinnace_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["pinnace", "registrar", "consol:"]) == 1
+    assert capsys.readouterr().err == "registrar: unrecognized adapter: consol:\n"
+
+
+def test_import_prints_what_equals_another_programs_command_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["pinnace", "import", "registrator", "-ip", "192.0.2.1", "consul://h"]) == 0
+    assert 'stores = ["consul://h"]' in capsys.readouterr().out
+    assert cli.main(["pinnace", "import", "registrator", "-x"]) == 1
+    assert capsys.readouterr().err == "pinnace: flag provided but not defined: -x\n"
+    for words, status in ((["import"], 2), (["import", "x"], 2), (["import", "--help"], 0)):
+        assert cli.main(["pinnace", *words]) == status
+        assert capsys.readouterr().err.startswith("usage: pinnace import PROGRAM")
 
 
 def test_the_version_needs_nothing_heavy() -> None:
@@ -204,7 +221,7 @@ def test_a_usage_error_names_the_nearest_and_has_status_two(
     assert capsys.readouterr().err.splitlines()[-1] == message
 
 
-@pytest.mark.parametrize("name", cli.PROGRAMS)
+@pytest.mark.parametrize("name", [n for n, part in cli.PROGRAMS.items() if part not in cli.PARTS])
 def test_a_part_that_is_not_there_is_one_line(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,8 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from sidecar.catalog import Check, Put
+from sidecar.catalog.changes import Drop
+from sidecar.catalog.model import InstanceId, Status
 from sidecar.checks.policy import CheckPolicy
 from sidecar.errors import StoreUnavailable
 from sidecar.local_checks import LocalChecks
@@ -78,6 +81,48 @@ async def test_checks_left_in_the_store_are_run_again_unless_nobody_knows_how() 
         checks.renew("odd", left.status, "")  # told to the log only
         checks.stop("t")
         assert checks.runner.result("t") is None
+
+
+def containers_check(definition: str, type_: str) -> Check:
+    return Check(id="service:c", name="c", type=type_, definition=definition)
+
+
+async def test_a_check_that_a_container_came_with_runs_until_the_container_goes() -> None:
+    world = World()
+    check = containers_check('{"TCP": "127.0.0.1:1", "Interval": "1s", "Status": "passing"}', "tcp")
+    put = Put(
+        instance(id="c", owner="registrar:e", checks=(replace(check, status=Status.PASSING),))
+    )
+    async with running(world) as checks:
+        world.catalog.commit([put])
+        await until(world, "service:c", "critical")
+        world.catalog.commit([Drop("web", InstanceId("c"), put.instance.node)])
+        async with asyncio.timeout(5):
+            while checks.runner.result("service:c") is not None:
+                await asyncio.sleep(0)
+
+
+async def test_a_containers_check_starts_again_when_its_definition_changes() -> None:
+    world = World()
+    first, second = (containers_check(f'{{"TTL": "{n}h"}}', "other") for n in (1, 2))
+    world.catalog.commit([Put(instance(id="c", owner="registrar:e", checks=(first,)))])
+    async with running(world) as checks:
+        assert checks._containers == {"service:c": first.definition}
+        changed = instance(id="c", port=81, owner="registrar:e", checks=(second,))
+        world.catalog.commit([Put(changed)])
+        async with asyncio.timeout(5):
+            while checks._containers != {"service:c": second.definition}:
+                await asyncio.sleep(0)
+
+
+async def test_a_ttl_check_of_a_container_is_fed_while_the_container_runs() -> None:
+    world = World()
+    check = containers_check('{"TTL": "50ms"}', "ttl")
+    async with running(world) as checks:
+        world.catalog.commit([Put(instance(id="c", owner="registrar:e", checks=(check,)))])
+        passing = await until(world, "service:c", "passing")
+        assert passing.output == "the container runs"
+        assert checks.runner.result("service:c") is None
 
 
 async def test_a_service_critical_for_too_long_is_deregistered_even_if_unwritten() -> None:

@@ -1,8 +1,14 @@
 """The stores that the suite runs on: one module with a Backend and one line here each."""
 
+import os
 from collections.abc import Callable
 
 from tests.integration.stores.conformance.backend import Backend
+from tests.integration.stores.conformance.consul import (
+    ConsulBackend,
+    ConsulKeyBackend,
+    OurConsulBackend,
+)
 from tests.integration.stores.conformance.memory import MemoryBackend
 from tests.integration.stores.conformance.zookeeper import ZooKeeperBackend
 
@@ -11,4 +17,8 @@ __all__ = ["BACKENDS"]
 BACKENDS: dict[str, Callable[[], Backend]] = {
     "memory": MemoryBackend,
     "zookeeper": ZooKeeperBackend,
+    "consul": ConsulBackend,
+    "consulkv": ConsulKeyBackend,
 }
+if os.environ.get("PINNACE_TESTS_STORES"):  # takes half a minute more
+    BACKENDS["pinnace"] = OurConsulBackend

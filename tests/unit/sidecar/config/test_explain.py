@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from sidecar.config.explain import as_json, as_table, shown
+from sidecar.config.explain import as_json, as_table, shown, value_of
 from sidecar.config.keys import KEYS
 from sidecar.config.load import settle
+from sidecar.config.sources import Value
 
 
 def test_the_table_has_a_line_per_key_with_value_and_origin() -> None:
@@ -35,7 +36,21 @@ def test_a_password_in_a_url_is_hidden_in_both() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(True, "true"), (0.25, "0.25s"), (1232, "1232"), ("", '""'), ("a", "a")]
+    ("value", "text"),
+    [
+        (True, "true"),
+        (0.25, "0.25s"),
+        (1232, "1232"),
+        ("", '""'),
+        ("a", "a"),
+        ((), "[]"),
+        (("a", "b"), "a b"),
+    ],
 )
-def test_values_look_as_one_would_write_them(value: str | float | bool, text: str) -> None:
+def test_values_look_as_one_would_write_them(value: Value, text: str) -> None:
     assert shown(value) == text
+
+
+def test_a_password_in_a_list_of_urls_is_hidden() -> None:
+    loaded = settle({}, {"PINNACE_REGISTRAR__STORES": "consul://me:canary@h"})
+    assert value_of(loaded, "registrar.stores") == ("consul://***@h",)

@@ -101,6 +101,20 @@ def test_variables_are_read_as_the_type_asks() -> None:
     assert (settings.lb.drain, settings.log.format) == (60.0, "json")
 
 
+def test_a_list_is_an_array_in_the_file_and_has_blanks_between_elsewhere() -> None:
+    urls = ("consul://a", "etcd://b,c/x")
+    in_file = settle({}, {}, f"registrar.stores = {[*urls]}", "p.toml")
+    in_variable = settle({}, {"PINNACE_REGISTRAR__STORES": " ".join(urls)})
+    for loaded in (in_file, in_variable):
+        assert loaded.settings.registrar.stores == urls
+
+
+def test_settings_that_contradict_each_other_are_refused() -> None:
+    assert problems("registrar.ttl = 30") == [
+        "registrar: ttl and ttl_refresh must be given together"
+    ]
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -116,6 +130,14 @@ def test_variables_are_read_as_the_type_asks() -> None:
         (
             "dns.ttl = true",
             'dns.ttl: must be a duration such as "30s" or a number of seconds, not true or false',
+        ),
+        (
+            "registrar.networks = 'a'",
+            """registrar.networks: must be an array of texts such as ["a", "b"], not 'a'""",
+        ),
+        (
+            "registrar.networks = [1]",
+            'registrar.networks: must be an array of texts such as ["a", "b"], not an array',
         ),
         ("dns.ttl = inf", "dns.ttl: a duration cannot be 'inf'"),
         ("dns.ttl = -1", "dns.ttl: a duration cannot be '-1'"),

@@ -1,11 +1,13 @@
 """What each value must be beyond its type."""
 
 import re
+from typing import Any
 
 import pytest
 
 from sidecar.config.keys import KEYS
-from sidecar.config.rules import RULES, plain, redacted
+from sidecar.config.model import RegistrarSettings, Settings
+from sidecar.config.rules import RULES, contradictions, plain, redacted
 
 
 def test_every_rule_is_for_a_key_and_accepts_its_default() -> None:
@@ -54,8 +56,6 @@ def test_a_right_value_is_kept_in_one_form(key: str, value: object, kept: object
         ("docker.url", "http://[::1", "is not http://HOST:PORT"),
         ("store.url", "embedded", "write embedded: alone"),
         ("store.url", "embedded:/var/lib", "store.state_dir"),
-        ("store.url", "consul://127.0.0.1:8500", "consul: is not available in this version"),
-        ("store.url", "zookeeper://a,b/c", "zookeeper: is not available in this version"),
         ("store.url", "consl://x", "consl: is not a known store; did you mean consul:?"),
         ("store.url", "/var/lib", "this is not the URL of a store; use embedded:"),
         ("store.state_dir", "~/state", "~ is not expanded"),
@@ -79,13 +79,49 @@ def test_a_right_value_is_kept_in_one_form(key: str, value: object, kept: object
         ("dns.ttl", 2.0**31, "at most 2147483647"),
         ("dns.max_udp_payload", 511, "from 512 to 65535"),
         ("dns.max_udp_payload", 65536, "from 512 to 65535"),
-        ("registrar.resync", 0.0, "must be more than 0"),
+        ("registrar.retry_interval", 0.0, "must be more than 0"),
+        ("registrar.retry_attempts", -2, "from -1 (for ever) to 1000000"),
+        ("registrar.service_prefix", "a b", "cannot begin a service's name"),
+        ("registrar.interfaces", ("eth0", "10.0.0.0/33"), "neither an interface nor a network"),
+        ("registrar.stores", ("embedded:",), "these are the stores besides it"),
+        ("registrar.stores", ("consol://x",), "not a known store; did you mean consul:?"),
+        ("registrar.stores", ("secret",), "this is not the URL of a store"),
         ("http.max_waiting", -1, "from 0 to 1000000"),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_reason(key: str, value: object, why: str) -> None:
     with pytest.raises(ValueError, match=re.escape(why)):
         RULES[key](value)
+
+
+def test_stores_interfaces_and_a_prefix_are_taken() -> None:
+    for key, value in (
+        ("registrar.stores", ("etcd://a,b/x",)),
+        ("registrar.interfaces", ("eth0", "10.0.0.0/8", "inet6")),
+        ("registrar.service_prefix", "prod."),
+        ("registrar.retry_attempts", -1),
+    ):
+        assert RULES[key](value) == value
+
+
+@pytest.mark.parametrize(
+    ("values", "wrong"),
+    [
+        ({"ttl": 30.0, "ttl_refresh": 10.0}, []),
+        ({"ttl": 30.0}, ["registrar: ttl and ttl_refresh must be given together"]),
+        ({"ttl": 3.0, "ttl_refresh": 3.0}, ["registrar: ttl must be more than ttl_refresh"]),
+        ({"ip": "192.0.2.1", "second_ip": "2001:db8::1"}, []),
+        ({"second_ip": "2001:db8::1"}, ["registrar: second_ip needs ip"]),
+        (
+            {"ip": "192.0.2.1", "second_ip": "192.0.2.2"},
+            ["registrar: second_ip must be of the other family than ip (IPv4, IPv6)"],
+        ),
+    ],
+)
+def test_settings_that_do_not_go_together_are_told(
+    values: dict[str, Any], wrong: list[str]
+) -> None:
+    assert contradictions(Settings(registrar=RegistrarSettings(**values))) == wrong
 
 
 @pytest.mark.parametrize("char", ["\n", "\x00", "\x1b", "\x7f", "\x85", "\u2028", "\udc80"])

@@ -2,6 +2,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from aiohttp import ClientConnectorError
@@ -253,3 +254,31 @@ async def test_a_quiet_stream_without_answer_to_a_ping_is_lost(
     connected, lost = await follow(engine, 2, ping=0.02)
     assert connected == Connected()
     assert isinstance(lost, Lost)
+
+
+async def test_a_container_is_stopped_by_a_post(engine: Engine, stub: StubEngine) -> None:
+    stub.answers["containers/abc/stop"] = answer(b"", 204)
+    assert await engine.stop("abc")
+    stub.answers["containers/abc/stop"] = answer(b'{"message":"No such container"}', 404)
+    assert not await engine.stop("abc")
+    stub.answers["containers/abc/stop"] = answer(b'{"message":"read only"}', 403)
+    with pytest.raises(EngineDenied):
+        await engine.stop("abc")
+
+
+async def test_what_has_ended_is_listed_with_its_status(engine: Engine, stub: StubEngine) -> None:
+    entries = [
+        {"Names": ["/other/alias", "/box"], "Status": "Exited (3) 2 minutes ago"},
+        {"Names": ["/dead"], "Status": "Dead"},
+        {"Names": None},
+        "nonsense",
+    ]
+    stub.answers["containers/json"] = answer(json.dumps(entries).encode())
+    assert await engine.stopped() == (("box", 3), ("dead", 0), ("", 0), ("", 0))
+    (asked,) = stub.requests
+    assert parse_qs(urlsplit(asked).query) == {
+        "all": ["1"],
+        "filters": ['{"status": ["exited", "dead"]}'],
+    }
+    stub.answers["containers/json"] = answer(b"null")
+    assert await engine.stopped() == ()

@@ -147,3 +147,13 @@ def test_an_event_without_a_usable_id_is_refused() -> None:
 )
 def test_references_hold_nothing_that_changes_a_path(text: str, is_one: bool) -> None:
     assert is_container_reference(text) is is_one
+
+
+@pytest.mark.parametrize(
+    ("text", "exit_code"), [("0", 0), ("137", 137), ("", None), ("-1", None), ("1e3", None)]
+)
+def test_a_death_tells_its_status(text: str, exit_code: int | None) -> None:
+    actor = {"ID": "abc", "Attributes": {"exitCode": text}}
+    found = event_of({"Type": "container", "Action": "die", "Actor": actor})
+    assert found is not None
+    assert found.exit_code == exit_code

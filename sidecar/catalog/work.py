@@ -1,0 +1,47 @@
+"""What an instance has under way, and how far its drain is. Pure."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from sidecar.catalog.model import Instance
+
+__all__ = ["Drains", "InFlight", "Step"]
+
+
+class InFlight(Protocol):
+    """Who sends work to instances and counts it (the load balancer)."""
+
+    async def in_flight(self, instance: Instance) -> int | None:
+        """Return the requests and connections an instance has now; None: not known here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a drain, ``seconds`` after its begin.
+
+    ``marked``: nothing new is sent to the ``instances``; ``waiting``: still so much in flight, or
+    so many seconds to go; ``done``: nothing is under way any more; ``overdue``: the time was up
+    first; ``stopped``: the container has ended.
+    """
+
+    phase: Literal["marked", "waiting", "done", "overdue", "stopped"]
+    seconds: float
+    instances: tuple[str, ...] = ()
+    in_flight: int | None = None
+    left: float | None = None
+
+
+class Drains(Protocol):
+    """Who can drain a container (the registrar)."""
+
+    def drain(
+        self, reference: str, *, timeout: float | None = None, stop: bool = True
+    ) -> AsyncGenerator[Step, None]:
+        """Drain a container, step by step; who leaves before the end takes the mark back.
+
+        Raises ApiError when there is no such container, EngineUnavailable, EngineDenied.
+        """
+
+    async def undo(self, reference: str) -> None:
+        """Take a mark back. Raises as ``drain``."""
