@@ -9,6 +9,8 @@ from blockbuster import BlockBuster, blockbuster_ctx
 
 from deploy.tools.consul import Consul
 from deploy.tools.engine import PrivateEngine, why_not
+from deploy.tools.etcd import Etcd
+from deploy.tools.etcd import why_not as without_etcd
 from tests.support.containers import Containers
 from tests.support.faults import FAKETIME
 from tests.support.oracle import consul_program
@@ -41,6 +43,7 @@ def _without_mounts() -> str | None:
 REAL_PARTS = {
     "engine": why_not,
     "haproxy": _without_haproxy,
+    "etcd": without_etcd,
     "strace": _without_strace,
     "faketime": _without_faketime,
     "mounts": _without_mounts,
@@ -76,4 +79,11 @@ def containers(engine: PrivateEngine) -> Iterator[Containers]:
 def consul() -> Iterator[Consul]:
     """A fresh real Consul 1.8.7."""
     with Consul(program=consul_program()) as running:
+        yield running
+
+
+@pytest.fixture
+def etcd() -> Iterator[Etcd]:
+    """A fresh real etcd 3.4 that answers the v3 API alone."""
+    with Etcd() as running:
         yield running
