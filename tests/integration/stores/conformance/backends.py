@@ -1,0 +1,12 @@
+"""The stores that the suite runs on: one module with a Backend and one line here each."""
+
+from collections.abc import Callable
+
+from tests.integration.stores.conformance.backend import Backend
+from tests.integration.stores.conformance.memory import MemoryBackend
+
+__all__ = ["BACKENDS"]
+
+BACKENDS: dict[str, Callable[[], Backend]] = {
+    "memory": MemoryBackend,
+}
