@@ -63,6 +63,11 @@ class Etcd:
         return self._ports[0]
 
     @property
+    def is_running(self) -> bool:
+        """Whether it was started and not ended."""
+        return self._process is not None
+
+    @property
     def pid(self) -> int:
         """Process id while it runs."""
         if self._process is None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.tools import consul, vmagent
+from deploy.tools import consul, etcd, vmagent
 from deploy.tools.debian import Unavailable
 
-__all__ = ["consul_program", "vmagent_program"]
+__all__ = ["consul_program", "etcd_there", "vmagent_program"]
 
 
 def consul_program() -> Path:
@@ -20,6 +20,14 @@ def consul_program() -> Path:
 def vmagent_program() -> Path:
     """Return vmagent of this machine's Debian release; skip when it cannot be had, fail in CI."""
     return _had(vmagent.binary)
+
+
+def etcd_there() -> None:
+    """Return when etcd can be started here; skip when not, fail in CI."""
+    if reason := etcd.why_not():
+        if os.environ.get("CI"):
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
 
 
 def _had(program: Callable[[], Path]) -> Path:

@@ -4,11 +4,10 @@ It waits for one event at a time. The server remembers the last thousand; whoeve
 behind reads again.
 """
 
+from base64 import b64encode
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
-
-import aiohttp
 
 from sidecar.errors import StoreConflict, StoreDenied, StoreUnavailable
 from sidecar.stores.etcd import keys_json as wire
@@ -28,8 +27,10 @@ class Legacy:
         """Ask over this connection, as the user that the address names, if any."""
         self._connection = connection
         self._address = address
-        user, password = address.user, address.password
-        self._auth = aiohttp.BasicAuth(user, password, "utf-8") if user else None
+        self._headers: dict[str, str] = {}
+        if address.user:
+            login = b64encode(f"{address.user}:{address.password}".encode()).decode()
+            self._headers["Authorization"] = f"Basic {login}"
 
     @property
     def url(self) -> str:
@@ -108,7 +109,7 @@ class Legacy:
         """Return the answer to a wait for what comes after, None when nothing came for long."""
         params = {"wait": "true", "recursive": "true", "waitIndex": str(revision + 1)}
         async with self._connection.stream(
-            "GET", path, idle=_IDLE, params=params, auth=self._auth
+            "GET", path, idle=_IDLE, params=params, headers=self._headers
         ) as response:
             if response.status == 200 and self._index(response.headers) < revision:
                 raise Outrun
@@ -124,7 +125,7 @@ class Legacy:
 
     async def _ask(self, method: str, key: str, params: dict[str, str], **more: Any) -> Answer:
         answer = await self._connection.call(
-            method, wire.path_of(key), params=params, auth=self._auth, **more
+            method, wire.path_of(key), params=params, headers=self._headers, **more
         )
         self._check(answer)
         return answer

@@ -3,10 +3,14 @@
 from collections.abc import Callable
 
 from tests.integration.stores.conformance.backend import Backend
+from tests.integration.stores.conformance.etcd import EtcdBackend, LegacyBackend, SkydnsBackend
 from tests.integration.stores.conformance.memory import MemoryBackend
 
 __all__ = ["BACKENDS"]
 
 BACKENDS: dict[str, Callable[[], Backend]] = {
     "memory": MemoryBackend,
+    "etcd": EtcdBackend,
+    "etcd2": LegacyBackend,
+    "skydns2": SkydnsBackend,
 }
