@@ -50,6 +50,11 @@ class Address:
 def address_of(url: str, environ: Mapping[str, str]) -> Address:
     """Return the address that a URL names. Raises ConfigError; the password is never in it."""
     scheme, _, rest = url.partition("://")
+    if "@" in rest and "@" not in rest.partition("?")[0].partition("/")[0]:
+        # not shown: what stands before it may be part of a password
+        raise ConfigError(
+            [f"{scheme}://: write / ? and @ as %2F %3F and %40 within a login or path"]
+        )
     rest, _, query = rest.partition("?")
     authority, _, path = rest.partition("/")
     credentials, _, hosts = authority.rpartition("@")
