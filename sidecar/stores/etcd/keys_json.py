@@ -12,6 +12,7 @@ __all__ = [
     "CLEARED",
     "CONFLICTS",
     "NOT_FOUND",
+    "UNAUTHORIZED",
     "Refusal",
     "directory_of",
     "events_of",
@@ -22,6 +23,7 @@ __all__ = [
 ]
 
 NOT_FOUND: Final = 100
+UNAUTHORIZED: Final = 110
 CONFLICTS: Final = frozenset({101, 105})  # compare failed; the key exists already
 CLEARED: Final = 401  # the event asked for is no longer known
 _UNREADABLE: Final = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
@@ -66,7 +68,11 @@ def leaves_of(body: bytes) -> dict[str, Held]:
 
 def held_of(body: bytes) -> Held | None:
     """Return what stands under the key of an answer; None for a directory."""
-    return next(iter(leaves_of(body).values()), None) if b'"value"' in body else None
+    try:
+        node = json.loads(body)["node"]
+        return None if node.get("dir") else next(_leaves(node))[1]
+    except _UNREADABLE as error:
+        raise StoreUnavailable(f"etcd sent no node: {body[:60]!r}") from error
 
 
 def events_of(body: bytes) -> tuple[int, tuple[Event, ...] | None]:

@@ -86,9 +86,7 @@ class Ledger:
         if isinstance(changed, Reading):
             entries = changed.entries
             keys = self._kept.keys() | self._gone.keys() | self._lost
-            self._let_go &= entries.keys()
             return any(self._differs(key, entries.get(key), keeps) for key in keys)
-        self._let_go -= {event.key for event in changed if event.held is None}
         return any(self._differs(event.key, event.held, keeps) for event in changed)
 
     def _differs(self, key: str, held: Held | None, keeps: _Keeps) -> bool:
@@ -104,6 +102,7 @@ class Ledger:
         What stands as wanted is kept from now on.
         """
         wrong: set[Key] = set()
+        self._let_go &= reading.entries.keys()
         for want in wants.values():
             state = _State(want.key, reading, holder)
             if state.is_foreign and (want.key in self._kept or want.key in self._lost):

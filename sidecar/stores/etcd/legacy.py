@@ -18,6 +18,7 @@ from sidecar.stores.etcd.keyspace import Event, Held, Outrun, Reading, Refused
 __all__ = ["Legacy"]
 
 _IDLE: Final = 15.0
+_PROBE: Final = "/_pinnace/ping"  # where whoever keeps entries must be let in
 
 
 class Legacy:
@@ -39,12 +40,12 @@ class Legacy:
 
     async def ping(self) -> None:
         """Return when the store answers."""
-        await self._ask("GET", "/", {"quorum": "true"})
+        await self.get(_PROBE)
 
     async def get(self, key: str) -> Held | None:
         """Return what stands under a key, or None; a directory is nothing."""
         answer = await self._ask("GET", key, {"quorum": "true"})
-        return wire.held_of(answer.body) if answer.status == 200 else None
+        return wire.held_of(answer.body) if answer.status != 404 else None
 
     async def read(self, prefixes: Sequence[str]) -> Reading:
         """Return what stands below prefixes, each at this revision or later."""
@@ -141,10 +142,10 @@ class Legacy:
             return
         if code in wire.CONFLICTS:
             raise StoreConflict(message)
+        if 102 <= code < 300 and code != wire.UNAUTHORIZED:  # no file, no directory, a bad form
+            raise Refused(message)
         if answer.status in {401, 403}:
             raise StoreDenied(f"{self.url}: {message}")
-        if 102 <= code < 300:  # no file, no directory, a bad form
-            raise Refused(message)
         raise StoreUnavailable(f"{self.url}: {answer.status} {message}")
 
     def _index(self, headers: Any) -> int:

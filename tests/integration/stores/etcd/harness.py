@@ -15,6 +15,14 @@ ROOT = Path(__file__).parents[4]
 Held = dict[str, tuple[str, int]]
 
 
+def emptied(etcd: Etcd) -> None:
+    """Remove all keys."""
+    everything = b64encode(b"\0").decode()
+    etcd.call("kv/deleterange", key=everything, range_end=everything)
+    for folder in ("s", "_pinnace", "skydns", "kv"):
+        etcd.ask("DELETE", f"/v2/keys/{folder}?recursive=true")
+
+
 def v3_entries(etcd: Etcd, prefix: str = "/s/") -> Held:
     """Return value and lease of what stands below a prefix, by the v3 API."""
     begin, end = prefix.encode(), prefix[:-1].encode() + bytes((prefix.encode()[-1] + 1,))

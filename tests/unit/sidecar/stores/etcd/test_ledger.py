@@ -193,13 +193,13 @@ def test_what_was_let_go_is_neither_kept_nor_missed_nor_found(ledger: Ledger) ->
     assert not ledger.disturbs([written(want(), lease=8)], keeps)
     assert audit(ledger, standing(want(), lease=8)) == set()
     assert not ledger.disturbs([gone(want())], keeps)
-    assert audit(ledger, standing(want())) == {entry()}
+    assert not ledger.disturbs(Reading(9, {}), keeps)
 
 
-def test_a_reading_without_it_ends_what_was_let_go(ledger: Ledger) -> None:
+def test_an_audit_that_does_not_find_it_ends_what_was_let_go(ledger: Ledger) -> None:
     ledger.note([want()])
     ledger.let_go([want().key])
-    assert not ledger.disturbs(Reading(9, {}), keeps)
+    assert audit(ledger, Reading(9, {})) == set()
     assert audit(ledger, standing(want())) == {entry()}
 
 
