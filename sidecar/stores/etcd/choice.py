@@ -52,7 +52,7 @@ class Choice:
         raise StoreUnavailable(f"{self.address.url} answers neither etcd's v3 API nor its v2 API")
 
     async def _has_v3(self) -> bool:
-        return self._has(await self._connection.call("POST", _V3, data="{}"))
+        return self._has(await self._connection.call("POST", _V3, b"{}"))
 
     async def _has_v2(self) -> bool:
         return self._has(await self._connection.call("GET", _V2))

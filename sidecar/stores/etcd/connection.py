@@ -8,6 +8,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from io import BytesIO
 from typing import Any, Final, NamedTuple
 
 import aiohttp
@@ -20,6 +21,7 @@ __all__ = ["Answer", "Connection"]
 _CONNECT: Final = 3.0
 _CALL: Final = 5.0
 _IN_FLIGHT: Final = 64
+_AT_ONCE: Final = 1 << 20  # aiohttp sends more than this in pieces only
 _BODY_LIMIT: Final = 256 << 20
 
 
@@ -54,7 +56,7 @@ class Connection:
         """Ask the next member from now on."""
         self._at = (self._at + 1) % len(self._address.endpoints)
 
-    async def call(self, method: str, path: str, *, timeout: float = _CALL, **more: Any) -> Answer:
+    async def call(self, method: str, path: str, body: bytes = b"", **more: Any) -> Answer:
         """Return the answer to a request. Raises StoreUnavailable.
 
         A member that cannot be reached at all is passed over, each one once.
@@ -62,10 +64,10 @@ class Connection:
         async with self._free:
             for _ in self._address.endpoints[1:]:
                 try:
-                    return await self._call(method, path, timeout, more)
+                    return await self._call(method, path, body, more)
                 except _Unreachable:
                     continue
-            return await self._call(method, path, timeout, more)
+            return await self._call(method, path, body, more)
 
     @asynccontextmanager
     async def stream(
@@ -98,19 +100,20 @@ class Connection:
     def _base(self) -> str:
         return self._address.endpoints[self._at]
 
-    async def _call(self, method: str, path: str, timeout: float, more: dict[str, Any]) -> Answer:
-        limits = aiohttp.ClientTimeout(total=timeout, sock_connect=min(_CONNECT, timeout))
+    async def _call(self, method: str, path: str, body: bytes, more: dict[str, Any]) -> Answer:
+        limits = aiohttp.ClientTimeout(total=_CALL, sock_connect=_CONNECT)
         session = await self._opened()
+        sent = BytesIO(body) if len(body) > _AT_ONCE else body or None
         with self._errors():
             async with session.request(
-                method, self._base + path, timeout=limits, allow_redirects=False, **more
+                method, self._base + path, data=sent, timeout=limits, allow_redirects=False, **more
             ) as response:
-                body = bytearray()
+                answer = bytearray()
                 async for chunk in response.content.iter_any():
-                    body += chunk
-                    if len(body) > _BODY_LIMIT:
+                    answer += chunk
+                    if len(answer) > _BODY_LIMIT:
                         raise StoreUnavailable(f"{self.url} sent over {_BODY_LIMIT} bytes")
-                return Answer(response.status, response.headers, bytes(body))
+                return Answer(response.status, response.headers, bytes(answer))
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -18,6 +18,7 @@ from sidecar.stores.etcd.entries import MARKS, Unreadable, layout_of, mark_of
 from sidecar.stores.etcd.follower import Follower
 from sidecar.stores.etcd.gateway import Gateway
 from sidecar.stores.etcd.keeping import Keeping
+from sidecar.stores.etcd.keyspace import Reading
 from sidecar.stores.etcd.leased import Leased, lease_id
 from sidecar.stores.etcd.ledger import Ledger, Want
 from sidecar.stores.etcd.legacy import Legacy
@@ -109,7 +110,8 @@ class EtcdEdge:
     async def _watch(self) -> None:
         async with aclosing(self._follower.follow()) as changes:
             async for changed in changes:
-                self._trouble = None
+                if isinstance(changed, Reading):
+                    self._trouble = None
                 keeping = self._kept_by(await self._choice.keyspace())
                 if self._ledger.disturbs(changed, keeping.keeps):
                     self._disturbed.set()

@@ -26,6 +26,7 @@ _PATH: Final = "/v3/"
 # gRPC's codes: invalid argument, not found, permission denied, failed precondition,
 # unauthenticated (a token that was forgotten); all others are worth another try
 _INVALID, _NOT_FOUND, _DENIED, _PRECONDITION, _UNAUTHENTICATED = 3, 5, 7, 9, 16
+_TOO_LARGE: Final = "larger than max"  # its code is that of a full disk
 _LOGIN_WORDS: Final = ("user name is empty", "authentication failed")
 
 
@@ -183,7 +184,7 @@ class Gateway:
     async def _post(self, what: str, body: Mapping[str, Any]) -> Answer:
         headers = await self._headers()
         return await self._connection.call(
-            "POST", _PATH + what, data=json.dumps(body), headers=headers
+            "POST", _PATH + what, json.dumps(body).encode(), headers=headers
         )
 
     def _may_log_in(self, failure: Failure) -> bool:
@@ -204,7 +205,7 @@ class Gateway:
         """Return a token; none where the store wants no login, as etcd's own clients do."""
         credentials = {"name": self._address.user, "password": self._address.password}
         answer = await self._connection.call(
-            "POST", f"{_PATH}auth/authenticate", data=json.dumps(credentials)
+            "POST", f"{_PATH}auth/authenticate", json.dumps(credentials).encode()
         )
         if answer.status == 200:
             return str(wire.object_of(answer.body).get("token", ""))
@@ -220,6 +221,6 @@ class Gateway:
         is_login = any(words in message for words in _LOGIN_WORDS)
         if code in {_DENIED, _UNAUTHENTICATED} or is_login or status in {401, 403}:
             return StoreDenied(f"{self.url}: {message}")
-        if code in {_INVALID, _PRECONDITION}:
+        if code in {_INVALID, _PRECONDITION} or _TOO_LARGE in message:
             return Refused(message)
         return StoreUnavailable(f"{self.url}: {status} {message}")

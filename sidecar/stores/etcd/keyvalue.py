@@ -4,7 +4,7 @@ Flags and locks of Consul have no place in etcd: flags are dropped. The index of
 store's revision, which other keys move too.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from sidecar.catalog.kv import Entry, Listing
@@ -54,7 +54,7 @@ class EtcdKeyValue:
         """Remove a key, if it is there. Raises StoreUnavailable or StoreDenied."""
         await (await self._choice.keyspace()).delete(key)
 
-    async def watch(self, prefix: str, after: int = -1) -> AsyncIterator[Listing]:
+    async def watch(self, prefix: str, after: int = -1) -> AsyncGenerator[Listing, None]:
         """Yield the present listing, unless its index is ``after``, then each newer one.
 
         While the store is away it waits. Raises StoreDenied.

@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from sidecar.errors import StoreConflict, StoreDenied, StoreUnavailable
 from sidecar.stores.etcd import keys_json as wire
@@ -18,6 +19,7 @@ from sidecar.stores.etcd.keyspace import Event, Held, Outrun, Reading, Refused
 __all__ = ["Legacy"]
 
 _IDLE: Final = 15.0
+_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _PROBE: Final = "/_pinnace/ping"  # where whoever keeps entries must be let in
 
 
@@ -87,7 +89,7 @@ class Legacy:
         except UnicodeDecodeError as error:
             raise Refused("etcd's v2 API holds text only") from error
         form = {"value": text} | ({"ttl": str(ttl)} if ttl else {})
-        answer = await self._ask("PUT", key, conditions, data=form)
+        answer = await self._ask("PUT", key, conditions, urlencode(form).encode())
         if answer.status == 404:
             raise StoreConflict(f"{key} was changed by another")
 
@@ -124,9 +126,12 @@ class Legacy:
         self._check(Answer(response.status, response.headers, bytes(body)))
         return bytes(body)
 
-    async def _ask(self, method: str, key: str, params: dict[str, str], **more: Any) -> Answer:
+    async def _ask(
+        self, method: str, key: str, params: dict[str, str], form: bytes = b""
+    ) -> Answer:
+        headers = self._headers | (_FORM if form else {})
         answer = await self._connection.call(
-            method, wire.path_of(key), params=params, headers=self._headers, **more
+            method, wire.path_of(key), form, params=params, headers=headers
         )
         self._check(answer)
         return answer

@@ -6,7 +6,7 @@ from tests.integration.stores.conformance.backend import Backend
 from tests.integration.stores.conformance.etcd import EtcdBackend, LegacyBackend, SkydnsBackend
 from tests.integration.stores.conformance.memory import MemoryBackend
 
-__all__ = ["BACKENDS"]
+__all__ = ["BACKENDS", "VARIANTS"]
 
 BACKENDS: dict[str, Callable[[], Backend]] = {
     "memory": MemoryBackend,
@@ -14,3 +14,6 @@ BACKENDS: dict[str, Callable[[], Backend]] = {
     "etcd2": LegacyBackend,
     "skydns2": SkydnsBackend,
 }
+
+VARIANTS = frozenset({"skydns2"})
+"""Those that differ from another only in what stands under a key: not tried in its faults again."""

@@ -8,10 +8,12 @@ import pytest
 
 from deploy.tools.etcd import Etcd
 from sidecar.catalog.live import Catalog
+from sidecar.catalog.model import key_of
 from sidecar.errors import StoreUnavailable
 from sidecar.runtime.clock import SystemClock
-from sidecar.stores.base import EdgeOptions
+from sidecar.stores.base import EdgeOptions, Mirror
 from sidecar.stores.etcd import gateway, legacy
+from sidecar.stores.etcd.keyspace import Outrun
 from sidecar.stores.etcd.opening import open_edge, open_mirror
 from tests.integration.stores.conformance.kit import (
     HERE,
@@ -33,7 +35,7 @@ SCHEMES = ["etcd", "etcd2"]
 
 
 @asynccontextmanager
-async def followed(*ports: int, scheme: str = "etcd") -> AsyncIterator[tuple[Catalog, object]]:
+async def followed(*ports: int, scheme: str = "etcd") -> AsyncIterator[tuple[Catalog, Mirror]]:
     """Run a mirror that knows members at these ports."""
     members = ",".join(f"127.0.0.1:{port}" for port in ports)
 
@@ -114,9 +116,9 @@ async def test_a_watch_at_a_compacted_revision_is_told_so(server: Etcd) -> None:
     server.compact()
     keys = open_edge(url(server), EdgeOptions(), clock=CLOCK, environ={})
     keyspace = await keys._choice.keyspace()
-    with pytest.raises(gateway.Outrun):
+    with pytest.raises(Outrun):
         await anext(keyspace.follow("/s/", 1))
-    with pytest.raises(gateway.Outrun):  # a store that was wiped counts from the beginning
+    with pytest.raises(Outrun):  # a store that was wiped counts from the beginning
         await anext(keyspace.follow("/s/", 1_000_000))
     await keys.close()
 
@@ -173,6 +175,29 @@ async def test_a_directory_removed_by_hand_takes_its_entries_along(
             for name in "ab":
                 delete(server, scheme, name)
         await shown(catalog)
+
+
+@pytest.mark.parametrize("size", [200_000, 2_000_000], ids=["for etcd", "for its gateway"])
+async def test_an_entry_that_is_too_large_harms_only_itself(server: Etcd, size: int) -> None:
+    edge = open_edge(url(server), EdgeOptions(), clock=CLOCK, environ={})
+    good, bad = entry(), entry(id="x" * size)
+    async with running(edge):
+        refused = await edge.write(wanted(good, bad))
+        assert set(refused) == {key_of(bad)}
+        assert "large" in refused[key_of(bad)]
+        assert len(v3_entries(server)) == 1
+
+
+async def test_an_entry_where_v2_has_a_directory_harms_only_itself(server: Etcd) -> None:
+    good, bad = entry(), entry(port=21002)
+    put(server, "etcd2", f"{bad.id}/x", "1")
+    url = f"etcd2://127.0.0.1:{server.port}/s"
+    edge = open_edge(url, EdgeOptions(), clock=CLOCK, environ={})
+    async with running(edge):
+        refused = await edge.write(wanted(good, bad))
+        assert set(refused) == {key_of(bad)}
+        assert "Not a file" in refused[key_of(bad)]
+        assert await edge.write({key_of(bad): None}) == {}
 
 
 async def test_a_wiped_store_has_all_entries_back_within_two_seconds(etcd: Etcd) -> None:

@@ -34,6 +34,10 @@ def shown(listing: Listing) -> dict[str, bytes]:
     return {each.key: each.value for each in listing.entries}
 
 
+async def following_of(listings: AsyncIterator[Listing]) -> Listing:
+    return await anext(listings)
+
+
 async def test_what_is_put_is_got_until_it_is_deleted(kv: EtcdKeyValue) -> None:
     await kv.ping()
     assert await kv.get("/kv/a") is None
@@ -99,7 +103,7 @@ async def test_a_watch_does_not_repeat_what_the_reader_has(kv: EtcdKeyValue) -> 
     present = await kv.list("/kv/")
     async with asyncio.timeout(10), aclosing(kv.watch("/kv/", present.index)) as listings:
         async with asyncio.TaskGroup() as group:
-            following = group.create_task(anext(listings))
+            following = group.create_task(following_of(listings))
             await asyncio.sleep(0.3)
             assert not following.done()
             await kv.put("/kv/a", b"2")
@@ -118,7 +122,7 @@ async def test_a_watch_waits_while_the_store_is_away(server: Etcd, scheme: str) 
             await direct.put("/kv/a", b"2")
             await direct.put("/kv/a", b"3")
             async with asyncio.TaskGroup() as group:
-                following = group.create_task(anext(listings))
+                following = group.create_task(following_of(listings))
                 await asyncio.sleep(0.3)
                 await relay.open()
             assert shown(following.result()) == {"/kv/a": b"3"}
@@ -137,7 +141,7 @@ async def test_a_store_that_is_away_is_unavailable(scheme: str) -> None:
     await keys.close()
 
 
-async def test_bytes_that_are_no_text_are_kept_by_v3_and_refused_by_v2(server: Etcd) -> None:
+async def test_what_an_api_cannot_hold_is_refused(server: Etcd) -> None:
     new, old = opened(server.port, "etcd"), opened(server.port, "etcd2")
     await new.put("/kv/a", b"\xff\x00")
     got = await new.get("/kv/a")
@@ -145,6 +149,8 @@ async def test_bytes_that_are_no_text_are_kept_by_v3_and_refused_by_v2(server: E
     assert got.value == b"\xff\x00"
     with pytest.raises(StoreDenied):
         await old.put("/kv/a", b"\xff\x00")
+    with pytest.raises(StoreDenied, match="too large"):
+        await new.put("/kv/a", b"x" * 2_000_000)
     await new.close()
     await old.close()
 

@@ -13,6 +13,7 @@ from sidecar.stores.etcd.edge import EtcdEdge
 from sidecar.stores.etcd.opening import open_edge
 from tests.integration.stores.conformance.kit import HERE, THERE, entry, eventually, running, wanted
 from tests.integration.stores.etcd.harness import holding, v2_entries, v3_entries
+from tests.support.relay import TcpRelay
 
 pytestmark = pytest.mark.etcd
 ONE, TWO = entry(port=21001), entry(port=21002)
@@ -31,7 +32,7 @@ async def test_entries_go_after_their_holder_was_killed_and_not_before(server: E
         async def are_gone() -> bool:
             return not v3_entries(server) and not v2_entries(server)
 
-        for _ in range(6):  # longer than the TTL
+        for _ in range(5):  # longer than the TTL
             await asyncio.sleep(0.5)
             assert v3_entries(server)
             assert v2_entries(server)
@@ -146,6 +147,27 @@ async def test_without_a_ttl_what_is_let_go_stays_for_ever(server: Etcd) -> None
         edge.let_go([key_of(ONE)])
         assert not await edge.audit({}, HERE)
         assert v3_entries(server)
+
+
+async def test_what_is_let_go_while_the_store_is_away_ends_later(server: Etcd) -> None:
+    relay = TcpRelay(server.port)
+    async with relay.running():
+        url = f"etcd://127.0.0.1:{relay.port}/s"
+        edge = open_edge(url, EdgeOptions(ttl=30), clock=SystemClock(), environ={})
+        async with running(edge):
+            await edge.write(wanted(ONE, TWO))
+            before = v3_entries(server)
+            relay.shut()
+            edge.let_go([key_of(ONE)])
+            await asyncio.sleep(0.2)
+            await relay.open()
+
+            async def has_moved() -> bool:
+                return len({lease for _, lease in v3_entries(server).values()}) == 2
+
+            await eventually(has_moved, 3.0, "a lease of its own")
+            two = f"/s/web/{TWO.id}"
+            assert v3_entries(server)[two] == before[two]
 
 
 async def test_an_edge_frozen_out_of_its_store_keeps_what_a_long_lease_holds(server: Etcd) -> None:

@@ -113,7 +113,7 @@ def test_what_stands_as_wanted_is_right_and_kept_from_now_on(ledger: Ledger) -> 
         standing(want(OTHER)),
         standing(want(), lease=8),
         standing(want(holder=None)),
-        Reading(9, standing(want()).entries | {want().mark_key: Held(want().mark, lease=8)}),
+        Reading(9, dict(standing(want()).entries) | {want().mark_key: Held(want().mark, lease=8)}),
     ],
     ids=["missing", "other value", "other lease", "no mark", "mark on another lease"],
 )
