@@ -47,6 +47,7 @@ class EtcdEdge:
         self._keeping_for = ""
         self._trouble: str | None = None
         self._disturbed = asyncio.Event()
+        self._writing = asyncio.Lock()  # or a refresh could bring back what is being removed
         self._leaving: dict[str, Want] = {}
         self._left = asyncio.Event()
 
@@ -68,7 +69,7 @@ class EtcdEdge:
         """Make each of these entries what is wanted, None: absent; see ``Edge.write``."""
         self._owner = next((i.owner for i in wanted.values() if i and i.owner), self._owner)
         wants, refused = self._wants(wanted)
-        async with self._noted() as keyspace:
+        async with self._writing, self._noted() as keyspace:
             self._ledger.note(wants.values())
             reasons = await self._kept_by(keyspace).settle(tuple(wants.values()))
         self._ledger.forget(reasons)
@@ -124,7 +125,7 @@ class EtcdEdge:
         while True:
             await self._clock.sleep(delay)
             try:
-                async with self._noted() as keyspace:
+                async with self._writing, self._noted() as keyspace:
                     await self._kept_by(keyspace).refresh(self._ledger.kept)
             except StoreUnavailable:
                 delay = backoff.next()
@@ -139,8 +140,10 @@ class EtcdEdge:
             self._left.clear()
             leaving, self._leaving = self._leaving, {}
             try:
-                async with self._noted() as keyspace:
-                    await self._kept_by(keyspace).let_go(tuple(leaving.values()))
+                async with self._writing, self._noted() as keyspace:
+                    again = {want.key for want in self._ledger.kept}
+                    gone = [want for key, want in leaving.items() if key not in again]
+                    await self._kept_by(keyspace).let_go(gone)
                 backoff.reset()
             except StoreUnavailable:
                 self._leaving = leaving | self._leaving

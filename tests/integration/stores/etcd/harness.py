@@ -10,6 +10,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from deploy.tools.etcd import Etcd
+from sidecar.runtime.clock import SystemClock
+from sidecar.stores.base import EdgeOptions
+from sidecar.stores.etcd.edge import EtcdEdge
+from sidecar.stores.etcd.opening import open_edge
 
 ROOT = Path(__file__).parents[4]
 Held = dict[str, tuple[str, int]]
@@ -19,7 +23,7 @@ def emptied(etcd: Etcd) -> None:
     """Remove all keys."""
     everything = b64encode(b"\0").decode()
     etcd.call("kv/deleterange", key=everything, range_end=everything)
-    for folder in ("s", "_pinnace", "skydns", "kv"):
+    for folder in ("s", "killed", "left", "_pinnace", "skydns", "kv"):
         etcd.ask("DELETE", f"/v2/keys/{folder}?recursive=true")
 
 
@@ -37,6 +41,21 @@ def v2_entries(etcd: Etcd, prefix: str = "/s/") -> Held:
     services = answer["node"].get("nodes", []) if status == 200 else []
     leaves = [leaf for service in services for leaf in service.get("nodes", [])]
     return {leaf["key"]: (leaf["value"], leaf.get("ttl", 0)) for leaf in leaves}
+
+
+def v3_revisions(etcd: Etcd, prefix: str) -> list[str]:
+    """Return when each entry below a prefix was last written."""
+    begin, end = prefix.encode(), prefix[:-1].encode() + bytes((prefix.encode()[-1] + 1,))
+    body = {"key": b64encode(begin).decode(), "range_end": b64encode(end).decode()}
+    return [kv["mod_revision"] for kv in etcd.call("kv/range", **body).get("kvs", [])]
+
+
+def edge_on(
+    etcd: Etcd, scheme: str = "etcd", *, path: str = "/s", ttl: float = 0.0, refresh: float = 0.0
+) -> EtcdEdge:
+    """Return an edge on this server."""
+    url = f"{scheme}://127.0.0.1:{etcd.port}{path}"
+    return open_edge(url, EdgeOptions(ttl=ttl, refresh=refresh), clock=SystemClock(), environ={})
 
 
 class Holder:

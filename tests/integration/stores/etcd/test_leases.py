@@ -1,7 +1,6 @@
-"""Entries with a TTL: they live as long as their holder, on leases (v3) and by themselves (v2)."""
+"""Leases of v3, the TTLs of v2, and two owners of one key."""
 
 import asyncio
-import signal
 
 import pytest
 
@@ -9,61 +8,13 @@ from deploy.tools.etcd import Etcd
 from sidecar.catalog.model import key_of
 from sidecar.runtime.clock import SystemClock
 from sidecar.stores.base import EdgeOptions
-from sidecar.stores.etcd.edge import EtcdEdge
 from sidecar.stores.etcd.opening import open_edge
 from tests.integration.stores.conformance.kit import HERE, THERE, entry, eventually, running, wanted
-from tests.integration.stores.etcd.harness import holding, v2_entries, v3_entries
+from tests.integration.stores.etcd.harness import edge_on, v2_entries, v3_entries
 from tests.support.relay import TcpRelay
 
 pytestmark = pytest.mark.etcd
 ONE, TWO = entry(port=21001), entry(port=21002)
-TTL = 2.0  # etcd's shortest
-
-
-def edge_on(etcd: Etcd, scheme: str = "etcd", ttl: float = TTL, refresh: float = 0.0) -> EtcdEdge:
-    url = f"{scheme}://127.0.0.1:{etcd.port}/s"
-    return open_edge(url, EdgeOptions(ttl=ttl, refresh=refresh), clock=SystemClock(), environ={})
-
-
-async def test_entries_go_after_their_holder_was_killed_and_not_before(server: Etcd) -> None:
-    urls = [f"{scheme}://127.0.0.1:{server.port}/s" for scheme in ("etcd", "etcd2")]
-    async with holding(urls[0], TTL, 21001) as new, holding(urls[1], TTL, 21001) as old:
-
-        async def are_gone() -> bool:
-            return not v3_entries(server) and not v2_entries(server)
-
-        for _ in range(5):  # longer than the TTL
-            await asyncio.sleep(0.5)
-            assert v3_entries(server)
-            assert v2_entries(server)
-        await new.kill()
-        await old.kill()
-        assert v3_entries(server)
-        await eventually(are_gone, TTL + 3, "the end of the TTL")
-        assert not v3_entries(server, "_pinnace/")
-        status, _ = server.ask("GET", "/v2/keys/_pinnace/registrar/s/web/" + ONE.id)
-        assert status == 404
-
-
-async def test_a_holder_that_stood_still_writes_again_what_it_lost(server: Etcd) -> None:
-    url = f"etcd://127.0.0.1:{server.port}"
-    async with (
-        holding(f"{url}/short", TTL, 21001, 21002) as short,
-        holding(f"{url}/long", 12.0, 21001) as long,
-    ):
-        for holder in (short, long):
-            holder.signal(signal.SIGSTOP)
-        for _ in range(10):
-            await asyncio.sleep(0.5)
-            assert v3_entries(server, "/long/")
-        assert not v3_entries(server, "/short/")
-        for holder in (short, long):
-            holder.signal(signal.SIGCONT)
-
-        async def are_back() -> bool:
-            return len(v3_entries(server, "/short/")) == 2
-
-        await eventually(are_back, 2.0, "what was lost")
 
 
 async def test_all_entries_of_a_registrar_hang_on_one_lease(server: Etcd) -> None:
@@ -74,20 +25,6 @@ async def test_all_entries_of_a_registrar_hang_on_one_lease(server: Etcd) -> Non
         assert {lease for _, lease in v3_entries(server, "_pinnace/").values()} == leases
         assert len(leases) == 1
         assert 0 not in leases
-
-
-async def test_a_registrar_that_starts_again_writes_nothing_and_keeps_all_alive(
-    server: Etcd,
-) -> None:
-    first, second = edge_on(server), edge_on(server)
-    async with running(first):
-        await first.write(wanted(ONE))
-    revision = server.revision()
-    async with running(second):
-        assert not await second.audit({key_of(ONE): ONE}, HERE)
-        await asyncio.sleep(TTL + 1.5)
-        assert v3_entries(server)
-        assert server.revision() == revision
 
 
 async def test_entries_from_before_a_ttl_was_wanted_get_one(server: Etcd) -> None:
@@ -116,28 +53,6 @@ async def test_a_lease_that_somebody_revoked_is_granted_again_and_all_written(se
         server.call("lease/revoke", ID=lease)
         three = entry(port=21003)
         assert await edge.write(wanted(three)) == {}  # before the loss was noticed
-
-
-async def test_what_is_let_go_ends_and_the_rest_stays(server: Etcd) -> None:
-    edges = [edge_on(server), edge_on(server, "etcd2", refresh=0.5)]
-
-    def counts() -> list[int]:
-        return [len(v3_entries(server)), len(v2_entries(server))]
-
-    async def are_gone() -> bool:
-        return counts() == [1, 1]
-
-    async with running(*edges):
-        for edge in edges:
-            await edge.write(wanted(ONE, TWO))
-            edge.let_go([key_of(ONE)])
-            assert not await edge.audit({key_of(TWO): TWO}, HERE)
-        assert counts() == [2, 2]
-        await eventually(are_gone, TTL + 3, "the end of the TTL")
-        for edge in edges:
-            await edge.write(wanted(ONE))
-        await asyncio.sleep(TTL + 1)
-        assert counts() == [2, 2]
 
 
 async def test_without_a_ttl_what_is_let_go_stays_for_ever(server: Etcd) -> None:
