@@ -27,6 +27,8 @@ _PATH: Final = "/v3/"
 # unauthenticated (a token that was forgotten); all others are worth another try
 _INVALID, _NOT_FOUND, _DENIED, _PRECONDITION, _UNAUTHENTICATED = 3, 5, 7, 9, 16
 _TOO_LARGE: Final = "larger than max"  # its code is that of a full disk
+# These have the code of an invalid argument.
+_LOGIN_AGAIN: Final = ("user name is empty", "revision of auth store is old")
 _LOGIN_WORDS: Final = ("user name is empty", "authentication failed")
 
 
@@ -89,7 +91,8 @@ class Gateway:
         self, success: Sequence[Mapping[str, Any]], compare: Sequence[Mapping[str, Any]] = ()
     ) -> dict[str, Any]:
         """Run operations as one. Raises LeaseGone, or Refused for what they are."""
-        return await self.call("kv/txn", {"compare": list(compare), "success": list(success)})
+        body = {"compare": list(compare), "success": list(success)}
+        return await self._answered("kv/txn", body)
 
     # --- leases ----------------------------------------------------------------------------
 
@@ -100,7 +103,7 @@ class Gateway:
         """
         for _ in range(3):
             try:
-                answer = await self.call("lease/grant", {"ID": str(lease), "TTL": str(ttl)})
+                answer = await self._answered("lease/grant", {"ID": str(lease), "TTL": str(ttl)})
                 return wire.lease_of(answer)
             except Refused:  # it exists already
                 if granted := await self.keep_alive(lease):
@@ -141,7 +144,7 @@ class Gateway:
                         self._token = ""
                         break
                     else:
-                        raise self._error(refusal)
+                        raise self._final(self._error(refusal))
                 else:
                     return
 
@@ -155,7 +158,7 @@ class Gateway:
         ) as response:
             if response.status != 200:
                 head = await self._connection.read(response) or b""
-                raise self._error(wire.failure_of(head), response.status)
+                raise self._final(self._error(wire.failure_of(head), response.status))
             while data := await self._connection.read(response):
                 try:
                     lines = list(splitter.feed(data))
@@ -170,7 +173,14 @@ class Gateway:
     # --- calls -----------------------------------------------------------------------------
 
     async def call(self, what: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the gateway's answer. Raises LeaseGone, Refused, StoreDenied, StoreUnavailable."""
+        """Return the gateway's answer to what cannot be wrong by itself."""
+        try:
+            return await self._answered(what, body)
+        except (LeaseGone, Refused) as error:
+            raise self._final(error) from error
+
+    async def _answered(self, what: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the gateway's answer. Raises LeaseGone and Refused too."""
         answer = await self._post(what, body)
         if answer.status in {400, 401}:
             failure = wire.failure_of(answer.body)
@@ -191,7 +201,8 @@ class Gateway:
         """Say whether a new token may help: the old one is forgotten, or login was switched on."""
         if not self._address.user:
             return False
-        return failure.code == _UNAUTHENTICATED or _LOGIN_WORDS[0] in failure.message
+        is_asked = any(words in failure.message for words in _LOGIN_AGAIN)
+        return failure.code == _UNAUTHENTICATED or is_asked
 
     async def _headers(self) -> dict[str, str]:
         if not self._address.user:
@@ -213,6 +224,12 @@ class Gateway:
         if failure.code == _PRECONDITION:
             return ""
         raise self._error(failure, answer.status)
+
+    def _final(self, error: Exception) -> Exception:
+        """Return the error as callers know it, where nothing can be refused for itself."""
+        if isinstance(error, LeaseGone | Refused):
+            return StoreUnavailable(f"{self.url}: {error}")
+        return error
 
     def _error(self, failure: Failure, status: int = 200) -> Exception:
         code, message = failure

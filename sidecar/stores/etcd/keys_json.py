@@ -12,6 +12,7 @@ __all__ = [
     "CLEARED",
     "CONFLICTS",
     "NOT_FOUND",
+    "NO_DIRECTORY",
     "UNAUTHORIZED",
     "Refusal",
     "directory_of",
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 NOT_FOUND: Final = 100
+NO_DIRECTORY: Final = 104  # a key of this name stands above
 UNAUTHORIZED: Final = 110
 CONFLICTS: Final = frozenset({101, 105})  # compare failed; the key exists already
 CLEARED: Final = 401  # the event asked for is no longer known

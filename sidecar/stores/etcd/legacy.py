@@ -47,7 +47,7 @@ class Legacy:
     async def get(self, key: str) -> Held | None:
         """Return what stands under a key, or None; a directory is nothing."""
         answer = await self._ask("GET", key, {"quorum": "true"})
-        return wire.held_of(answer.body) if answer.status != 404 else None
+        return wire.held_of(answer.body) if answer.status == 200 else None
 
     async def read(self, prefixes: Sequence[str]) -> Reading:
         """Return what stands below prefixes, each at this revision or later."""
@@ -123,7 +123,7 @@ class Legacy:
                 return None
         if response.status == 200 and not body:
             raise StoreUnavailable(f"{self.url} ended a wait")
-        self._check(Answer(response.status, response.headers, bytes(body)))
+        self._check("GET", Answer(response.status, response.headers, bytes(body)))
         return bytes(body)
 
     async def _ask(
@@ -133,17 +133,17 @@ class Legacy:
         answer = await self._connection.call(
             method, wire.path_of(key), form, params=params, headers=headers
         )
-        self._check(answer)
+        self._check(method, answer)
         return answer
 
-    def _check(self, answer: Answer) -> None:
+    def _check(self, method: str, answer: Answer) -> None:
         """Raise what an answer means; a key that is not there is no error."""
         if answer.status < 300:
             return
         code, message = wire.refusal_of(answer.body)
         if code == wire.CLEARED:
             raise Outrun
-        if code == wire.NOT_FOUND:
+        if code == wire.NOT_FOUND or (code == wire.NO_DIRECTORY and method == "GET"):
             return
         if code in wire.CONFLICTS:
             raise StoreConflict(message)

@@ -200,6 +200,17 @@ async def test_an_entry_where_v2_has_a_directory_harms_only_itself(server: Etcd)
         assert await edge.write({key_of(bad): None}) == {}
 
 
+async def test_a_key_where_v2_needs_a_directory_is_told(server: Etcd) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert server.ask("PUT", "/v2/keys/s", "value=1", **form)[0] == 201
+    url = f"etcd2://127.0.0.1:{server.port}/s"
+    edge = open_edge(url, EdgeOptions(), clock=CLOCK, environ={})
+    async with running(edge):
+        assert await edge.audit({key_of(entry()): entry()}, HERE) == {key_of(entry())}
+        assert "Not a directory" in (await edge.write(wanted(entry())))[key_of(entry())]
+    assert server.ask("DELETE", "/v2/keys/s")[0] == 200
+
+
 async def test_a_wiped_store_has_all_entries_back_within_two_seconds(etcd: Etcd) -> None:
     instances = [entry(port=port) for port in range(21001, 21041)]
     edge = open_edge(url(etcd), EdgeOptions(ttl=30), clock=CLOCK, environ={})

@@ -110,6 +110,17 @@ async def test_a_login_that_is_switched_on_later_is_used(etcd: Etcd) -> None:
         await edge.write(wanted(entry()))
         etcd.require_login("bob", PASSWORD, ["/s/", "_pinnace/registrar/s/"])
         assert await edge.write(wanted(entry(port=21002))) == {}
+        assert len(await edge.audit({}, HERE)) == 2
+
+
+async def test_rights_that_change_do_not_end_a_login(guarded: Etcd) -> None:
+    keys = open_keyvalue(f"etcd://bob:{PASSWORD}@127.0.0.1:{guarded.port}", clock=CLOCK, environ={})
+    await keys.list("/s/")
+    guarded.call_as_root("auth/role/add", name=f"another-{id(keys)}")
+    await keys.list("/s/")
+    await keys.put("/s/later", b"1")
+    await keys.delete("/s/later")
+    await keys.close()
 
 
 # --- certificates ------------------------------------------------------------------------------
