@@ -24,7 +24,7 @@ from deploy.tools.debian import Unavailable, cache_folder, unpacked
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["VERSION", "Consul", "Unavailable", "binary", "main"]
+__all__ = ["VERSION", "Consul", "Unavailable", "binary", "free_ports", "main"]
 
 VERSION = "1.8.7"
 _RELEASE = "bullseye"  # the last Debian release with the package
@@ -100,7 +100,7 @@ class Consul:
     def start(self) -> None:
         """Start (again, on the same data) and wait until it leads and knows itself."""
         for attempt in range(_ATTEMPTS):
-            self.ports = self.ports or dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
+            self.ports = self.ports or dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
             self._launch()
             if self._wait():
                 return
@@ -204,7 +204,7 @@ class Consul:
         return bool(acl.get("enabled")) and acl.get("default_policy") == "deny"
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Return distinct loopback ports, free for TCP and UDP right now."""
     with contextlib.ExitStack() as stack:
         ports: list[int] = []

@@ -15,10 +15,10 @@ from typing import Any, Final
 
 from sidecar.engine.connection import Connection, decode
 from sidecar.engine.facts import Event, event_of
-from sidecar.engine.lines import LineSplitter
 from sidecar.errors import EngineDenied, EngineUnavailable, ProtocolError
 from sidecar.runtime.backoff import Backoff
 from sidecar.runtime.clock import Clock
+from sidecar.runtime.lines import LineSplitter
 from sidecar.runtime.log import get_logger
 
 __all__ = ["Connected", "EventStream", "Lost", "Missed", "Signal"]

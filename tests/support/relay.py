@@ -1,11 +1,11 @@
-"""A relay between a client and a unix socket that can cut, freeze and drop what passes."""
+"""A relay between a client and a server that can cut, freeze and drop what passes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-__all__ = ["Relay"]
+__all__ = ["Relay", "TcpRelay"]
 
 
 class Relay:
@@ -36,15 +36,14 @@ class Relay:
 
     async def open(self) -> None:
         """Take connections."""
-        self.path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._serve, self.path)
+        self._server = await self._listen()
 
     def shut(self) -> None:
         """Take no more connections and cut all."""
         if self._server is not None:
             self._server.close()
             self._server = None
-        self.path.unlink(missing_ok=True)
+        self._unlink()
         self.cut()
         self._flows.set()
 
@@ -61,6 +60,16 @@ class Relay:
         """Let pass again."""
         self._flows.set()
 
+    async def _listen(self) -> asyncio.Server:
+        self._unlink()
+        return await asyncio.start_unix_server(self._serve, self.path)
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_unix_connection(self.target)
+
+    def _unlink(self) -> None:
+        self.path.unlink(missing_ok=True)
+
     def _dropped(self, data: bytes) -> bytes:
         return self.drop(data)
 
@@ -68,7 +77,7 @@ class Relay:
         self.connections += 1
         self._open.add(writer)
         try:
-            there, back = await asyncio.open_unix_connection(self.target)
+            there, back = await self._connect()
         except OSError:
             writer.transport.abort()
             self._open.discard(writer)
@@ -95,3 +104,23 @@ class Relay:
         except OSError:
             pass
         writer.transport.abort() if reader.exception() else writer.close()
+
+
+class TcpRelay(Relay):
+    """The same between loopback ports; its own port stays after ``shut``."""
+
+    def __init__(self, target: int) -> None:
+        super().__init__(Path(), Path())
+        self.port = 0
+        self._target = target
+
+    async def _listen(self) -> asyncio.Server:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = server.sockets[0].getsockname()[1]
+        return server
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self._target)
+
+    def _unlink(self) -> None:
+        pass

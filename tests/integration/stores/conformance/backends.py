@@ -9,10 +9,11 @@ from tests.integration.stores.conformance.consul import (
     ConsulKeyBackend,
     OurConsulBackend,
 )
+from tests.integration.stores.conformance.etcd import EtcdBackend, LegacyBackend, SkydnsBackend
 from tests.integration.stores.conformance.memory import MemoryBackend
 from tests.integration.stores.conformance.zookeeper import ZooKeeperBackend
 
-__all__ = ["BACKENDS"]
+__all__ = ["BACKENDS", "VARIANTS"]
 
 BACKENDS: dict[str, Callable[[], Backend]] = {
     "memory": MemoryBackend,
@@ -22,3 +23,10 @@ BACKENDS: dict[str, Callable[[], Backend]] = {
 }
 if os.environ.get("PINNACE_TESTS_STORES"):  # takes half a minute more
     BACKENDS["pinnace"] = OurConsulBackend
+    "etcd": EtcdBackend,
+    "etcd2": LegacyBackend,
+    "skydns2": SkydnsBackend,
+}
+
+VARIANTS = frozenset({"skydns2"})
+"""Those that differ from another only in what stands under a key: not tried in its faults again."""

@@ -1,7 +1,7 @@
 import pytest
 
-from sidecar.engine.lines import LineSplitter
 from sidecar.errors import ProtocolError
+from sidecar.runtime.lines import LineSplitter
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 100])
