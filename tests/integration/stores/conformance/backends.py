@@ -17,16 +17,15 @@ __all__ = ["BACKENDS", "VARIANTS"]
 
 BACKENDS: dict[str, Callable[[], Backend]] = {
     "memory": MemoryBackend,
-    "zookeeper": ZooKeeperBackend,
     "consul": ConsulBackend,
     "consulkv": ConsulKeyBackend,
-}
-if os.environ.get("PINNACE_TESTS_STORES"):  # takes half a minute more
-    BACKENDS["pinnace"] = OurConsulBackend
     "etcd": EtcdBackend,
     "etcd2": LegacyBackend,
     "skydns2": SkydnsBackend,
+    "zookeeper": ZooKeeperBackend,
 }
+if os.environ.get("PINNACE_TESTS_STORES"):  # takes half a minute more
+    BACKENDS["pinnace"] = OurConsulBackend
 
 VARIANTS = frozenset({"skydns2"})
 """Those that differ from another only in what stands under a key: not tried in its faults again."""
