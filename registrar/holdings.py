@@ -142,7 +142,7 @@ class Holdings:
         held = self._held[id_]
         instances = held.mapped.instances
         if id_ in self._drains or self._kills.get(id_, 0) > held.container.started:
-            instances = tuple(replace(instance, draining=True) for instance in instances)
+            instances = tuple(replace(i, draining=True, ending=True) for i in instances)
         for instance in instances:
             self._kept.pop(key_of(instance), None)
         self.spared -= {box_of(instance.id) for instance in instances}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sidecar.catalog.model import Instance
     from sidecar.local_checks import LocalChecks
-    from sidecar.web.connection import Short, ShortAnswer
+    from sidecar.web.door import Later, Short, ShortAnswer
 
 __all__ = ["Api"]
 
@@ -55,8 +55,8 @@ class Api:
         self._asked.set()
         return (await self._load())[0]
 
-    def short(self, target: str, gzip: bool) -> "ShortAnswer | None":
-        """Answer a request that needs no parsing (``sidecar.web.connection``), or return None."""
+    def short(self, target: str, gzip: bool) -> "ShortAnswer | Later | None":
+        """Answer a request that needs no parsing (``sidecar.web.door``), or return None."""
         return self._short(target, gzip)
 
     async def run(self, ready: Callable[[], None]) -> None:
@@ -116,7 +116,11 @@ class Api:
         address = settings.registrar.ip or "127.0.0.1"
         api = catalog_api(store, node, address, datacenter, self._clock)
         listens = (settings.http.listen, *settings.dns.listen.split(","))
-        policy = CheckPolicy(own_ports=frozenset(endpoint(text).port for text in listens))
+        places = [endpoint(text) for text in listens]
+        policy = CheckPolicy(
+            own_ports=frozenset(place.port for place in places),
+            own_addresses=frozenset({address, *(place.host for place in places)}),
+        )
         checks = LocalChecks(api.commands, self._clock, policy)
         kept = store_routes(
             store.kv,

@@ -27,6 +27,7 @@ from sidecar.runtime import log, memory
 from sidecar.runtime.clock import Clock, SystemClock
 from sidecar.runtime.component import Component, Health, Phase
 from sidecar.runtime.notify import Notifier
+from sidecar.runtime.overload import Overload
 from sidecar.runtime.stopping import stop_on_signals
 from sidecar.runtime.supervisor import Supervisor
 from sidecar.runtime.tls import without_authorities
@@ -126,8 +127,10 @@ async def _supervisor(
         more=drain_routes(drains),
         names=frozenset({settings.dns.domain, settings.dns.alt_domain, node} - {""}),
     )
+    watchdog = Watchdog(clock, notifier)
     parts: list[Component] = [
-        Watchdog(clock, notifier),
+        watchdog,
+        Overload(clock, web.shed, lag=lambda: watchdog.lag),
         *(store.components if mirror is None else (mirror,)),
         *(part for edge in edges for part in edge.components),
         api,

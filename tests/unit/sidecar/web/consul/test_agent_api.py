@@ -377,12 +377,16 @@ def test_targets_tell_of_a_drain_and_bracket_ipv6() -> None:
     assert group["labels"]["__meta_pinnace_health"] == "draining"
 
 
-async def test_sessions_are_told_the_checks_of_a_node() -> None:
-    world = World()
-    async with served(world) as client:
-        await register(client, ID="w", Check={"TTL": "1h"})
-    assert world.api.checks_of("node-1") == {"serfHealth": "passing", "service:w": "critical"}
-    assert world.api.checks_of("none") is None
+@pytest.mark.parametrize(
+    "address", ["169.254.169.254", "::ffff:a9fe:a9fe", "2852039166", "0xa9fea9fe", "224.0.0.1"]
+)
+async def test_an_address_behind_which_credentials_are_is_refused(address: str) -> None:
+    async with served(World()) as client:
+        body = {"Name": "w", "Address": address}
+        answer = await client.put(REGISTER, body)
+        assert (answer.status, "Address" in answer.text) == (400, True)
+        node = {"Node": "n", "Address": address}
+        assert (await client.put("/v1/catalog/register", node)).status == 400
 
 
 _paths = st.sampled_from(sorted({path.partition("?")[0] for _, path, _, _ in ANSWERS} | {
