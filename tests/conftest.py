@@ -37,6 +37,12 @@ def _without_faketime() -> str | None:
     return None if FAKETIME.exists() else "missing: libfaketime (deploy/setup installs it)"
 
 
+def _without_redis() -> str | None:
+    if shutil.which("redis-server"):
+        return None
+    return "missing: redis-server (deploy/setup installs it)"
+
+
 def _without_mounts() -> str | None:
     return None if os.geteuid() == 0 and shutil.which("mount") else "missing: root, to mount"
 
@@ -49,6 +55,7 @@ REAL_PARTS = {
     "faketime": _without_faketime,
     "mounts": _without_mounts,
     "zookeeper": without_zookeeper,
+    "redis": _without_redis,
 }
 
 
