@@ -39,21 +39,35 @@ T = TypeVar("T")
 
 
 class Cell:
-    """A number."""
+    """A number, or a function that says it when somebody looks."""
 
-    __slots__ = ("value",)
+    __slots__ = ("_function", "_value")
 
     def __init__(self) -> None:
         """Start at 0."""
-        self.value = 0.0
+        self._value = 0.0
+        self._function: Callable[[], float] | None = None
+
+    @property
+    def value(self) -> float:
+        """Return the number as it is now."""
+        return self._value if self._function is None else float(self._function())
 
     def inc(self, amount: float = 1.0) -> None:
         """Add to it."""
-        self.value += amount
+        self._value += amount
+
+    def dec(self, amount: float = 1.0) -> None:
+        """Take from it."""
+        self._value -= amount
 
     def set(self, value: float) -> None:
         """Replace it."""
-        self.value = float(value)
+        self._value = float(value)
+
+    def set_function(self, function: Callable[[], float]) -> None:
+        """Ask this function from now on."""
+        self._function = function
 
 
 class Spread:
@@ -113,6 +127,10 @@ class Counting(Family[Cell]):
     def inc(self, amount: float = 1.0) -> None:
         """Add to the cell without labels."""
         self.labels().inc(amount)
+
+    def dec(self, amount: float = 1.0) -> None:
+        """Take from the cell without labels."""
+        self.labels().dec(amount)
 
     def set(self, value: float) -> None:
         """Replace the cell without labels."""
