@@ -11,6 +11,7 @@ from deploy.tools.consul import Consul
 from deploy.tools.engine import PrivateEngine, why_not
 from deploy.tools.etcd import Etcd
 from deploy.tools.etcd import why_not as without_etcd
+from deploy.tools.zookeeper import why_not as without_zookeeper
 from tests.support.containers import Containers
 from tests.support.faults import FAKETIME
 from tests.support.oracle import consul_program
@@ -47,6 +48,7 @@ REAL_PARTS = {
     "strace": _without_strace,
     "faketime": _without_faketime,
     "mounts": _without_mounts,
+    "zookeeper": without_zookeeper,
 }
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.tools import consul, etcd, vmagent
+from deploy.tools import consul, vmagent
 from deploy.tools.debian import Unavailable
 
-__all__ = ["consul_program", "etcd_there", "vmagent_program"]
+__all__ = ["consul_program", "insist", "vmagent_program"]
 
 
 def consul_program() -> Path:
@@ -22,14 +22,6 @@ def vmagent_program() -> Path:
     return _had(vmagent.binary)
 
 
-def etcd_there() -> None:
-    """Return when etcd can be started here; skip when not, fail in CI."""
-    if reason := etcd.why_not():
-        if os.environ.get("CI"):
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
-
-
 def _had(program: Callable[[], Path]) -> Path:
     try:
         return program()
@@ -37,3 +29,11 @@ def _had(program: Callable[[], Path]) -> Path:
         if os.environ.get("CI"):
             raise
         pytest.skip(f"not to be had here: {error}")
+
+
+def insist(reason: str | None) -> None:
+    """Skip when there is a reason why a real part cannot run here; fail in CI."""
+    if reason is not None:
+        if os.environ.get("CI"):
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)

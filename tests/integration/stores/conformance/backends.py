@@ -5,6 +5,7 @@ from collections.abc import Callable
 from tests.integration.stores.conformance.backend import Backend
 from tests.integration.stores.conformance.etcd import EtcdBackend, LegacyBackend, SkydnsBackend
 from tests.integration.stores.conformance.memory import MemoryBackend
+from tests.integration.stores.conformance.zookeeper import ZooKeeperBackend
 
 __all__ = ["BACKENDS", "VARIANTS"]
 
@@ -13,6 +14,7 @@ BACKENDS: dict[str, Callable[[], Backend]] = {
     "etcd": EtcdBackend,
     "etcd2": LegacyBackend,
     "skydns2": SkydnsBackend,
+    "zookeeper": ZooKeeperBackend,
 }
 
 VARIANTS = frozenset({"skydns2"})

@@ -6,14 +6,14 @@ from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Self
 from urllib.parse import quote
 
-from deploy.tools.etcd import Etcd
+from deploy.tools.etcd import Etcd, why_not
 from sidecar.catalog.live import Catalog
 from sidecar.catalog.model import Instance, InstanceId
 from sidecar.runtime.clock import SystemClock
 from sidecar.stores.base import Edge, EdgeOptions, Mirror
 from sidecar.stores.etcd.opening import open_edge, open_mirror
 from tests.integration.stores.conformance.kit import entry
-from tests.support.oracle import etcd_there
+from tests.support.oracle import insist
 
 __all__ = ["EtcdBackend", "LegacyBackend", "SkydnsBackend"]
 
@@ -30,7 +30,7 @@ class EtcdBackend:
     has_v2 = False
 
     def __enter__(self) -> Self:
-        etcd_there()
+        insist(why_not())
         self._etcd = Etcd(v2=self.has_v2)
         self._etcd.__enter__()
         return self

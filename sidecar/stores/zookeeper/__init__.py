@@ -1,0 +1,1 @@
+"""ZooKeeper as a store. ``opening`` is the way in."""
