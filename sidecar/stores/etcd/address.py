@@ -49,14 +49,7 @@ class Address:
 
 def address_of(url: str, environ: Mapping[str, str]) -> Address:
     """Return the address that a URL names. Raises ConfigError; the password is never in it."""
-    scheme, _, rest = url.partition("://")
-    if "@" in rest and "@" not in rest.partition("?")[0].partition("/")[0]:
-        # not shown: what stands before it may be part of a password
-        raise ConfigError(
-            [f"{scheme}://: write / ? and @ as %2F %3F and %40 within a login or path"]
-        )
-    rest, _, query = rest.partition("?")
-    authority, _, path = rest.partition("/")
+    scheme, authority, path, query = _parts(url)
     credentials, _, hosts = authority.rpartition("@")
     kind = scheme.removesuffix("s") if scheme not in {"skydns2", "etcd2"} else scheme
     path = "/".join(part for part in unquote(path).split("/") if part)
@@ -78,6 +71,18 @@ def address_of(url: str, environ: Mapping[str, str]) -> Address:
         tls=_certificates(environ) if has_tls else None,
         url=clean if hosts else f"{scheme}://{','.join(endpoints)}" + (f"/{path}" if path else ""),
     )
+
+
+def _parts(url: str) -> tuple[str, str, str, str]:
+    """Return scheme, login and members, path, and query."""
+    scheme, _, rest = url.partition("://")
+    place, _, query = rest.partition("?")
+    authority, _, path = place.partition("/")
+    if "@" in rest and "@" not in authority:
+        # not shown: what stands before it may be part of a password
+        told = "write / ? and @ as %2F %3F and %40 within a login or path"
+        raise ConfigError([f"{scheme}://: {told}"])
+    return scheme, authority, path, query
 
 
 def _asks_for_tls(query: str, clean: str, problems: list[str]) -> bool:
