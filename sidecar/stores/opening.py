@@ -21,8 +21,11 @@ SCHEMES: Final[Mapping[str, str]] = {
     "consulkv-tls": "consul",
     "consulkv-unix": "consul",
     "etcd": "etcd",
+    "etcds": "etcd",
     "etcd2": "etcd",
+    "etcd2s": "etcd",
     "skydns2": "etcd",
+    "skydns2s": "etcd",
     "zookeeper": "zookeeper",
 }
 """Scheme to the package below this one that knows it."""
