@@ -16,13 +16,14 @@ from sidecar.gotemplate.values import (
     zero_of,
 )
 
-__all__ = ["field", "fields_of", "method", "static_type"]
+__all__ = ["field", "fields_of", "method", "quick_field", "static_type"]
 
 _INITIALISMS: Final = frozenset(
     {"api", "dns", "http", "id", "ip", "kv", "tls", "ttl", "uri", "url"}
 )
 _Members = Mapping[str, str]
 _FIELDS: Final[dict[type, _Members]] = {}
+_NO_MEMBERS: Final[_Members] = {}
 
 
 def field(
@@ -75,14 +76,16 @@ def _nil_field(receiver: object, name: str, within: object) -> object:
 def _entry(
     value: Mapping[object, object], name: str, missing: str, within: object, *, has_args: bool
 ) -> object:
+    found = value.get(name, INVALID)
+    if found is not INVALID and not has_args:
+        return found
     go_type = type_of(value)
     if go_type.key is not None and go_type.key.kind not in ("string", "interface"):
         raise Fault(f"can't evaluate field {name} in type {static_type(value, within)}")
     if has_args:
         raise Fault(f"{name} is not a method but has arguments")
-    found = value.get(name, INVALID)
-    if found is not INVALID or missing == "default":
-        return found
+    if missing == "default":
+        return INVALID
     if missing == "error":
         raise Fault(f"map has no entry for key {_quoted(name)}")
     return zero_of(go_type.elem or ANY)
@@ -99,6 +102,12 @@ def _struct_field(value: object, name: str, within: object) -> object:
         return INVALID
     attribute = _members(type(value)).get(name)
     return INVALID if attribute is None else getattr(value, attribute)
+
+
+def quick_field(receiver: object, name: str) -> object:
+    """Return a field of a dataclass or NamedTuple met before; INVALID in all other cases."""
+    attribute = _FIELDS.get(type(receiver), _NO_MEMBERS).get(name)
+    return INVALID if attribute is None else getattr(receiver, attribute)
 
 
 def _members(cls: type) -> _Members:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, NoReturn
 
-from sidecar.gotemplate.access import field, method
+from sidecar.gotemplate import access
 from sidecar.gotemplate.failures import LimitExceeded, TemplateError
 from sidecar.gotemplate.kinds import NILABLE, VALUE, GoType
 from sidecar.gotemplate.nodes import (
@@ -22,9 +22,9 @@ from sidecar.gotemplate.run import Program, Run, at_node
 from sidecar.gotemplate.signatures import Fault, Function, checked, constant, ideal
 from sidecar.gotemplate.values import INVALID, truth, zero_of
 
-__all__ = ["Evaluator"]
+__all__ = ["NOTHING", "Evaluator"]
 
-_NOTHING: Final = object()  # no value comes down the pipe
+NOTHING: Final = object()  # no value comes down the pipe
 
 
 class Evaluator:
@@ -65,7 +65,7 @@ class Evaluator:
     def pipeline(self, pipe: PipeNode) -> object:
         """Return a pipeline's value and set its variables."""
         self.node = pipe
-        value: object = _NOTHING
+        value: object = NOTHING
         for command in pipe.commands:
             value = self._command(command, value)
             if value is None:
@@ -82,7 +82,7 @@ class Evaluator:
         if isinstance(first, IdentifierNode):
             return self._function(first, command, command.args, final)
         if isinstance(first, FieldNode | ChainNode | VariableNode):
-            return self._fields(first, command.args, final)
+            return self.fields(first, command.args, final)
         if isinstance(first, PipeNode):
             self._no_function(command.args, final)
             return self.pipeline(first)
@@ -101,12 +101,12 @@ class Evaluator:
             self.fail(str(fault))
 
     def _no_function(self, args: Sequence[Node], final: object) -> None:
-        if len(args) > 1 or final is not _NOTHING:
+        if len(args) > 1 or final is not NOTHING:
             self.fail(f"can't give argument to non-function {args[0]}")
 
     # --- fields and methods -------------------------------------------------------------------
 
-    def _fields(
+    def fields(
         self, node: FieldNode | ChainNode | VariableNode, args: Sequence[Node], final: object
     ) -> object:
         """Return what a chain of names finds; the last may be a method with arguments."""
@@ -122,9 +122,9 @@ class Evaluator:
                 self._no_function(args, final)
                 return receiver
         for name in names[:-1]:
-            found = self._field(receiver, name, within, node, (), _NOTHING)
+            found = self.field(receiver, name, within, node, (), NOTHING)
             receiver, within = found, receiver
-        return self._field(receiver, names[-1], within, node, args, final)
+        return self.field(receiver, names[-1], within, node, args, final)
 
     def _term(self, chain: ChainNode) -> object:
         term = chain.node
@@ -134,10 +134,10 @@ class Evaluator:
         if isinstance(term, PipeNode):
             return self.pipeline(term)
         if isinstance(term, IdentifierNode):
-            return self._function(term, term, (), _NOTHING)
+            return self._function(term, term, (), NOTHING)
         raise AssertionError(term)
 
-    def _field(
+    def field(
         self,
         receiver: object,
         name: str,
@@ -146,12 +146,12 @@ class Evaluator:
         args: Sequence[Node],
         final: object,
     ) -> object:
-        found = method(receiver, name)
+        found = access.method(receiver, name)
         if found is not None:
             return self._call(found, node, name, args[1:], final)
-        has_args = len(args) > 1 or final is not _NOTHING
+        has_args = len(args) > 1 or final is not NOTHING
         try:
-            return field(receiver, name, self.program.missing, within, has_args=has_args)
+            return access.field(receiver, name, self.program.missing, within, has_args=has_args)
         except Fault as fault:
             self.fail(str(fault))
 
@@ -174,10 +174,10 @@ class Evaluator:
             value = self._arg(arg, VALUE)
             if truth(value) == stop:
                 return value
-        return value if final is _NOTHING else final
+        return value if final is NOTHING else final
 
     def _count(self, function: Function, name: str, args: Sequence[Node], final: object) -> None:
-        piped = int(final is not _NOTHING)
+        piped = int(final is not NOTHING)
         wrong = function.wants(len(args) + piped, piped)
         if wrong is not None:
             self.fail(f"wrong number of args for {name}: {wrong}")
@@ -187,7 +187,7 @@ class Evaluator:
     ) -> object:
         self._count(function, name, args, final)
         values = [self._arg(arg, function.param(at)) for at, arg in enumerate(args)]
-        if final is not _NOTHING:
+        if final is not NOTHING:
             values.append(self._checked(final, function.param(len(args))))
         try:
             result = function.call(*values)
@@ -219,9 +219,9 @@ class Evaluator:
         if isinstance(node, PipeNode):
             return self._checked(self.pipeline(node), want)
         if isinstance(node, IdentifierNode):
-            return self._checked(self._function(node, node, (), _NOTHING), want)
+            return self._checked(self._function(node, node, (), NOTHING), want)
         if isinstance(node, FieldNode | ChainNode | VariableNode):
-            return self._checked(self._fields(node, (), _NOTHING), want)
+            return self._checked(self.fields(node, (), NOTHING), want)
         try:
             return constant(node, want)
         except Fault as fault:

@@ -14,6 +14,9 @@ from sidecar.gotemplate.tokens import KEYWORDS, Kind, Token
 
 __all__ = ["tokens"]
 
+# What to do next; None at the end.
+_State = Callable[[], "_State | None"]
+
 _BLANK: Final = " \t\r\n"
 _NUMBER: Final = re.compile(
     r"[+-]?(?:0[xX][0-9a-fA-F_]*(?:\.[0-9a-fA-F_]*)?(?:[pP][+-]?[0-9_]*)?"
@@ -57,9 +60,9 @@ class _Lexer:
         self.parens = 0
 
     def run(self) -> None:
-        state: Callable[[], object] | None = self._outside
+        state: _State | None = self._outside
         while state is not None:
-            state = state()  # type: ignore[assignment]
+            state = state()
 
     def _emit(self, kind: Kind, end: int) -> None:
         text = self.text[self.at : end]
@@ -70,12 +73,13 @@ class _Lexer:
         self.line += self.text.count("\n", self.at, end)
         self.at = end
 
-    def _fail(self, text: str) -> None:
+    def _fail(self, text: str) -> "_State | None":
         self.out.append(Token(Kind.ERROR, self.at, text, self.line))
+        return None
 
     # --- outside an action --------------------------------------------------------------------
 
-    def _outside(self) -> object:
+    def _outside(self) -> "_State | None":
         found = self.text.find(self.left, self.at)
         if found < 0:
             if self.at < len(self.text):
@@ -97,7 +101,7 @@ class _Lexer:
         self.parens = 0
         return self._inside
 
-    def _comment(self) -> object:
+    def _comment(self) -> "_State | None":
         end = self.text.find("*/", self.at + 2)
         if end < 0:
             return self._fail("unclosed comment")
@@ -130,7 +134,7 @@ class _Lexer:
 
     # --- inside an action ---------------------------------------------------------------------
 
-    def _inside(self) -> object:
+    def _inside(self) -> "_State | None":
         closed, trim = self._closes(self.at)
         if closed:
             if self.parens:
@@ -144,7 +148,7 @@ class _Lexer:
             return self._fail("unclosed action")
         return self._word(self.text[self.at])
 
-    def _word(self, first: str) -> object:
+    def _word(self, first: str) -> "_State | None":
         if first in _BLANK:
             self._spaces()
         elif first in _SINGLE:
@@ -177,7 +181,7 @@ class _Lexer:
         if end > self.at:
             self._emit(Kind.SPACE, end)
 
-    def _quote(self, first: str) -> object:
+    def _quote(self, first: str) -> "_State | None":
         pattern, kind, meant = _QUOTES[first]
         found = pattern.match(self.text, self.at)
         if found is None:
@@ -185,7 +189,7 @@ class _Lexer:
         self._emit(kind, found.end())
         return self._inside
 
-    def _punctuation(self, first: str) -> object:
+    def _punctuation(self, first: str) -> "_State | None":
         if first == "(":
             self._emit(Kind.LEFT_PAREN, self.at + 1)
             self.parens += 1
@@ -200,7 +204,7 @@ class _Lexer:
             return self._fail(f"unrecognized character in action: {_code(first)}")
         return self._inside
 
-    def _number(self) -> object:
+    def _number(self) -> "_State | None":
         end = self._number_end(self.at)
         kind = Kind.NUMBER
         if end > 0 and self.text[end : end + 1] in ("+", "-"):
@@ -231,7 +235,7 @@ class _Lexer:
             return True
         return self.text.startswith(self.right, at)
 
-    def _name(self, kind: Kind, alone: Kind) -> object:
+    def _name(self, kind: Kind, alone: Kind) -> "_State | None":
         if self._terminated(self.at + 1):
             self._emit(alone, self.at + 1)
             return self._inside
@@ -241,7 +245,7 @@ class _Lexer:
         self._emit(kind, end)
         return self._inside
 
-    def _identifier(self) -> object:
+    def _identifier(self) -> "_State | None":
         end = self._word_end(self.at)
         if not self._terminated(end):
             return self._fail(f"bad character {_code(self.text[end])}")

@@ -126,7 +126,7 @@ def _bool(value: object, verb: str, flags: Flags, _type: GoType) -> str | None:
 
 def _integer(value: object, verb: str, flags: Flags, go_type: GoType) -> str | None:
     if verb == "v" and flags.width is None and not (flags.plus or flags.sharp_v or flags.space):
-        return str(int(value))  # type: ignore[call-overload, no-any-return]
+        return str(int(value))  # type: ignore[call-overload]
     number = int(value)  # type: ignore[call-overload]
     return integer_text(number, verb, flags, signed=go_type.kind == "int")
 
@@ -136,7 +136,7 @@ def _float(value: object, verb: str, flags: Flags, _type: GoType) -> str | None:
 
 
 def _complex(value: object, verb: str, flags: Flags, _type: GoType) -> str | None:
-    return complex_text(complex(value), verb, flags)  # type: ignore[arg-type]
+    return complex_text(complex(value), verb, flags)  # type: ignore[call-overload]
 
 
 def _string(value: object, verb: str, flags: Flags, _type: GoType) -> str | None:

@@ -55,7 +55,7 @@ class Function:
         return self.params[min(index, len(self.params) - 1)]
 
 
-def function_of(call: Callable[..., object]) -> Function:
+def function_of(call: "Callable[..., object] | Function") -> Function:
     """Return the function a callable is to templates."""
     if isinstance(call, Function):
         return call

@@ -5,7 +5,9 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from sidecar.gotemplate.builtins import builtins
+from sidecar.gotemplate.compiler import compiled
 from sidecar.gotemplate.failures import LimitExceeded, TemplateError
+from sidecar.gotemplate.machine import Code, run_code
 from sidecar.gotemplate.nodes import Tree, is_empty
 from sidecar.gotemplate.parser import parse
 from sidecar.gotemplate.run import Limits, Program
@@ -48,6 +50,7 @@ class Template:
         self.name = name
         self._program = program
         self._delimiters = left, right
+        self._made: list[Code | None] = []
 
     @property
     def names(self) -> frozenset[str]:
@@ -55,8 +58,15 @@ class Template:
         return frozenset(self._program.trees)
 
     def execute(self, data: object) -> str:
-        """Return the text the template makes of data."""
-        return self.walk(data)
+        """Return the text the template makes of data.
+
+        Raises TemplateError, and LimitExceeded of it, only. Output that cannot be encoded holds
+        bytes that are no UTF-8: write it with ``errors="surrogateescape"``.
+        """
+        if not self._made:
+            self._made.append(compiled(self._program))
+        code = self._made[0]
+        return self.walk(data) if code is None else run_code(self._program, code, self.name, data)
 
     def walk(self, data: object) -> str:
         """Return the same, slowly, by walking the tree."""
@@ -68,7 +78,9 @@ class Template:
         if name not in self._program.trees:
             text = f'template: no template "{name}" associated with template "{self.name}"'
             raise TemplateError(text, name=self.name)
-        return Template(name, self._program, *self._delimiters)
+        found = Template(name, self._program, *self._delimiters)
+        found._made = self._made
+        return found
 
     def extended(self, name: str, text: str) -> "Template":
         """Return this template with the definitions of one more text, which win over its own."""

@@ -261,8 +261,11 @@ def indirect(value: object) -> tuple[object, bool]:
 
 
 def truth(value: object) -> bool:
-    """Tell whether if and its like take a value as true."""
-    return is_struct(value) or bool(value)
+    """Tell whether if and its like take a value as true.
+
+    A struct always is one in Go; here too unless its class says otherwise by ``__bool__``.
+    """
+    return bool(value)
 
 
 def zero_of(go_type: GoType | None) -> object:

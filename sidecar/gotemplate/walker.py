@@ -4,19 +4,17 @@ This is the reference: it names every node in turn, as Go's messages need it. Th
 faster code of the same rules. ``node`` is the node a fault would be placed at.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Final, NoReturn
+from collections.abc import Sequence
+from typing import NoReturn, cast
 
 from sidecar.gotemplate.evaluation import Evaluator
 from sidecar.gotemplate.nodes import (
     ActionNode,
     BranchNode,
     BreakNode,
-    CommentNode,
     ContinueNode,
     IfNode,
     ListNode,
-    Node,
     RangeNode,
     TemplateNode,
     TextNode,
@@ -73,13 +71,20 @@ class _Walker(Evaluator):
     def _list(self, items: ListNode) -> None:
         for node in items.nodes:
             self.node = node
-            _WALKS[type(node)](self, node)
-
-    def _text(self, node: TextNode) -> None:
-        self.run.out.append(node.text)
-
-    def _comment(self, _node: Node) -> None:
-        pass
+            if isinstance(node, TextNode):
+                self.run.out.append(node.text)
+            elif isinstance(node, ActionNode):
+                self._action(node)
+            elif isinstance(node, RangeNode):
+                self._range(node)
+            elif isinstance(node, BranchNode):
+                self._branch(node)
+            elif isinstance(node, TemplateNode):
+                self._template(node)
+            elif isinstance(node, BreakNode):
+                raise _Break
+            elif isinstance(node, ContinueNode):
+                raise _Continue
 
     def _action(self, node: ActionNode) -> None:
         value = self.pipeline(node.pipe)
@@ -89,12 +94,6 @@ class _Walker(Evaluator):
         if type_of(value).kind == "func":
             self.fail(f"can't print {node} of type {type_of(value)}")
         self.run.out.append(text(value))
-
-    def _break(self, _node: Node) -> None:
-        raise _Break
-
-    def _continue(self, _node: Node) -> None:
-        raise _Continue
 
     def _branch(self, node: BranchNode) -> None:
         """Run an if or with; a chain of else-if is a loop here, not a recursion."""
@@ -156,7 +155,7 @@ class _Walker(Evaluator):
         for item in items:
             element = item
             if len(names) > 1:
-                key, element = item  # type: ignore[misc]
+                key, element = cast("tuple[object, object]", item)
                 self._set(node, names[0], key, None, 2)
             if names:
                 self._set(node, names[-1], element, within, 1)
@@ -185,16 +184,3 @@ class _Walker(Evaluator):
         self.start(tree, dot)
         self.tree, self.node, self.dot, self.within, self.variables = outer
         self.run.depth -= 1
-
-
-_WALKS: Final[dict[type[Node], Callable[[_Walker, Node], None]]] = {
-    TextNode: _Walker._text,
-    CommentNode: _Walker._comment,
-    ActionNode: _Walker._action,
-    IfNode: _Walker._branch,
-    WithNode: _Walker._branch,
-    RangeNode: _Walker._range,
-    TemplateNode: _Walker._template,
-    BreakNode: _Walker._break,
-    ContinueNode: _Walker._continue,
-}  # type: ignore[assignment]  # each takes the kind of node it is listed under

@@ -1,0 +1,368 @@
+"""Makes Python expressions of pipelines. Pure.
+
+Every expression gives the value the walker would find. ``Text.last`` is the site at which the walker
+would stand after it, where the next fault is placed. A call of a function stands at the start of a
+line of its own, marked ``#@site``: the traceback tells which call raised, so none needs a guard.
+
+Names in the source: ``d0`` dot, ``v1`` a variable, ``x1`` what it is an element of, ``t1`` a
+temporary, ``f1`` a function, ``k1`` a constant, ``m`` the machine, ``I`` INVALID.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sidecar.gotemplate.kinds import NILABLE, VALUE, GoType
+from sidecar.gotemplate.machine import Site
+from sidecar.gotemplate.nodes import (
+    ChainNode,
+    CommandNode,
+    DotNode,
+    FieldNode,
+    IdentifierNode,
+    NilNode,
+    Node,
+    PipeNode,
+    Tree,
+    VariableNode,
+)
+from sidecar.gotemplate.run import Program
+from sidecar.gotemplate.signatures import Fault, Function, constant, ideal
+from sidecar.gotemplate.values import zero_of
+
+__all__ = ["Expressions", "Scope", "Text", "Unsupported", "Variable"]
+
+_PYTHON: Final = {"string": "str", "int": "int", "bool": "bool", "float64": "float"}
+# What these give is short, whatever they are given.
+_SHORT: Final = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "len", "index", "slice", "not"})
+
+
+class Unsupported(Exception):
+    """The compiler leaves this template to the walker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A Python expression; whether it may give None or INVALID; whether it only names a value."""
+
+    text: str
+    last: int
+    none: bool = False
+    invalid: bool = False
+    simple: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A template's variable: its name here and there, and what it is an element of."""
+
+    name: str
+    python: str
+    within: str
+    invalid: bool = True
+
+
+@dataclass(slots=True)
+class Scope:
+    """Where an expression stands: its tree, dot and the variables that exist."""
+
+    tree: Tree
+    dot: str
+    within: str
+    variables: list[Variable]
+    assigned: frozenset[str]  # names that `=` changes somewhere in the tree
+
+
+class Expressions:
+    """Collects the constants, functions and sites the source refers to."""
+
+    def __init__(self, program: Program) -> None:
+        """Take what is compiled."""
+        self.program = program
+        self.sites: list[Site] = []
+        self.names: dict[str, object] = {}
+        self._functions: dict[str, str] = {}
+        self._count = 0
+
+    def fresh(self, letter: str) -> str:
+        """Return a name not used before."""
+        self._count += 1
+        return f"{letter}{self._count}"
+
+    def site(self, scope: Scope, node: Node, name: str = "") -> int:
+        """Return the number of a place."""
+        self.sites.append(Site(scope.tree, node, name))
+        return len(self.sites) - 1
+
+    def keep(self, value: object) -> str:
+        """Return a name for a constant."""
+        name = self.fresh("k")
+        self.names[name] = value
+        return name
+
+    def _literal(self, value: object) -> str:
+        if isinstance(value, str | bool) or type(value) is int:
+            return repr(value)
+        return self.keep(value)
+
+    def fault(self, site: int, message: str, before: Text | None = None) -> Text:
+        """Return an expression that raises, after what comes before it."""
+        evaluated = f", {before.text}" if before else ""
+        return Text(f"m.fail({site}, {message!r}{evaluated})", site)
+
+    @staticmethod
+    def present(text: Text) -> str:
+        """Return an expression that gives INVALID for None."""
+        return f"N({text.text})" if text.none else text.text
+
+    # --- pipelines and commands ---------------------------------------------------------------
+
+    def pipeline(self, pipe: PipeNode, scope: Scope) -> Text:
+        """Return a pipeline; its variables are in the scope from then on."""
+        text: Text | None = None
+        for command in pipe.commands:
+            text = self._command(command, pipe, scope, text)
+        if text is None:
+            raise Unsupported
+        return self._stored(pipe, scope, text) if pipe.variables else text
+
+    def _stored(self, pipe: PipeNode, scope: Scope, text: Text) -> Text:
+        value = self.present(text)
+        for node in pipe.variables:
+            name = node.names[0]
+            if pipe.assigns and name not in scope.assigned:
+                raise Unsupported  # an assignment inside an expression
+            if pipe.assigns:
+                known = self.find(name, scope)
+                if known is None:
+                    return self.fault(text.last, f"undefined variable: {name}", text)
+            else:
+                known = self.declare(name, scope)
+            value = f"({known.python} := {value})"
+            if name in scope.assigned:
+                value = f"({value}, ({known.within} := None))[0]"
+        return Text(value, text.last, invalid=text.invalid or text.none)
+
+    def declare(self, name: str, scope: Scope, within: str = "None") -> Variable:
+        """Add a variable to the scope."""
+        if name in scope.assigned:
+            within = self.fresh("x")
+        variable = Variable(name, self.fresh("v"), within)
+        scope.variables.append(variable)
+        return variable
+
+    @staticmethod
+    def find(name: str, scope: Scope) -> Variable | None:
+        """Return the variable declared last by a name."""
+        return next((known for known in reversed(scope.variables) if known.name == name), None)
+
+    def _command(
+        self, command: CommandNode, pipe: PipeNode, scope: Scope, final: Text | None
+    ) -> Text:
+        first = command.args[0]
+        args = command.args[1:]
+        if isinstance(first, IdentifierNode):
+            return self._function(first, command, scope, final)
+        if isinstance(first, FieldNode | ChainNode | VariableNode):
+            if not args and final is None:
+                return self._fields(first, scope)
+            return self._with_arguments(first, command.args, scope, final)
+        wrong = f"can't give argument to non-function {first}" if args or final else ""
+        if isinstance(first, PipeNode):
+            if wrong:
+                site = final.last if final else self.site(scope, pipe)
+                return self.fault(site, wrong, final)
+            return self.pipeline(first, scope)
+        site = self.site(scope, first)
+        if wrong:
+            return self.fault(site, wrong, final)
+        if isinstance(first, DotNode):
+            return self._dot(site, scope)
+        if isinstance(first, NilNode):
+            return self.fault(site, "nil is not a command")
+        return self._ideal(first, site)
+
+    @staticmethod
+    def _dot(site: int, scope: Scope) -> Text:
+        return Text(scope.dot, site, none=scope.within != "None", invalid=True, simple=True)
+
+    def _ideal(self, node: Node, site: int) -> Text:
+        try:
+            return Text(self._literal(ideal(node)), site, simple=True)
+        except Fault as fault:
+            return self.fault(site, str(fault))
+
+    # --- fields -------------------------------------------------------------------------------
+
+    def _fields(self, node: FieldNode | ChainNode | VariableNode, scope: Scope) -> Text:
+        names = node.names
+        site = self.site(scope, node)
+        receiver, within = self._dot(site, scope), scope.within
+        if isinstance(node, VariableNode):
+            known = self.find(names[0], scope)
+            if known is None:
+                return self.fault(site, f"undefined variable: {names[0]}")
+            maybe = known.within != "None"
+            receiver = Text(known.python, site, none=maybe, invalid=True, simple=True)
+            within = known.within
+            names = names[1:]
+        elif isinstance(node, ChainNode):
+            receiver, within = self._term(node, scope, site), "None"
+            # Faults stand where the term left off, but a failing method at the chain.
+            self.sites.append(self.sites[receiver.last]._replace(whole=node))
+            receiver = replace(receiver, last=len(self.sites) - 1)
+        for name in names:
+            receiver, within = self._field(receiver, within, name)
+        return receiver
+
+    def _field(self, receiver: Text, within: str, name: str) -> tuple[Text, str]:
+        """Return one step of a chain and the name of what it was taken from."""
+        held, named = receiver.text, receiver.text
+        if not receiver.simple:
+            held = self.fresh("t")
+            named = f"({held} := {receiver.text})"
+        found = self.fresh("t")
+        text = (
+            f"({found} if type({named}) is dict and ({found} := {held}.get({name!r}, I)) is not I"
+            f" else m.field({receiver.last}, {held}, {name!r}, {within}))"
+        )
+        return Text(text, receiver.last, none=True, invalid=True), held
+
+    def _term(self, chain: ChainNode, scope: Scope, site: int) -> Text:
+        term = chain.node
+        if isinstance(term, NilNode):
+            return self.fault(site, f"indirection through explicit nil in {chain}")
+        if isinstance(term, PipeNode):
+            inner = self.pipeline(term, scope)
+            return Text(self.present(inner), inner.last, invalid=inner.invalid or inner.none)
+        if isinstance(term, IdentifierNode):
+            command = CommandNode(term.pos, [term])
+            return self._function(term, command, scope, None, alone=term)
+        raise Unsupported
+
+    def _with_arguments(
+        self,
+        node: FieldNode | ChainNode | VariableNode,
+        args: Sequence[Node],
+        scope: Scope,
+        final: Text | None,
+    ) -> Text:
+        """Leave a method call with arguments to the evaluator, with all variables at hand."""
+        if any(_declares(arg) for arg in args) or (
+            isinstance(node, ChainNode) and _declares(node.node)
+        ):
+            raise Unsupported
+        site = self.site(scope, node)
+        known = "".join(f"({v.name!r}, {v.python}, {v.within}), " for v in scope.variables)
+        held = f"({scope.dot}, {scope.within}, ({known}))"
+        given = f", {self.present(final)}" if final else ""
+        text = f"m.fields({site}, {held}, {self.keep(list(args))}{given})"
+        return Text(text, site, none=True, invalid=True)
+
+    # --- functions ----------------------------------------------------------------------------
+
+    def _function(
+        self,
+        node: IdentifierNode,
+        command: CommandNode,
+        scope: Scope,
+        final: Text | None,
+        *,
+        alone: Node | None = None,
+    ) -> Text:
+        name = node.name
+        function = self.program.functions[name]
+        site = self.site(scope, node)
+        args = command.args[1:]
+        piped = int(final is not None)
+        wrong = function.wants(len(args) + piped, piped)
+        if wrong is not None:
+            return self.fault(site, f"wrong number of args for {name}: {wrong}", final)
+        ready = [self._arg(arg, function.param(at), scope) for at, arg in enumerate(args)]
+        last = ready[-1].last if ready else site
+        first = ""
+        if final is not None:
+            if any(not arg.simple for arg in ready):
+                held = self.fresh("t")
+                first = f"({held} := {final.text}), "
+                final = Text(held, final.last, final.none, final.invalid, simple=True)
+            want = function.param(len(args))
+            ready.append(self._checked(final, want, last, piped=True))
+        text = self._applied(name, function, ready, self.site(scope, alone or command, name))
+        value = f"({first}{text})[1]" if first else text
+        return Text(value, last, none=True, invalid=name in ("and", "or"))
+
+    def _applied(self, name: str, function: Function, ready: list[Text], site: int) -> str:
+        own = name in self.program.own
+        if name in ("and", "or") and not own:
+            return "(" + f" {name} ".join(arg.text for arg in ready) + ")"
+        if name == "not" and not own:
+            return f"(not {ready[0].text})"
+        known = self._functions.get(name)
+        if known is None:
+            known = self._functions[name] = self.fresh("f")
+            self.names[known] = function.call
+        # No line may begin inside a string, and none does: their new lines are escaped.
+        call = f"\n{known}( #@{site}\n{', '.join(arg.text for arg in ready)})"
+        if name in _SHORT and not own:
+            return call
+        held = self.fresh("t")
+        return (
+            f"({held} if type({held} := {call}) is not str or len({held}) <= L else m.long({site}))"
+        )
+
+    def _arg(self, node: Node, want: GoType, scope: Scope) -> Text:
+        """Return an argument as an expression of the type that is wanted."""
+        site = self.site(scope, node)
+        if isinstance(node, DotNode):
+            return self._checked(self._dot(site, scope), want, site)
+        if isinstance(node, NilNode):
+            if want.kind not in NILABLE:
+                return self.fault(site, f"cannot assign nil to {want}")
+            return Text(self._literal_or_none(zero_of(want)), site, simple=True)
+        if isinstance(node, PipeNode):
+            if node.variables:
+                raise Unsupported  # and, or might never set it
+            inner = self.pipeline(node, scope)
+            value = Text(self.present(inner), inner.last, invalid=inner.invalid or inner.none)
+            return self._checked(value, want, inner.last)
+        if isinstance(node, IdentifierNode):
+            inner = self._function(node, CommandNode(node.pos, [node]), scope, None, alone=node)
+            return self._checked(inner, want, inner.last)
+        if isinstance(node, FieldNode | ChainNode | VariableNode):
+            inner = self._fields(node, scope)
+            return self._checked(inner, want, inner.last)
+        try:
+            return Text(self._literal(constant(node, want)), site, simple=True)
+        except Fault as fault:
+            return self.fault(site, str(fault))
+
+    def _literal_or_none(self, value: object) -> str:
+        return "None" if value is None else self.keep(value)
+
+    def _checked(self, value: Text, want: GoType, site: int, *, piped: bool = False) -> Text:
+        if want is VALUE:
+            return Text(self.present(value), site, invalid=True) if piped else value
+        if want.kind == "interface" and not want.methods:
+            if not value.invalid:
+                return value
+            held = self.fresh("t")
+            return Text(f"(None if ({held} := {value.text}) is I else {held})", site, none=True)
+        source = self.present(value) if piped else value.text
+        held = self.fresh("t")
+        python = _PYTHON.get(want.name)
+        check = f"m.check({site}, {held}, {self.keep(want)})"
+        if python is None:
+            return Text(f"m.check({site}, {source}, {self.keep(want)})", site)
+        return Text(f"({held} if type({held} := {source}) is {python} else {check})", site)
+
+
+def _declares(node: Node) -> bool:
+    """Tell whether an operand sets a variable somewhere."""
+    if isinstance(node, ChainNode):
+        return _declares(node.node)
+    if not isinstance(node, PipeNode):
+        return False
+    return bool(node.variables) or any(
+        _declares(arg) for command in node.commands for arg in command.args
+    )
