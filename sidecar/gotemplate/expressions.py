@@ -1,6 +1,6 @@
 """Makes Python expressions of pipelines. Pure.
 
-Every expression gives the value the walker would find. ``Text.last`` is the site at which the walker
+Every expression gives the value the walker would find. ``Text.last`` gives the site at which the walker
 would stand after it, where the next fault is placed. A call of a function stands at the start of a
 line of its own, marked ``#@site``: the traceback tells which call raised, so none needs a guard.
 
@@ -9,7 +9,7 @@ temporary, ``f1`` a function, ``k1`` a constant, ``m`` the machine, ``I`` INVALI
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from sidecar.gotemplate.kinds import NILABLE, VALUE, GoType
@@ -46,7 +46,7 @@ class Text:
     """A Python expression; whether it may give None or INVALID; whether it only names a value."""
 
     text: str
-    last: int
+    last: str
     none: bool = False
     invalid: bool = False
     simple: bool = False
@@ -79,7 +79,7 @@ class Expressions:
     def __init__(self, program: Program) -> None:
         """Take what is compiled."""
         self.program = program
-        self.sites: list[Site] = []
+        self.sites: list[Site] = [Site(*_nowhere(program))]  # so that no number is false
         self.names: dict[str, object] = {}
         self._functions: dict[str, str] = {}
         self._count = 0
@@ -89,10 +89,10 @@ class Expressions:
         self._count += 1
         return f"{letter}{self._count}"
 
-    def site(self, scope: Scope, node: Node, name: str = "") -> int:
+    def site(self, scope: Scope, node: Node, name: str = "") -> str:
         """Return the number of a place."""
         self.sites.append(Site(scope.tree, node, name))
-        return len(self.sites) - 1
+        return str(len(self.sites) - 1)
 
     def keep(self, value: object) -> str:
         """Return a name for a constant."""
@@ -105,7 +105,7 @@ class Expressions:
             return repr(value)
         return self.keep(value)
 
-    def fault(self, site: int, message: str, before: Text | None = None) -> Text:
+    def fault(self, site: str, message: str, before: Text | None = None) -> Text:
         """Return an expression that raises, after what comes before it."""
         evaluated = f", {before.text}" if before else ""
         return Text(f"m.fail({site}, {message!r}{evaluated})", site)
@@ -183,10 +183,10 @@ class Expressions:
         return self._ideal(first, site)
 
     @staticmethod
-    def _dot(site: int, scope: Scope) -> Text:
+    def _dot(site: str, scope: Scope) -> Text:
         return Text(scope.dot, site, none=scope.within != "None", invalid=True, simple=True)
 
-    def _ideal(self, node: Node, site: int) -> Text:
+    def _ideal(self, node: Node, site: str) -> Text:
         try:
             return Text(self._literal(ideal(node)), site, simple=True)
         except Fault as fault:
@@ -197,6 +197,7 @@ class Expressions:
     def _fields(self, node: FieldNode | ChainNode | VariableNode, scope: Scope) -> Text:
         names = node.names
         site = self.site(scope, node)
+        whole = ""
         receiver, within = self._dot(site, scope), scope.within
         if isinstance(node, VariableNode):
             known = self.find(names[0], scope)
@@ -208,14 +209,12 @@ class Expressions:
             names = names[1:]
         elif isinstance(node, ChainNode):
             receiver, within = self._term(node, scope, site), "None"
-            # Faults stand where the term left off, but a failing method at the chain.
-            self.sites.append(self.sites[receiver.last]._replace(whole=node))
-            receiver = replace(receiver, last=len(self.sites) - 1)
+            whole = f", {site}"  # faults stand where the term left off, but a failing method here
         for name in names:
-            receiver, within = self._field(receiver, within, name)
+            receiver, within = self._field(receiver, within, name, whole)
         return receiver
 
-    def _field(self, receiver: Text, within: str, name: str) -> tuple[Text, str]:
+    def _field(self, receiver: Text, within: str, name: str, whole: str) -> tuple[Text, str]:
         """Return one step of a chain and the name of what it was taken from."""
         held, named = receiver.text, receiver.text
         if not receiver.simple:
@@ -224,11 +223,11 @@ class Expressions:
         found = self.fresh("t")
         text = (
             f"({found} if type({named}) is dict and ({found} := {held}.get({name!r}, I)) is not I"
-            f" else m.field({receiver.last}, {held}, {name!r}, {within}))"
+            f" else m.field({receiver.last}, {held}, {name!r}, {within}{whole}))"
         )
         return Text(text, receiver.last, none=True, invalid=True), held
 
-    def _term(self, chain: ChainNode, scope: Scope, site: int) -> Text:
+    def _term(self, chain: ChainNode, scope: Scope, site: str) -> Text:
         term = chain.node
         if isinstance(term, NilNode):
             return self.fault(site, f"indirection through explicit nil in {chain}")
@@ -274,6 +273,7 @@ class Expressions:
         function = self.program.functions[name]
         site = self.site(scope, node)
         args = command.args[1:]
+        either = name in ("and", "or") and name not in self.program.own
         piped = int(final is not None)
         wrong = function.wants(len(args) + piped, piped)
         if wrong is not None:
@@ -282,20 +282,32 @@ class Expressions:
         last = ready[-1].last if ready else site
         first = ""
         if final is not None:
-            if any(not arg.simple for arg in ready):
+            if either or any(not arg.simple for arg in ready):  # it comes first
                 held = self.fresh("t")
                 first = f"({held} := {final.text}), "
                 final = Text(held, final.last, final.none, final.invalid, simple=True)
             want = function.param(len(args))
             ready.append(self._checked(final, want, last, piped=True))
-        text = self._applied(name, function, ready, self.site(scope, alone or command, name))
+        if either:
+            text, last = self._either(name, ready)
+        else:
+            text = self._applied(name, function, ready, self.site(scope, alone or command, name))
         value = f"({first}{text})[1]" if first else text
         return Text(value, last, none=True, invalid=name in ("and", "or"))
 
-    def _applied(self, name: str, function: Function, ready: list[Text], site: int) -> str:
+    def _either(self, name: str, ready: list[Text]) -> tuple[str, str]:
+        """Return and, or with the name of what holds the site of the argument that decided."""
+        held = self.fresh("w")
+        parts = [
+            f"({held} := {arg.last}) and {arg.text}"
+            if arg.last.isdecimal()
+            else f"({arg.text}, ({held} := {arg.last}))[0]"
+            for arg in ready
+        ]
+        return "(" + f" {name} ".join(parts) + ")", held
+
+    def _applied(self, name: str, function: Function, ready: list[Text], site: str) -> str:
         own = name in self.program.own
-        if name in ("and", "or") and not own:
-            return "(" + f" {name} ".join(arg.text for arg in ready) + ")"
         if name == "not" and not own:
             return f"(not {ready[0].text})"
         known = self._functions.get(name)
@@ -340,7 +352,7 @@ class Expressions:
     def _literal_or_none(self, value: object) -> str:
         return "None" if value is None else self.keep(value)
 
-    def _checked(self, value: Text, want: GoType, site: int, *, piped: bool = False) -> Text:
+    def _checked(self, value: Text, want: GoType, site: str, *, piped: bool = False) -> Text:
         if want is VALUE:
             return Text(self.present(value), site, invalid=True) if piped else value
         if want.kind == "interface" and not want.methods:
@@ -355,6 +367,11 @@ class Expressions:
         if python is None:
             return Text(f"m.check({site}, {source}, {self.keep(want)})", site)
         return Text(f"({held} if type({held} := {source}) is {python} else {check})", site)
+
+
+def _nowhere(program: Program) -> tuple[Tree, Node]:
+    tree = next(iter(program.trees.values()))
+    return tree, tree.root
 
 
 def _declares(node: Node) -> bool:

@@ -23,12 +23,11 @@ __all__ = ["Code", "Machine", "Placed", "Site", "run_code"]
 
 
 class Site(NamedTuple):
-    """A place in a template; of a call also the function's name, of a field what it is part of."""
+    """A place in a template; of a call also the function's name."""
 
     tree: Tree
     node: Node
     name: str = ""
-    whole: Node | None = None
 
 
 class Placed(Exception):
@@ -61,25 +60,27 @@ class Machine:
 
     def fail(self, site: int, message: str, *_evaluated: object) -> NoReturn:
         """Raise at a site; further arguments are there to be evaluated before."""
-        tree, node, *_ = self.sites[site]
+        tree, node, _ = self.sites[site]
         raise Placed(at_node(tree, node, message))
 
     def evaluator(self, site: int) -> tuple[Evaluator, Node]:
         """Return an evaluator that stands at a site."""
-        tree, node, *_ = self.sites[site]
+        tree, node, _ = self.sites[site]
         evaluator = Evaluator(self.program, self.run, tree)
         evaluator.node = node
         return evaluator, node
 
-    def field(self, site: int, receiver: object, name: str, within: object) -> object:
-        """Return a field, key or method's result."""
+    def field(
+        self, site: int, receiver: object, name: str, within: object, whole: int | None = None
+    ) -> object:
+        """Return a field, key or method's result; a method that fails is placed at whole."""
         found = quick_field(receiver, name)
         if found is not INVALID:
             return found
         evaluator, node = self.evaluator(site)
-        whole = self.sites[site].whole or node
+        called = node if whole is None else self.sites[whole].node
         try:
-            return evaluator.field(receiver, name, within, whole, (), NOTHING)
+            return evaluator.field(receiver, name, within, called, (), NOTHING)
         except TemplateError as error:
             raise Placed(error) from error.__cause__
 
@@ -129,7 +130,7 @@ class Machine:
 
     def charge(self, site: int, steps: int) -> None:
         """Take steps off the budget."""
-        tree, node, *_ = self.sites[site]
+        tree, node, _ = self.sites[site]
         try:
             self.run.charge(steps, tree, node)
         except TemplateError as error:
@@ -137,7 +138,7 @@ class Machine:
 
     def pace(self, site: int) -> int:
         """Look at the output and the clock."""
-        tree, node, *_ = self.sites[site]
+        tree, node, _ = self.sites[site]
         try:
             return self.run.pace(tree, node)
         except TemplateError as error:
@@ -145,7 +146,7 @@ class Machine:
 
     def enter(self, site: int) -> None:
         """Count one more template that runs inside another."""
-        tree, node, *_ = self.sites[site]
+        tree, node, _ = self.sites[site]
         try:
             self.run.enter(tree, node)
         except TemplateError as error:
@@ -153,7 +154,7 @@ class Machine:
 
     def long(self, site: int) -> NoReturn:
         """Raise that a function's result is beyond the bound on output."""
-        tree, node, *_ = self.sites[site]
+        tree, node, _ = self.sites[site]
         raise Placed(at_node(tree, node, "output limit exceeded", LimitExceeded))
 
 
@@ -182,6 +183,6 @@ def _called(code: Code, error: Exception) -> TemplateError:
         if trace.tb_frame.f_code.co_filename == code.file:
             line = trace.tb_lineno
         trace = trace.tb_next
-    tree, node, name, _ = code.sites[code.lines[line]]
+    tree, node, name = code.sites[code.lines[line]]
     kind = LimitExceeded if isinstance(error, LimitExceeded) else TemplateError
     return at_node(tree, node, f"error calling {name}: {error}", kind)

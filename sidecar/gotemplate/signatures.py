@@ -7,9 +7,9 @@ value. ``*args`` is a variadic parameter. Keyword-only parameters are not visibl
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
-from sidecar.gotemplate.kinds import ANY, BOOL, FLOAT, INT, NILABLE, STRING, GoType, pointer_to
+from sidecar.gotemplate.kinds import ANY, BOOL, FLOAT, FUNC, INT, NILABLE, STRING, GoType, pointer_to
 from sidecar.gotemplate.nodes import BoolNode, Node, NumberNode, StringNode
 from sidecar.gotemplate.values import INVALID, Pointer, Record, type_of, zero_of
 
@@ -36,6 +36,7 @@ class Fault(Exception):
 class Function:
     """A callable with the types it takes; of a variadic one the last type is repeated."""
 
+    go_type: ClassVar[GoType] = FUNC
     call: Callable[..., object]
     params: tuple[GoType, ...]
     variadic: bool = False

@@ -167,10 +167,6 @@ class Record:
         """Return all fields in order; one with a small first letter is not exported."""
         raise NotImplementedError
 
-    def go_field_type(self, name: str) -> GoType:
-        """Return the declared type of a field, for messages."""
-        return type_of(dict(self.go_fields())[name])
-
     def go_method(self, name: str) -> "Function | None":
         """Return a method bound to this value."""
         return None
@@ -246,9 +242,12 @@ def _struct_type(cls: type) -> GoType:
 
 def is_struct(value: object) -> bool:
     """Tell whether a value's fields are those of a struct."""
+    declared = getattr(value, "go_type", None)
+    if isinstance(declared, GoType):
+        return declared.kind == "struct"
     if isinstance(value, tuple):
         return hasattr(value, "_fields")
-    return isinstance(value, Record) or dataclasses.is_dataclass(value)
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)
 
 
 def indirect(value: object) -> tuple[object, bool]:
