@@ -170,7 +170,8 @@ def _bytes(data: bytes, verb: str, flags: Flags, depth: int) -> str | None:
     if verb in "xX":
         return hex_text(data, verb, flags)
     if flags.sharp_v:
-        return f"[]{'uint8' if depth else 'byte'}{{" + ", ".join(f"0x{byte:x}" for byte in data) + "}"
+        shown = [integer_text(byte, "v", flags, signed=False) or "" for byte in data]
+        return f"[]{'uint8' if depth else 'byte'}{{{', '.join(shown)}}}"
     if verb not in "vd":
         return "[" + " ".join(formatted(Uint8(byte), verb, flags, 1) for byte in data) + "]"
     return "[" + " ".join(integer_text(b, "d", flags, signed=False) or "" for b in data) + "]"

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INVALID",
-    "Float32",
     "Int8",
     "Int16",
     "Int32",
@@ -132,12 +131,6 @@ class Uint64(int):
     """uint64."""
 
     go_type: ClassVar = GoType("uint64", "uint")
-
-
-class Float32(float):
-    """float32."""
-
-    go_type: ClassVar = GoType("float32", "float")
 
 
 class Slice(list[object]):

@@ -114,17 +114,17 @@ class _Printer:
             return
         self.reordered = True
         end = self.form.find("]", self.at)
-        if end < 0:
+        if end < 0 or len(self.form) - self.at < 3:
             self.good = False
             self.at += 1
             return
         inside = self.form[self.at + 1 : end]
         self.at = end + 1
-        self.after_index = True
-        if inside.isascii() and inside.isdigit() and 1 <= int(inside[:9]) <= len(self.args):
+        self.after_index = inside.isascii() and inside.isdigit()
+        if self.after_index and 1 <= int(inside[:9]) <= len(self.args):
             self.arg = int(inside[:9]) - 1
-            return
-        self.good = False
+        else:
+            self.good = False
 
     def _width(self, flags: Flags) -> None:
         if self.form.startswith("*", self.at):
@@ -143,7 +143,7 @@ class _Printer:
             self.good = False
 
     def _precision(self, flags: Flags) -> None:
-        if not self.form.startswith(".", self.at):
+        if not self.form.startswith(".", self.at) or self.at + 1 == len(self.form):
             return
         self.at += 1
         if self.after_index:

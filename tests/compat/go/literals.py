@@ -193,6 +193,9 @@ class _Reader:
             elif word.text == "{" and isinstance(left, Name):
                 self.next()
                 left = Composite(left.text, *self._items(word))
+            elif word.text == "." and not isinstance(left, Name):
+                self.next()
+                left = Call(Name("." + self.next().text), [left])
             else:
                 return left
 
@@ -293,6 +296,11 @@ def _summed(sign: str, left: object, right: Expression, space: Environment) -> o
     if sign in "&*" and left is None:
         return space.calls["&"](evaluated(right, space))
     second = evaluated(right, space)
+    if sign == "<<":
+        return left << second  # type: ignore[operator]
+    if sign == "^":
+        bits = 64 if type(second).__name__ == "Uint" else int(type(second).__name__[4:])
+        return type(second)((1 << bits) - 1 - second)  # type: ignore[operator, call-arg]
     if left is None:
         return second if sign == "+" else -second  # type: ignore[operator]
     if sign == "-":
