@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from sidecar.gotemplate.quoting import quoted, quoted_char
+from sidecar.gotemplate.quoting import quoted
 from sidecar.gotemplate.tokens import KEYWORDS, Kind, Token
 
 __all__ = ["tokens"]
@@ -161,7 +161,7 @@ class _Lexer:
             return self._quote(first)
         elif first == "$":
             return self._name(Kind.VARIABLE, Kind.VARIABLE)
-        elif first == "." and self.text[self.at + 1 : self.at + 2] not in _DIGITS:
+        elif first == "." and self.text[self.at + 1 : self.at + 2] not in _NUMBER_GOES_ON:
             return self._name(Kind.FIELD, Kind.DOT)
         elif first in "+-." or first in _DIGITS:
             return self._number()
@@ -260,6 +260,7 @@ class _Lexer:
 
 
 _DIGITS: Final = frozenset("0123456789")
+_NUMBER_GOES_ON: Final = _DIGITS | {""}  # a dot that ends the text is a (bad) number to Go
 
 
 def _alphanumeric(character: str) -> bool:
@@ -268,5 +269,5 @@ def _alphanumeric(character: str) -> bool:
 
 def _code(character: str) -> str:
     """Return a character as ``%#U`` prints it."""
-    shown = f" {quoted_char(ord(character))}" if character.isprintable() else ""
+    shown = f" '{character}'" if character.isprintable() else ""
     return f"U+{ord(character):04X}{shown}"
