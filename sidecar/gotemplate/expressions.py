@@ -1,8 +1,8 @@
 """Makes Python expressions of pipelines. Pure.
 
-Every expression gives the value the walker would find. ``Text.last`` gives the site at which the walker
-would stand after it, where the next fault is placed. A call of a function stands at the start of a
-line of its own, marked ``#@site``: the traceback tells which call raised, so none needs a guard.
+Every expression gives the value the walker would find. ``Text.last`` gives the site at which the
+walker would stand after it, where the next fault is placed. A call of a function stands at the
+start of a line of its own, marked ``#@site``: the traceback tells which call raised, so none needs a guard.
 
 Names in the source: ``d0`` dot, ``v1`` a variable, ``x1`` what it is an element of, ``t1`` a
 temporary, ``f1`` a function, ``k1`` a constant, ``m`` the machine, ``I`` INVALID.
@@ -167,15 +167,17 @@ class Expressions:
             if not args and final is None:
                 return self._fields(first, scope)
             return self._with_arguments(first, command.args, scope, final)
-        wrong = f"can't give argument to non-function {first}" if args or final else ""
-        if isinstance(first, PipeNode):
-            if wrong:
+        if args or final:
+            site = self.site(scope, first)
+            if isinstance(first, PipeNode):
                 site = final.last if final else self.site(scope, pipe)
-                return self.fault(site, wrong, final)
+            return self.fault(site, f"can't give argument to non-function {first}", final)
+        return self._value(first, scope)
+
+    def _value(self, first: Node, scope: Scope) -> Text:
+        if isinstance(first, PipeNode):
             return self.pipeline(first, scope)
         site = self.site(scope, first)
-        if wrong:
-            return self.fault(site, wrong, final)
         if isinstance(first, DotNode):
             return self._dot(site, scope)
         if isinstance(first, NilNode):
@@ -332,22 +334,26 @@ class Expressions:
             if want.kind not in NILABLE:
                 return self.fault(site, f"cannot assign nil to {want}")
             return Text(self._literal_or_none(zero_of(want)), site, simple=True)
-        if isinstance(node, PipeNode):
-            if node.variables:
-                raise Unsupported  # and, or might never set it
-            inner = self.pipeline(node, scope)
-            value = Text(self.present(inner), inner.last, invalid=inner.invalid or inner.none)
-            return self._checked(value, want, inner.last)
-        if isinstance(node, IdentifierNode):
-            inner = self._function(node, CommandNode(node.pos, [node]), scope, None, alone=node)
-            return self._checked(inner, want, inner.last)
-        if isinstance(node, FieldNode | ChainNode | VariableNode):
-            inner = self._fields(node, scope)
+        inner = self._operand(node, scope)
+        if inner is not None:
             return self._checked(inner, want, inner.last)
         try:
             return Text(self._literal(constant(node, want)), site, simple=True)
         except Fault as fault:
             return self.fault(site, str(fault))
+
+    def _operand(self, node: Node, scope: Scope) -> Text | None:
+        """Return an argument that is no literal."""
+        if isinstance(node, PipeNode):
+            if node.variables:
+                raise Unsupported  # and, or might never set it
+            inner = self.pipeline(node, scope)
+            return Text(self.present(inner), inner.last, invalid=inner.invalid or inner.none)
+        if isinstance(node, IdentifierNode):
+            return self._function(node, CommandNode(node.pos, [node]), scope, None, alone=node)
+        if isinstance(node, FieldNode | ChainNode | VariableNode):
+            return self._fields(node, scope)
+        return None
 
     def _literal_or_none(self, value: object) -> str:
         return "None" if value is None else self.keep(value)

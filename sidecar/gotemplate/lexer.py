@@ -157,19 +157,20 @@ class _Lexer:
             if not self.text.startswith("=", self.at + 1):
                 return self._fail("expected :=")
             self._emit(Kind.DECLARE, self.at + 2)
-        elif first in _QUOTES:
-            return self._quote(first)
-        elif first == "$":
-            return self._name(Kind.VARIABLE, Kind.VARIABLE)
-        elif first == "." and self.text[self.at + 1 : self.at + 2] not in _NUMBER_GOES_ON:
-            return self._name(Kind.FIELD, Kind.DOT)
-        elif first in "+-." or first in _DIGITS:
-            return self._number()
-        elif _alphanumeric(first):
-            return self._identifier()
         else:
-            return self._punctuation(first)
+            return self._operand(first)
         return self._inside
+
+    def _operand(self, first: str) -> "_State | None":
+        if first in _QUOTES:
+            return self._quote(first)
+        if first == "$":
+            return self._name(Kind.VARIABLE, Kind.VARIABLE)
+        if first == "." and self.text[self.at + 1 : self.at + 2] not in _NUMBER_GOES_ON:
+            return self._name(Kind.FIELD, Kind.DOT)
+        if first in "+-." or first in _DIGITS:
+            return self._number()
+        return self._identifier() if _alphanumeric(first) else self._punctuation(first)
 
     def _spaces(self) -> None:
         """Take blanks, but leave the last to a trim mark before the right delimiter."""

@@ -80,7 +80,7 @@ class Machine:
         evaluator, node = self.evaluator(site)
         called = node if whole is None else self.sites[whole].node
         try:
-            return evaluator.field(receiver, name, within, called, (), NOTHING)
+            return evaluator.field(receiver, name, within, called)
         except TemplateError as error:
             raise Placed(error) from error.__cause__
 
@@ -169,7 +169,7 @@ def run_code(program: Program, code: Code, name: str, data: object) -> str:
     except RecursionError:
         message = f"exceeded maximum template depth ({machine.run.depth})"
         raise at_node(tree, tree.root, message, LimitExceeded) from None
-    except Exception as error:  # noqa: BLE001 - as Go recovers every panic of a function
+    except Exception as error:  # as Go recovers every panic of a function
         raise _called(code, error) from error
     machine.run.pace(tree, tree.root)
     return "".join(machine.run.out)

@@ -47,9 +47,9 @@ class Node:
 
     pos: int
 
-    def show(self, text: TextFormat = str) -> str:
-        """Return the node's source; plain text goes through ``text``."""
-        raise NotImplementedError
+    def show(self, _text: TextFormat = str) -> str:
+        """Return the node's source; plain text in it goes through the argument."""
+        return str(self)
 
     def __str__(self) -> str:
         """Return the node as messages show it."""
@@ -73,7 +73,7 @@ class CommentNode(Node):
 
     text: str
 
-    def show(self, text: TextFormat = str) -> str:
+    def __str__(self) -> str:
         """Return the comment as an action."""
         return "{{" + self.text + "}}"
 
@@ -95,7 +95,7 @@ class IdentifierNode(Node):
 
     name: str
 
-    def show(self, text: TextFormat = str) -> str:
+    def __str__(self) -> str:
         """Return the name."""
         return self.name
 
@@ -106,7 +106,7 @@ class VariableNode(Node):
 
     names: tuple[str, ...]
 
-    def show(self, text: TextFormat = str) -> str:
+    def __str__(self) -> str:
         """Return the dotted names."""
         return ".".join(self.names)
 
@@ -115,7 +115,7 @@ class VariableNode(Node):
 class DotNode(Node):
     """The cursor."""
 
-    def show(self, text: TextFormat = str) -> str:
+    def __str__(self) -> str:
         """Return a dot."""
         return "."
 
@@ -124,7 +124,7 @@ class DotNode(Node):
 class NilNode(Node):
     """The constant nil."""
 
-    def show(self, text: TextFormat = str) -> str:
+    def __str__(self) -> str:
         """Return the word."""
         return "nil"
 
@@ -135,7 +135,7 @@ class FieldNode(Node):
 
     names: tuple[str, ...]
 
-    def show(self, text: TextFormat = str) -> str:
+    def __str__(self) -> str:
         """Return the fields, each behind a dot."""
         return "".join("." + name for name in self.names)
 
@@ -158,7 +158,7 @@ class BoolNode(Node):
 
     value: bool
 
-    def show(self, text: TextFormat = str) -> str:
+    def __str__(self) -> str:
         """Return the word."""
         return "true" if self.value else "false"
 
@@ -169,7 +169,7 @@ class NumberNode(Node):
 
     number: Number
 
-    def show(self, text: TextFormat = str) -> str:
+    def __str__(self) -> str:
         """Return the number as it was written."""
         return self.number.text
 
@@ -181,7 +181,7 @@ class StringNode(Node):
     literal: str
     text: str
 
-    def show(self, text: TextFormat = str) -> str:
+    def __str__(self) -> str:
         """Return the string as it was written."""
         return self.literal
 
@@ -273,7 +273,7 @@ class BreakNode(Node):
 
     line: int
 
-    def show(self, text: TextFormat = str) -> str:
+    def __str__(self) -> str:
         """Return the action."""
         return "{{break}}"
 
@@ -284,7 +284,7 @@ class ContinueNode(Node):
 
     line: int
 
-    def show(self, text: TextFormat = str) -> str:
+    def __str__(self) -> str:
         """Return the action."""
         return "{{continue}}"
 

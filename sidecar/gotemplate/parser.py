@@ -65,12 +65,12 @@ def parse(
 
 
 class _End(Node):
-    def show(self, text: Callable[[str], str] = str) -> str:
+    def __str__(self) -> str:
         return "{{end}}"
 
 
 class _Else(Node):
-    def show(self, text: Callable[[str], str] = str) -> str:
+    def __str__(self) -> str:
         return "{{else}}"
 
 
@@ -87,6 +87,14 @@ class _Parser(Operands):
         self.text = text
         self.trees: dict[str, Tree] = {}
         self.ranges = 0
+        self.actions: dict[Kind, Callable[[Token], Node]] = {
+            Kind.BLOCK: self._block,
+            Kind.BREAK: self._jump,
+            Kind.CONTINUE: self._jump,
+            Kind.ELSE: self._else,
+            Kind.END: self._end,
+            Kind.TEMPLATE: self._template,
+        }
 
     def run(self) -> None:
         root = ListNode(self.peek().pos)
@@ -133,13 +141,14 @@ class _Parser(Operands):
         """Read up to ``end`` or ``else``, which is returned too."""
         self.deeper()
         items = ListNode(self.peek_word().pos)
-        while self.peek_word().kind is not Kind.EOF:
+        while True:
+            if self.peek_word().kind is Kind.EOF:
+                self.fail("unexpected EOF")
             node = self._text_or_action()
             if isinstance(node, _End | _Else):
                 self.nested -= 1
                 return items, node
             items.nodes.append(node)
-        self.fail("unexpected EOF")
 
     def _text_or_action(self) -> Node:
         token = self.next_word()
@@ -159,17 +168,9 @@ class _Parser(Operands):
         branch = _BRANCHES.get(token.kind)
         if branch is not None:
             return self._branch(branch, token.kind)
-        match token.kind:
-            case Kind.BLOCK:
-                return self._block()
-            case Kind.BREAK | Kind.CONTINUE:
-                return self._jump(token)
-            case Kind.ELSE:
-                return self._else()
-            case Kind.END:
-                return _End(self.expect(Kind.RIGHT_DELIM, "end").pos)
-            case Kind.TEMPLATE:
-                return self._template()
+        other = self.actions.get(token.kind)
+        if other is not None:
+            return other(token)
         self.back(token)
         first = self.peek()
         return ActionNode(first.pos, first.line, self.pipeline("command", Kind.RIGHT_DELIM))
@@ -184,7 +185,10 @@ class _Parser(Operands):
         node = BreakNode if token.kind is Kind.BREAK else ContinueNode
         return node(token.pos, token.line)
 
-    def _else(self) -> Node:
+    def _end(self, _token: Token) -> Node:
+        return _End(self.expect(Kind.RIGHT_DELIM, "end").pos)
+
+    def _else(self, _token: Token) -> Node:
         token = self.peek_word()
         if token.kind not in _CHAINED:
             token = self.expect(Kind.RIGHT_DELIM, "else")
@@ -213,14 +217,14 @@ class _Parser(Operands):
         del self.variables[known:]
         return _linked(branch, links, otherwise)
 
-    def _block(self) -> Node:
+    def _block(self, _token: Token) -> Node:
         token = self.next_word()
         name = self._template_name(token, "block clause")
         pipe = self.pipeline("block clause", Kind.RIGHT_DELIM)
         self._add(Tree(name, self.name, self.text, self._own_body("block clause")))
         return TemplateNode(token.pos, token.line, name, pipe)
 
-    def _template(self) -> Node:
+    def _template(self, _token: Token) -> Node:
         token = self.next_word()
         name = self._template_name(token, "template clause")
         after = self.next_word()

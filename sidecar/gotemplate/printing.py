@@ -108,8 +108,12 @@ def _shown(value: object, verb: str, flags: Flags, depth: int) -> str | None:
     scalar = _SCALARS.get(go_type.kind)
     if scalar is not None:
         return scalar(value, verb, flags, go_type)
-    if isinstance(value, bytes | bytearray):
-        return _bytes(bytes(value), verb, flags, depth)
+    if isinstance(value, bytes):
+        return _bytes(value, verb, flags, depth)
+    return _composite(value, verb, flags, depth, go_type)
+
+
+def _composite(value: object, verb: str, flags: Flags, depth: int, go_type: GoType) -> str | None:
     if isinstance(value, Mapping):
         return _map(value, verb, flags, depth, go_type)
     if is_struct(value):

@@ -9,7 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from sidecar.gotemplate.kinds import ANY, BOOL, FLOAT, FUNC, INT, NILABLE, STRING, GoType, pointer_to
+from sidecar.gotemplate.kinds import (
+    ANY,
+    BOOL,
+    FLOAT,
+    FUNC,
+    INT,
+    NILABLE,
+    STRING,
+    GoType,
+    pointer_to,
+)
 from sidecar.gotemplate.nodes import BoolNode, Node, NumberNode, StringNode
 from sidecar.gotemplate.values import INVALID, Pointer, Record, type_of, zero_of
 
@@ -42,6 +52,10 @@ class Function:
     variadic: bool = False
     optional: int = 0
 
+    def __call__(self, *args: object) -> object:
+        """Call it, unchecked."""
+        return self.call(*args)
+
     def wants(self, count: int, piped: int = 0) -> str | None:
         """Return what is wrong with a number of arguments, of which piped come from a pipe."""
         if self.variadic:
@@ -56,7 +70,7 @@ class Function:
         return self.params[min(index, len(self.params) - 1)]
 
 
-def function_of(call: "Callable[..., object] | Function") -> Function:
+def function_of(call: Callable[..., object]) -> Function:
     """Return the function a callable is to templates."""
     if isinstance(call, Function):
         return call

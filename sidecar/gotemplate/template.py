@@ -17,6 +17,7 @@ from sidecar.gotemplate.walker import walk
 __all__ = ["LimitExceeded", "Limits", "Template", "TemplateError", "compile_template"]
 
 Missing = Literal["default", "zero", "error"]
+_LIMITS: Final = Limits()
 _NONE: Final[Mapping[str, Callable[..., object]]] = {}
 
 
@@ -28,7 +29,7 @@ def compile_template(
     left: str = "{{",
     right: str = "}}",
     missing: Missing = "default",
-    limits: Limits = Limits(),
+    limits: Limits = _LIMITS,
 ) -> "Template":
     """Return a template that can be executed; TemplateError when the text is malformed.
 

@@ -5,6 +5,7 @@ faster code of the same rules. ``node`` is the node a fault would be placed at.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn, cast
 
 from sidecar.gotemplate.evaluation import Evaluator
@@ -159,10 +160,8 @@ class _Walker(Evaluator):
                 self._set(node, names[0], key, None, 2)
             if names:
                 self._set(node, names[-1], element, within, 1)
-            try:
+            with suppress(_Continue):
                 self._with(element, node.body, within)
-            except _Continue:
-                pass
             del self.variables[mark:]
             left -= 1
             if not left:

@@ -133,7 +133,7 @@ def _u(text: str) -> Bound:
 
 
 def _added(number: object, items: object) -> object:
-    return Slice([number + item for item in items], INTS)  # type: ignore[operator, attr-defined]
+    return Slice([number + item for item in items], INTS)  # type: ignore[attr-defined]
 
 
 def _my_error(fails: object) -> object:
@@ -278,7 +278,7 @@ def _buffer(text: str) -> Struct:
     return Struct(GoType("bytes.Buffer", "struct"), {"buf": text}, _STRING)
 
 
-T_NAMES = " ".join([*_scalars(), *_collections(), _INTERFACE_NAMES, *_functions()])
+T_NAMES: str = " ".join([*_scalars(), *_collections(), _INTERFACE_NAMES, *_functions()])
 
 
 def _count(n: int) -> Iterator[str] | None:
@@ -310,7 +310,7 @@ FUNCTIONS: dict[str, Callable[..., object]] = {
     "vfunc": Function(lambda a, b: "vfunc", (V_TYPE, pointer_to(V_TYPE))),
     "zeroArgs": Function(lambda: "zeroArgs", ()),
     "doPanic": Function(_panic("custom panic string"), ()),
-}  # type: ignore[dict-item]
+}
 
 _MII = map_of(INT, INT)
 COMPARED = Pointer(

@@ -102,7 +102,8 @@ class _Maker:
             form = "".join(f"%{self.pick(_VERBS)}{self.pick([' ', '', ','])}" for _ in range(2))
             return f'printf "{form}" {self.operands(1 - less, 3 - less, depth)}'
         if roll < 8:
-            return f"{self.pick(['print', 'println', 'html', 'js', 'urlquery'])} {self.operands(1, 3, depth)}"
+            name = self.pick(["print", "println", "html", "js", "urlquery"])
+            return f"{name} {self.operands(1, 3, depth)}"
         if roll < 10:
             name = self.pick(["eq", "ne", "lt", "le", "gt", "ge", "eq"])
             kind = self.pick(["number", "text"])
@@ -111,7 +112,8 @@ class _Maker:
             return f"{self.pick(['and', 'or'])} {self.operands(1, 3, depth)}"
         if roll == 11:
             if self.chance(2):
-                return f"index {self.pick(['.m', '.m.in', '$.m', '.none'])} {self.typed(1, 'text', depth)}"
+                over = self.pick([".m", ".m.in", "$.m", ".none"])
+                return f"index {over} {self.typed(1, 'text', depth)}"
             over = self.pick([".l", ".words", ".s", ".u", ".servers", self.field()])
             return f"index {over} {self.pick(['0', '1', '.z', '1', '-1', self.operand(depth)])}"
         if roll == 12:

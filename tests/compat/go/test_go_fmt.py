@@ -62,7 +62,7 @@ def _composite(literal: Composite, space: Environment) -> object:
     if name in ("[]byte", "[]uint8"):
         return bytes(values)  # type: ignore[arg-type]
     if name == "[]complex128":
-        values = [complex(value) for value in values]  # type: ignore[arg-type]
+        values = [complex(value) for value in values]  # type: ignore[call-overload]
     if name.startswith("[]"):
         return Slice(values, slice_of(_TYPES[name[2:]]))
     if name.startswith("map["):

@@ -56,17 +56,17 @@ class Case(NamedTuple):
 
 def _both(template: Template, data: object) -> str:
     """Return what the template gives, walked and compiled alike."""
-    outcomes = []
+    outcomes: list[tuple[str, TemplateError | None]] = []
     for run in (template.walk, template.execute):
         try:
             outcomes.append((run(data), None))
         except TemplateError as error:
             outcomes.append(("", error))
-    (walked, error), (compiled, other) = outcomes
+    (walked, fault), (compiled, other) = outcomes
     assert walked == compiled
-    assert str(error) == str(other)
-    if error is not None:
-        raise error
+    assert str(fault) == str(other)
+    if fault is not None:
+        raise fault
     return walked
 
 
