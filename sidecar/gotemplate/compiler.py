@@ -11,7 +11,7 @@ What Python's compiler cannot take (20 loops in each other) is left to the walke
 from itertools import count
 from typing import Final
 
-from sidecar.gotemplate.expressions import Expressions, Scope, Text, Unsupported, Variable
+from sidecar.gotemplate.expressions import Expressions
 from sidecar.gotemplate.machine import Code
 from sidecar.gotemplate.nodes import (
     ActionNode,
@@ -23,11 +23,12 @@ from sidecar.gotemplate.nodes import (
     RangeNode,
     TemplateNode,
     TextNode,
-    Tree,
     WithNode,
 )
 from sidecar.gotemplate.quoting import quoted
 from sidecar.gotemplate.run import PACE, Program, weight
+from sidecar.gotemplate.scopes import Scope, Text, Unsupported, Variable
+from sidecar.gotemplate.trees import Tree
 from sidecar.gotemplate.values import INVALID
 
 __all__ = ["compiled"]

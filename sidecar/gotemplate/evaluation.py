@@ -15,11 +15,11 @@ from sidecar.gotemplate.nodes import (
     NilNode,
     Node,
     PipeNode,
-    Tree,
     VariableNode,
 )
 from sidecar.gotemplate.run import Program, Run, at_node
 from sidecar.gotemplate.signatures import Fault, Function, checked, constant, ideal
+from sidecar.gotemplate.trees import Tree
 from sidecar.gotemplate.values import INVALID, truth, zero_of
 
 __all__ = ["NOTHING", "Evaluator"]
@@ -193,6 +193,8 @@ class Evaluator:
         except LimitExceeded as error:
             self.node = node
             self.fail(f"error calling {name}: {error}", LimitExceeded)
+        except RecursionError:
+            raise
         except Exception as error:
             self.node = node
             raise at_node(self.tree, node, f"error calling {name}: {error}") from error

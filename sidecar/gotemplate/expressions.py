@@ -2,18 +2,17 @@
 
 Every expression gives the value the walker would find. ``Text.last`` gives the site at which the
 walker would stand after it, where the next fault is placed. A call of a function stands at the
-start of a line of its own, marked ``#@site``: the traceback tells which call raised, so none needs a guard.
+start of a line of its own, marked ``#@site``: the traceback tells which call raised, so none needs
+a guard.
 
 Names in the source: ``d0`` dot, ``v1`` a variable, ``x1`` what it is an element of, ``t1`` a
 temporary, ``f1`` a function, ``k1`` a constant, ``m`` the machine, ``I`` INVALID.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from sidecar.gotemplate.kinds import NILABLE, VALUE, GoType
-from sidecar.gotemplate.machine import Site
 from sidecar.gotemplate.nodes import (
     ChainNode,
     CommandNode,
@@ -23,97 +22,21 @@ from sidecar.gotemplate.nodes import (
     NilNode,
     Node,
     PipeNode,
-    Tree,
     VariableNode,
 )
-from sidecar.gotemplate.run import Program
+from sidecar.gotemplate.scopes import Scope, Source, Text, Unsupported
 from sidecar.gotemplate.signatures import Fault, Function, constant, ideal
 from sidecar.gotemplate.values import zero_of
 
-__all__ = ["Expressions", "Scope", "Text", "Unsupported", "Variable"]
+__all__ = ["Expressions"]
 
 _PYTHON: Final = {"string": "str", "int": "int", "bool": "bool", "float64": "float"}
 # What these give is short, whatever they are given.
 _SHORT: Final = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "len", "index", "slice", "not"})
 
 
-class Unsupported(Exception):
-    """The compiler leaves this template to the walker."""
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A Python expression; whether it may give None or INVALID; whether it only names a value."""
-
-    text: str
-    last: str
-    none: bool = False
-    invalid: bool = False
-    simple: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """A template's variable: its name here and there, and what it is an element of."""
-
-    name: str
-    python: str
-    within: str
-    invalid: bool = True
-
-
-@dataclass(slots=True)
-class Scope:
-    """Where an expression stands: its tree, dot and the variables that exist."""
-
-    tree: Tree
-    dot: str
-    within: str
-    variables: list[Variable]
-    assigned: frozenset[str]  # names that `=` changes somewhere in the tree
-
-
-class Expressions:
-    """Collects the constants, functions and sites the source refers to."""
-
-    def __init__(self, program: Program) -> None:
-        """Take what is compiled."""
-        self.program = program
-        self.sites: list[Site] = [Site(*_nowhere(program))]  # so that no number is false
-        self.names: dict[str, object] = {}
-        self._functions: dict[str, str] = {}
-        self._count = 0
-
-    def fresh(self, letter: str) -> str:
-        """Return a name not used before."""
-        self._count += 1
-        return f"{letter}{self._count}"
-
-    def site(self, scope: Scope, node: Node, name: str = "") -> str:
-        """Return the number of a place."""
-        self.sites.append(Site(scope.tree, node, name))
-        return str(len(self.sites) - 1)
-
-    def keep(self, value: object) -> str:
-        """Return a name for a constant."""
-        name = self.fresh("k")
-        self.names[name] = value
-        return name
-
-    def _literal(self, value: object) -> str:
-        if isinstance(value, str | bool) or type(value) is int:
-            return repr(value)
-        return self.keep(value)
-
-    def fault(self, site: str, message: str, before: Text | None = None) -> Text:
-        """Return an expression that raises, after what comes before it."""
-        evaluated = f", {before.text}" if before else ""
-        return Text(f"m.fail({site}, {message!r}{evaluated})", site)
-
-    @staticmethod
-    def present(text: Text) -> str:
-        """Return an expression that gives INVALID for None."""
-        return f"N({text.text})" if text.none else text.text
+class Expressions(Source):
+    """Makes expressions and collects what they refer to."""
 
     # --- pipelines and commands ---------------------------------------------------------------
 
@@ -142,19 +65,6 @@ class Expressions:
             if name in scope.assigned:
                 value = f"({value}, ({known.within} := None))[0]"
         return Text(value, text.last, invalid=text.invalid or text.none)
-
-    def declare(self, name: str, scope: Scope, within: str = "None") -> Variable:
-        """Add a variable to the scope."""
-        if name in scope.assigned:
-            within = self.fresh("x")
-        variable = Variable(name, self.fresh("v"), within)
-        scope.variables.append(variable)
-        return variable
-
-    @staticmethod
-    def find(name: str, scope: Scope) -> Variable | None:
-        """Return the variable declared last by a name."""
-        return next((known for known in reversed(scope.variables) if known.name == name), None)
 
     def _command(
         self, command: CommandNode, pipe: PipeNode, scope: Scope, final: Text | None
@@ -190,7 +100,7 @@ class Expressions:
 
     def _ideal(self, node: Node, site: str) -> Text:
         try:
-            return Text(self._literal(ideal(node)), site, simple=True)
+            return Text(self.literal(ideal(node)), site, simple=True)
         except Fault as fault:
             return self.fault(site, str(fault))
 
@@ -312,9 +222,9 @@ class Expressions:
         own = name in self.program.own
         if name == "not" and not own:
             return f"(not {ready[0].text})"
-        known = self._functions.get(name)
+        known = self.functions.get(name)
         if known is None:
-            known = self._functions[name] = self.fresh("f")
+            known = self.functions[name] = self.fresh("f")
             self.names[known] = function.call
         # No line may begin inside a string, and none does: their new lines are escaped.
         call = f"\n{known}( #@{site}\n{', '.join(arg.text for arg in ready)})"
@@ -338,7 +248,7 @@ class Expressions:
         if inner is not None:
             return self._checked(inner, want, inner.last)
         try:
-            return Text(self._literal(constant(node, want)), site, simple=True)
+            return Text(self.literal(constant(node, want)), site, simple=True)
         except Fault as fault:
             return self.fault(site, str(fault))
 
@@ -373,11 +283,6 @@ class Expressions:
         if python is None:
             return Text(f"m.check({site}, {source}, {self.keep(want)})", site)
         return Text(f"({held} if type({held} := {source}) is {python} else {check})", site)
-
-
-def _nowhere(program: Program) -> tuple[Tree, Node]:
-    tree = next(iter(program.trees.values()))
-    return tree, tree.root
 
 
 def _declares(node: Node) -> bool:

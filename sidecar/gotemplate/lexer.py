@@ -12,7 +12,7 @@ from typing import Final
 from sidecar.gotemplate.quoting import quoted
 from sidecar.gotemplate.tokens import KEYWORDS, Kind, Token
 
-__all__ = ["tokens"]
+__all__ = ["Lexer", "tokens"]
 
 # What to do next; None at the end.
 _State = Callable[[], "_State | None"]
@@ -31,38 +31,44 @@ _QUOTES: Final = {
 }
 
 
-def tokens(
-    text: str,
-    *,
-    left: str = "",
-    right: str = "",
-    comments: bool = False,
-    plain: frozenset[str] = frozenset(),
-) -> list[Token]:
-    """Return the tokens of a template; words in plain are no keywords (a function has the name)."""
-    lexer = _Lexer(text, left or "{{", right or "}}", comments, plain)
-    lexer.run()
+def tokens(text: str, *, left: str = "", right: str = "", comments: bool = False) -> list[Token]:
+    """Return all tokens of a template."""
+    lexer = Lexer(text, left, right, comments=comments)
+    while lexer.more():
+        pass
     return lexer.out
 
 
-class _Lexer:
+class Lexer:
+    """Appends tokens to ``out``, as many as are asked for."""
+
     def __init__(
-        self, text: str, left: str, right: str, comments: bool, plain: frozenset[str]
+        self,
+        text: str,
+        left: str = "",
+        right: str = "",
+        *,
+        comments: bool = False,
+        plain: frozenset[str] = frozenset(),
     ) -> None:
+        """Take the text; words in plain are no keywords (a function has the name)."""
         self.text = text
-        self.left = left
-        self.right = right
+        self.left = left or "{{"
+        self.right = right or "}}"
         self.comments = comments
         self.plain = plain
         self.out: list[Token] = []
         self.at = 0
         self.line = 1
         self.parens = 0
+        self._state: _State | None = self._outside
 
-    def run(self) -> None:
-        state: _State | None = self._outside
-        while state is not None:
-            state = state()
+    def more(self) -> bool:
+        """Read on; tell whether there was something to read."""
+        if self._state is None:
+            return False
+        self._state = self._state()
+        return True
 
     def _emit(self, kind: Kind, end: int) -> None:
         text = self.text[self.at : end]

@@ -12,11 +12,12 @@ from sidecar.gotemplate.access import quick_field
 from sidecar.gotemplate.evaluation import NOTHING, Evaluator
 from sidecar.gotemplate.failures import LimitExceeded, TemplateError
 from sidecar.gotemplate.kinds import GoType
-from sidecar.gotemplate.nodes import ChainNode, FieldNode, Node, Tree, VariableNode
+from sidecar.gotemplate.nodes import ChainNode, FieldNode, Node, VariableNode
 from sidecar.gotemplate.printing import text
 from sidecar.gotemplate.ranges import elements, pairs
 from sidecar.gotemplate.run import Program, Run, at_node
 from sidecar.gotemplate.signatures import Fault, checked
+from sidecar.gotemplate.trees import Tree
 from sidecar.gotemplate.values import INVALID, type_of
 
 __all__ = ["Code", "Machine", "Placed", "Site", "run_code"]
@@ -112,7 +113,10 @@ class Machine:
         """Return what is printed for a value."""
         if type_of(value).kind == "func":
             self.fail(site, f"can't print {self.sites[site].node} of type {type_of(value)}")
-        return text(value)
+        try:
+            return text(value)
+        except LimitExceeded:
+            self.long(site)
 
     def elements(self, site: int, value: object) -> Sequence[object]:
         """Return what a range with at most one variable goes through."""
@@ -167,8 +171,7 @@ def run_code(program: Program, code: Code, name: str, data: object) -> str:
     except Placed as placed:
         raise placed.error from placed.__cause__
     except RecursionError:
-        message = f"exceeded maximum template depth ({machine.run.depth})"
-        raise at_node(tree, tree.root, message, LimitExceeded) from None
+        machine.run.too_deep(tree, tree.root)
     except Exception as error:  # as Go recovers every panic of a function
         raise _called(code, error) from error
     machine.run.pace(tree, tree.root)

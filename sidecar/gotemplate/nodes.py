@@ -1,14 +1,11 @@
-"""The tree a template is parsed to. Pure.
+"""What templates are parsed to: ``pos`` is where messages place a node, ``str`` shows it. Pure."""
 
-``pos`` is where Go's messages place a node; ``str`` is how they show it.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from sidecar.gotemplate.numbers import Number
-from sidecar.gotemplate.quoting import encoded, quoted
+from sidecar.gotemplate.quoting import quoted
 
 __all__ = [
     "ActionNode",
@@ -32,10 +29,8 @@ __all__ = [
     "StringNode",
     "TemplateNode",
     "TextNode",
-    "Tree",
     "VariableNode",
     "WithNode",
-    "is_empty",
 ]
 
 TextFormat = Callable[[str], str]
@@ -301,27 +296,3 @@ class TemplateNode(Node):
         """Return the action."""
         given = "" if self.pipe is None else " " + self.pipe.show(text)
         return "{{template " + quoted(self.name) + given + "}}"
-
-
-@dataclass(slots=True, eq=False)
-class Tree:
-    """One template: its name, the file it stands in, that file's text, its nodes."""
-
-    name: str
-    file: str
-    text: str
-    root: ListNode
-
-    def place(self, node: Node) -> tuple[int, int]:
-        """Return the line, from 1, and the byte in it, from 0."""
-        line = 1 + self.text.count("\n", 0, node.pos)
-        start = self.text.rfind("\n", 0, node.pos) + 1
-        return line, len(encoded(self.text[start : node.pos]))
-
-
-def is_empty(nodes: Sequence[Node]) -> bool:
-    """Tell whether nodes hold nothing but white space and comments."""
-    return all(
-        isinstance(node, CommentNode) or (isinstance(node, TextNode) and not node.text.strip())
-        for node in nodes
-    )

@@ -25,6 +25,7 @@ class Flags:
     precision: int | None = None
     plus_v: bool = False
     sharp_v: bool = False
+    room: int = 1 << 26  # characters that may yet be printed by this verb
 
 
 def pad(text: str, flags: Flags, *, zero: bool = True) -> str:

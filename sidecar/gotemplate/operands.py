@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from typing import Final, NoReturn
 
 from sidecar.gotemplate.failures import LimitExceeded, TemplateError
+from sidecar.gotemplate.lexer import Lexer
 from sidecar.gotemplate.nodes import (
     BoolNode,
     ChainNode,
@@ -54,11 +55,12 @@ class Operands:
     """Reads tokens one by one and puts them back by moving ``at``."""
 
     def __init__(
-        self, name: str, words: list[Token], functions: Collection[str] | None, nesting: int
+        self, name: str, lexer: Lexer, functions: Collection[str] | None, nesting: int
     ) -> None:
         """Take the text's name and tokens, the functions that exist (None: any)."""
         self.name = name
-        self.words = words
+        self.lexer = lexer
+        self.words = lexer.out
         self.functions = functions
         self.nesting = nesting
         self.nested = 0
@@ -72,11 +74,14 @@ class Operands:
     def next(self) -> Token:
         """Return the next token and move on; the last one is met again and again."""
         token = self.peek()
-        self.at = min(self.at + 1, len(self.words))
+        if self.at < len(self.words):
+            self.at += 1
         return token
 
     def peek(self) -> Token:
         """Return the next token."""
+        while self.at >= len(self.words) and self.lexer.more():
+            pass
         at = min(self.at, len(self.words) - 1)
         self.furthest = max(self.furthest, at)
         return self.words[at]

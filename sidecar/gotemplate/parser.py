@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from typing import Final
 
 from sidecar.gotemplate.failures import LimitExceeded
-from sidecar.gotemplate.lexer import tokens
+from sidecar.gotemplate.lexer import Lexer
 from sidecar.gotemplate.nodes import (
     ActionNode,
     BranchNode,
@@ -21,13 +21,12 @@ from sidecar.gotemplate.nodes import (
     RangeNode,
     TemplateNode,
     TextNode,
-    Tree,
     WithNode,
-    is_empty,
 )
 from sidecar.gotemplate.operands import Operands
 from sidecar.gotemplate.quoting import quoted
 from sidecar.gotemplate.tokens import Kind, Token
+from sidecar.gotemplate.trees import Tree, is_empty
 
 __all__ = ["parse"]
 
@@ -55,8 +54,8 @@ def parse(
     ``nesting`` bounds how deep blocks and parentheses may stand in each other.
     """
     plain = frozenset(functions) & {"break", "continue"}
-    words = tokens(text, left=left, right=right, comments=comments, plain=plain)
-    parser = _Parser(name, text, words, functions if check_functions else None, nesting)
+    lexer = Lexer(text, left, right, comments=comments, plain=plain)
+    parser = _Parser(name, lexer, functions if check_functions else None, nesting)
     try:
         parser.run()
     except RecursionError:
@@ -78,13 +77,12 @@ class _Parser(Operands):
     def __init__(
         self,
         name: str,
-        text: str,
-        words: list[Token],
+        lexer: Lexer,
         functions: Collection[str] | None,
         nesting: int,
     ) -> None:
-        super().__init__(name, words, functions, nesting)
-        self.text = text
+        super().__init__(name, lexer, functions, nesting)
+        self.text = lexer.text
         self.trees: dict[str, Tree] = {}
         self.ranges = 0
         self.actions: dict[Kind, Callable[[Token], Node]] = {

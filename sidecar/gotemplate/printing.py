@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from sidecar.gotemplate.access import fields_of, method
+from sidecar.gotemplate.failures import LimitExceeded
 from sidecar.gotemplate.kinds import GoType
 from sidecar.gotemplate.numerals import (
     Flags,
@@ -76,7 +77,12 @@ def formatted(value: object, verb: str, flags: Flags, depth: int = 0) -> str:
         return string_text(type_of(value).name, "s", flags) or ""
     own = None if flags.sharp_v or verb not in "vsxXq" else _own_text(value)
     shown = string_text(own, verb, flags) if own is not None else _shown(value, verb, flags, depth)
-    return _wrong(value, verb, flags) if shown is None else shown
+    if shown is None:
+        shown = _wrong(value, verb, flags)
+    flags.room -= len(shown)
+    if flags.room < 0:
+        raise LimitExceeded("output limit exceeded")
+    return shown
 
 
 def _nil(verb: str, flags: Flags, depth: int) -> str:

@@ -8,10 +8,10 @@ from sidecar.gotemplate.builtins import builtins
 from sidecar.gotemplate.compiler import compiled
 from sidecar.gotemplate.failures import LimitExceeded, TemplateError
 from sidecar.gotemplate.machine import Code, run_code
-from sidecar.gotemplate.nodes import Tree, is_empty
 from sidecar.gotemplate.parser import parse
 from sidecar.gotemplate.run import Limits, Program
 from sidecar.gotemplate.signatures import function_of
+from sidecar.gotemplate.trees import Tree, is_empty
 from sidecar.gotemplate.walker import walk
 
 __all__ = ["LimitExceeded", "Limits", "Template", "TemplateError", "compile_template"]

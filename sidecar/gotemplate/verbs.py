@@ -6,7 +6,7 @@ A fault never fails: it prints as Go's complaint, such as ``%!d(string=x)`` or `
 from collections.abc import Sequence
 from typing import Final
 
-from sidecar.gotemplate.failures import CallFailed
+from sidecar.gotemplate.failures import LimitExceeded
 from sidecar.gotemplate.numerals import Flags
 from sidecar.gotemplate.printing import formatted
 from sidecar.gotemplate.values import type_of
@@ -15,10 +15,11 @@ __all__ = ["sprintf"]
 
 _MOST: Final = 1_000_000  # the widest field Go prints
 _DIGITS: Final = "0123456789"
+_LEEWAY: Final = 1 << 16  # what is printed counts once at each level it is nested in
 
 
 def sprintf(form: str, args: Sequence[object], limit: int = 1 << 26) -> str:
-    """Return what a format makes of its arguments; CallFailed beyond ``limit`` characters."""
+    """Return what a format makes of its arguments; LimitExceeded beyond ``limit`` characters."""
     if "%" not in form and not args:
         return form
     printer = _Printer(form, args, limit)
@@ -55,11 +56,11 @@ class _Printer:
     def _write(self, text: str) -> None:
         self.room -= len(text)
         if self.room < 0:
-            raise CallFailed("output limit exceeded")
+            raise LimitExceeded("output limit exceeded")
         self.out.append(text)
 
     def _verb(self) -> None:
-        flags = Flags()
+        flags = Flags(room=self.room + _LEEWAY)
         self.good = True
         self.after_index = False
         self._flags(flags)

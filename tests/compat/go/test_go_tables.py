@@ -14,12 +14,12 @@ import pytest
 from sidecar.gotemplate.builtins import js
 from sidecar.gotemplate.failures import TemplateError
 from sidecar.gotemplate.lexer import tokens
-from sidecar.gotemplate.nodes import is_empty
 from sidecar.gotemplate.numbers import number
 from sidecar.gotemplate.parser import parse
 from sidecar.gotemplate.quoting import quoted
 from sidecar.gotemplate.template import Template, compile_template
 from sidecar.gotemplate.tokens import Kind
+from sidecar.gotemplate.trees import is_empty
 from tests.compat.go.fixtures import COMPARED, ENVIRONMENT, FUNCTIONS
 from tests.compat.go.literals import Composite, Environment, Name, evaluated, table, variables
 
