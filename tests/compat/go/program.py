@@ -57,14 +57,14 @@ def build(folder: Path) -> Path:
     return program
 
 
-def run_go(program: Path, cases: Sequence[Case]) -> list[Answer]:
+def run_go(program: Path, cases: Sequence[Case], *options: str) -> list[Answer]:
     """Return Go's answers to all cases, by one process."""
     lines = [
         json.dumps({"name": c.name, "text": c.text, "missing": c.missing, "data": _typed(c.data)})
         for c in cases
     ]
     done = subprocess.run(
-        [program],
+        [program, *options],
         input="\n".join([*lines, ""]),
         check=True,
         capture_output=True,

@@ -1,4 +1,5 @@
 // Runs templates with Go's own text/template: one JSON case per line in, one JSON result per line out.
+// With an argument, a number, it renders each case as often and answers with microseconds per render.
 package main
 
 import (
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"text/template"
+	"time"
 )
 
 type testCase struct {
@@ -105,7 +107,26 @@ func run(given testCase) (found result) {
 	return result{Out: out.String()}
 }
 
+// timed renders a case many times and returns microseconds per render as the output.
+func timed(given testCase, times int) result {
+	parsed := template.Must(template.New(given.Name).Funcs(functions).Parse(given.Text))
+	data := value(given.Data)
+	var out strings.Builder
+	start := time.Now()
+	for range make([]struct{}, times) {
+		out.Reset()
+		check(parsed.Execute(&out, data))
+	}
+	return result{Out: strconv.FormatFloat(float64(time.Since(start).Microseconds())/float64(times), 'f', 1, 64)}
+}
+
 func main() {
+	times := 0
+	if len(os.Args) > 1 {
+		number, err := strconv.Atoi(os.Args[1])
+		check(err)
+		times = number
+	}
 	lines := bufio.NewReader(os.Stdin)
 	answers := json.NewEncoder(os.Stdout)
 	answers.SetEscapeHTML(false)
@@ -116,6 +137,10 @@ func main() {
 		}
 		var given testCase
 		check(json.Unmarshal(line, &given))
+		if times > 0 {
+			check(answers.Encode(timed(given, times)))
+			continue
+		}
 		check(answers.Encode(run(given)))
 	}
 }
