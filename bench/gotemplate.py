@@ -68,9 +68,7 @@ def main() -> int:
         .replace(".port", ".Port")
         .replace(".weight", ".Weight"),
     )
-    records = {
-        "servers": [Server(s["name"], s["address"], s["port"], s["weight"]) for s in servers]
-    }  # type: ignore[arg-type]
+    records = {"servers": [Server(str(s["name"]), str(s["address"]), 80, 1) for s in servers]}
     figures = []
     for what, case in ((f"{many} servers, fields", plain), (f"{many} servers, printf", formatted)):
         template = compile_template("t", case.text)

@@ -42,11 +42,9 @@ class Expressions(Source):
 
     def pipeline(self, pipe: PipeNode, scope: Scope) -> Text:
         """Return a pipeline; its variables are in the scope from then on."""
-        text: Text | None = None
-        for command in pipe.commands:
+        text = self._command(pipe.commands[0], pipe, scope, None)
+        for command in pipe.commands[1:]:
             text = self._command(command, pipe, scope, text)
-        if text is None:
-            raise Unsupported
         return self._stored(pipe, scope, text) if pipe.variables else text
 
     def _stored(self, pipe: PipeNode, scope: Scope, text: Text) -> Text:
@@ -120,7 +118,7 @@ class Expressions(Source):
             within = known.within
             names = names[1:]
         elif isinstance(node, ChainNode):
-            receiver, within = self._term(node, scope, site), "None"
+            receiver, within = self._term(node, scope), "None"
             whole = f", {site}"  # faults stand where the term left off, but a failing method here
         for name in names:
             receiver, within = self._field(receiver, within, name, whole)
@@ -139,17 +137,12 @@ class Expressions(Source):
         )
         return Text(text, receiver.last, none=True, invalid=True), held
 
-    def _term(self, chain: ChainNode, scope: Scope, site: str) -> Text:
+    def _term(self, chain: ChainNode, scope: Scope) -> Text:
         term = chain.node
-        if isinstance(term, NilNode):
-            return self.fault(site, f"indirection through explicit nil in {chain}")
         if isinstance(term, PipeNode):
             inner = self.pipeline(term, scope)
             return Text(self.present(inner), inner.last, invalid=inner.invalid or inner.none)
-        if isinstance(term, IdentifierNode):
-            command = CommandNode(term.pos, [term])
-            return self._function(term, command, scope, None, alone=term)
-        raise Unsupported
+        return self._function(term, CommandNode(term.pos, [term]), scope, None, alone=term)
 
     def _with_arguments(
         self,
