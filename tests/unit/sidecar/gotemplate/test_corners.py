@@ -65,6 +65,8 @@ DATA: dict[str, object] = {
     "u": Uint(3),
 }
 
+ENDED_BY_ELSE = "{{range $.z}}{{else}}{{with 1}}{{range $.l}}{{break}}{{end}}{{end}}{{end}}"
+
 
 def pick(numbers: object) -> object:
     """Return what was given."""
@@ -154,11 +156,7 @@ def render(text: str, limits: Limits = Limits()) -> str:  # noqa: B008 - the def
             "1",
         ),
         ("{{range .l}}{{range $.zz}}{{else}}{{if true}}{{continue}}{{end}}{{end}}y{{end}}", ""),
-        (
-            "{{range .l}}{{range $.z}}{{else}}{{with 1}}{{range $}}{{break}}{{end}}{{end}}{{end}}."
-            + "{{end}}",
-            "...",
-        ),
+        ("{{range .l}}" + ENDED_BY_ELSE + ".{{end}}", "..."),
         ("{{if true}}" * 70 + "x" + "{{end}}" * 70, "x"),
         ("{{range .zz}}{{else}}{{with .i}}{{.}}{{end}}{{end}}", "1"),
     ],
