@@ -187,18 +187,21 @@ class Expressions(Source):
         last = ready[-1].last if ready else site
         first = ""
         if final is not None:
-            if either or any(not arg.simple for arg in ready):  # it comes first
-                held = self.fresh("t")
-                first = f"({held} := {final.text}), "
-                final = Text(held, final.last, final.none, final.invalid, simple=True)
-            want = function.param(len(args))
-            ready.append(self._checked(final, want, last, piped=True))
+            if either or any(not arg.simple for arg in ready):
+                first, final = self._before(final)
+            ready.append(self._checked(final, function.param(len(args)), last, piped=True))
         if either:
             text, last = self._either(name, ready)
         else:
             text = self._applied(name, function, ready, self.site(scope, alone or command, name))
         value = f"({first}{text})[1]" if first else text
         return Text(value, last, none=True, invalid=name in ("and", "or"))
+
+    def _before(self, final: Text) -> tuple[str, Text]:
+        """Return what evaluates a piped value before the arguments, and its name."""
+        held = self.fresh("t")
+        named = Text(held, final.last, final.none, final.invalid, simple=True)
+        return f"({held} := {final.text}), ", named
 
     def _either(self, name: str, ready: list[Text]) -> tuple[str, str]:
         """Return and, or with the name of what holds the site of the argument that decided."""
