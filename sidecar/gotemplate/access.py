@@ -66,7 +66,7 @@ def static_type(value: object, within: object) -> GoType:
 def _nil_field(receiver: object, name: str, within: object) -> object:
     go_type = static_type(receiver, within)
     if isinstance(receiver, Pointer):
-        held = go_type.elem
+        held = receiver.go_type.elem
         if held is not None and held.kind == "struct" and not receiver.go_has_field(name):
             raise Fault(f"can't evaluate field {name} in type {go_type}")
     raise Fault(f"nil pointer evaluating {go_type}.{name}")

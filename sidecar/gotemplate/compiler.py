@@ -109,7 +109,7 @@ class _Compiler:
                 self._template(node, scope)
             elif isinstance(node, BreakNode):
                 self._emit("break")
-            elif isinstance(node, ContinueNode):
+            else:
                 self._emit("continue")
 
     def _block(self, items: ListNode, scope: Scope) -> None:

@@ -131,14 +131,10 @@ class Evaluator:
 
     def _term(self, chain: ChainNode) -> object:
         term = chain.node
-        if isinstance(term, NilNode):
-            self.fail(f"indirection through explicit nil in {chain}")
         self.node = term
         if isinstance(term, PipeNode):
             return self.pipeline(term)
-        if isinstance(term, IdentifierNode):
-            return self._function(term, term, (), NOTHING)
-        raise AssertionError(term)
+        return self._function(term, term, (), NOTHING)
 
     def field(
         self, receiver: object, name: str, within: object, node: Node, given: Given = ALONE

@@ -42,11 +42,9 @@ class Expressions(Source):
 
     def pipeline(self, pipe: PipeNode, scope: Scope) -> Text:
         """Return a pipeline; its variables are in the scope from then on."""
-        text: Text | None = None
-        for command in pipe.commands:
+        text = self._command(pipe.commands[0], pipe, scope, None)
+        for command in pipe.commands[1:]:
             text = self._command(command, pipe, scope, text)
-        if text is None:
-            raise Unsupported
         return self._stored(pipe, scope, text) if pipe.variables else text
 
     def _stored(self, pipe: PipeNode, scope: Scope, text: Text) -> Text:
@@ -120,7 +118,7 @@ class Expressions(Source):
             within = known.within
             names = names[1:]
         elif isinstance(node, ChainNode):
-            receiver, within = self._term(node, scope, site), "None"
+            receiver, within = self._term(node, scope), "None"
             whole = f", {site}"  # faults stand where the term left off, but a failing method here
         for name in names:
             receiver, within = self._field(receiver, within, name, whole)
@@ -139,17 +137,12 @@ class Expressions(Source):
         )
         return Text(text, receiver.last, none=True, invalid=True), held
 
-    def _term(self, chain: ChainNode, scope: Scope, site: str) -> Text:
+    def _term(self, chain: ChainNode, scope: Scope) -> Text:
         term = chain.node
-        if isinstance(term, NilNode):
-            return self.fault(site, f"indirection through explicit nil in {chain}")
         if isinstance(term, PipeNode):
             inner = self.pipeline(term, scope)
             return Text(self.present(inner), inner.last, invalid=inner.invalid or inner.none)
-        if isinstance(term, IdentifierNode):
-            command = CommandNode(term.pos, [term])
-            return self._function(term, command, scope, None, alone=term)
-        raise Unsupported
+        return self._function(term, CommandNode(term.pos, [term]), scope, None, alone=term)
 
     def _with_arguments(
         self,
@@ -194,18 +187,21 @@ class Expressions(Source):
         last = ready[-1].last if ready else site
         first = ""
         if final is not None:
-            if either or any(not arg.simple for arg in ready):  # it comes first
-                held = self.fresh("t")
-                first = f"({held} := {final.text}), "
-                final = Text(held, final.last, final.none, final.invalid, simple=True)
-            want = function.param(len(args))
-            ready.append(self._checked(final, want, last, piped=True))
+            if either or any(not arg.simple for arg in ready):
+                first, final = self._before(final)
+            ready.append(self._checked(final, function.param(len(args)), last, piped=True))
         if either:
             text, last = self._either(name, ready)
         else:
             text = self._applied(name, function, ready, self.site(scope, alone or command, name))
         value = f"({first}{text})[1]" if first else text
         return Text(value, last, none=True, invalid=name in ("and", "or"))
+
+    def _before(self, final: Text) -> tuple[str, Text]:
+        """Return what evaluates a piped value before the arguments, and its name."""
+        held = self.fresh("t")
+        named = Text(held, final.last, final.none, final.invalid, simple=True)
+        return f"({held} := {final.text}), ", named
 
     def _either(self, name: str, ready: list[Text]) -> tuple[str, str]:
         """Return and, or with the name of what holds the site of the argument that decided."""

@@ -185,8 +185,7 @@ class Lexer:
             end += 1
         if self._closes(end - 1)[1]:
             end -= 1
-        if end > self.at:
-            self._emit(Kind.SPACE, end)
+        self._emit(Kind.SPACE, end)
 
     def _quote(self, first: str) -> "_State | None":
         pattern, kind, meant = _QUOTES[first]

@@ -137,9 +137,9 @@ class FieldNode(Node):
 
 @dataclass(slots=True, eq=False)
 class ChainNode(Node):
-    """Fields taken from anything else: ``(pipeline).A``."""
+    """Fields taken from a pipeline or a function's result: ``(pipeline).A``."""
 
-    node: Node
+    node: "PipeNode | IdentifierNode"
     names: tuple[str, ...]
 
     def show(self, text: TextFormat = str) -> str:

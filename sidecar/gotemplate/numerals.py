@@ -98,7 +98,7 @@ def float_text(value: float, verb: str, flags: Flags) -> str | None:
     if not math.isfinite(value):
         if math.isnan(value) and not flags.space and not flags.plus:
             text = text[1:]
-        return pad(text if flags.plus or text[0] != "+" else text[1:], flags, zero=False)
+        return pad(text, flags, zero=False)
     if flags.sharp and verb != "b":
         text = _sharp(text, verb, flags)
     if not flags.plus and text[0] == "+":

@@ -74,8 +74,7 @@ class Operands:
     def next(self) -> Token:
         """Return the next token and move on; the last one is met again and again."""
         token = self.peek()
-        if self.at < len(self.words):
-            self.at += 1
+        self.at += 1
         return token
 
     def peek(self) -> Token:
@@ -97,10 +96,9 @@ class Operands:
             self.next()
         return self.peek()
 
-    def back(self, token: Token) -> None:
+    def back(self) -> None:
         """Put back the token read last."""
-        if self.words[self.at - 1] is token:
-            self.at -= 1
+        self.at -= 1
 
     def expect(self, kind: Kind, context: str) -> Token:
         """Return the next token, which must be of a kind."""
@@ -156,7 +154,7 @@ class Operands:
                 return pipe
             if token.kind not in _OPERANDS:
                 self.unexpected(token, context)
-            self.back(token)
+            self.back()
             pipe.commands.append(self._command())
 
     def _declarations(self, pipe: PipeNode, context: str) -> None:
@@ -197,12 +195,10 @@ class Operands:
             if token.kind is Kind.SPACE:
                 continue
             if token.kind in (Kind.RIGHT_DELIM, Kind.RIGHT_PAREN):
-                self.back(token)
+                self.back()
             elif token.kind is not Kind.PIPE:
                 self.unexpected(token, "operand")
             break
-        if not command.args:
-            self.fail("empty command")
         return command
 
     # --- operands -----------------------------------------------------------------------------
@@ -220,7 +216,7 @@ class Operands:
             return FieldNode(pos, (*node.names, *names))
         if isinstance(node, VariableNode):
             return VariableNode(pos, (*node.names, *names))
-        if isinstance(node, _LITERALS):
+        if not isinstance(node, IdentifierNode | PipeNode):
             self.fail(f"unexpected . after term {quoted(str(node))}")
         return ChainNode(pos, node, tuple(names))
 
@@ -250,7 +246,7 @@ class Operands:
                 self.fail(str(fault))
         if token.kind in (Kind.STRING, Kind.RAW_STRING):
             return StringNode(token.pos, token.text, self.text_of(token))
-        self.back(token)
+        self.back()
         return None
 
     def _variable(self, token: Token) -> Node:

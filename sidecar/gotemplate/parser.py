@@ -169,7 +169,7 @@ class _Parser(Operands):
         other = self.actions.get(token.kind)
         if other is not None:
             return other(token)
-        self.back(token)
+        self.back()
         first = self.peek()
         return ActionNode(first.pos, first.line, self.pipeline("command", Kind.RIGHT_DELIM))
 
@@ -228,7 +228,7 @@ class _Parser(Operands):
         after = self.next_word()
         pipe = None
         if after.kind is not Kind.RIGHT_DELIM:
-            self.back(after)
+            self.back()
             pipe = self.pipeline("template clause", Kind.RIGHT_DELIM)
         return TemplateNode(token.pos, token.line, name, pipe)
 

@@ -29,6 +29,7 @@ from sidecar.gotemplate.values import (
 __all__ = ["formatted", "printable", "sorted_items", "sprint", "sprintln", "text"]
 
 _NIL: Final = "<nil>"
+_ADDRESS: Final = "0xc000010000"  # of anything: a true one would differ with every render
 _RANKS: Final = {"bool": 1, "int": 2, "uint": 2, "float": 3, "string": 4}
 
 
@@ -126,7 +127,7 @@ def _composite(value: object, verb: str, flags: Flags, depth: int, go_type: GoTy
         return _struct(value, verb, flags, depth, go_type)
     if isinstance(value, list | tuple):
         return _list(list(value), verb, flags, depth, go_type)
-    return pad(f"0x{id(value):x}", flags) if verb in "vp" else None
+    return pad(_ADDRESS, flags) if verb in "vp" else None
 
 
 # --- scalars -------------------------------------------------------------------------------------
@@ -171,7 +172,7 @@ def _pointer(value: Pointer, verb: str, flags: Flags, depth: int) -> str | None:
         return pad(_NIL, flags) if verb == "v" else f"%!{verb}({value.go_type}={_NIL})"
     if not depth and (is_struct(value.target) or isinstance(value.target, Mapping | list)):
         return "&" + formatted(value.target, verb, flags, depth + 1)
-    return pad(f"0x{id(value):x}", flags) if verb in "vp" else None
+    return pad(_ADDRESS, flags) if verb in "vp" else None
 
 
 def _bytes(data: bytes, verb: str, flags: Flags, depth: int) -> str | None:

@@ -7,7 +7,7 @@ A Go string is bytes. Here it is ``str``, with bytes that are no UTF-8 kept as l
 import re
 from typing import Final
 
-__all__ = ["decoded", "encoded", "printable", "quoted", "quoted_char", "unquoted", "unquoted_char"]
+__all__ = ["decoded", "encoded", "quoted", "quoted_char", "unquoted", "unquoted_char"]
 
 _NAMED: Final = {
     "\a": "\\a",
@@ -35,11 +35,6 @@ def encoded(text: str) -> bytes:
 def decoded(data: bytes) -> str:
     """Return bytes as a Go string."""
     return data.decode("utf-8", "surrogateescape")
-
-
-def printable(character: str) -> bool:
-    """Tell whether Go shows a character as it is."""
-    return character.isprintable()
 
 
 def quoted(text: str, *, ascii_only: bool = False) -> str:

@@ -17,6 +17,7 @@ gives it again, while taking a field of a nil that *is* there (None) is an error
 """
 
 import dataclasses
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -151,14 +152,15 @@ class Map(dict[object, object]):
         self.go_type = go_type
 
 
-class Record:
+class Record(ABC):
     """A struct that says itself what its type, fields and methods are."""
 
     go_type: GoType
 
+    @abstractmethod
     def go_fields(self) -> Sequence[tuple[str, object]]:
         """Return all fields in order; one with a small first letter is not exported."""
-        raise NotImplementedError
+        ...
 
     def go_method(self, _name: str, /) -> "Function | None":
         """Return a method bound to this value."""

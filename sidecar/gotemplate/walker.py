@@ -14,7 +14,6 @@ from sidecar.gotemplate.nodes import (
     ActionNode,
     BranchNode,
     BreakNode,
-    ContinueNode,
     IfNode,
     ListNode,
     RangeNode,
@@ -80,7 +79,7 @@ class _Walker(Evaluator):
                 self._template(node)
             elif isinstance(node, BreakNode):
                 raise _Break
-            elif isinstance(node, ContinueNode):
+            else:
                 raise _Continue
 
     def _action(self, node: ActionNode) -> None:

@@ -1,20 +1,18 @@
 """Reads tables out of Go's own tests: a reader of composite literals, as far as those go.
 
 Only expressions are read: literals, names, calls, signs, sums, composite literals. What a name or
-call means is for whoever evaluates them (``evaluated``).
+call means is for whoever evaluates them (``meaning``).
 """
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sidecar.gotemplate.numbers import number
 from sidecar.gotemplate.quoting import unquoted, unquoted_char
 from sidecar.gotemplate.tokens import Kind
-from sidecar.gotemplate.values import Int32
 
-__all__ = ["Call", "Composite", "Environment", "Name", "Rune", "evaluated", "table", "variables"]
+__all__ = ["Call", "Composite", "Expression", "Name", "Rune", "Sum", "table", "variables"]
 
 _WORDS = re.compile(
     r"(?P<skip>[ \t\r\n]+|//[^\n]*|/\*.*?\*/)"
@@ -78,15 +76,6 @@ class Composite:
 
 
 Expression = Name | Rune | Call | Sum | Composite | str | int | float | complex
-
-
-@dataclass
-class Environment:
-    """What names, calls and composite literals mean."""
-
-    names: Mapping[str, object]
-    calls: Mapping[str, Callable[..., object]]
-    composite: Callable[[Composite, "Environment"], object]
 
 
 def table(path: Path, name: str, *, within: str = "") -> list[Composite]:
@@ -267,44 +256,3 @@ def _constant(text: str) -> int | float | complex:
         return read.unsigned
     assert read.real is not None
     return read.real
-
-
-_CONSTANTS = {"true": True, "false": False, "nil": None}
-
-
-def evaluated(expression: Expression, space: Environment) -> object:
-    """Return what an expression means; KeyError when it needs a name nobody gave."""
-    match expression:
-        case Name(text):
-            return _CONSTANTS[text] if text in _CONSTANTS else space.names[text]
-        case Rune(code):
-            return Int32(code)
-        case Call(Name(text), args):
-            return space.calls[text](*[evaluated(arg, space) for arg in args])
-        case Call(Sum("*", None, Name(text)), args):
-            return space.calls["*" + text](*[evaluated(arg, space) for arg in args])
-        case Call(of, args):
-            raise KeyError(f"call of {of}")
-        case Sum(sign, left, right):
-            return _summed(sign, None if left is None else evaluated(left, space), right, space)
-        case Composite():
-            return space.composite(expression, space)
-    return expression
-
-
-def _summed(sign: str, left: object, right: Expression, space: Environment) -> object:
-    if sign in "&*" and left is None:
-        return space.calls["&"](evaluated(right, space))
-    second = evaluated(right, space)
-    if sign == "<<":
-        return left << second  # type: ignore[operator]
-    if sign == "^":
-        bits = 64 if type(second).__name__ == "Uint" else int(type(second).__name__[4:])
-        return type(second)((1 << bits) - 1 - second)  # type: ignore[operator, call-arg]
-    if left is None:
-        return second if sign == "+" else -second  # type: ignore[operator]
-    if sign == "-":
-        return left - second  # type: ignore[operator]
-    if sign == "/":
-        return left / second  # type: ignore[operator]
-    return left + second  # type: ignore[operator]

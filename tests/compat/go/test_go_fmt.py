@@ -28,7 +28,8 @@ from sidecar.gotemplate.values import (
     Uint64,
 )
 from sidecar.gotemplate.verbs import sprintf
-from tests.compat.go.literals import Composite, Environment, evaluated, table
+from tests.compat.go.literals import Composite, table
+from tests.compat.go.meaning import Environment, evaluated
 
 SOURCE = Path("/usr/share/go-1.19/src/fmt/fmt_test.go")
 _WHOLE = (Int8, Int16, Int32, Int64, Uint, Uint8, Uint16, Uint32, Uint64)

@@ -21,7 +21,8 @@ from sidecar.gotemplate.template import Template, compile_template
 from sidecar.gotemplate.tokens import Kind
 from sidecar.gotemplate.trees import is_empty
 from tests.compat.go.fixtures import COMPARED, ENVIRONMENT, FUNCTIONS
-from tests.compat.go.literals import Composite, Environment, Name, evaluated, table, variables
+from tests.compat.go.literals import Composite, Name, table
+from tests.compat.go.meaning import evaluated, lexer_names
 
 SOURCES = Path("/usr/share/go-1.19/src/text/template")
 PACKAGE = "golang-1.19-src"
@@ -220,25 +221,8 @@ def _is_empty(case: Case) -> None:
 # --- lex_test.go ---------------------------------------------------------------------------------
 
 
-def _lex_environment() -> Environment:
-    path = SOURCES / "parse" / "lex_test.go"
-    names: dict[str, object] = {f"item{_camel(kind)}": kind for kind in Kind}
-    space = Environment(names, {"mkItem": lambda kind, text: (kind, text)}, _tuple)
-    for name, expression in variables(path).items():
-        names[name] = evaluated(expression, space)
-    return space
-
-
-def _camel(kind: Kind) -> str:
-    return "EOF" if kind is Kind.EOF else "".join(map(str.capitalize, kind.name.split("_")))
-
-
-def _tuple(literal: Composite, space: Environment) -> object:
-    return tuple(evaluated(value, space) for _, value in literal.items)
-
-
 def _lexes(case: Case, left: str = "", right: str = "", *, places: bool = False) -> None:
-    space = _lex_environment()
+    space = lexer_names(SOURCES / "parse" / "lex_test.go")
     text = evaluated(case.entry.items[1][1], space)
     expected = evaluated(case.entry.items[2][1], space)
     found = tokens(str(text), left=left, right=right, comments=True)

@@ -121,3 +121,9 @@ def test_long_numbers_and_long_lines_are_read_in_time() -> None:
         with pytest.raises(TemplateError):
             compile_template("t", text)
     assert compile_template("t", "x" * 10**6).execute(None) == "x" * 10**6
+
+
+def test_a_long_chain_of_else_if_is_no_deep_nesting() -> None:
+    links = "".join(f"{{{{else if eq . {n}}}}}{n}" for n in range(2, 500))
+    template = compile_template("t", "{{if eq . 1}}1" + links + "{{end}}", limits=SMALL)
+    assert template.execute(400) == template.walk(400) == "400"

@@ -286,11 +286,6 @@ def test_an_empty_template_gives_nothing() -> None:
     assert render("{{/* only this */}}") == ""
 
 
-def test_a_long_chain_of_else_if_is_no_deep_nesting() -> None:
-    links = "".join(f"{{{{else if eq . {n}}}}}{n}" for n in range(2, 500))
-    assert render("{{if eq . 1}}1" + links + "{{end}}", 400) == "400"
-
-
 def test_what_the_compiler_cannot_take_is_walked() -> None:
     deep = "{{range .}}" * 25 + "x" + "{{end}}" * 25
     assert render(deep, []) == ""
