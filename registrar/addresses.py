@@ -102,15 +102,15 @@ def _own(container: Container, place: Place, network: str) -> Reach | None:
 def _matching(container: Container, choice: str) -> Iterator[Reach]:
     """Return the reaches that a preference names: a network, an address range or a family."""
     if choice in container.networks:
-        yield from _reaches(container.networks[choice])
-        return
+        return _reaches(container.networks[choice])
     every = [reach for network in container.networks.values() for reach in _reaches(network)]
     turned = (Reach(reach.second, reach.address) for reach in every if reach.second)
-    for reach in (*every, *turned):
-        if _family(reach.address) == _FAMILIES.get(choice, 0) or (
-            "/" in choice and _is_within(reach.address, choice)
-        ):
-            yield reach
+    family = _FAMILIES.get(choice, 0)
+    return (
+        reach
+        for reach in (*every, *turned)
+        if _family(reach.address) == family or _is_within(reach.address, choice)
+    )
 
 
 def _reaches(network: Network) -> Iterator[Reach]:
@@ -129,6 +129,8 @@ def _family(address: str) -> int:
 
 
 def _is_within(address: str, network: str) -> bool:
+    if "/" not in network:
+        return False
     try:
         return ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False)
     except ValueError:

@@ -31,6 +31,7 @@ _NAMES: Final[Mapping[str, str]] = {
     "CpusetCpus": "CPUSetCPUs",
     "CpusetMems": "CPUSetMEMs",
 }
+_LOGS: Final = "LogConfig"  # its Config is a map, unlike the container's
 _MAPS: Final = frozenset(
     {
         "Labels",
@@ -98,7 +99,7 @@ def inspected(document: object, kind: str = "") -> Inspected:
         for key, value in document.items():
             name = _NAMES.get(str(key), str(key))
             if value is not None or name not in fields:
-                fields[name] = _value(name, value)
+                fields[name] = _value("Data" if kind == _LOGS else name, value)
     return Inspected(kind, fields)
 
 

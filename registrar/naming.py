@@ -55,7 +55,7 @@ class Naming(NamedTuple):
     def derived_id(self, port: Port) -> InstanceId:
         """Return the id of a container that chose none."""
         name = self.container.name
-        if not self.place.compat:
+        if not self._is_raw:
             name = _NOT_NAME.sub("_", name)
             if not 0 < len(name) <= _NAME_READ:  # cut names could be the same
                 name = self.container.id[:12]

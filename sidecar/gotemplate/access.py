@@ -59,9 +59,8 @@ def _quoted(name: str) -> str:
 
 def static_type(value: object, within: object) -> GoType:
     """Return the declared type of a value taken from a container, else its own."""
-    if within is None:
-        return type_of(value)
-    return type_of(within).elem or type_of(value)
+    holder = type_of(indirect(within)[0])
+    return holder.elem if within is not None and holder.elem is not None else type_of(value)
 
 
 def _nil_field(receiver: object, name: str, within: object) -> object:
@@ -143,6 +142,8 @@ def method(receiver: object, name: str) -> Function | None:
     A class shows its methods to templates by ``go_methods``, a mapping from Go name to attribute:
     without that a template could reach any attribute of any object.
     """
+    while isinstance(receiver, Pointer) and isinstance(receiver.target, Pointer):
+        receiver = receiver.target
     if isinstance(receiver, Record | Pointer):
         return receiver.go_method(name)
     shown = getattr(type(receiver), "go_methods", None)

@@ -87,7 +87,7 @@ def _prepared(value: object, want: GoType) -> object:
     if want.kind == "interface" or have.name == want.name:
         return value
     if have.kind in _WHOLE and want.kind in _WHOLE:
-        return int(value)  # type: ignore[call-overload, no-any-return]
+        return int(value)  # type: ignore[call-overload]
     raise CallFailed(f"value has type {have}; should be {want}")
 
 
@@ -143,7 +143,7 @@ def call(target: object, *args: object) -> object:
         raise CallFailed("call of nil")
     if not isinstance(target, Function) and not callable(target):
         raise CallFailed(f"non-function of type {type_of(target)}")
-    function = function_of(target)  # type: ignore[arg-type]
+    function = function_of(target)
     wrong = function.wants(len(args))
     if wrong is not None:
         want, _, got = wrong.partition(" got ")

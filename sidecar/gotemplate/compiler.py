@@ -8,11 +8,10 @@ so a template cannot bring code of its own.
 What Python's compiler cannot take (20 loops in each other) is left to the walker.
 """
 
-from collections.abc import Callable
 from itertools import count
-from typing import Final, cast
+from typing import Final
 
-from sidecar.gotemplate.expressions import Expressions, Scope, Text, Unsupported, Variable
+from sidecar.gotemplate.expressions import Expressions
 from sidecar.gotemplate.machine import Code
 from sidecar.gotemplate.nodes import (
     ActionNode,
@@ -24,11 +23,12 @@ from sidecar.gotemplate.nodes import (
     RangeNode,
     TemplateNode,
     TextNode,
-    Tree,
     WithNode,
 )
 from sidecar.gotemplate.quoting import quoted
 from sidecar.gotemplate.run import PACE, Program, weight
+from sidecar.gotemplate.scopes import Scope, Text, Unsupported, Variable
+from sidecar.gotemplate.trees import Tree
 from sidecar.gotemplate.values import INVALID
 
 __all__ = ["compiled"]
@@ -64,10 +64,7 @@ class _Compiler:
         space = self.make.names
         space |= {"I": INVALID, "N": _present, "L": self.program.limits.output}
         exec(compile(source, file, "exec"), space)  # noqa: S102 - see the head of this module
-        functions = {
-            name: cast("Callable[[object, object], None]", space[python])
-            for name, python in self.functions.items()
-        }
+        functions = {name: space[python] for name, python in self.functions.items()}
         return Code(functions, self.make.sites, _marked(source), file)  # type: ignore[arg-type]
 
     # --- statements ---------------------------------------------------------------------------
@@ -188,7 +185,7 @@ class _Compiler:
         del scope.variables[mark:]
         self.loops -= 1
 
-    def _loop(self, node: RangeNode, scope: Scope, whole: str, items: str, site: int) -> None:
+    def _loop(self, node: RangeNode, scope: Scope, whole: str, items: str, site: str) -> None:
         left, key = self.make.fresh("n"), self.make.fresh("t")
         outer = scope.dot, scope.within
         mark = len(scope.variables)

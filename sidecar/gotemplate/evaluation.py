@@ -15,16 +15,18 @@ from sidecar.gotemplate.nodes import (
     NilNode,
     Node,
     PipeNode,
-    Tree,
     VariableNode,
 )
 from sidecar.gotemplate.run import Program, Run, at_node
 from sidecar.gotemplate.signatures import Fault, Function, checked, constant, ideal
+from sidecar.gotemplate.trees import Tree
 from sidecar.gotemplate.values import INVALID, truth, zero_of
 
 __all__ = ["NOTHING", "Evaluator"]
 
 NOTHING: Final = object()  # no value comes down the pipe
+Given = tuple[Sequence[Node], object]  # a command's words and what comes down the pipe
+ALONE: Final[Given] = ((), NOTHING)
 
 
 class Evaluator:
@@ -55,10 +57,11 @@ class Evaluator:
         self.variables[self._find(name)] = (name, value, within)
 
     def _find(self, name: str) -> int:
-        for at in range(len(self.variables) - 1, -1, -1):
-            if self.variables[at][0] == name:
-                return at
-        self.fail(f"undefined variable: {name}")
+        known = range(len(self.variables) - 1, -1, -1)
+        found = next((at for at in known if self.variables[at][0] == name), -1)
+        if found < 0:
+            self.fail(f"undefined variable: {name}")
+        return found
 
     # --- pipelines and commands ---------------------------------------------------------------
 
@@ -122,9 +125,9 @@ class Evaluator:
                 self._no_function(args, final)
                 return receiver
         for name in names[:-1]:
-            found = self.field(receiver, name, within, node, (), NOTHING)
+            found = self.field(receiver, name, within, node)
             receiver, within = found, receiver
-        return self.field(receiver, names[-1], within, node, args, final)
+        return self.field(receiver, names[-1], within, node, (args, final))
 
     def _term(self, chain: ChainNode) -> object:
         term = chain.node
@@ -138,14 +141,10 @@ class Evaluator:
         raise AssertionError(term)
 
     def field(
-        self,
-        receiver: object,
-        name: str,
-        within: object,
-        node: Node,
-        args: Sequence[Node],
-        final: object,
+        self, receiver: object, name: str, within: object, node: Node, given: Given = ALONE
     ) -> object:
+        """Return what a name finds in a value: a method's result, a field, an entry."""
+        args, final = given
         found = access.method(receiver, name)
         if found is not None:
             return self._call(found, node, name, args[1:], final)
@@ -194,6 +193,8 @@ class Evaluator:
         except LimitExceeded as error:
             self.node = node
             self.fail(f"error calling {name}: {error}", LimitExceeded)
+        except RecursionError:
+            raise
         except Exception as error:
             self.node = node
             raise at_node(self.tree, node, f"error calling {name}: {error}") from error

@@ -1,19 +1,18 @@
 """Makes Python expressions of pipelines. Pure.
 
-Every expression gives the value the walker would find. ``Text.last`` is the site at which the walker
-would stand after it, where the next fault is placed. A call of a function stands at the start of a
-line of its own, marked ``#@site``: the traceback tells which call raised, so none needs a guard.
+Every expression gives the value the walker would find. ``Text.last`` gives the site at which the
+walker would stand after it, where the next fault is placed. A call of a function stands at the
+start of a line of its own, marked ``#@site``: the traceback tells which call raised, so none needs
+a guard.
 
 Names in the source: ``d0`` dot, ``v1`` a variable, ``x1`` what it is an element of, ``t1`` a
 temporary, ``f1`` a function, ``k1`` a constant, ``m`` the machine, ``I`` INVALID.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Final
 
 from sidecar.gotemplate.kinds import NILABLE, VALUE, GoType
-from sidecar.gotemplate.machine import Site
 from sidecar.gotemplate.nodes import (
     ChainNode,
     CommandNode,
@@ -23,97 +22,21 @@ from sidecar.gotemplate.nodes import (
     NilNode,
     Node,
     PipeNode,
-    Tree,
     VariableNode,
 )
-from sidecar.gotemplate.run import Program
+from sidecar.gotemplate.scopes import Scope, Source, Text, Unsupported
 from sidecar.gotemplate.signatures import Fault, Function, constant, ideal
 from sidecar.gotemplate.values import zero_of
 
-__all__ = ["Expressions", "Scope", "Text", "Unsupported", "Variable"]
+__all__ = ["Expressions"]
 
 _PYTHON: Final = {"string": "str", "int": "int", "bool": "bool", "float64": "float"}
 # What these give is short, whatever they are given.
 _SHORT: Final = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "len", "index", "slice", "not"})
 
 
-class Unsupported(Exception):
-    """The compiler leaves this template to the walker."""
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A Python expression; whether it may give None or INVALID; whether it only names a value."""
-
-    text: str
-    last: int
-    none: bool = False
-    invalid: bool = False
-    simple: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """A template's variable: its name here and there, and what it is an element of."""
-
-    name: str
-    python: str
-    within: str
-    invalid: bool = True
-
-
-@dataclass(slots=True)
-class Scope:
-    """Where an expression stands: its tree, dot and the variables that exist."""
-
-    tree: Tree
-    dot: str
-    within: str
-    variables: list[Variable]
-    assigned: frozenset[str]  # names that `=` changes somewhere in the tree
-
-
-class Expressions:
-    """Collects the constants, functions and sites the source refers to."""
-
-    def __init__(self, program: Program) -> None:
-        """Take what is compiled."""
-        self.program = program
-        self.sites: list[Site] = []
-        self.names: dict[str, object] = {}
-        self._functions: dict[str, str] = {}
-        self._count = 0
-
-    def fresh(self, letter: str) -> str:
-        """Return a name not used before."""
-        self._count += 1
-        return f"{letter}{self._count}"
-
-    def site(self, scope: Scope, node: Node, name: str = "") -> int:
-        """Return the number of a place."""
-        self.sites.append(Site(scope.tree, node, name))
-        return len(self.sites) - 1
-
-    def keep(self, value: object) -> str:
-        """Return a name for a constant."""
-        name = self.fresh("k")
-        self.names[name] = value
-        return name
-
-    def _literal(self, value: object) -> str:
-        if isinstance(value, str | bool) or type(value) is int:
-            return repr(value)
-        return self.keep(value)
-
-    def fault(self, site: int, message: str, before: Text | None = None) -> Text:
-        """Return an expression that raises, after what comes before it."""
-        evaluated = f", {before.text}" if before else ""
-        return Text(f"m.fail({site}, {message!r}{evaluated})", site)
-
-    @staticmethod
-    def present(text: Text) -> str:
-        """Return an expression that gives INVALID for None."""
-        return f"N({text.text})" if text.none else text.text
+class Expressions(Source):
+    """Makes expressions and collects what they refer to."""
 
     # --- pipelines and commands ---------------------------------------------------------------
 
@@ -143,19 +66,6 @@ class Expressions:
                 value = f"({value}, ({known.within} := None))[0]"
         return Text(value, text.last, invalid=text.invalid or text.none)
 
-    def declare(self, name: str, scope: Scope, within: str = "None") -> Variable:
-        """Add a variable to the scope."""
-        if name in scope.assigned:
-            within = self.fresh("x")
-        variable = Variable(name, self.fresh("v"), within)
-        scope.variables.append(variable)
-        return variable
-
-    @staticmethod
-    def find(name: str, scope: Scope) -> Variable | None:
-        """Return the variable declared last by a name."""
-        return next((known for known in reversed(scope.variables) if known.name == name), None)
-
     def _command(
         self, command: CommandNode, pipe: PipeNode, scope: Scope, final: Text | None
     ) -> Text:
@@ -167,15 +77,17 @@ class Expressions:
             if not args and final is None:
                 return self._fields(first, scope)
             return self._with_arguments(first, command.args, scope, final)
-        wrong = f"can't give argument to non-function {first}" if args or final else ""
-        if isinstance(first, PipeNode):
-            if wrong:
+        if args or final:
+            site = self.site(scope, first)
+            if isinstance(first, PipeNode):
                 site = final.last if final else self.site(scope, pipe)
-                return self.fault(site, wrong, final)
+            return self.fault(site, f"can't give argument to non-function {first}", final)
+        return self._value(first, scope)
+
+    def _value(self, first: Node, scope: Scope) -> Text:
+        if isinstance(first, PipeNode):
             return self.pipeline(first, scope)
         site = self.site(scope, first)
-        if wrong:
-            return self.fault(site, wrong, final)
         if isinstance(first, DotNode):
             return self._dot(site, scope)
         if isinstance(first, NilNode):
@@ -183,12 +95,12 @@ class Expressions:
         return self._ideal(first, site)
 
     @staticmethod
-    def _dot(site: int, scope: Scope) -> Text:
+    def _dot(site: str, scope: Scope) -> Text:
         return Text(scope.dot, site, none=scope.within != "None", invalid=True, simple=True)
 
-    def _ideal(self, node: Node, site: int) -> Text:
+    def _ideal(self, node: Node, site: str) -> Text:
         try:
-            return Text(self._literal(ideal(node)), site, simple=True)
+            return Text(self.literal(ideal(node)), site, simple=True)
         except Fault as fault:
             return self.fault(site, str(fault))
 
@@ -197,6 +109,7 @@ class Expressions:
     def _fields(self, node: FieldNode | ChainNode | VariableNode, scope: Scope) -> Text:
         names = node.names
         site = self.site(scope, node)
+        whole = ""
         receiver, within = self._dot(site, scope), scope.within
         if isinstance(node, VariableNode):
             known = self.find(names[0], scope)
@@ -208,14 +121,12 @@ class Expressions:
             names = names[1:]
         elif isinstance(node, ChainNode):
             receiver, within = self._term(node, scope, site), "None"
-            # Faults stand where the term left off, but a failing method at the chain.
-            self.sites.append(self.sites[receiver.last]._replace(whole=node))
-            receiver = replace(receiver, last=len(self.sites) - 1)
+            whole = f", {site}"  # faults stand where the term left off, but a failing method here
         for name in names:
-            receiver, within = self._field(receiver, within, name)
+            receiver, within = self._field(receiver, within, name, whole)
         return receiver
 
-    def _field(self, receiver: Text, within: str, name: str) -> tuple[Text, str]:
+    def _field(self, receiver: Text, within: str, name: str, whole: str) -> tuple[Text, str]:
         """Return one step of a chain and the name of what it was taken from."""
         held, named = receiver.text, receiver.text
         if not receiver.simple:
@@ -224,11 +135,11 @@ class Expressions:
         found = self.fresh("t")
         text = (
             f"({found} if type({named}) is dict and ({found} := {held}.get({name!r}, I)) is not I"
-            f" else m.field({receiver.last}, {held}, {name!r}, {within}))"
+            f" else m.field({receiver.last}, {held}, {name!r}, {within}{whole}))"
         )
         return Text(text, receiver.last, none=True, invalid=True), held
 
-    def _term(self, chain: ChainNode, scope: Scope, site: int) -> Text:
+    def _term(self, chain: ChainNode, scope: Scope, site: str) -> Text:
         term = chain.node
         if isinstance(term, NilNode):
             return self.fault(site, f"indirection through explicit nil in {chain}")
@@ -274,6 +185,7 @@ class Expressions:
         function = self.program.functions[name]
         site = self.site(scope, node)
         args = command.args[1:]
+        either = name in ("and", "or") and name not in self.program.own
         piped = int(final is not None)
         wrong = function.wants(len(args) + piped, piped)
         if wrong is not None:
@@ -282,25 +194,37 @@ class Expressions:
         last = ready[-1].last if ready else site
         first = ""
         if final is not None:
-            if any(not arg.simple for arg in ready):
+            if either or any(not arg.simple for arg in ready):  # it comes first
                 held = self.fresh("t")
                 first = f"({held} := {final.text}), "
                 final = Text(held, final.last, final.none, final.invalid, simple=True)
             want = function.param(len(args))
             ready.append(self._checked(final, want, last, piped=True))
-        text = self._applied(name, function, ready, self.site(scope, alone or command, name))
+        if either:
+            text, last = self._either(name, ready)
+        else:
+            text = self._applied(name, function, ready, self.site(scope, alone or command, name))
         value = f"({first}{text})[1]" if first else text
         return Text(value, last, none=True, invalid=name in ("and", "or"))
 
-    def _applied(self, name: str, function: Function, ready: list[Text], site: int) -> str:
+    def _either(self, name: str, ready: list[Text]) -> tuple[str, str]:
+        """Return and, or with the name of what holds the site of the argument that decided."""
+        held = self.fresh("w")
+        parts = [
+            f"({held} := {arg.last}) and {arg.text}"
+            if arg.last.isdecimal()
+            else f"({arg.text}, ({held} := {arg.last}))[0]"
+            for arg in ready
+        ]
+        return "(" + f" {name} ".join(parts) + ")", held
+
+    def _applied(self, name: str, function: Function, ready: list[Text], site: str) -> str:
         own = name in self.program.own
-        if name in ("and", "or") and not own:
-            return "(" + f" {name} ".join(arg.text for arg in ready) + ")"
         if name == "not" and not own:
             return f"(not {ready[0].text})"
-        known = self._functions.get(name)
+        known = self.functions.get(name)
         if known is None:
-            known = self._functions[name] = self.fresh("f")
+            known = self.functions[name] = self.fresh("f")
             self.names[known] = function.call
         # No line may begin inside a string, and none does: their new lines are escaped.
         call = f"\n{known}( #@{site}\n{', '.join(arg.text for arg in ready)})"
@@ -320,27 +244,31 @@ class Expressions:
             if want.kind not in NILABLE:
                 return self.fault(site, f"cannot assign nil to {want}")
             return Text(self._literal_or_none(zero_of(want)), site, simple=True)
+        inner = self._operand(node, scope)
+        if inner is not None:
+            return self._checked(inner, want, inner.last)
+        try:
+            return Text(self.literal(constant(node, want)), site, simple=True)
+        except Fault as fault:
+            return self.fault(site, str(fault))
+
+    def _operand(self, node: Node, scope: Scope) -> Text | None:
+        """Return an argument that is no literal."""
         if isinstance(node, PipeNode):
             if node.variables:
                 raise Unsupported  # and, or might never set it
             inner = self.pipeline(node, scope)
-            value = Text(self.present(inner), inner.last, invalid=inner.invalid or inner.none)
-            return self._checked(value, want, inner.last)
+            return Text(self.present(inner), inner.last, invalid=inner.invalid or inner.none)
         if isinstance(node, IdentifierNode):
-            inner = self._function(node, CommandNode(node.pos, [node]), scope, None, alone=node)
-            return self._checked(inner, want, inner.last)
+            return self._function(node, CommandNode(node.pos, [node]), scope, None, alone=node)
         if isinstance(node, FieldNode | ChainNode | VariableNode):
-            inner = self._fields(node, scope)
-            return self._checked(inner, want, inner.last)
-        try:
-            return Text(self._literal(constant(node, want)), site, simple=True)
-        except Fault as fault:
-            return self.fault(site, str(fault))
+            return self._fields(node, scope)
+        return None
 
     def _literal_or_none(self, value: object) -> str:
         return "None" if value is None else self.keep(value)
 
-    def _checked(self, value: Text, want: GoType, site: int, *, piped: bool = False) -> Text:
+    def _checked(self, value: Text, want: GoType, site: str, *, piped: bool = False) -> Text:
         if want is VALUE:
             return Text(self.present(value), site, invalid=True) if piped else value
         if want.kind == "interface" and not want.methods:

@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from sidecar.gotemplate.quoting import quoted, quoted_char
+from sidecar.gotemplate.quoting import quoted
 from sidecar.gotemplate.tokens import KEYWORDS, Kind, Token
 
-__all__ = ["tokens"]
+__all__ = ["Lexer", "tokens"]
 
 # What to do next; None at the end.
 _State = Callable[[], "_State | None"]
@@ -31,38 +31,44 @@ _QUOTES: Final = {
 }
 
 
-def tokens(
-    text: str,
-    *,
-    left: str = "",
-    right: str = "",
-    comments: bool = False,
-    plain: frozenset[str] = frozenset(),
-) -> list[Token]:
-    """Return the tokens of a template; words in plain are no keywords (a function has the name)."""
-    lexer = _Lexer(text, left or "{{", right or "}}", comments, plain)
-    lexer.run()
+def tokens(text: str, *, left: str = "", right: str = "", comments: bool = False) -> list[Token]:
+    """Return all tokens of a template."""
+    lexer = Lexer(text, left, right, comments=comments)
+    while lexer.more():
+        pass
     return lexer.out
 
 
-class _Lexer:
+class Lexer:
+    """Appends tokens to ``out``, as many as are asked for."""
+
     def __init__(
-        self, text: str, left: str, right: str, comments: bool, plain: frozenset[str]
+        self,
+        text: str,
+        left: str = "",
+        right: str = "",
+        *,
+        comments: bool = False,
+        plain: frozenset[str] = frozenset(),
     ) -> None:
+        """Take the text; words in plain are no keywords (a function has the name)."""
         self.text = text
-        self.left = left
-        self.right = right
+        self.left = left or "{{"
+        self.right = right or "}}"
         self.comments = comments
         self.plain = plain
         self.out: list[Token] = []
         self.at = 0
         self.line = 1
         self.parens = 0
+        self._state: _State | None = self._outside
 
-    def run(self) -> None:
-        state: _State | None = self._outside
-        while state is not None:
-            state = state()
+    def more(self) -> bool:
+        """Read on; tell whether there was something to read."""
+        if self._state is None:
+            return False
+        self._state = self._state()
+        return True
 
     def _emit(self, kind: Kind, end: int) -> None:
         text = self.text[self.at : end]
@@ -157,19 +163,20 @@ class _Lexer:
             if not self.text.startswith("=", self.at + 1):
                 return self._fail("expected :=")
             self._emit(Kind.DECLARE, self.at + 2)
-        elif first in _QUOTES:
-            return self._quote(first)
-        elif first == "$":
-            return self._name(Kind.VARIABLE, Kind.VARIABLE)
-        elif first == "." and self.text[self.at + 1 : self.at + 2] not in _DIGITS:
-            return self._name(Kind.FIELD, Kind.DOT)
-        elif first in "+-." or first in _DIGITS:
-            return self._number()
-        elif _alphanumeric(first):
-            return self._identifier()
         else:
-            return self._punctuation(first)
+            return self._operand(first)
         return self._inside
+
+    def _operand(self, first: str) -> "_State | None":
+        if first in _QUOTES:
+            return self._quote(first)
+        if first == "$":
+            return self._name(Kind.VARIABLE, Kind.VARIABLE)
+        if first == "." and self.text[self.at + 1 : self.at + 2] not in _NUMBER_GOES_ON:
+            return self._name(Kind.FIELD, Kind.DOT)
+        if first in "+-." or first in _DIGITS:
+            return self._number()
+        return self._identifier() if _alphanumeric(first) else self._punctuation(first)
 
     def _spaces(self) -> None:
         """Take blanks, but leave the last to a trim mark before the right delimiter."""
@@ -260,6 +267,7 @@ class _Lexer:
 
 
 _DIGITS: Final = frozenset("0123456789")
+_NUMBER_GOES_ON: Final = _DIGITS | {""}  # a dot that ends the text is a (bad) number to Go
 
 
 def _alphanumeric(character: str) -> bool:
@@ -268,5 +276,5 @@ def _alphanumeric(character: str) -> bool:
 
 def _code(character: str) -> str:
     """Return a character as ``%#U`` prints it."""
-    shown = f" {quoted_char(ord(character))}" if character.isprintable() else ""
+    shown = f" '{character}'" if character.isprintable() else ""
     return f"U+{ord(character):04X}{shown}"

@@ -12,23 +12,23 @@ from sidecar.gotemplate.access import quick_field
 from sidecar.gotemplate.evaluation import NOTHING, Evaluator
 from sidecar.gotemplate.failures import LimitExceeded, TemplateError
 from sidecar.gotemplate.kinds import GoType
-from sidecar.gotemplate.nodes import ChainNode, FieldNode, Node, Tree, VariableNode
+from sidecar.gotemplate.nodes import ChainNode, FieldNode, Node, VariableNode
 from sidecar.gotemplate.printing import text
 from sidecar.gotemplate.ranges import elements, pairs
 from sidecar.gotemplate.run import Program, Run, at_node
 from sidecar.gotemplate.signatures import Fault, checked
+from sidecar.gotemplate.trees import Tree
 from sidecar.gotemplate.values import INVALID, type_of
 
 __all__ = ["Code", "Machine", "Placed", "Site", "run_code"]
 
 
 class Site(NamedTuple):
-    """A place in a template; of a call also the function's name, of a field what it is part of."""
+    """A place in a template; of a call also the function's name."""
 
     tree: Tree
     node: Node
     name: str = ""
-    whole: Node | None = None
 
 
 class Placed(Exception):
@@ -61,25 +61,27 @@ class Machine:
 
     def fail(self, site: int, message: str, *_evaluated: object) -> NoReturn:
         """Raise at a site; further arguments are there to be evaluated before."""
-        tree, node, *_ = self.sites[site]
+        tree, node, _ = self.sites[site]
         raise Placed(at_node(tree, node, message))
 
     def evaluator(self, site: int) -> tuple[Evaluator, Node]:
         """Return an evaluator that stands at a site."""
-        tree, node, *_ = self.sites[site]
+        tree, node, _ = self.sites[site]
         evaluator = Evaluator(self.program, self.run, tree)
         evaluator.node = node
         return evaluator, node
 
-    def field(self, site: int, receiver: object, name: str, within: object) -> object:
-        """Return a field, key or method's result."""
+    def field(
+        self, site: int, receiver: object, name: str, within: object, whole: int | None = None
+    ) -> object:
+        """Return a field, key or method's result; a method that fails is placed at whole."""
         found = quick_field(receiver, name)
         if found is not INVALID:
             return found
         evaluator, node = self.evaluator(site)
-        whole = self.sites[site].whole or node
+        called = node if whole is None else self.sites[whole].node
         try:
-            return evaluator.field(receiver, name, within, whole, (), NOTHING)
+            return evaluator.field(receiver, name, within, called)
         except TemplateError as error:
             raise Placed(error) from error.__cause__
 
@@ -111,7 +113,10 @@ class Machine:
         """Return what is printed for a value."""
         if type_of(value).kind == "func":
             self.fail(site, f"can't print {self.sites[site].node} of type {type_of(value)}")
-        return text(value)
+        try:
+            return text(value)
+        except LimitExceeded:
+            self.long(site)
 
     def elements(self, site: int, value: object) -> Sequence[object]:
         """Return what a range with at most one variable goes through."""
@@ -129,7 +134,7 @@ class Machine:
 
     def charge(self, site: int, steps: int) -> None:
         """Take steps off the budget."""
-        tree, node, *_ = self.sites[site]
+        tree, node, _ = self.sites[site]
         try:
             self.run.charge(steps, tree, node)
         except TemplateError as error:
@@ -137,7 +142,7 @@ class Machine:
 
     def pace(self, site: int) -> int:
         """Look at the output and the clock."""
-        tree, node, *_ = self.sites[site]
+        tree, node, _ = self.sites[site]
         try:
             return self.run.pace(tree, node)
         except TemplateError as error:
@@ -145,7 +150,7 @@ class Machine:
 
     def enter(self, site: int) -> None:
         """Count one more template that runs inside another."""
-        tree, node, *_ = self.sites[site]
+        tree, node, _ = self.sites[site]
         try:
             self.run.enter(tree, node)
         except TemplateError as error:
@@ -153,7 +158,7 @@ class Machine:
 
     def long(self, site: int) -> NoReturn:
         """Raise that a function's result is beyond the bound on output."""
-        tree, node, *_ = self.sites[site]
+        tree, node, _ = self.sites[site]
         raise Placed(at_node(tree, node, "output limit exceeded", LimitExceeded))
 
 
@@ -166,9 +171,8 @@ def run_code(program: Program, code: Code, name: str, data: object) -> str:
     except Placed as placed:
         raise placed.error from placed.__cause__
     except RecursionError:
-        message = f"exceeded maximum template depth ({machine.run.depth})"
-        raise at_node(tree, tree.root, message, LimitExceeded) from None
-    except Exception as error:  # noqa: BLE001 - as Go recovers every panic of a function
+        machine.run.too_deep(tree, tree.root)
+    except Exception as error:  # as Go recovers every panic of a function
         raise _called(code, error) from error
     machine.run.pace(tree, tree.root)
     return "".join(machine.run.out)
@@ -182,6 +186,6 @@ def _called(code: Code, error: Exception) -> TemplateError:
         if trace.tb_frame.f_code.co_filename == code.file:
             line = trace.tb_lineno
         trace = trace.tb_next
-    tree, node, name, _ = code.sites[code.lines[line]]
+    tree, node, name = code.sites[code.lines[line]]
     kind = LimitExceeded if isinstance(error, LimitExceeded) else TemplateError
     return at_node(tree, node, f"error calling {name}: {error}", kind)

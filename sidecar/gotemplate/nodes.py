@@ -1,14 +1,11 @@
-"""The tree a template is parsed to. Pure.
+"""What templates are parsed to: ``pos`` is where messages place a node, ``str`` shows it. Pure."""
 
-``pos`` is where Go's messages place a node; ``str`` is how they show it.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from sidecar.gotemplate.numbers import Number
-from sidecar.gotemplate.quoting import encoded, quoted
+from sidecar.gotemplate.quoting import quoted
 
 __all__ = [
     "ActionNode",
@@ -32,10 +29,8 @@ __all__ = [
     "StringNode",
     "TemplateNode",
     "TextNode",
-    "Tree",
     "VariableNode",
     "WithNode",
-    "is_empty",
 ]
 
 TextFormat = Callable[[str], str]
@@ -47,9 +42,9 @@ class Node:
 
     pos: int
 
-    def show(self, text: TextFormat = str) -> str:
-        """Return the node's source; plain text goes through ``text``."""
-        raise NotImplementedError
+    def show(self, _text: TextFormat = str) -> str:
+        """Return the node's source; plain text in it goes through the argument."""
+        return str(self)
 
     def __str__(self) -> str:
         """Return the node as messages show it."""
@@ -73,7 +68,7 @@ class CommentNode(Node):
 
     text: str
 
-    def show(self, text: TextFormat = str) -> str:
+    def __str__(self) -> str:
         """Return the comment as an action."""
         return "{{" + self.text + "}}"
 
@@ -95,7 +90,7 @@ class IdentifierNode(Node):
 
     name: str
 
-    def show(self, text: TextFormat = str) -> str:
+    def __str__(self) -> str:
         """Return the name."""
         return self.name
 
@@ -106,7 +101,7 @@ class VariableNode(Node):
 
     names: tuple[str, ...]
 
-    def show(self, text: TextFormat = str) -> str:
+    def __str__(self) -> str:
         """Return the dotted names."""
         return ".".join(self.names)
 
@@ -115,7 +110,7 @@ class VariableNode(Node):
 class DotNode(Node):
     """The cursor."""
 
-    def show(self, text: TextFormat = str) -> str:
+    def __str__(self) -> str:
         """Return a dot."""
         return "."
 
@@ -124,7 +119,7 @@ class DotNode(Node):
 class NilNode(Node):
     """The constant nil."""
 
-    def show(self, text: TextFormat = str) -> str:
+    def __str__(self) -> str:
         """Return the word."""
         return "nil"
 
@@ -135,7 +130,7 @@ class FieldNode(Node):
 
     names: tuple[str, ...]
 
-    def show(self, text: TextFormat = str) -> str:
+    def __str__(self) -> str:
         """Return the fields, each behind a dot."""
         return "".join("." + name for name in self.names)
 
@@ -158,7 +153,7 @@ class BoolNode(Node):
 
     value: bool
 
-    def show(self, text: TextFormat = str) -> str:
+    def __str__(self) -> str:
         """Return the word."""
         return "true" if self.value else "false"
 
@@ -169,7 +164,7 @@ class NumberNode(Node):
 
     number: Number
 
-    def show(self, text: TextFormat = str) -> str:
+    def __str__(self) -> str:
         """Return the number as it was written."""
         return self.number.text
 
@@ -181,7 +176,7 @@ class StringNode(Node):
     literal: str
     text: str
 
-    def show(self, text: TextFormat = str) -> str:
+    def __str__(self) -> str:
         """Return the string as it was written."""
         return self.literal
 
@@ -273,7 +268,7 @@ class BreakNode(Node):
 
     line: int
 
-    def show(self, text: TextFormat = str) -> str:
+    def __str__(self) -> str:
         """Return the action."""
         return "{{break}}"
 
@@ -284,7 +279,7 @@ class ContinueNode(Node):
 
     line: int
 
-    def show(self, text: TextFormat = str) -> str:
+    def __str__(self) -> str:
         """Return the action."""
         return "{{continue}}"
 
@@ -301,27 +296,3 @@ class TemplateNode(Node):
         """Return the action."""
         given = "" if self.pipe is None else " " + self.pipe.show(text)
         return "{{template " + quoted(self.name) + given + "}}"
-
-
-@dataclass(slots=True, eq=False)
-class Tree:
-    """One template: its name, the file it stands in, that file's text, its nodes."""
-
-    name: str
-    file: str
-    text: str
-    root: ListNode
-
-    def place(self, node: Node) -> tuple[int, int]:
-        """Return the line, from 1, and the byte in it, from 0."""
-        line = 1 + self.text.count("\n", 0, node.pos)
-        start = self.text.rfind("\n", 0, node.pos) + 1
-        return line, len(encoded(self.text[start : node.pos]))
-
-
-def is_empty(nodes: Sequence[Node]) -> bool:
-    """Tell whether nodes hold nothing but white space and comments."""
-    return all(
-        isinstance(node, CommentNode) or (isinstance(node, TextNode) and not node.text.strip())
-        for node in nodes
-    )

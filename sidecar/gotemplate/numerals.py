@@ -25,6 +25,7 @@ class Flags:
     precision: int | None = None
     plus_v: bool = False
     sharp_v: bool = False
+    room: int = 1 << 26  # characters that may yet be printed by this verb
 
 
 def pad(text: str, flags: Flags, *, zero: bool = True) -> str:
@@ -170,19 +171,23 @@ def _hex_float(value: float, verb: str, precision: int | None) -> str:
 
 
 def _sharp(text: str, verb: str, flags: Flags) -> str:
-    """Return a number with its point, and for %g with its trailing zeros."""
-    if verb in "xX":
-        return text
-    mark = "E" if "E" in text else "e"
-    mantissa, _, power = text.partition(mark)
-    if verb in "vgG":
-        wanted = 6 if flags.precision is None else max(flags.precision, 1)
-        shown = mantissa.lstrip("+- ").replace(".", "").lstrip("0")
-        point = mantissa if "." in mantissa else mantissa + "."
-        mantissa = point + "0" * max(0, wanted - max(len(shown), 0 if shown else 1))
-    elif "." not in mantissa:
+    """Return a number with its point, and for some verbs with trailing zeros.
+
+    Go counts what follows the first character that is no 0, and so the x of 0x too.
+    """
+    marks = "pP" if verb in "xX" else "eE"
+    at = next((at for at, character in enumerate(text) if character in marks), len(text))
+    mantissa, power = text[:at], text[at:]
+    zeros = 0
+    if verb in "vgGx":
+        shown = mantissa[1:].replace(".", "").lstrip("0")
+        wanted = 6 if flags.precision is None else flags.precision
+        if verb in "gGv" and wanted == 0:
+            wanted = 1
+        zeros = wanted - (len(shown) if shown else 1 if mantissa[1:] == "0" else 0)
+    if "." not in mantissa:
         mantissa += "."
-    return mantissa + (mark + power if power else "")
+    return mantissa + "0" * max(0, zeros) + power
 
 
 def complex_text(value: complex, verb: str, flags: Flags) -> str | None:

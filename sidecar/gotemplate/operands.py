@@ -1,9 +1,10 @@
 """Parses what stands inside an action: pipelines, commands, operands. Pure."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final, NoReturn
 
 from sidecar.gotemplate.failures import LimitExceeded, TemplateError
+from sidecar.gotemplate.lexer import Lexer
 from sidecar.gotemplate.nodes import (
     BoolNode,
     ChainNode,
@@ -41,6 +42,12 @@ _OPERANDS: Final = frozenset(
     }
 )
 _NUMBERS: Final = frozenset({Kind.CHAR_CONSTANT, Kind.COMPLEX, Kind.NUMBER})
+_SIMPLE: Final[dict[Kind, Callable[[Token], Node]]] = {
+    Kind.DOT: lambda token: DotNode(token.pos),
+    Kind.NIL: lambda token: NilNode(token.pos),
+    Kind.FIELD: lambda token: FieldNode(token.pos, (token.text[1:],)),
+    Kind.BOOL: lambda token: BoolNode(token.pos, token.text == "true"),
+}
 _LITERALS: Final = (BoolNode, StringNode, NumberNode, NilNode, DotNode)
 
 
@@ -48,11 +55,12 @@ class Operands:
     """Reads tokens one by one and puts them back by moving ``at``."""
 
     def __init__(
-        self, name: str, words: list[Token], functions: Collection[str] | None, nesting: int
+        self, name: str, lexer: Lexer, functions: Collection[str] | None, nesting: int
     ) -> None:
         """Take the text's name and tokens, the functions that exist (None: any)."""
         self.name = name
-        self.words = words
+        self.lexer = lexer
+        self.words = lexer.out
         self.functions = functions
         self.nesting = nesting
         self.nested = 0
@@ -66,11 +74,14 @@ class Operands:
     def next(self) -> Token:
         """Return the next token and move on; the last one is met again and again."""
         token = self.peek()
-        self.at = min(self.at + 1, len(self.words))
+        if self.at < len(self.words):
+            self.at += 1
         return token
 
     def peek(self) -> Token:
         """Return the next token."""
+        while self.at >= len(self.words) and self.lexer.more():
+            pass
         at = min(self.at, len(self.words) - 1)
         self.furthest = max(self.furthest, at)
         return self.words[at]
@@ -215,26 +226,20 @@ class Operands:
 
     def _term(self) -> Node | None:
         token = self.next_word()
-        match token.kind:
-            case Kind.IDENTIFIER:
-                if self.functions is not None and token.text not in self.functions:
-                    self.fail(f"function {quoted(token.text)} not defined")
-                return IdentifierNode(token.pos, token.text)
-            case Kind.DOT:
-                return DotNode(token.pos)
-            case Kind.NIL:
-                return NilNode(token.pos)
-            case Kind.VARIABLE:
-                return self._variable(token)
-            case Kind.FIELD:
-                return FieldNode(token.pos, (token.text[1:],))
-            case Kind.BOOL:
-                return BoolNode(token.pos, token.text == "true")
-            case Kind.LEFT_PAREN:
-                self.deeper()
-                pipe = self.pipeline("parenthesized pipeline", Kind.RIGHT_PAREN)
-                self.nested -= 1
-                return pipe
+        simple = _SIMPLE.get(token.kind)
+        if simple is not None:
+            return simple(token)
+        if token.kind is Kind.IDENTIFIER:
+            if self.functions is not None and token.text not in self.functions:
+                self.fail(f"function {quoted(token.text)} not defined")
+            return IdentifierNode(token.pos, token.text)
+        if token.kind is Kind.VARIABLE:
+            return self._variable(token)
+        if token.kind is Kind.LEFT_PAREN:
+            self.deeper()
+            pipe = self.pipeline("parenthesized pipeline", Kind.RIGHT_PAREN)
+            self.nested -= 1
+            return pipe
         return self._literal(token)
 
     def _literal(self, token: Token) -> Node | None:

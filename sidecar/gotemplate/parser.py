@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from typing import Final
 
 from sidecar.gotemplate.failures import LimitExceeded
-from sidecar.gotemplate.lexer import tokens
+from sidecar.gotemplate.lexer import Lexer
 from sidecar.gotemplate.nodes import (
     ActionNode,
     BranchNode,
@@ -21,13 +21,12 @@ from sidecar.gotemplate.nodes import (
     RangeNode,
     TemplateNode,
     TextNode,
-    Tree,
     WithNode,
-    is_empty,
 )
 from sidecar.gotemplate.operands import Operands
 from sidecar.gotemplate.quoting import quoted
 from sidecar.gotemplate.tokens import Kind, Token
+from sidecar.gotemplate.trees import Tree, is_empty
 
 __all__ = ["parse"]
 
@@ -55,8 +54,8 @@ def parse(
     ``nesting`` bounds how deep blocks and parentheses may stand in each other.
     """
     plain = frozenset(functions) & {"break", "continue"}
-    words = tokens(text, left=left, right=right, comments=comments, plain=plain)
-    parser = _Parser(name, text, words, functions if check_functions else None, nesting)
+    lexer = Lexer(text, left, right, comments=comments, plain=plain)
+    parser = _Parser(name, lexer, functions if check_functions else None, nesting)
     try:
         parser.run()
     except RecursionError:
@@ -65,12 +64,12 @@ def parse(
 
 
 class _End(Node):
-    def show(self, text: Callable[[str], str] = str) -> str:
+    def __str__(self) -> str:
         return "{{end}}"
 
 
 class _Else(Node):
-    def show(self, text: Callable[[str], str] = str) -> str:
+    def __str__(self) -> str:
         return "{{else}}"
 
 
@@ -78,15 +77,22 @@ class _Parser(Operands):
     def __init__(
         self,
         name: str,
-        text: str,
-        words: list[Token],
+        lexer: Lexer,
         functions: Collection[str] | None,
         nesting: int,
     ) -> None:
-        super().__init__(name, words, functions, nesting)
-        self.text = text
+        super().__init__(name, lexer, functions, nesting)
+        self.text = lexer.text
         self.trees: dict[str, Tree] = {}
         self.ranges = 0
+        self.actions: dict[Kind, Callable[[Token], Node]] = {
+            Kind.BLOCK: self._block,
+            Kind.BREAK: self._jump,
+            Kind.CONTINUE: self._jump,
+            Kind.ELSE: self._else,
+            Kind.END: self._end,
+            Kind.TEMPLATE: self._template,
+        }
 
     def run(self) -> None:
         root = ListNode(self.peek().pos)
@@ -133,13 +139,14 @@ class _Parser(Operands):
         """Read up to ``end`` or ``else``, which is returned too."""
         self.deeper()
         items = ListNode(self.peek_word().pos)
-        while self.peek_word().kind is not Kind.EOF:
+        while True:
+            if self.peek_word().kind is Kind.EOF:
+                self.fail("unexpected EOF")
             node = self._text_or_action()
             if isinstance(node, _End | _Else):
                 self.nested -= 1
                 return items, node
             items.nodes.append(node)
-        self.fail("unexpected EOF")
 
     def _text_or_action(self) -> Node:
         token = self.next_word()
@@ -159,17 +166,9 @@ class _Parser(Operands):
         branch = _BRANCHES.get(token.kind)
         if branch is not None:
             return self._branch(branch, token.kind)
-        match token.kind:
-            case Kind.BLOCK:
-                return self._block()
-            case Kind.BREAK | Kind.CONTINUE:
-                return self._jump(token)
-            case Kind.ELSE:
-                return self._else()
-            case Kind.END:
-                return _End(self.expect(Kind.RIGHT_DELIM, "end").pos)
-            case Kind.TEMPLATE:
-                return self._template()
+        other = self.actions.get(token.kind)
+        if other is not None:
+            return other(token)
         self.back(token)
         first = self.peek()
         return ActionNode(first.pos, first.line, self.pipeline("command", Kind.RIGHT_DELIM))
@@ -184,7 +183,10 @@ class _Parser(Operands):
         node = BreakNode if token.kind is Kind.BREAK else ContinueNode
         return node(token.pos, token.line)
 
-    def _else(self) -> Node:
+    def _end(self, _token: Token) -> Node:
+        return _End(self.expect(Kind.RIGHT_DELIM, "end").pos)
+
+    def _else(self, _token: Token) -> Node:
         token = self.peek_word()
         if token.kind not in _CHAINED:
             token = self.expect(Kind.RIGHT_DELIM, "else")
@@ -213,14 +215,14 @@ class _Parser(Operands):
         del self.variables[known:]
         return _linked(branch, links, otherwise)
 
-    def _block(self) -> Node:
+    def _block(self, _token: Token) -> Node:
         token = self.next_word()
         name = self._template_name(token, "block clause")
         pipe = self.pipeline("block clause", Kind.RIGHT_DELIM)
         self._add(Tree(name, self.name, self.text, self._own_body("block clause")))
         return TemplateNode(token.pos, token.line, name, pipe)
 
-    def _template(self) -> Node:
+    def _template(self, _token: Token) -> Node:
         token = self.next_word()
         name = self._template_name(token, "template clause")
         after = self.next_word()

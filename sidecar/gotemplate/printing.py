@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from sidecar.gotemplate.access import fields_of, method
+from sidecar.gotemplate.failures import LimitExceeded
 from sidecar.gotemplate.kinds import GoType
 from sidecar.gotemplate.numerals import (
     Flags,
@@ -19,6 +20,7 @@ from sidecar.gotemplate.values import (
     INVALID,
     Pointer,
     Record,
+    Uint8,
     indirect,
     is_struct,
     type_of,
@@ -75,7 +77,12 @@ def formatted(value: object, verb: str, flags: Flags, depth: int = 0) -> str:
         return string_text(type_of(value).name, "s", flags) or ""
     own = None if flags.sharp_v or verb not in "vsxXq" else _own_text(value)
     shown = string_text(own, verb, flags) if own is not None else _shown(value, verb, flags, depth)
-    return _wrong(value, verb) if shown is None else shown
+    if shown is None:
+        shown = _wrong(value, verb, flags)
+    flags.room -= len(shown)
+    if flags.room < 0:
+        raise LimitExceeded("output limit exceeded")
+    return shown
 
 
 def _nil(verb: str, flags: Flags, depth: int) -> str:
@@ -84,8 +91,9 @@ def _nil(verb: str, flags: Flags, depth: int) -> str:
     return "interface {}(nil)" if flags.sharp_v else _NIL
 
 
-def _wrong(value: object, verb: str) -> str:
-    return f"%!{verb}({type_of(value)}={formatted(value, 'v', Flags(), 0)})"
+def _wrong(value: object, verb: str, flags: Flags) -> str:
+    """Return the complaint; width and the like still count for the value in it."""
+    return f"%!{verb}({type_of(value)}={formatted(value, 'v', flags)})"
 
 
 def _own_text(value: object) -> str | None:
@@ -106,8 +114,12 @@ def _shown(value: object, verb: str, flags: Flags, depth: int) -> str | None:
     scalar = _SCALARS.get(go_type.kind)
     if scalar is not None:
         return scalar(value, verb, flags, go_type)
-    if isinstance(value, bytes | bytearray):
-        return _bytes(bytes(value), verb, flags)
+    if isinstance(value, bytes):
+        return _bytes(value, verb, flags, depth)
+    return _composite(value, verb, flags, depth, go_type)
+
+
+def _composite(value: object, verb: str, flags: Flags, depth: int, go_type: GoType) -> str | None:
     if isinstance(value, Mapping):
         return _map(value, verb, flags, depth, go_type)
     if is_struct(value):
@@ -125,8 +137,6 @@ def _bool(value: object, verb: str, flags: Flags, _type: GoType) -> str | None:
 
 
 def _integer(value: object, verb: str, flags: Flags, go_type: GoType) -> str | None:
-    if verb == "v" and flags.width is None and not (flags.plus or flags.sharp_v or flags.space):
-        return str(int(value))  # type: ignore[call-overload]
     number = int(value)  # type: ignore[call-overload]
     return integer_text(number, verb, flags, signed=go_type.kind == "int")
 
@@ -164,15 +174,16 @@ def _pointer(value: Pointer, verb: str, flags: Flags, depth: int) -> str | None:
     return pad(f"0x{id(value):x}", flags) if verb in "vp" else None
 
 
-def _bytes(data: bytes, verb: str, flags: Flags) -> str | None:
+def _bytes(data: bytes, verb: str, flags: Flags, depth: int) -> str | None:
     if verb in "sq":
         return string_text(decoded(data), verb, flags)
     if verb in "xX":
         return hex_text(data, verb, flags)
     if flags.sharp_v:
-        return "[]byte{" + ", ".join(f"0x{byte:x}" for byte in data) + "}"
+        shown = [integer_text(byte, "v", flags, signed=False) or "" for byte in data]
+        return f"[]{'uint8' if depth else 'byte'}{{{', '.join(shown)}}}"
     if verb not in "vd":
-        return "[" + " ".join(f"%!{verb}(uint8={byte})" for byte in data) + "]"
+        return "[" + " ".join(formatted(Uint8(byte), verb, flags, 1) for byte in data) + "]"
     return "[" + " ".join(integer_text(b, "d", flags, signed=False) or "" for b in data) + "]"
 
 

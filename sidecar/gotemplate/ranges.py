@@ -21,7 +21,9 @@ def elements(value: object, limit: int) -> Sequence[object]:
         return [held for _, held in sorted_items(value)]
     if isinstance(value, int) and not isinstance(value, bool):
         kind = type(value)
-        return range(value) if kind is int else [kind(at) for at in range(min(value, limit))]
+        # One more than the bound on steps, which is charged for what is returned here.
+        whole = range(min(value, limit + 1))
+        return whole if kind is int else [kind(at) for at in whole]
     return _listed(value, limit)
 
 
@@ -43,6 +45,5 @@ def _listed(value: object, limit: int) -> Sequence[object]:
     if isinstance(value, bytes):
         return [Uint8(byte) for byte in value]
     if isinstance(value, Iterator):
-        # An endless one ends at the bound on steps, which is charged for what is returned here.
         return list(islice(cast("Iterator[object]", value), limit + 1))
     raise Fault(f"range can't iterate over {formatted(value, 'v', Flags())}")

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from sidecar.gotemplate.failures import LimitExceeded, TemplateError
-from sidecar.gotemplate.nodes import BranchNode, ListNode, Node, RangeNode, Tree
+from sidecar.gotemplate.nodes import BranchNode, ListNode, Node, RangeNode
 from sidecar.gotemplate.quoting import quoted
 from sidecar.gotemplate.signatures import Function
+from sidecar.gotemplate.trees import Tree
 
 __all__ = ["PACE", "Limits", "Program", "Run", "at_node", "weight"]
 
 PACE: Final = 256  # iterations between two looks at the output and the clock
+_LOOK: Final = 4096  # steps between two looks where nothing is iterated
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Limits:
     ``expired`` is asked now and then whether time is up.
     """
 
-    steps: int = 20_000_000
+    steps: int = 10_000_000
     output: int = 1 << 26
     depth: int = 200
     nesting: int = 100
@@ -66,6 +68,7 @@ class Run:
         self.room = program.limits.output
         self.out: list[str] = []
         self.counted = 0
+        self.look_at = self.steps - _LOOK
         self.depth = 0
 
     def charge(self, steps: int, tree: Tree, node: Node) -> None:
@@ -73,11 +76,12 @@ class Run:
         self.steps -= steps
         if self.steps < 0:
             self.exceeded("step", tree, node)
-        if len(self.out) - self.counted > PACE:
+        if len(self.out) - self.counted > PACE or self.steps < self.look_at:
             self.pace(tree, node)
 
     def pace(self, tree: Tree, node: Node) -> int:
         """Count the output since the last time and look at the clock."""
+        self.look_at = self.steps - _LOOK
         self.room -= sum(map(len, self.out[self.counted :]))
         self.counted = len(self.out)
         if self.room < 0:
@@ -89,6 +93,10 @@ class Run:
     def exceeded(self, what: str, tree: Tree, node: Node) -> NoReturn:
         """Raise that a bound was reached."""
         raise at_node(tree, node, f"{what} limit exceeded", LimitExceeded)
+
+    def too_deep(self, tree: Tree, node: Node) -> NoReturn:
+        """Raise that Python's stack ends before any bound."""
+        raise at_node(tree, node, "nested too deeply", LimitExceeded)
 
     def enter(self, tree: Tree, node: Node) -> None:
         """Count one more template that runs inside another."""

@@ -7,9 +7,19 @@ value. ``*args`` is a variadic parameter. Keyword-only parameters are not visibl
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
-from sidecar.gotemplate.kinds import ANY, BOOL, FLOAT, INT, NILABLE, STRING, GoType, pointer_to
+from sidecar.gotemplate.kinds import (
+    ANY,
+    BOOL,
+    FLOAT,
+    FUNC,
+    INT,
+    NILABLE,
+    STRING,
+    GoType,
+    pointer_to,
+)
 from sidecar.gotemplate.nodes import BoolNode, Node, NumberNode, StringNode
 from sidecar.gotemplate.values import INVALID, Pointer, Record, type_of, zero_of
 
@@ -36,10 +46,15 @@ class Fault(Exception):
 class Function:
     """A callable with the types it takes; of a variadic one the last type is repeated."""
 
+    go_type: ClassVar[GoType] = FUNC
     call: Callable[..., object]
     params: tuple[GoType, ...]
     variadic: bool = False
     optional: int = 0
+
+    def __call__(self, *args: object) -> object:
+        """Call it, unchecked."""
+        return self.call(*args)
 
     def wants(self, count: int, piped: int = 0) -> str | None:
         """Return what is wrong with a number of arguments, of which piped come from a pipe."""
@@ -55,7 +70,7 @@ class Function:
         return self.params[min(index, len(self.params) - 1)]
 
 
-def function_of(call: "Callable[..., object] | Function") -> Function:
+def function_of(call: Callable[..., object]) -> Function:
     """Return the function a callable is to templates."""
     if isinstance(call, Function):
         return call

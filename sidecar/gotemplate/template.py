@@ -8,15 +8,16 @@ from sidecar.gotemplate.builtins import builtins
 from sidecar.gotemplate.compiler import compiled
 from sidecar.gotemplate.failures import LimitExceeded, TemplateError
 from sidecar.gotemplate.machine import Code, run_code
-from sidecar.gotemplate.nodes import Tree, is_empty
 from sidecar.gotemplate.parser import parse
 from sidecar.gotemplate.run import Limits, Program
 from sidecar.gotemplate.signatures import function_of
+from sidecar.gotemplate.trees import Tree, is_empty
 from sidecar.gotemplate.walker import walk
 
 __all__ = ["LimitExceeded", "Limits", "Template", "TemplateError", "compile_template"]
 
 Missing = Literal["default", "zero", "error"]
+_LIMITS: Final = Limits()
 _NONE: Final[Mapping[str, Callable[..., object]]] = {}
 
 
@@ -28,7 +29,7 @@ def compile_template(
     left: str = "{{",
     right: str = "}}",
     missing: Missing = "default",
-    limits: Limits = Limits(),
+    limits: Limits = _LIMITS,
 ) -> "Template":
     """Return a template that can be executed; TemplateError when the text is malformed.
 

@@ -17,7 +17,7 @@ gives it again, while taking a field of a nil that *is* there (None) is an error
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from sidecar.gotemplate.kinds import (
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INVALID",
-    "Float32",
     "Int8",
     "Int16",
     "Int32",
@@ -134,12 +133,6 @@ class Uint64(int):
     go_type: ClassVar = GoType("uint64", "uint")
 
 
-class Float32(float):
-    """float32."""
-
-    go_type: ClassVar = GoType("float32", "float")
-
-
 class Slice(list[object]):
     """A list that knows its type, such as []string."""
 
@@ -167,11 +160,7 @@ class Record:
         """Return all fields in order; one with a small first letter is not exported."""
         raise NotImplementedError
 
-    def go_field_type(self, name: str) -> GoType:
-        """Return the declared type of a field, for messages."""
-        return type_of(dict(self.go_fields())[name])
-
-    def go_method(self, name: str) -> "Function | None":
+    def go_method(self, _name: str, /) -> "Function | None":
         """Return a method bound to this value."""
         return None
 
@@ -188,11 +177,11 @@ class Pointer:
         """Tell whether it is not nil."""
         return self.target is not None
 
-    def go_method(self, name: str) -> "Function | None":
+    def go_method(self, name: str, /) -> "Function | None":
         """Return a method of the pointer type, bound to this value."""
         return self.target.go_method(name) if isinstance(self.target, Record) else None
 
-    def go_has_field(self, name: str) -> bool:
+    def go_has_field(self, _name: str, /) -> bool:
         """Tell, of a nil pointer, whether what it could point to has a field."""
         return False
 
@@ -246,9 +235,12 @@ def _struct_type(cls: type) -> GoType:
 
 def is_struct(value: object) -> bool:
     """Tell whether a value's fields are those of a struct."""
+    declared = getattr(value, "go_type", None)
+    if isinstance(declared, GoType):
+        return declared.kind == "struct"
     if isinstance(value, tuple):
         return hasattr(value, "_fields")
-    return isinstance(value, Record) or dataclasses.is_dataclass(value)
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)
 
 
 def indirect(value: object) -> tuple[object, bool]:
@@ -268,25 +260,20 @@ def truth(value: object) -> bool:
     return bool(value)
 
 
+_ZEROS: Final[dict[str, Callable[[GoType], object]]] = {
+    "bool": lambda _: False,
+    "int": lambda _: 0,
+    "uint": lambda _: 0,
+    "float": lambda _: 0.0,
+    "complex": lambda _: 0j,
+    "string": lambda _: "",
+    "slice": lambda go_type: Slice((), go_type),
+    "map": lambda go_type: Map({}, go_type),
+    "ptr": lambda go_type: Pointer(None, go_type),
+}
+
+
 def zero_of(go_type: GoType | None) -> object:
-    """Return the zero value of a type."""
-    if go_type is None:
-        return None
-    match go_type.kind:
-        case "bool":
-            return False
-        case "int" | "uint":
-            return 0
-        case "float":
-            return 0.0
-        case "complex":
-            return 0j
-        case "string":
-            return ""
-        case "slice":
-            return Slice((), go_type)
-        case "map":
-            return Map({}, go_type)
-        case "ptr":
-            return Pointer(None, go_type)
-    return None
+    """Return the zero value of a type; None for those whose zero is nil."""
+    made = None if go_type is None else _ZEROS.get(go_type.kind)
+    return None if made is None or go_type is None else made(go_type)

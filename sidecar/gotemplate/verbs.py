@@ -4,9 +4,10 @@ A fault never fails: it prints as Go's complaint, such as ``%!d(string=x)`` or `
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
-from sidecar.gotemplate.failures import CallFailed
+from sidecar.gotemplate.failures import LimitExceeded
 from sidecar.gotemplate.numerals import Flags
 from sidecar.gotemplate.printing import formatted
 from sidecar.gotemplate.values import type_of
@@ -15,15 +16,46 @@ __all__ = ["sprintf"]
 
 _MOST: Final = 1_000_000  # the widest field Go prints
 _DIGITS: Final = "0123456789"
+_VERBS: Final = frozenset("sdvqtTxXfeg")
+_LONGEST: Final = 1000
+_LEEWAY: Final = 1 << 16  # what is printed counts once at each level it is nested in
 
 
 def sprintf(form: str, args: Sequence[object], limit: int = 1 << 26) -> str:
-    """Return what a format makes of its arguments; CallFailed beyond ``limit`` characters."""
-    if "%" not in form and not args:
-        return form
+    """Return what a format makes of its arguments; LimitExceeded beyond ``limit`` characters."""
+    plain = _plain(form)
+    if plain is not None and len(plain[1]) == len(args):
+        return _quickly(plain[0], plain[1], args, limit)
     printer = _Printer(form, args, limit)
     printer.run()
     return "".join(printer.out)
+
+
+@lru_cache(maxsize=256)
+def _plain(form: str) -> tuple[Sequence[str], Sequence[str]] | None:
+    """Return the texts and verbs of a format that has no flags; None for any other."""
+    if len(form) > _LONGEST:
+        return None
+    parts = form.split("%")
+    if not all(part and part[0] in _VERBS for part in parts[1:]):
+        return None
+    return [parts[0], *(part[1:] for part in parts[1:])], [part[0] for part in parts[1:]]
+
+
+def _quickly(texts: Sequence[str], verbs: Sequence[str], args: Sequence[object], limit: int) -> str:
+    """Return the same as the printer, for the formats that nearly all templates have."""
+    out = [texts[0]]
+    for verb, value, text in zip(verbs, args, texts[1:], strict=True):
+        kind = type(value)
+        if (kind is str and verb in "sv") or (kind is int and verb in "dv"):
+            out.append(str(value))
+        else:
+            out.append(formatted(value, verb, Flags(room=limit + _LEEWAY)))
+        out.append(text)
+    whole = "".join(out)
+    if len(whole) > limit:
+        raise LimitExceeded("output limit exceeded")
+    return whole
 
 
 class _Printer:
@@ -55,11 +87,11 @@ class _Printer:
     def _write(self, text: str) -> None:
         self.room -= len(text)
         if self.room < 0:
-            raise CallFailed("output limit exceeded")
+            raise LimitExceeded("output limit exceeded")
         self.out.append(text)
 
     def _verb(self) -> None:
-        flags = Flags()
+        flags = Flags(room=self.room + _LEEWAY)
         self.good = True
         self.after_index = False
         self._flags(flags)
@@ -114,17 +146,17 @@ class _Printer:
             return
         self.reordered = True
         end = self.form.find("]", self.at)
-        if end < 0:
+        if end < 0 or len(self.form) - self.at < 3:
             self.good = False
             self.at += 1
             return
         inside = self.form[self.at + 1 : end]
         self.at = end + 1
-        self.after_index = True
-        if inside.isascii() and inside.isdigit() and 1 <= int(inside[:9]) <= len(self.args):
+        self.after_index = inside.isascii() and inside.isdigit()
+        if self.after_index and 1 <= int(inside[:9]) <= len(self.args):
             self.arg = int(inside[:9]) - 1
-            return
-        self.good = False
+        else:
+            self.good = False
 
     def _width(self, flags: Flags) -> None:
         if self.form.startswith("*", self.at):
@@ -143,7 +175,7 @@ class _Printer:
             self.good = False
 
     def _precision(self, flags: Flags) -> None:
-        if not self.form.startswith(".", self.at):
+        if not self.form.startswith(".", self.at) or self.at + 1 == len(self.form):
             return
         self.at += 1
         if self.after_index:

@@ -5,9 +5,11 @@ faster code of the same rules. ``node`` is the node a fault would be placed at.
 """
 
 from collections.abc import Sequence
-from typing import NoReturn, cast
+from contextlib import suppress
+from typing import cast
 
 from sidecar.gotemplate.evaluation import Evaluator
+from sidecar.gotemplate.failures import LimitExceeded
 from sidecar.gotemplate.nodes import (
     ActionNode,
     BranchNode,
@@ -18,7 +20,6 @@ from sidecar.gotemplate.nodes import (
     RangeNode,
     TemplateNode,
     TextNode,
-    Tree,
     WithNode,
 )
 from sidecar.gotemplate.printing import text
@@ -26,6 +27,7 @@ from sidecar.gotemplate.quoting import quoted
 from sidecar.gotemplate.ranges import elements, pairs
 from sidecar.gotemplate.run import PACE, Program, Run, weight
 from sidecar.gotemplate.signatures import Fault
+from sidecar.gotemplate.trees import Tree
 from sidecar.gotemplate.values import INVALID, truth, type_of
 
 __all__ = ["walk"]
@@ -61,12 +63,7 @@ class _Walker(Evaluator):
         try:
             self._list(tree.root)
         except RecursionError:
-            self._too_deep()
-
-    def _too_deep(self) -> NoReturn:
-        self.run.depth = self.program.limits.depth
-        self.run.enter(self.tree, self.tree.root)
-        raise AssertionError
+            self.run.too_deep(tree, tree.root)
 
     def _list(self, items: ListNode) -> None:
         for node in items.nodes:
@@ -93,7 +90,10 @@ class _Walker(Evaluator):
         self.node = node
         if type_of(value).kind == "func":
             self.fail(f"can't print {node} of type {type_of(value)}")
-        self.run.out.append(text(value))
+        try:
+            self.run.out.append(text(value))
+        except LimitExceeded:
+            self.run.exceeded("output", self.tree, node)
 
     def _branch(self, node: BranchNode) -> None:
         """Run an if or with; a chain of else-if is a loop here, not a recursion."""
@@ -159,10 +159,8 @@ class _Walker(Evaluator):
                 self._set(node, names[0], key, None, 2)
             if names:
                 self._set(node, names[-1], element, within, 1)
-            try:
+            with suppress(_Continue):
                 self._with(element, node.body, within)
-            except _Continue:
-                pass
             del self.variables[mark:]
             left -= 1
             if not left:

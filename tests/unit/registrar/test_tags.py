@@ -17,6 +17,10 @@ DOCUMENT: dict[str, Any] = document(
     published={"80/tcp": "0.0.0.0:8080"},
 )
 DOCUMENT["Config"]["Cmd"] = ["sleep", "3600"]
+DOCUMENT["Config"]["Odd"] = None
+DOCUMENT["State"]["Health"] = None
+DOCUMENT["HostConfig"]["LogConfig"] = {"Type": "json-file", "Config": {"max-size": "1m"}}
+DOCUMENT["Mounts"] = [{"Source": "/a", "RW": True}, {"Source": "/b", "RW": False}]
 ANSWER = b'{"a": {"b": [1, "x\\"y"], "c" : {"d":null} }, "e": "f"}'
 
 
@@ -62,6 +66,10 @@ def test_the_observed_example() -> None:
          "bridge 172.17.0.2"),
         ('{{range index .NetworkSettings.Ports "80/tcp"}}{{.HostIP}}:{{.HostPort}}{{end}}',
          "0.0.0.0:8080"),
+        ('{{index .HostConfig.LogConfig.Config "max-size"}}{{.HostConfig.LogConfig.Type}}',
+         "1mjson-file"),
+        ("{{range .Mounts}}{{.Source}}{{if .RW}}!{{end}}{{end}}", "/a!/b"),
+        ("{{.Config.Odd}}", ""),
         ("{{if .Node}}yes{{else}}no{{end}}", "no"),
         ("{{len .Config.Entrypoint}}{{.HostConfig.NetworkMode}}", "0default"),
     ],
@@ -107,6 +115,10 @@ def test_what_would_end_registrator_fails_the_template(template: str) -> None:
 )
 def test_a_value_stands_as_it_is_written(data: bytes, path: str, found: str) -> None:
     assert json_parse(data, path) == found
+
+
+def test_a_document_that_is_none_has_no_more_than_its_zero_values() -> None:
+    assert TagTemplate("{{.ID}}{{len .Args}}", lambda _: b"").of(None) == "0"
 
 
 def test_tags_without_braces_are_no_template() -> None:
