@@ -51,7 +51,7 @@ image:  ## build the image (BASE=debian:stable-slim TAG=pinnace:latest)
 
 bench:  ## measure the figures on real parts
 	deploy/setup test
-	@for script in $(filter-out bench/figures.py,$(wildcard bench/*.py)); do \
+	@for script in $(filter-out bench/figures.py bench/registrator.py,$(wildcard bench/*.py)); do \
 	    echo "== $$script"; $(BIN)/python -m "bench.$$(basename $$script .py)" $(ARGS) || exit; \
 	done
 

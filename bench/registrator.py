@@ -12,6 +12,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from deploy.tools.consul import Consul
 from deploy.tools.engine import PrivateEngine
+from sidecar import cli
 from tests.support.registrator import Bodies, differences, registered
 
 IMAGE = "web"
@@ -229,6 +232,62 @@ def compare(
     return wrong, seen
 
 
+def agent(consul: Consul) -> Bodies:
+    """Return the services and checks of an agent, without what its clock and indexes say."""
+    _, services = consul.get("/v1/agent/services")
+    _, checks = consul.get("/v1/agent/checks")
+    kept = ("Name", "ServiceID", "ServiceName", "ServiceTags", "Type", "Definition")
+    found: Bodies = {id_: {**service, "Tags": service["Tags"]} for id_, service in services.items()}
+    for id_, check in checks.items():
+        found[f"check {id_}"] = {key: check.get(key) for key in kept}
+    return found
+
+
+def held(command: Sequence[str], engine: PrivateEngine, least: int, *flags: str) -> Bodies:
+    """Return what a Consul of its own holds after a registrar looked at all containers."""
+    environ = {**os.environ, "DOCKER_HOST": engine.url, "GL_DISABLE_VERSION_CHECK": "1"}
+    with Consul(quiet=True) as consul:
+        process = subprocess.Popen(
+            [*command, *flags, consul.url.replace("http:", "consul:")],
+            env=environ, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        try:
+            found: Bodies = {}
+            for _ in range(100):
+                time.sleep(0.2)
+                before, found = found, agent(consul)
+                if len(found) >= least and found == before:
+                    break
+        finally:
+            process.terminate()
+            _, log = process.communicate(timeout=20)
+        if len(found) < least:
+            print(log[-3000:])
+        return found
+
+
+def live(program: str, engine: PrivateEngine, *, show: bool) -> int:
+    """Compare what two real Consuls hold after the original and our program."""
+    wrong = 0
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder) / "registrator"
+        link.symlink_to(cli.__file__)
+        own = (sys.executable, str(link))
+        for flags, least in ((("-ip", "10.9.8.7"), 50), (("-internal",), 50), (("-explicit",), 8)):
+            theirs = held([program], engine, least, *flags)
+            theirs.pop("same", None)  # of two services with one id either may be there
+            for mode in (("-compat",), ()):
+                ours = held(own, engine, least, *mode, *flags)
+                ours.pop("same", None)
+                found = list(differences(theirs, ours))
+                print(f"live {' '.join((*mode, *flags))}: {len(theirs)} held, {len(found)} differ")
+                if mode:
+                    wrong += len(found)
+                if show or mode:
+                    print("".join(f"    {line}\n" for line in found), end="")
+    return wrong
+
+
 def trimmed(document: dict[str, Any]) -> dict[str, Any]:
     """Return what of a document the mapping and the templates look at."""
     wanted = {
@@ -260,9 +319,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--program", default="registrator", help="the original")
     parser.add_argument("--show", action="store_true", help="show what the default mode corrects")
+    parser.add_argument("--live", action="store_true", help="our whole program, on real Consuls")
     parser.add_argument("--record", metavar="FILE", help="keep what was seen, for tests/compat")
     options = parser.parse_args()
     with populated() as (engine, documents):
+        if options.live:
+            return int(live(options.program, engine, show=options.show) > 0)
         wrong, seen = compare(options.program, engine, documents, show=options.show)
     if options.record:
         node = socket.gethostname()

@@ -5,20 +5,20 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import uvloop
 
 from registrar.component import Registrar
 from registrar.draining import Drainer
-from registrar.host import default_address, default_node, named_address
+from registrar.host import default_node, host_addresses, is_in_container
+from registrar.interfaces import asks_engine
 from registrar.options import Options
 from registrar.ports import Place, place_of
 from registrar.preview import as_json, as_text
 from registrar.rehearsal import rehearsed
 from registrar.tagging import tagging_of
 from sidecar.catalog.model import Node
-from sidecar.config.model import HttpSettings
+from sidecar.config.model import HttpSettings, RegistrarSettings
 from sidecar.engine.client import Engine
 from sidecar.errors import PinnaceError, StoreDenied, StoreUnavailable
 from sidecar.runtime import log, memory
@@ -159,38 +159,29 @@ async def _answering(edges: Sequence[Edge], options: Options) -> None:
 
 async def _place(options: Options, engine: Engine) -> Place:
     settings = options.settings
-    node = settings.node or await _node(options, engine)
-    address = settings.ip or await asyncio.to_thread(_address, options)
-    is_ours = EMBEDDED in options.stores
-    return place_of(settings, node=node, address=address, is_ours=is_ours)
-
-
-def _address(options: Options) -> str:
-    """Return the host's address: what its name means, or the one towards the default route."""
-    if options.address_from == "name" and (found := named_address()) is not None:
-        return found
-    is_compat = options.address_from == "name" and options.settings.compat
-    return "0.0.0.0" if is_compat else default_address()
-
-
-async def _node(options: Options, engine: Engine) -> str:
-    """Return the host's name; in a container the own one is its id, so the engine is asked."""
     own = await asyncio.to_thread(default_node)
-    asks = options.settings.node_from
-    if asks == "host" or (
-        asks == "auto" and (options.settings.compat or not await asyncio.to_thread(_is_contained))
-    ):
+    name = own if options.address_from == "name" else ""
+    address, second = await asyncio.to_thread(host_addresses, settings, name=name)
+    return place_of(
+        settings,
+        node=settings.node or await _node(settings, own, engine),
+        address=address,
+        second=second,
+        is_ours=EMBEDDED in options.stores,
+    )
+
+
+async def _node(settings: RegistrarSettings, own: str, engine: Engine) -> str:
+    """Return the host's name; in a container the own one may be its id, so the engine is asked."""
+    inside = await asyncio.to_thread(is_in_container)
+    if not asks_engine(settings, own, is_in_container=inside):
         return own
     backoff = Backoff(0.1, 5.0)
     while True:
         try:
             return (await engine.info()).name or own
         except PinnaceError as error:
-            if options.settings.compat:
+            if settings.compat:
                 raise
             _log.warning("the engine does not say its name, trying on", reason=error)
             await _clock.sleep(backoff.next())
-
-
-def _is_contained() -> bool:
-    return any(Path(path).exists() for path in ("/.dockerenv", "/run/.containerenv"))

@@ -160,8 +160,8 @@ def _header(text: str) -> Mapping[str, list[str]] | None:
         except (ValueError, RecursionError):
             return None
     else:
-        name, _, value = text.partition(":")
-        fields = {name.strip(): value.strip()}
+        name, colon, value = text.partition(":")
+        fields = {name.strip(): value.strip()} if colon else {"": ""}
     lists = {name: each if isinstance(each, list) else [each] for name, each in fields.items()}
     values = [value for each in lists.values() for value in each]
     if not all(isinstance(value, str) and value.isprintable() for value in values):

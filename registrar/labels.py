@@ -19,6 +19,7 @@ __all__ = [
     "Attributes",
     "Setting",
     "attributes_of",
+    "is_template",
     "settings_of",
     "split_tags",
     "truth",
@@ -118,6 +119,11 @@ def split_tags(text: str) -> tuple[str, ...]:
     """
     found = [tag.replace("\\,", ",") for tag in _TAG.findall(text[:_TAGS_READ])]
     return tuple(reversed(found))
+
+
+def is_template(text: str) -> bool:
+    """Say whether tags have to be worked out for each container (``registrar.tags``)."""
+    return "{{" in text
 
 
 def truth(text: str) -> bool | None:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
+from registrar.labels import is_template
 from sidecar.checks.policy import CheckPolicy
 from sidecar.config.model import RegistrarSettings
 from sidecar.engine.facts import Binding, Container, Port
@@ -86,7 +87,7 @@ def place_of(
         explicit=settings.explicit,
         ip_label=settings.use_ip_from_label,
         overrides=policy if settings.allow_address_override else None,
-        tags="" if "{{" in settings.tags else settings.tags,
+        tags="" if is_template(settings.tags) else settings.tags,
         merge_tags=settings.merge_tags,
         name_suffix=settings.name_suffix,
         prefix=settings.service_prefix,

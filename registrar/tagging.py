@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from registrar.tags import TagTemplate, is_template
+from registrar.labels import is_template
 from sidecar.errors import ConfigError
-from sidecar.gotemplate.failures import TemplateError
 from sidecar.runtime.log import get_logger
+
+if TYPE_CHECKING:
+    from registrar.tags import TagTemplate
 
 __all__ = ["Tagging", "fetched", "tagging_of"]
 
@@ -21,13 +23,15 @@ _log = get_logger("registrar")
 class Tagging:
     """Tags by template; a container for which it fails has none, and that is told once."""
 
-    def __init__(self, template: TagTemplate) -> None:
+    def __init__(self, template: "TagTemplate") -> None:
         """Take the template."""
         self._template = template
         self._failed: set[str] = set()
 
     async def __call__(self, document: object) -> str:
         """Return the comma list for an inspect document."""
+        from sidecar.gotemplate.failures import TemplateError  # noqa: PLC0415  (memory)
+
         try:
             return await asyncio.to_thread(self._template.of, document)
         except TemplateError as error:
@@ -41,6 +45,9 @@ def tagging_of(text: str, fetch: Callable[[str], bytes] | None = None) -> Taggin
     """Return what works out these tags; None when they are constant. Raises ConfigError."""
     if not is_template(text):
         return None
+    from registrar.tags import TagTemplate  # noqa: PLC0415  (only templates need their engine)
+    from sidecar.gotemplate.failures import TemplateError  # noqa: PLC0415
+
     try:
         return Tagging(TagTemplate(text, fetch or fetched))
     except TemplateError as error:

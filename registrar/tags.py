@@ -15,7 +15,7 @@ from sidecar.gotemplate.kinds import STRING, slice_of
 from sidecar.gotemplate.template import Template, compile_template
 from sidecar.gotemplate.values import Slice
 
-__all__ = ["TagTemplate", "functions", "is_template", "json_parse"]
+__all__ = ["TagTemplate", "functions", "json_parse"]
 
 _STEPS: Final = 1_000_000
 _STRINGS: Final = slice_of(STRING)
@@ -24,11 +24,6 @@ _decoder: Final = json.JSONDecoder()
 
 Function = Callable[..., object]
 Fetch = Callable[[str], bytes]
-
-
-def is_template(text: str) -> bool:
-    """Say whether tags have to be worked out for each container."""
-    return "{{" in text
 
 
 class TagTemplate:

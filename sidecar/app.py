@@ -172,7 +172,8 @@ async def _edges(
     if _is_embedded(settings):
         from registrar.embedded import EmbeddedEdge  # noqa: PLC0415
 
-        edges.append(EmbeddedEdge(store, Node(name=given.node, address=await _address(settings))))
+        address, _ = await _addresses(settings)
+        edges.append(EmbeddedEdge(store, Node(name=given.node, address=address)))
     else:
         urls.insert(0, settings.store.url)
     if urls:
@@ -186,10 +187,10 @@ async def _edges(
     return edges
 
 
-async def _address(settings: Settings) -> str:
-    from registrar.host import default_address  # noqa: PLC0415
+async def _addresses(settings: Settings) -> tuple[str, str]:
+    from registrar.host import host_addresses  # noqa: PLC0415
 
-    return settings.registrar.ip or await asyncio.to_thread(default_address)
+    return await asyncio.to_thread(host_addresses, settings.registrar)
 
 
 async def _registrar(
@@ -197,16 +198,24 @@ async def _registrar(
 ) -> "tuple[Registrar, Engine]":
     from registrar.component import Registrar  # noqa: PLC0415
     from registrar.ports import place_of  # noqa: PLC0415
+    from registrar.tagging import tagging_of  # noqa: PLC0415
     from sidecar.engine.client import Engine  # noqa: PLC0415
 
-    engine = Engine(settings.docker.url)
+    engine = Engine(settings.docker.url, extra_tags=tagging_of(settings.registrar.tags))
     stack.push_async_callback(engine.close)
-    node, address = settings.registrar.node, await _address(settings)
+    address, second = await _addresses(settings)
+    place = place_of(
+        settings.registrar,
+        node=settings.registrar.node,
+        address=address,
+        second=second,
+        own_ports=_own_ports(settings),
+    )
     registrar = Registrar(
         engine,
         edges,
         settings.registrar,
-        place=place_of(settings.registrar, node=node, address=address),
+        place=place,
         ping=settings.docker.ping,
     )
     return registrar, engine
@@ -218,17 +227,22 @@ def _dns(settings: Settings, store: EmbeddedStore) -> Component:
     return DnsServer(store.catalog, settings.dns, node_name=settings.registrar.node)
 
 
+def _own_ports(settings: Settings) -> frozenset[int]:
+    """Return the ports this program listens on: no label may point there."""
+    listens = (settings.http.listen, *settings.dns.listen.split(","), settings.lb.listen)
+    return frozenset(endpoint(text).port for text in listens)
+
+
 def _balancer(settings: Settings, store: EmbeddedStore) -> "LoadBalancer | None":
     if settings.lb.kind == "none":
         return None
     from templater.component import LoadBalancer  # noqa: PLC0415
 
-    listens = (settings.http.listen, settings.dns.listen, settings.lb.listen)
     return LoadBalancer(
         store.catalog,
         settings.lb,
         domains=(settings.dns.domain, settings.dns.alt_domain),
-        reserved_ports=frozenset(endpoint(text).port for text in listens),
+        reserved_ports=_own_ports(settings),
     )
 
 

@@ -1,18 +1,23 @@
 """Whatever a container says: no exception, and nothing unsafe in the catalogue."""
 
 import contextlib
+import json
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registrar import preview
 from registrar.mapping import Mapped, instances_of
 from registrar.names import is_host_pattern, is_instance_id, is_service_name
-from registrar.ports import Internal, Place
+from registrar.ports import Place
 from sidecar.catalog.model import HTTP_HOST, TCP_LISTEN
 from sidecar.catalog.ownership import RESERVED
+from sidecar.checks.policy import CheckPolicy
 from sidecar.engine.facts import container_of, event_of
 from sidecar.errors import ProtocolError
+from tests.support.docker import container
 
 TEXT = st.text(alphabet=st.characters(exclude_categories=()), max_size=40) | st.sampled_from(
     [
@@ -41,6 +46,14 @@ KEYS = st.sampled_from(
         "NETWORK",
         "CHECK_DOCKER",
         "A.B",
+        "NAMES",
+        "IP",
+        "PORT",
+        "80_PORT",
+        "53_UDP_NAME",
+        "INTERNAL",
+        *(f"CHECK_{key}" for key in ("HTTP", "TCP", "TTL", "SCRIPT", "ARGS", "HEADER", "2_TTL")),
+        *(f"CHECK_{key}" for key in ("INTERVAL", "INITIAL_STATUS", "FAILURES_BEFORE_CRITICAL")),
     ]
 )
 LABELS = st.dictionaries(
@@ -90,13 +103,33 @@ DOCUMENT = st.fixed_dictionaries(
 )
 
 
+PLACE = st.builds(
+    Place,
+    node=st.just("vm"),
+    address=st.just("192.0.2.7"),
+    owner=st.just("o"),
+    second=st.sampled_from(["", "2001:db8::7"]),
+    internal=st.sampled_from(["auto", "always", "never"]),
+    networks=st.sampled_from([(), ("front", "10.0.0.0/8", "inet6")]),
+    explicit=st.booleans(),
+    ip_label=st.sampled_from(["", "SERVICE_A"]),
+    overrides=st.sampled_from([None, CheckPolicy()]),
+    tags=st.sampled_from(["", "a,b"]),
+    merge_tags=st.booleans(),
+    name_suffix=st.sampled_from(["auto", "always", "never"]),
+    prefix=st.sampled_from(["", "p."]),
+    compat=st.booleans(),
+    is_ours=st.booleans(),
+)
+
+
 def _check(found: Mapped) -> None:
     assert len({(i.service, i.id) for i in found.instances}) == len(found.instances)
     for instance in found.instances:
         assert is_service_name(instance.service)
         assert instance.service.lower() not in RESERVED
         assert is_instance_id(instance.id)
-        assert 0 < instance.port < 65536
+        assert 0 <= instance.port < 65536
         assert len(instance.tags) <= 128
         assert len(instance.meta) <= 64
         texts = [instance.address, *instance.tags, *instance.meta, *instance.meta.values()]
@@ -110,16 +143,56 @@ def _check(found: Mapped) -> None:
     assert all(len(problem.text) < 700 for problem in found.problems)
 
 
-@given(DOCUMENT, st.sampled_from(["auto", "always", "never"]), st.none() | DOCUMENT)
+@given(DOCUMENT, PLACE, st.none() | DOCUMENT)
 @settings(max_examples=300, deadline=None)
 def test_no_container_can_put_anything_unsafe_into_the_catalogue(
-    document: dict[str, Any], internal: Internal, peer: dict[str, Any] | None
+    document: dict[str, Any], place: Place, peer: dict[str, Any] | None
 ) -> None:
-    place = Place(node="vm", address="192.0.2.7", owner="o", internal=internal)
     other = container_of(peer) if peer is not None else None
     found = instances_of(container_of(document), place, other)
-    _check(found)
+    if place.is_ours:
+        _check(found)
+    for check in (check for instance in found.instances for check in instance.checks):
+        if check.definition:
+            json.dumps(json.loads(check.definition), ensure_ascii=False).encode()
+            assert not (place.is_ours and "ScriptArgs" in check.definition)
     assert instances_of(container_of(document), place, other) == found
+    for as_text in (preview.as_text, preview.as_json):
+        as_text({"embedded:": found.instances}, found.problems)
+
+
+PLAIN = st.text(alphabet="abcXYZ019-_.", min_size=1, max_size=12).filter(is_service_name)
+
+
+@given(
+    ports=st.dictionaries(
+        st.sampled_from(["80/tcp", "81/tcp", "53/udp"]),
+        st.sampled_from(["0.0.0.0:8080", "127.0.0.1:1", ":9"]),
+    ),
+    env=st.lists(
+        st.builds(
+            "SERVICE_{}={}".format,
+            st.sampled_from(["NAME", "80_NAME", "TAGS", "80_TAGS", "A", "80_ID", "80_IGNORE"]),
+            PLAIN,
+        ),
+        max_size=6,
+    ),
+    image=PLAIN.map(str.lower),
+    place=PLACE.filter(lambda place: not place.overrides),
+)
+@settings(max_examples=200, deadline=None)
+def test_a_plain_container_is_the_same_in_compat(
+    ports: dict[str, str], env: list[str], image: str, place: Place
+) -> None:
+    box = container(published=ports, env=tuple(env), image=image)
+    place = replace(place, is_ours=False, merge_tags=False)
+    if place.internal == "auto":
+        place = replace(place, internal="never")
+    default, compat = (
+        [(i.id, i.service, i.tags, i.port) for i in instances_of(box, which).instances]
+        for which in (replace(place, compat=False), replace(place, compat=True))
+    )
+    assert default == compat
 
 
 @given(JSON)

@@ -21,8 +21,14 @@ class Alone:
     """One running registrar; a context manager that leaves no process behind."""
 
     def __init__(
-        self, docker: str, *stores: str, env: Mapping[str, str] | None = None, **settings: Any
+        self,
+        docker: str,
+        *stores: str,
+        env: Mapping[str, str] | None = None,
+        hosts: Path | None = None,
+        **settings: Any,
     ) -> None:
+        """``hosts`` takes the place of the machine's own file of names, for this process only."""
         self.port = free_port()
         self._folder = tempfile.TemporaryDirectory(prefix="pnr-")
         self.log_path = Path(self._folder.name) / "log"
@@ -37,6 +43,9 @@ class Alone:
             "preview": self._preview,
         }
         self.command = [sys.executable, "-m", "tests.support.alone_main", json.dumps(options)]
+        if hosts is not None:
+            mount = f'mount --bind {hosts} /etc/hosts && exec "$@"'
+            self.command = ["unshare", "-m", "sh", "-c", mount, "sh", *self.command]
 
     def __enter__(self) -> Self:
         self.start()

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from registrar.flags import FLAGS, options_of
+from registrar.labels import is_template
 from registrar.mapping import instances_of
 from registrar.ports import place_of
-from registrar.tags import TagTemplate, is_template
+from registrar.tags import TagTemplate
 from sidecar.catalog.model import Instance
 from sidecar.config.goflags import parse
 from sidecar.config.model import Settings

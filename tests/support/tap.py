@@ -13,12 +13,14 @@ _REQUEST = re.compile(rb"^(GET|PUT|POST|DELETE) (\S+) HTTP/1\.1\r$", re.MULTILIN
 class Tap:
     """Listens on loopback and passes everything on to ``port``."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, host: str = "127.0.0.1", listen: int = 0) -> None:
         self.requests: list[tuple[str, str]] = []
         """Method and path of each request."""
         self.open = 0
         self.most_open = 0
         self._port = port
+        self._own = (host, listen)
+        self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
     @property
@@ -32,17 +34,20 @@ class Tap:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Tap"]:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, *self._own)
         try:
             yield self
         finally:
             self._server.close()
+            for writer in self._writers:
+                writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         try:
             there, back = await asyncio.open_connection("127.0.0.1", self._port)
+            self._writers |= {writer, back}
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._pass(reader, back, is_noted=True))
                 group.create_task(self._pass(there, writer, is_noted=False))
@@ -50,6 +55,7 @@ class Tap:
             pass
         finally:
             self.open -= 1
+            self._writers.discard(writer)
             writer.transport.abort()
 
     async def _pass(

@@ -11,8 +11,10 @@ import pytest
 from deploy.tools.consul import Consul
 from deploy.tools.engine import PrivateEngine
 from sidecar.config.model import RegistrarSettings
+from tests.support.alone import Alone
 from tests.support.containers import Containers
-from tests.support.keeping import Held, keeping, url_of
+from tests.support.keeping import Held, held, keeping, url_of
+from tests.support.ports import free_port
 from tests.support.relay import Relay
 from tests.support.tap import Tap
 
@@ -31,6 +33,12 @@ def other() -> Iterator[PrivateEngine]:
 async def tap(consul: Consul) -> AsyncIterator[Tap]:
     async with Tap(consul.ports["http"]).running() as running:
         yield running
+
+
+async def until_held(consul: Consul, ids: set[str], within: float) -> None:
+    async with asyncio.timeout(within):
+        while set(await asyncio.to_thread(held, consul)) != ids:
+            await asyncio.sleep(0.02)
 
 
 async def docker(engine: PrivateEngine, *words: str) -> str:
@@ -210,3 +218,23 @@ async def test_what_on_success_keeps_and_what_it_removes(
         await asyncio.sleep(0.2)
         await docker(containers.engine, "rm", "-f", names["one"])
         await world.until_ids()
+
+
+@pytest.mark.mounts
+async def test_a_store_whose_name_means_another_address_now_is_found_there(
+    containers: Containers, consul: Consul, tmp_path: Path
+) -> None:
+    hosts, port = tmp_path / "hosts", free_port()
+    hosts.write_text("127.0.0.1 localhost store.test\n")
+    before = Tap(consul.ports["http"], listen=port)
+    after = Tap(consul.ports["http"], host="127.0.0.2", listen=port)
+    name = await run(containers, "box")
+    async with after.running():
+        with Alone(containers.engine.url, f"consul://store.test:{port}", hosts=hosts):
+            async with before.running():
+                await until_held(consul, {f"vm:{name}:80"}, 10.0)
+                assert after.requests == []
+                hosts.write_text("127.0.0.2 localhost store.test\n")
+            late = await run(containers, "late")
+            await until_held(consul, {f"vm:{name}:80", f"vm:{late}:80"}, 15.0)
+            assert after.writes() != []

@@ -43,15 +43,15 @@ async def test_the_hosts_name_is_asked_of_the_engine_only_in_a_container(
     async with stub.running():
         engine = Engine(stub.url)
         try:
-            with hostname("4f1c", monkeypatch):
+            with hostname("4f1c0a9b8d7e", monkeypatch):
                 for contained, asks, compat, expected in (
-                    (False, "auto", False, "4f1c"),
+                    (False, "auto", False, "4f1c0a9b8d7e"),
                     (True, "auto", False, "real-host"),
-                    (True, "auto", True, "4f1c"),
-                    (True, "host", False, "4f1c"),
+                    (True, "auto", True, "4f1c0a9b8d7e"),
+                    (True, "host", False, "4f1c0a9b8d7e"),
                     (False, "engine", False, "real-host"),
                 ):
-                    monkeypatch.setattr(alone, "_is_contained", lambda is_so=contained: is_so)
+                    monkeypatch.setattr(alone, "is_in_container", lambda is_so=contained: is_so)
                     given = options(node_from=asks, compat=compat, ip="192.0.2.7")
                     place = await alone._place(given, engine)
                     assert (place.node, place.address) == (expected, "192.0.2.7")
@@ -63,21 +63,12 @@ async def test_an_engine_that_does_not_say_its_name_ends_compat_only(tmp_path: P
     engine = Engine(f"unix://{tmp_path}/none")
     try:
         with pytest.raises(EngineUnavailable):
-            await alone._node(options(node_from="engine", compat=True), engine)
+            await alone._node(RegistrarSettings(node_from="engine", compat=True), "own", engine)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.3):
-                await alone._node(options(node_from="engine"), engine)
+                await alone._node(RegistrarSettings(node_from="engine"), "own", engine)
     finally:
         await engine.close()
-
-
-def test_the_address_is_what_the_name_means_or_the_routes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alone, "default_address", lambda: "192.0.2.1")
-    monkeypatch.setattr(alone, "named_address", lambda: "192.0.2.2")
-    assert alone._address(options()) == "192.0.2.2"
-    monkeypatch.setattr(alone, "named_address", lambda: None)
-    assert alone._address(options()) == "192.0.2.1"
-    assert alone._address(options(compat=True)) == "0.0.0.0"
 
 
 async def test_n_attempts_are_n_more_pings() -> None:

@@ -1,10 +1,13 @@
 import ipaddress
 import socket
+from pathlib import Path
 from typing import Self
 
 import pytest
 
 from registrar import host
+from registrar.interfaces import Interface
+from sidecar.config.model import RegistrarSettings
 
 
 class Routes:
@@ -65,3 +68,32 @@ def test_a_host_without_route_and_name_is_at_loopback(monkeypatch: pytest.Monkey
 def test_this_host_has_a_name_and_an_address() -> None:
     assert host.default_node()
     assert not ipaddress.ip_address(host.default_address()).is_unspecified
+
+
+def test_the_settings_say_which_address_is_the_hosts() -> None:
+    given = RegistrarSettings(ip="192.0.2.1", second_ip="2001:db8::1")
+    assert host.host_addresses(given) == ("192.0.2.1", "2001:db8::1")
+    assert host.host_addresses(RegistrarSettings(interfaces=("lo",)))[0] == "127.0.0.1"
+    by_route = host.host_addresses(RegistrarSettings())
+    assert host.host_addresses(RegistrarSettings(interfaces=("none9",))) == by_route
+
+
+def test_as_registrator_it_is_what_the_hosts_name_resolves_to() -> None:
+    assert host.host_addresses(RegistrarSettings(), name="localhost") == ("127.0.0.1", "")
+    nowhere = "no-such-host.invalid"
+    assert host.host_addresses(RegistrarSettings(), name=nowhere)[0] != "0.0.0.0"
+    assert host.host_addresses(RegistrarSettings(compat=True), name=nowhere) == ("0.0.0.0", "")
+
+
+def test_every_host_has_a_loopback_interface() -> None:
+    assert Interface("lo", "127.0.0.1") in [*host.interfaces()]
+
+
+def test_a_mark_of_the_engine_tells_that_we_are_in_a_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = tmp_path / ".dockerenv"
+    monkeypatch.setattr(host, "_MARKS", (str(mark),))
+    assert not host.is_in_container()
+    mark.touch()
+    assert host.is_in_container()

@@ -31,6 +31,12 @@ def test_what_is_printed_loads_as_what_was_meant(words: list[str]) -> None:
     assert settings.docker == DockerSettings(url="unix:///tmp/docker.sock")
 
 
+def test_lists_are_printed_as_such() -> None:
+    words = ["-network", "a,b", "-store", "etcd://e/x", URI]
+    registrar = settle({}, {}, toml_of(words, {})).settings.registrar
+    assert (registrar.networks, registrar.stores) == (("a", "b"), (URI, "etcd://e/x"))
+
+
 def test_the_variables_before_a_command_count() -> None:
     text = toml_of([f"DOCKER_HOST=tcp://h:1 CONSUL_HTTP_TOKEN=secret registrator {URI}"], {})
     assert settle({}, {}, text).settings.docker.url == "tcp://h:1"

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from registrar.labels import attributes_of, settings_of, split_tags, value_of
+from registrar.labels import attributes_of, settings_of, split_tags, truth, value_of
 from sidecar.engine.facts import Port
 from tests.support.docker import container
 
@@ -75,3 +75,46 @@ def test_a_label_beats_a_variable_and_the_last_variable_the_first() -> None:
     assert value_of(box, "m", "V") == ("2", "V")
     assert value_of(box, "m", "W") is None
     assert value_of(box, "m", "") is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "compat", "ours"),
+    [
+        pytest.param(
+            {"env": ("SERVICE_NAME=a", "SERVICE_80_NAME=")}, {"name": ""}, {"name": "a"},
+            id="empty-port-name",
+        ),
+        pytest.param({"env": ("SERVICE_=x", "SERVICE_80_=y")}, {"": "y"}, {}, id="no-key"),
+        pytest.param(
+            {"env": ("SERVICE_80_80_A=1", "SERVICE_80_A=2")},
+            {"80_a": "1"}, {"80_a": "1", "a": "2"},
+            id="a-longer-key-hides-a-ports-own",
+        ),
+        pytest.param(
+            {"env": ("SERVICE_99999999999999999999_A=1",)},
+            {"99999999999999999999_a": "1"}, {"99999999999999999999_a": "1"},
+            id="no-port-but-a-key",
+        ),
+        pytest.param(
+            {"labels": {"SERVICE_A=b": "c"}}, {"a": "b=c"}, {"a": "b=c"}, id="equals-in-a-label"
+        ),
+        pytest.param(
+            {"env": ("SERVICE_80_UDP_NAME=u", "SERVICE_80_TCP_NAME=t", "SERVICE_80_NAME=p")},
+            {"udp_name": "u", "tcp_name": "t", "name": "p"}, {"name": "t"},
+            id="protocol-beats-port",
+        ),
+    ],
+)  # fmt: skip
+def test_compat_reads_some_keys_otherwise(
+    fields: dict[str, Any], compat: dict[str, str], ours: dict[str, str]
+) -> None:
+    settings = settings_of(container(**fields))
+    assert attributes_of(settings, Port(80), compat=True).values == compat
+    assert attributes_of(settings, Port(80)).values == ours
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("true", True), (" Yes ", True), ("0", False), ("OFF", False), ("x", None)]
+)
+def test_a_switch_says_yes_no_or_nothing(text: str, said: bool | None) -> None:
+    assert truth(text) is said

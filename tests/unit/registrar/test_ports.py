@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from registrar.ports import Internal, Offer, offers_of
+from registrar.ports import Internal, Offer, offers_of, place_of
+from sidecar.config.model import RegistrarSettings
 from sidecar.engine.facts import Binding, Port
 from tests.support.docker import PLACE, container
 
@@ -56,3 +57,49 @@ def test_of_several_bindings_the_first_counts() -> None:
     assert offers_of(box, replace(PLACE, internal="never")) == (
         Offer(Port(80), Binding("", 21012)),
     )
+
+
+@pytest.mark.parametrize(
+    ("fields", "internal", "offers"),
+    [
+        pytest.param(
+            {"exposed": ("5000/tcp",), "mode": "none"},
+            "never",
+            (Offer(Port(5000), Binding("", 5000)),),
+            id="what-is-not-listed-counts-as-published",
+        ),
+        pytest.param({"exposed": ("80/tcp",)}, "never", (), id="listed-and-not-published"),
+        pytest.param({"exposed": ("80/tcp",)}, "always", (Offer(Port(80), None),), id="always"),
+        pytest.param(
+            {"published": ON_8080, "exposed": ("99/tcp",)}, "never", (PUBLISHED,), id="mixed"
+        ),
+    ],
+)
+def test_compat_offers_what_registrator_does(
+    fields: dict[str, Any], internal: Internal, offers: tuple[Offer, ...]
+) -> None:
+    place = replace(PLACE, internal=internal, compat=True)
+    assert offers_of(container(**fields), place) == offers
+
+
+def test_a_network_that_publishes_nothing_offers_at_the_container() -> None:
+    box = type(container())(id="x", exposed=(Port(80),), network_mode="macvlan")
+    assert offers_of(box, replace(PLACE, internal="never")) == (Offer(Port(80), None),)
+    bridged = replace(box, network_mode="bridge")
+    assert offers_of(bridged, replace(PLACE, internal="never")) == ()
+
+
+def test_the_place_is_what_the_settings_say() -> None:
+    settings = RegistrarSettings(
+        ip="192.0.2.1", second_ip="2001:db8::1", tags="a", networks=("n",), compat=True,
+        use_ip_from_label="l", allow_address_override=True, service_prefix="p-",
+    )  # fmt: skip
+    place = place_of(settings, node="vm", address="192.0.2.7", second="2001:db8::7")
+    assert (place.ip, place.second, place.tags) == ("192.0.2.1", "2001:db8::1", "a")
+    assert (place.networks, place.ip_label, place.prefix) == (("n",), "l", "p-")
+    assert place.compat
+    assert place.overrides is not None
+    plain = place_of(
+        RegistrarSettings(tags="{{.ID}}"), node="vm", address="192.0.2.7", second="2001:db8::7"
+    )
+    assert (plain.second, plain.tags, plain.overrides) == ("2001:db8::7", "", None)

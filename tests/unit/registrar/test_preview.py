@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 from registrar.mapping import instances_of
 from registrar.preview import as_json, as_text
@@ -37,3 +38,15 @@ def test_the_json_has_the_definitions_of_checks_as_objects() -> None:
     assert [check["definition"] for check in web["checks"]] == [{"TTL": "5s"}, None]
     assert told["problems"][0]["label"] == "SERVICE_B.C"
     assert "tagged" not in web
+
+
+def test_two_families_are_shown_with_their_names() -> None:
+    box = replace(BOX.instances[0], address="fd00::2", tagged={"lan_ipv6": ("fd00::2", 80)})
+    text = as_text({"consul:": (box,)})
+    assert "web vm:box:80 [fd00::2]:8080" in text
+    assert "    address: lan_ipv6 = fd00::2 80" in text
+    told = json.loads(as_json({"consul:": (box,)}))
+    assert told["stores"]["consul:"][0]["tagged"] == {"lan_ipv6": ["fd00::2", 80]}
+    assert as_text({}) == ""
+    bare = replace(box, tags=())
+    assert "tags:" not in as_text({"consul:": (bare,)})

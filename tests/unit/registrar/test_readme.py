@@ -3,6 +3,7 @@ import re
 from pathlib import Path
 
 import registrar.component
+import registrar.embedded
 from sidecar.catalog.ownership import RESERVED
 from sidecar.metrics import exposition
 

@@ -15,6 +15,7 @@ MODULES = [
     "sidecar.web.server",
     "sidecar.checks.runner",
     "registrar.component",
+    "registrar.embedded",
     "templater.component",
     "dnsd.component",
 ]
