@@ -68,7 +68,7 @@ class ConsulEdge:
         self._heartbeat = Heartbeat(self._agent.beat, clock, self._feeds, self._doubt)
         own_node = OwnNode(client, self._is_off, clock)
         watch = Watch(own_node, self._doubt, self._disturbance.tell, clock, client.url)
-        self._keeper = Keeper("consul", watch, self._heartbeat, self._marks, clock)
+        self._keeper = Keeper(client.url, watch, self._heartbeat, self._marks, clock)
 
     @property
     def url(self) -> str:
