@@ -29,6 +29,8 @@ STORES: Final = (
     "consul-tls",
     "consul-unix",
     "consulkv",
+    "consulkv-tls",
+    "consulkv-unix",
     "embedded",
     "etcd",
     "etcd2",

@@ -23,6 +23,8 @@ def test_every_rule_is_for_a_key_and_accepts_its_default() -> None:
         ("docker.url", "tcp://192.0.2.1:2375", "tcp://192.0.2.1:2375"),
         ("docker.url", "https://[2001:db8::1]:2376", "https://[2001:db8::1]:2376"),
         ("docker.url", "http://docker.example.org", "http://docker.example.org"),
+        ("store.url", "consul://c.example.org:8500", "consul://c.example.org:8500"),
+        ("store.url", "consulkv-unix:///c.sock:/a", "consulkv-unix:///c.sock:/a"),
         ("store.state_dir", "/var/lib/pinnace", "/var/lib/pinnace"),
         ("registrar.ip", "192.0.2.7", "192.0.2.7"),
         ("registrar.ip", "2001:DB8:0::7", "2001:db8::7"),
