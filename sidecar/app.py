@@ -131,12 +131,14 @@ async def _supervisor(
     parts: list[Component] = [
         watchdog,
         Overload(clock, web.shed, lag=lambda: watchdog.lag),
-        *(store.components if mirror is None else (mirror,)),
+        *(store.components if mirror is None else ()),
         *(part for edge in edges for part in edge.components),
         api,
         web,
         registrar,
         _dns(settings, store),
+        # Late, because it is ready only when the store has answered.
+        *(() if mirror is None else (mirror,)),
     ]
     if balancer is not None:
         parts.append(balancer)

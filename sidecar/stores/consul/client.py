@@ -75,7 +75,8 @@ async def side_by_side(
     items: Iterable[T], act: Callable[[T], Awaitable[None]], limit: int = IN_FLIGHT
 ) -> None:
     """Act on every item, so many at once; the first error ends it and is raised as it is."""
-    waiting = iter(tuple(items))
+    items = tuple(items)
+    waiting = iter(items)
 
     async def work() -> None:
         for item in waiting:
@@ -83,7 +84,7 @@ async def side_by_side(
 
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(limit):
+            for _ in range(min(limit, len(items))):
                 group.create_task(work(), name="consul request")
     except ExceptionGroup as error:
         raise error.exceptions[0] from error

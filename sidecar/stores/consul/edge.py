@@ -5,17 +5,20 @@ the agent's words (``registration``). If only a status or the drain of an entry 
 was written last, only that is told; anything else is registered anew.
 """
 
-from collections.abc import Container, Iterable, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from sidecar.catalog.model import Instance, InstanceId, Key
 from sidecar.errors import StoreUnavailable
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.component import Component
+from sidecar.runtime.log import get_logger
 from sidecar.stores.base import EdgeOptions, Holder
 from sidecar.stores.consul.adoption import holders_own, is_adopted
 from sidecar.stores.consul.agent import Agent, Refused
+from sidecar.stores.consul.batch import batch_of, by_id
 from sidecar.stores.consul.client import Client, side_by_side
+from sidecar.stores.consul.contests import Contests
 from sidecar.stores.consul.heartbeat import Heartbeat
 from sidecar.stores.consul.keeper import Keeper
 from sidecar.stores.consul.marks import Marks
@@ -35,7 +38,7 @@ from sidecar.stores.consul.watch import Disturbance, Watch
 
 __all__ = ["ConsulEdge"]
 
-_TWICE: Final = "another service of this host has the same id"
+_log = get_logger("consul")
 
 
 class _Held(NamedTuple):
@@ -52,6 +55,8 @@ class ConsulEdge:
     def __init__(self, client: Client, options: EdgeOptions, *, clock: Clock) -> None:
         """Entries have no TTL here: an agent forgets nothing by itself."""
         self._client = client
+        self._clock = clock
+        self._contests = Contests()
         self._agent = Agent(client)
         self._marks = Marks(client, is_on=options.is_marked)
         self._held: dict[str, _Held] = {}
@@ -63,7 +68,7 @@ class ConsulEdge:
         self._heartbeat = Heartbeat(self._agent.beat, clock, self._feeds, self._doubt)
         own_node = OwnNode(client, self._is_off, clock)
         watch = Watch(own_node, self._doubt, self._disturbance.tell, clock, client.url)
-        self._keeper = Keeper("consul", watch, self._heartbeat, self._marks, clock)
+        self._keeper = Keeper(client.url, watch, self._heartbeat, self._marks, clock)
 
     @property
     def url(self) -> str:
@@ -86,9 +91,8 @@ class ConsulEdge:
 
         Returns why the agent refused an entry, by key. Raises StoreUnavailable or StoreDenied.
         """
-        refused: dict[Key, str] = {}
-        puts = self._puts(wanted, refused)
-        drops = self._drops(wanted, puts)
+        keys = {id_: held.key for id_, held in self._held.items()}
+        puts, drops, refused = batch_of(wanted, keys)
         self._marks.belong_to(next((i.owner for _, i in puts.values() if i.owner), ""))
         self._marks.add(puts)
         await self._marks.flush()
@@ -120,14 +124,14 @@ class ConsulEdge:
         services = await self._agent.services()
         checks = await self._agent.checks()
         self._progress.forget(began)
-        by_id = _by_id(desired)
+        ids = by_id(desired)
         wrong: set[Key] = set()
-        for id_, candidates in by_id.items():
+        for id_, candidates in ids.items():
             if self._progress.is_settled(id_, began):
                 wrong |= self._compared(candidates, services.get(id_), checks.get(id_, {}))
-        self._marks.add(id_ for id_ in by_id if id_ in services)
+        self._marks.add(id_ for id_ in ids if id_ in services)
         self._keeper.wake()
-        surplus = services.keys() - by_id.keys()
+        surplus = services.keys() - ids.keys()
         others = await self._others(surplus, holder)
         for id_ in holders_own(surplus, {*self._marks.ids, *self._held}, others, holder.node):
             if self._progress.is_settled(id_, began):
@@ -152,34 +156,6 @@ class ConsulEdge:
         await self._client.close()
 
     # Writing
-
-    def _puts(
-        self, wanted: Mapping[Key, Instance | None], refused: dict[Key, str]
-    ) -> dict[str, tuple[Key, Instance]]:
-        """Return what is to be registered, by id; the first of two with one id, the held before."""
-        puts: dict[str, tuple[Key, Instance]] = {}
-        for key, instance in wanted.items():
-            if instance is None:
-                continue
-            there = puts.get(key.id)
-            held = self._held.get(key.id)
-            if there is not None and (held is None or held.key != key):
-                refused[key] = _TWICE
-                continue
-            if there is not None:
-                refused[there[0]] = _TWICE
-            puts[key.id] = (key, instance)
-        return puts
-
-    def _drops(self, wanted: Mapping[Key, Instance | None], puts: Container[str]) -> dict[str, Key]:
-        """Return the ids to deregister: not what another service has under the same id now."""
-        absent = {key.id: key for key, instance in wanted.items() if instance is None}
-        held = self._held
-        return {
-            id_: key
-            for id_, key in absent.items()
-            if id_ not in puts and (id_ not in held or held[id_].key.service == key.service)
-        }
 
     async def _put(self, key: Key, instance: Instance) -> None:
         told = _registration(instance)
@@ -251,9 +227,22 @@ class ConsulEdge:
                 self._held[key.id] = _Held(key, instance, told)
                 self._doubted.discard(key.id)
                 return set()
-        for key in candidates:
-            self._held.pop(key.id, None)
+        id_ = next(iter(candidates)).id
+        if there is not None and self._is_lost(id_, candidates):
+            return set()
+        self._held.pop(id_, None)
         return set(candidates)
+
+    def _is_lost(self, id_: str, candidates: Mapping[Key, Instance]) -> bool:
+        """Say whether another hand insists on its own form of an entry that is there."""
+        now, held = self._clock.monotonic(), self._held.get(id_)
+        if self._contests.is_lost(id_, now):
+            return True
+        was_ours = held is not None and candidates.get(held.key) == held.instance
+        is_lost = was_ours and self._contests.changed(id_, now)
+        if is_lost:
+            _log.warning("another hand writes this entry too, left to it", id=id_)
+        return is_lost
 
     async def _others(self, surplus: Iterable[str], holder: Holder) -> Mapping[str, str]:
         """Return the marks of other owners, if there is anything that they could decide."""
@@ -293,10 +282,3 @@ def _registration(instance: Instance) -> Registration:
         return registration(instance)
     except ValueError as error:
         raise Refused(str(error)) from error
-
-
-def _by_id(desired: Mapping[Key, Instance]) -> dict[str, dict[Key, Instance]]:
-    found: dict[str, dict[Key, Instance]] = {}
-    for key, instance in desired.items():
-        found.setdefault(key.id, {})[key] = instance
-    return found

@@ -20,10 +20,10 @@ class Keeper:
     """Runs what has to run for one edge."""
 
     def __init__(
-        self, name: str, watch: Watch, heartbeat: Heartbeat | None, marks: Marks, clock: Clock
+        self, url: str, watch: Watch, heartbeat: Heartbeat | None, marks: Marks, clock: Clock
     ) -> None:
-        """``name`` is the edge's store."""
-        self.name = f"{name} edge"
+        """``url`` is the edge's: a program may have several."""
+        self.name = f"edge {url}"
         self._watch = watch
         self._heartbeat = heartbeat
         self._marks = marks

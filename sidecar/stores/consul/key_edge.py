@@ -37,7 +37,7 @@ class ConsulKeyEdge:
         self._disturbance = Disturbance()
         below = _Below(self._keys, f"{self._prefix}/", self._off)
         watch = Watch(below, self._doubt, self._disturbance.tell, clock, client.url)
-        self._keeper = Keeper("consulkv", watch, None, self._marks, clock)
+        self._keeper = Keeper(client.url, watch, None, self._marks, clock)
 
     @property
     def url(self) -> str:

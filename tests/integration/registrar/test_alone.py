@@ -18,6 +18,7 @@ from deploy.tools.consul import Consul
 from tests.support.alone import Alone
 from tests.support.containers import Containers
 from tests.support.keeping import held, url_of
+from tests.support.oracle import consul_program
 from tests.support.pinnace import until
 
 pytestmark = pytest.mark.engine
@@ -261,3 +262,24 @@ def test_many_containers_that_come_and_go_at_once_end_in_what_runs(
         for thread in threads:
             thread.join()
         until(lambda: ids(consul) == {f"vm:{name}:80" for name in names}, 3)
+
+
+def test_a_frozen_store_holds_no_other(containers: Containers, consul: Consul) -> None:
+    with Consul(program=consul_program()) as second:
+        stores = (url_of(consul), f"consulkv://127.0.0.1:{second.ports['http']}/services")
+
+        def keys() -> list[str]:
+            return second.get("/v1/kv/services/web?keys")[1] or []
+
+        with Alone(containers.engine.url, *stores) as process:
+            process.until_ready()
+            os.kill(consul.pid, signal.SIGSTOP)
+            try:
+                name = containers.run("box", "-e", "SERVICE_NAME=web")
+                until(lambda: keys() == [f"services/web/vm:{name}:80"], 1.0)
+            finally:
+                os.kill(consul.pid, signal.SIGCONT)
+            until(lambda: ids(consul) == {f"vm:{name}:80"}, 3.0)
+            containers.remove(name)
+            until(lambda: keys() == [] and ids(consul) == set(), 3.0)
+        second.kill()

@@ -254,3 +254,17 @@ async def test_ten_flips_while_the_store_is_slow_are_two_writes() -> None:
         await world.settle()
         assert len(world.edge.writes) == 3
         assert world.edge.held[key("vm:box:80")].status is Status.PASSING
+
+
+async def test_an_audit_that_failed_is_made_again() -> None:
+    async with working(World()) as world:
+        world.start()
+        await world.settle()
+        world.edge.is_down = True
+        world.look()
+        await world.settle()
+        assert world.upkeep.trouble() == "store: down"
+        world.edge.held.clear()
+        world.edge.is_down = False
+        await world.clock.advance(1.0)
+        assert world.edge.ids == ["vm:box:80"]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -110,17 +111,19 @@ async def test_nodes_and_services_come_change_and_go(cluster: Consul, watched: i
 async def test_statuses_are_followed(cluster: Consul) -> None:
     await register(cluster, "far", "far-1", checks=[{"Status": "passing"}])
     async with mirrored(cluster) as catalog:
+
+        async def shows(status: str) -> bool:
+            return found(catalog, "web")["far-1"].status == status
+
         for status in ("critical", "warning", "passing"):
             check = {"CheckID": "c-far-1", "ServiceID": "far-1", "Name": "c", "Status": status}
             body = {"Node": "far", "SkipNodeUpdate": True, "Check": check}
             await ask(cluster, "PUT", "catalog/register", body)
-            await eventually(
-                lambda status=status: _is(lambda: found(catalog, "web")["far-1"].status, status)
-            )
+            await eventually(partial(shows, status))
         node = {"CheckID": "n", "Name": "n", "Status": "critical"}
         body = {"Node": "far", "SkipNodeUpdate": True, "Check": node}
         await ask(cluster, "PUT", "catalog/register", body)
-        await eventually(lambda: _is(lambda: found(catalog, "web")["far-1"].status, "critical"))
+        await eventually(partial(shows, "critical"))
 
 
 async def test_no_instance_is_ever_seen_without_its_check(cluster: Consul) -> None:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import dnslib
 import pytest
 
 from deploy.tools.consul import Consul
@@ -146,6 +147,31 @@ async def test_names_stay_while_the_store_is_away_and_return_after_a_wipe(
         assert await asyncio.to_thread(until, registered, 10.0) < 2.0
         await eventually(lambda: a.srv_ports("api") == {21002} and b.srv_ports("web") == {21001})
         await eventually(a.is_ready)
+
+
+async def test_a_store_that_is_down_at_the_start_keeps_nothing_from_serving(
+    consul: Consul, tmp_path: Path
+) -> None:
+    store = f"consul://127.0.0.1:{consul.ports['http']}"
+    stub = engine(tmp_path / "engine", "engine-a")
+    container(stub, "web", 21001)
+    await asyncio.to_thread(consul.stop)
+    async with stub.running():
+        with _started(stub.url, store, "host-a", lb=False) as pinnace:
+            await eventually(lambda: pinnace.get("/healthz")[0] == 200, 5.0)
+            await eventually(lambda: _rcode(pinnace) == "SERVFAIL", 5.0)  # not known is not absent
+            ready = json.loads((await asyncio.to_thread(pinnace.get, "/readyz"))[1])
+            assert "Connect call failed" in ready["components"]["store"]["trouble"]
+            await asyncio.to_thread(consul.start)
+            await eventually(pinnace.is_ready)
+            await eventually(lambda: pinnace.srv_ports("web") == {21001})
+
+
+def _rcode(pinnace: Pinnace) -> str:
+    try:
+        return str(dnslib.RCODE[pinnace.dns("web.service.consul", "SRV").header.rcode])
+    except ConnectionRefusedError:
+        return ""
 
 
 @pytest.mark.haproxy
