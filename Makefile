@@ -56,8 +56,8 @@ bench:  ## measure the figures on real parts
 	done
 
 lock:  ## pin the requirement files again (UPGRADE=-U takes newer versions)
-	$(PIN) $(UPGRADE) pyproject.toml --group dev -o requirements/dev.txt
-	$(PIN) -c requirements/dev.txt pyproject.toml -o requirements/runtime.txt
+	$(PIN) $(UPGRADE) pyproject.toml --all-extras --group dev -o requirements/dev.txt
+	$(PIN) -c requirements/dev.txt pyproject.toml --all-extras -o requirements/runtime.txt
 	$(PIN) -c requirements/dev.txt --group build -o requirements/build.txt
 
 clean:  ## remove what the targets above made
