@@ -1,0 +1,1 @@
+"""Commands around a file: the check before it is placed, the reload after."""

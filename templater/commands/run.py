@@ -1,0 +1,129 @@
+"""Run one command: own process group, time limit, bounded output, no secrets in its environment.
+
+Data never becomes part of a command: its words come from the configuration, and what varies in
+them is a path that the configuration names too (reliability T4).
+"""
+
+import asyncio
+import os
+import re
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["Command", "Outcome", "run", "shell", "without_secrets"]
+
+_OUTPUT: Final = 64 * 1024
+_REAP: Final = 5.0
+_SECRET: Final = re.compile(
+    r"TOKEN|SECRET|PASSW|CREDENTIAL|PRIVATE_?KEY|ACCESS_?KEY|API_?KEY|HTTP_AUTH|BASIC_AUTH"
+    r"|CLIENT_KEY|^AUTH_|_AUTH$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What is run, and for how many seconds at most (None: as long as it takes)."""
+
+    argv: tuple[str, ...]
+    timeout: float | None = None
+
+    def __str__(self) -> str:
+        """Return the words, a shell's script as it was written."""
+        return self.argv[2] if self.argv[:2] == _SHELL else " ".join(self.argv)
+
+
+_SHELL: Final = ("/bin/sh", "-c")
+
+
+def shell(script: str, timeout: float | None = None) -> Command:
+    """Return the command that has the shell run a script, as confd does."""
+    return Command((*_SHELL, script), timeout)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a command ended. ``status`` is None when it did not start or was killed for its time."""
+
+    status: int | None
+    output: str
+    problem: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it ended by itself with status 0."""
+        return self.status == 0
+
+    def __str__(self) -> str:
+        """Return why it is not good: ``exit status N``, ``signal N`` or what kept it from running."""
+        if self.status is None:
+            return self.problem
+        return f"exit status {self.status}" if self.status >= 0 else f"signal {-self.status}"
+
+
+def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without what looks like a token, a password or a key."""
+    return {name: value for name, value in environ.items() if not _SECRET.search(name.upper())}
+
+
+async def run(command: Command, environ: Mapping[str, str]) -> Outcome:
+    """Run it to its end; kill its whole process group after the time limit or when cancelled.
+
+    What it leaves in the background is its own affair when it ended in time, as with a shell:
+    a reload may start a daemon.
+    """
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command.argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+            env=environ,
+        )
+    except (OSError, ValueError) as error:
+        return Outcome(None, "", f"cannot run {command.argv[0]}: {error}")
+    output = _Output()
+    try:
+        async with asyncio.timeout(command.timeout):
+            return Outcome(await _ended(process, output), output.text())
+    except TimeoutError:
+        limit = f"{command.timeout:g}" if command.timeout is not None else "?"
+        return Outcome(None, output.text(), f"killed after {limit} s")
+    finally:
+        if process.returncode is None:
+            await _kill(process)
+
+
+async def _ended(process: asyncio.subprocess.Process, output: "_Output") -> int:
+    """Wait for the end of the process; not for a daemon that inherited its output."""
+    async with asyncio.TaskGroup() as group:
+        reading = group.create_task(output.take(process.stdout), name="command output")
+        status = await process.wait()
+        await asyncio.wait([reading], timeout=0.1)
+        reading.cancel()
+    return status
+
+
+class _Output:
+    """The end of what a command wrote."""
+
+    def __init__(self) -> None:
+        self._kept = b""
+
+    async def take(self, stream: asyncio.StreamReader | None) -> None:
+        while stream is not None and (chunk := await stream.read(65536)):
+            self._kept = (self._kept + chunk)[-_OUTPUT:]
+
+    def text(self) -> str:
+        return self._kept.decode("utf-8", "replace")
+
+
+async def _kill(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_REAP):
+            await process.wait()
