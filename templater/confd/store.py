@@ -1,0 +1,113 @@
+"""The keys of one resource, as its template reads them; and which of them it read. Pure.
+
+What was read is kept as questions, not answers: a later set of values asks again only what could
+have changed. So a resource is rendered when a key that matters to it changes, and only then.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from templater.confd.paths import base, compiled, directory, key_in, terms
+
+__all__ = ["KVPair", "Reads", "Store"]
+
+
+class KVPair(NamedTuple):
+    """A key and its value; prints as ``{/key value}``."""
+
+    Key: str
+    Value: str
+
+
+class Reads:
+    """What a template asked for."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.keys: set[str] = set()
+        self.patterns: set[str] = set()
+        self.folders: set[str] = set()
+
+    def concern(self, changed: Iterable[str]) -> bool:
+        """Say whether an answer could be another now that these keys changed."""
+        expressions = [compiled(pattern) for pattern in self.patterns]
+        folders = [(terms(folder), folder) for folder in self.folders]
+        return any(
+            key in self.keys
+            or any(expression.fullmatch(key) for expression in expressions)
+            or any(_starts(parts, terms(directory(key))) or key == at for parts, at in folders)
+            for key in changed
+        )
+
+
+class Store:
+    """Values without the resource's prefix."""
+
+    def __init__(self, values: Mapping[str, str], prefix: str) -> None:
+        """Take the values as the backend has them."""
+        self.values = {key_in(prefix, key): value for key, value in values.items()}
+        self.reads = Reads()
+
+    def exists(self, key: str) -> bool:
+        """Say whether there is a value under exactly this key."""
+        self.reads.keys.add(key)
+        return key in self.values
+
+    def get(self, key: str) -> KVPair:
+        """Return the pair. Raises LookupError with confd's words."""
+        if not self.exists(key):
+            raise LookupError(f"key does not exist: {key}")
+        return KVPair(key, self.values[key])
+
+    def getv(self, key: str, *default: str) -> str:
+        """Return the value, else the first default."""
+        if default and not self.exists(key):
+            return default[0]
+        return self.get(key).Value
+
+    def gets(self, pattern: str) -> list[KVPair]:
+        """Return the pairs whose key matches, by key. Raises ValueError for a bad pattern."""
+        expression = compiled(pattern) if self.values else None
+        self.reads.patterns.add(pattern)
+        if expression is None:
+            return []
+        found = [key for key in self.values if expression.fullmatch(key)]
+        return [KVPair(key, self.values[key]) for key in sorted(found, key=_bytes)]
+
+    def getvs(self, pattern: str) -> list[str]:
+        """Return the values whose key matches, sorted themselves."""
+        return sorted((pair.Value for pair in self.gets(pattern)), key=_bytes)
+
+    def ls(self, folder: str) -> list[str]:
+        """Return the names one level below; of a key itself, its last part."""
+        self.reads.folders.add(folder)
+        wanted = terms(folder)
+        names = set()
+        for key in self.values:
+            if key == folder:
+                names.add(base(key))
+            elif _starts(wanted, terms(directory(key))):
+                names.add(key.removeprefix(folder).removeprefix("/").split("/")[0])
+        return sorted(names, key=_bytes)
+
+    def lsdir(self, folder: str) -> list[str]:
+        """Return the names one level below that have something below them."""
+        self.reads.folders.add(folder)
+        wanted = terms(folder)
+        names = set()
+        for key in self.values:
+            if key.startswith(folder):
+                parts = terms(directory(key))
+                if _starts(wanted, parts) and len(parts) > len(wanted):
+                    names.add(parts[len(wanted)])
+        return sorted(names, key=_bytes)
+
+
+def _starts(wanted: list[str], parts: list[str]) -> bool:
+    return parts[: len(wanted)] == wanted
+
+
+def _bytes(text: str) -> bytes:
+    """Order as Go does: by bytes."""
+    return text.encode("utf-8", "surrogateescape")
+
