@@ -8,12 +8,11 @@ its first word that is no flag: a backend's name.
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from sidecar.catalog.golang import truth
 from templater.confd.options import BACKENDS, FORK_ONLY, OPTIONS, Dialect, Kind
 
-__all__ = ["Given", "UsageError", "boolean", "parse", "usage"]
+__all__ = ["Given", "UsageError", "parse", "usage"]
 
-_TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
-_FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 _SHORT: Final = {"n": "node", "v": "version"}
 _HELP: Final = frozenset({"h", "help"})
 
@@ -27,15 +26,6 @@ class Given(NamedTuple):
 
     dialect: Dialect
     values: Mapping[str, Sequence[str]]
-
-
-def boolean(text: str) -> bool:
-    """Return what ``strconv.ParseBool`` does. Raises ValueError."""
-    if text in _TRUE:
-        return True
-    if text in _FALSE:
-        return False
-    raise ValueError(f'strconv.ParseBool: parsing "{text}": invalid syntax')
 
 
 def parse(arguments: Sequence[str]) -> Given:
@@ -73,8 +63,12 @@ def _flag(word: str, rest: list[str]) -> tuple[str, str]:
         raise UsageError(f"flag provided but not defined: -{shown}")
     if OPTIONS[name].kind is Kind.BOOL:
         value = value if equals else "true"
-        if value not in _TRUE | _FALSE:
-            raise UsageError(f'invalid boolean value "{value}" for -{shown}: parse error')
+        try:
+            truth(value)
+        except ValueError:
+            raise UsageError(
+                f'invalid boolean value "{value}" for -{shown}: parse error'
+            ) from None
         return name, value
     if not equals:
         if not rest:

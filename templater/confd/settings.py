@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from sidecar.catalog.golang import truth
 from sidecar.config.document import parse as parse_document
 from sidecar.config.units import duration
 from sidecar.errors import ConfigError
-from templater.confd.flags import Given, boolean
+from templater.confd.flags import Given
 from templater.confd.options import BACKENDS, OPTIONS, Dialect, Kind
 
 __all__ = ["Settings", "Sources", "own_backend", "settings_of"]
@@ -59,7 +60,7 @@ class Settings:
 
     def is_on(self, flag: str) -> bool:
         """Return an option that is a boolean."""
-        return boolean(self.texts[flag])
+        return truth(self.texts[flag])
 
     def seconds(self, flag: str) -> float:
         """Return an option that is a duration."""
@@ -188,11 +189,11 @@ def _settings(
         confdir=texts["confdir"],
         interval=duration(texts["interval"]),
         has_interval="interval" in values,
-        is_watching=boolean(texts["watch"]),
-        is_onetime=boolean(texts["onetime"]),
-        is_noop=boolean(texts["noop"]) or boolean(texts["diff"]),
-        is_sync_only=boolean(texts["sync-only"]),
-        keeps_stage=boolean(texts["keep-stage-file"]),
+        is_watching=truth(texts["watch"]),
+        is_onetime=truth(texts["onetime"]),
+        is_noop=truth(texts["noop"]) or truth(texts["diff"]),
+        is_sync_only=truth(texts["sync-only"]),
+        keeps_stage=truth(texts["keep-stage-file"]),
         prefix=texts["prefix"],
         log_level=texts["log-level"] or "info",
         files=tuple(values.get("file", ())),
@@ -217,7 +218,7 @@ def _problems(texts: Mapping[str, str]) -> Iterable[str]:
                 yield f"{name}: {error}"
         elif option.kind is Kind.BOOL:
             try:
-                boolean(texts[name])
+                truth(texts[name])
             except ValueError as error:
                 yield f"{name}: {error}"
 
