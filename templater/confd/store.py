@@ -43,10 +43,20 @@ class Reads:
 class Store:
     """Values without the resource's prefix."""
 
-    def __init__(self, values: Mapping[str, str], prefix: str) -> None:
-        """Take the values as the backend has them."""
-        self.values = {key_in(prefix, key): value for key, value in values.items()}
+    def __init__(self, prefix: str = "/") -> None:
+        """Start empty."""
+        self._prefix = prefix
+        self.values: dict[str, str] = {}
         self.reads = Reads()
+
+    def fill(self, values: Mapping[str, str]) -> None:
+        """Take values as the backend has them instead of the old, and forget what was read."""
+        self.values = {key_in(self._prefix, key): value for key, value in values.items()}
+        self.reads = Reads()
+
+    def concerned(self, changed: Iterable[str]) -> bool:
+        """Say whether an answer could be another now; the keys are the backend's."""
+        return self.reads.concern([key_in(self._prefix, key) for key in changed])
 
     def exists(self, key: str) -> bool:
         """Say whether there is a value under exactly this key."""

@@ -1,0 +1,218 @@
+"""Bring one destination to what its template says: confd's order of things.
+
+Render, stage, compare, check, place, reload. Whatever fails before the placing leaves the old file;
+what fails after it leaves a reload owed, which is written down beside the file before the placing.
+"""
+
+import asyncio
+import grp
+import pwd
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sidecar.catalog.golang import quoted
+from sidecar.errors import ReloadFailed, RenderError
+from sidecar.metrics import counter
+from sidecar.runtime.log import get_logger
+from templater.commands.run import Outcome, run, shell
+from templater.confd.render import Renderer, command_text
+from templater.confd.resource import Resource
+from templater.confd.settings import Settings
+from templater.files.diff import unified
+from templater.files.owed import Owed
+from templater.files.stage import Stage, remove_leftovers
+
+__all__ = ["Applier", "CheckFailed", "Rules"]
+
+RENDERS: Final = counter(
+    "pinnace_templater_renders_total", "Templates rendered, by what came of it.", ["result"]
+)
+RELOADS: Final = counter(
+    "pinnace_templater_reloads_total", "Reload commands run, by what came of it.", ["result"]
+)
+_log = get_logger("confd")
+
+
+class CheckFailed(RenderError):
+    """A check command refused the staged file; the same file may be good later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for all resources of a run."""
+
+    is_noop: bool
+    is_sync_only: bool
+    keeps_stage: bool
+    check_timeout: float
+    reload_timeout: float
+    environ: Mapping[str, str]
+    """For commands: without secrets."""
+    show: Callable[[str], None] | None = None
+    """Takes what would change, as a diff."""
+    diff_context: int = 3
+    is_colored: bool = False
+
+    @classmethod
+    def of(cls, settings: Settings, environ: Mapping[str, str]) -> "Rules":
+        """Return the rules that settings make."""
+        return cls(
+            is_noop=settings.is_noop,
+            is_sync_only=settings.is_sync_only,
+            keeps_stage=settings.keeps_stage,
+            check_timeout=settings.seconds("check-cmd-timeout"),
+            reload_timeout=settings.seconds("reload-cmd-timeout"),
+            environ=environ,
+            show=_print if settings.is_on("diff") else None,
+            diff_context=int(settings.seconds("diff-context")),
+            is_colored=settings.is_on("color"),
+        )
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+class Applier:
+    """Keeps one destination; one call at a time."""
+
+    def __init__(self, resource: Resource, renderer: Renderer, rules: Rules) -> None:
+        """Prepare; nothing is touched yet."""
+        self.resource = resource
+        self.renderer = renderer
+        self._rules = rules
+        self._destination = Path(resource.dest)
+        self._owed = Owed(self._destination)
+
+    async def prepare(self) -> bool:
+        """Remove what a killed run left; say whether it owed a reload."""
+        return await asyncio.to_thread(self._prepare)
+
+    async def sync(self, values: Mapping[str, str]) -> bool:
+        """Make the file what it should be; say whether a reload is owed now.
+
+        Raises RenderError (another try makes sense only after a change), CheckFailed and
+        TransientError (it makes sense later).
+        """
+        try:
+            stage = await asyncio.to_thread(self._staged, values)
+        except RenderError:
+            RENDERS.labels("failed").inc()
+            raise
+        try:
+            return await self._take(stage)
+        finally:
+            await asyncio.to_thread(stage.discard)
+
+    async def reload(self) -> None:
+        """Run the reload command. Raises ReloadFailed; the reload is owed until this succeeds."""
+        resource = self.resource
+        if resource.reload_cmd and not self._rules.is_sync_only:
+            data = {"src": str(self.renderer.source), "dest": resource.dest}
+            text = command_text("reloadcmd", resource.reload_cmd, data, is_lenient=True)
+            outcome = await self._run(text, resource.reload_timeout or self._rules.reload_timeout)
+            RELOADS.labels("ok" if outcome.is_good else "failed").inc()
+            if not outcome.is_good:
+                raise ReloadFailed(f"reload of {resource.dest} failed: {outcome}")
+        await asyncio.to_thread(self._owed.clear)
+
+    def _prepare(self) -> bool:
+        if self._rules.is_noop:
+            return False
+        if not self._rules.keeps_stage:
+            for path in remove_leftovers(self._destination):
+                _log.info(f"removed {path}, left by a run that was killed")
+        if not self._owed.is_set():
+            return False
+        if not self.resource.reload_cmd:
+            self._owed.clear()
+            return False
+        return not self._rules.is_sync_only
+
+    def _staged(self, values: Mapping[str, str]) -> Stage:
+        resource = self.resource
+        content = self.renderer.render(values)
+        uid, gid = _owner_of(resource)
+        stage = Stage.make(self._destination, content, mode=resource.mode, uid=uid, gid=gid)
+        stage.keep = self._rules.keeps_stage
+        if self._rules.show is not None and stage.changes:
+            rules = self._rules
+            self._rules.show(
+                unified(
+                    resource.dest, stage.before, content, rules.diff_context, color=rules.is_colored
+                )
+            )
+        return stage
+
+    async def _take(self, stage: Stage) -> bool:
+        """Check and place a stage that differs; log as confd does."""
+        dest = self.resource.dest
+        if self._rules.keeps_stage:
+            _log.info(f"Keeping staged file: {stage.path}")
+        for change in stage.changes:
+            _log.info(change)
+        if self._rules.is_noop:
+            _log.warning(f"Noop mode enabled. {dest} will not be modified")
+            return False
+        if not stage.changes:
+            RENDERS.labels("same").inc()
+            _log.debug(f"Target config {dest} in sync")
+            return False
+        _log.info(f"Target config {dest} out of sync")
+        await self._check(stage)
+        _log.debug(f"Overwriting target config {dest}")
+        owes = bool(self.resource.reload_cmd) and not self._rules.is_sync_only
+        await asyncio.to_thread(self._place, stage, owes)
+        RENDERS.labels("changed").inc()
+        if not owes:
+            _log.info(f"Target config {dest} has been updated")
+        return owes
+
+    def _place(self, stage: Stage, owes: bool) -> None:  # noqa: FBT001
+        had = self._owed.is_set()
+        if owes and not self._owed.set():
+            _log.warning(f"cannot note beside {self.resource.dest} that a reload is owed")
+        try:
+            stage.place()
+        except Exception:
+            if owes and not had:
+                self._owed.clear()
+            raise
+
+    async def _check(self, stage: Stage) -> None:
+        resource = self.resource
+        if not resource.check_cmd or self._rules.is_sync_only:
+            return
+        text = command_text(
+            "checkcmd", resource.check_cmd, {"src": str(stage.path)}, is_lenient=False
+        )
+        outcome = await self._run(text, resource.check_timeout or self._rules.check_timeout)
+        if not outcome.is_good:
+            RENDERS.labels("refused").inc()
+            raise CheckFailed(f"Config check failed: {outcome}")
+
+    async def _run(self, text: str, timeout: float) -> Outcome:
+        _log.debug(f"Running {text}")
+        outcome = await run(shell(text, timeout or None), self._rules.environ)
+        if outcome.is_good:
+            _log.debug(quoted(outcome.output))
+        else:
+            _log.error(quoted(outcome.output))
+        return outcome
+
+
+def _owner_of(resource: Resource) -> tuple[int, int]:
+    """Return uid and gid; names count where no number is given. Raises RenderError."""
+    uid, gid = resource.uid, resource.gid
+    try:
+        if uid < 0 and resource.owner:
+            uid = pwd.getpwnam(resource.owner).pw_uid
+        if gid < 0 and resource.group:
+            gid = grp.getgrnam(resource.group).gr_gid
+    except KeyError as error:
+        raise RenderError(f"{resource.name}: {error.args[0]}") from error
+    return uid, gid

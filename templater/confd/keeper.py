@@ -1,0 +1,170 @@
+"""Keep one resource's file as it should be, for as long as the program runs.
+
+Level-triggered: a change is a reason to look at the newest values, so a burst is one rendering and
+nothing is lost while a command runs. A broken resource harms only itself.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from sidecar.errors import PinnaceError, RenderError
+from sidecar.metrics import gauge
+from sidecar.runtime.backoff import Backoff
+from sidecar.runtime.clock import Clock
+from sidecar.runtime.log import get_logger
+from sidecar.runtime.signal import Signal
+from templater.backends.base import Values
+from templater.confd.agenda import Agenda, Step
+from templater.confd.apply import Applier, CheckFailed
+
+__all__ = ["Keeper"]
+
+FAILING: Final = gauge(
+    "pinnace_templater_failing_resources", "Resources whose file is not as it should be."
+)
+OWED: Final = gauge("pinnace_templater_owed_reloads", "Reloads that have yet to succeed.")
+_SLOWEST_CHECK: Final = 60.0
+_SLOWEST_RELOAD: Final = 30.0
+_log = get_logger("confd")
+
+
+class Keeper:
+    """Runs one resource. ``values`` gives the newest, None while they are not known."""
+
+    def __init__(
+        self,
+        applier: Applier,
+        values: Callable[[], Values | None],
+        clock: Clock,
+        *,
+        debounce: float = 0.0,
+        batch: float = 0.0,
+    ) -> None:
+        """``debounce`` and ``batch`` hold where the resource says nothing."""
+        resource = applier.resource
+        self.resource = resource
+        self._applier = applier
+        self._values = values
+        self._clock = clock
+        self._agenda = Agenda(
+            debounce=resource.debounce or debounce,
+            batch=batch,
+            min_reload=resource.min_reload_interval,
+        )
+        self._woken = Signal()
+        self._failure: str | None = None
+        self._reload_failure: str | None = None
+        self._stopping = False
+        self._pause_render = Backoff(1.0, _SLOWEST_CHECK)
+        self._pause_reload = Backoff(1.0, _SLOWEST_RELOAD)
+        self.is_done_once = False
+
+    def trouble(self) -> str | None:
+        """Return what is wrong with the file or its reload, or None."""
+        return self._failure or self._reload_failure
+
+    def changed(self, keys: frozenset[str]) -> None:
+        """Note that these keys changed; those that the template does not read do not matter."""
+        if self._values() is None:
+            return
+        if self.is_done_once and self._failure is None:
+            if not self._applier.renderer.store.concerned(keys):
+                return
+        self.wake()
+
+    def wake(self) -> None:
+        """Look at everything again: the template changed, or it is time to."""
+        self._agenda.change(self._clock.monotonic())
+        self._woken.fire()
+
+    def stop(self) -> None:
+        """End after what is under way."""
+        self._stopping = True
+        self._woken.fire()
+
+    async def run(self) -> None:
+        """Work until told to stop."""
+        if await self._applier.prepare():
+            _log.info(f"{self.resource.dest} was placed by an earlier run that did not reload")
+            self._owe()
+        if self._values() is not None:
+            self.wake()
+        try:
+            while not self._stopping:
+                step, pause = self._agenda.next(self._clock.monotonic())
+                match step:
+                    case Step.RENDER:
+                        await self._render()
+                    case Step.RELOAD:
+                        await self._reload()
+                    case Step.WAIT:
+                        await self._wait(pause)
+        finally:
+            self._forget()
+
+    async def _wait(self, seconds: float | None) -> None:
+        async with asyncio.TaskGroup() as group:
+            waiters = [group.create_task(self._woken.wait(), name="change")]
+            if seconds is not None:
+                waiters.append(group.create_task(self._clock.sleep(seconds), name="due"))
+            await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+            for waiter in waiters:
+                waiter.cancel()
+
+    async def _render(self) -> None:
+        self._agenda.begin()
+        values = self._values()
+        if values is None:
+            return
+        try:
+            owes = await self._applier.sync(values)
+        except (PinnaceError, OSError) as error:
+            is_final = isinstance(error, RenderError) and not isinstance(error, CheckFailed)
+            pause = None if is_final else self._pause_render.next()
+            self._agenda.render_failed(self._clock.monotonic(), pause)
+            self._fail(str(error))
+            return
+        self._pause_render.reset()
+        self.is_done_once = True
+        if self._failure is not None:
+            FAILING.dec()
+            self._failure = None
+        if owes:
+            self._owe()
+
+    async def _reload(self) -> None:
+        try:
+            await self._applier.reload()
+        except PinnaceError as error:
+            self._agenda.reload_failed(self._clock.monotonic(), self._pause_reload.next())
+            if self._reload_failure != str(error):
+                _log.error(f"{error}; it is tried again until it succeeds")
+            self._reload_failure = str(error)
+            return
+        self._agenda.reloaded(self._clock.monotonic())
+        OWED.dec()
+        self._pause_reload.reset()
+        self._reload_failure = None
+        _log.info(f"Target config {self.resource.dest} has been updated")
+
+    def _owe(self) -> None:
+        if not self._agenda.owes_reload:
+            OWED.inc()
+        self._agenda.owe(self._clock.monotonic())
+
+    def _fail(self, why: str) -> None:
+        """Tell a failure once; the same one again only at debug level."""
+        if self._failure is None:
+            FAILING.inc()
+        if self._failure == why:
+            _log.debug(why)
+        else:
+            _log.error(why)
+        self._failure = why
+
+    def _forget(self) -> None:
+        if self._failure is not None:
+            FAILING.dec()
+        if self._agenda.owes_reload:
+            OWED.dec()
