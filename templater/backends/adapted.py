@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 from sidecar.catalog.kv import Entry
+from sidecar.errors import StoreUnavailable
 from sidecar.stores.base import KeyValue
 from templater.backends.base import Values, text_of
 
@@ -44,14 +45,14 @@ class Adapted:
         *,
         select: Select = text_below,
         slash: str = "",
-        close: Callable[[], object] = lambda: None,
+        needs_keys: bool = False,
     ) -> None:
-        """``close`` ends the client; what it returns is awaited when it can be."""
+        """With ``needs_keys`` a key that stands for nothing is an error, as in confd."""
         self._store = store
         self.address = address
         self._select = select
         self._slash = slash
-        self._close = close
+        self._needs_keys = needs_keys
 
     async def read(self, keys: Sequence[str]) -> Values:
         """Return what the keys stand for."""
@@ -66,17 +67,24 @@ class Adapted:
         async for listing in self._store.watch(self._prefix(key)):
             yield self._values(key, listing.entries)
 
+    async def probe(self) -> None:
+        """Return when the store answers: its watches wait silently while it is away."""
+        await self._store.get("pinnace-probe")
+
     async def close(self) -> None:
-        """Close the client."""
-        closing = self._close()
-        if hasattr(closing, "__await__"):
-            await closing
+        """Close the client, when it can be."""
+        closing = getattr(self._store, "close", None)
+        if closing is not None:
+            await closing()
 
     def _prefix(self, key: str) -> str:
         return self._slash + key.strip("/")
 
     def _values(self, key: str, entries: Iterable[Entry]) -> dict[str, str]:
-        return {
+        found = {
             "/" + entry.key.lstrip("/"): text_of(entry.value)
             for entry in self._select(key.strip("/"), entries)
         }
+        if not found and self._needs_keys:
+            raise StoreUnavailable(f"{self.address} has no {key}")
+        return found

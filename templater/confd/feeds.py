@@ -27,6 +27,7 @@ HELD: Final = counter(
     "pinnace_templater_backend_held_total", "States not believed at first, as most keys were gone."
 )
 _SECOND_LOOK: Final = 1.0
+_PROBE: Final = 5.0
 _ERRORS: Final = (TransientError, PermanentError, ProtocolError, TimeoutError)
 _log = get_logger("confd")
 
@@ -67,6 +68,7 @@ class Feeds:
         self._slowest = slowest
         self._feeds: dict[str, Feed] = {}
         self._failing: dict[str, str] = {}
+        self._probe: asyncio.Task[None] | None = None
         self.synced_at: float | None = None
 
     def trouble(self) -> str | None:
@@ -107,6 +109,29 @@ class Feeds:
                 self._recovered(key)
                 if feed.task is not None:
                     feed.task.cancel()
+
+    def start_probe(self, group: asyncio.TaskGroup) -> None:
+        """Look after a backend whose watches do not tell when it is away."""
+        self._probe = group.create_task(self._ask(), name=f"probe {self.backend.address}")
+
+    def close(self) -> None:
+        """End all that runs here."""
+        tasks = [feed.task for feed in self._feeds.values()]
+        for task in (*tasks, self._probe):
+            if task is not None:
+                task.cancel()
+
+    async def _ask(self) -> None:
+        """Ask, until cancelled, whether a backend answers whose watches do not tell."""
+        ask = getattr(self.backend, "probe", None)
+        while ask is not None:
+            try:
+                await ask()
+            except _ERRORS as error:
+                self._failed("", str(error) or type(error).__name__)
+            else:
+                self._recovered("")
+            await self._clock.sleep(_PROBE)
 
     async def _follow(self, feed: Feed) -> None:
         backoff = Backoff(0.1, self._slowest)

@@ -13,7 +13,6 @@ from sidecar.metrics import gauge
 from sidecar.runtime.backoff import Backoff
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
-from sidecar.runtime.signal import Signal
 from templater.backends.base import Values
 from templater.confd.agenda import Agenda, Step
 from templater.confd.apply import Applier, CheckFailed
@@ -52,7 +51,7 @@ class Keeper:
             batch=batch,
             min_reload=resource.min_reload_interval,
         )
-        self._woken = Signal()
+        self._woken = asyncio.Event()
         self._failure: str | None = None
         self._reload_failure: str | None = None
         self._stopping = False
@@ -76,12 +75,12 @@ class Keeper:
     def wake(self) -> None:
         """Look at everything again: the template changed, or it is time to."""
         self._agenda.change(self._clock.monotonic())
-        self._woken.fire()
+        self._woken.set()
 
     def stop(self) -> None:
         """End after what is under way."""
         self._stopping = True
-        self._woken.fire()
+        self._woken.set()
 
     async def run(self) -> None:
         """Work until told to stop."""
@@ -92,6 +91,7 @@ class Keeper:
             self.wake()
         try:
             while not self._stopping:
+                self._woken.clear()  # before looking: what comes after it is not missed
                 step, pause = self._agenda.next(self._clock.monotonic())
                 match step:
                     case Step.RENDER:

@@ -1,0 +1,25 @@
+"""The programs that the templater stands for, by the name it is called by."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Final
+
+__all__ = ["main"]
+
+PROGRAMS: Final[Mapping[str, str]] = {
+    "templater": "templater.confd.cli",
+    "confd": "templater.confd.cli",
+}
+"""Name to the module whose ``main(program, arguments)`` is that program; others come later."""
+
+_USAGE: Final = 2
+
+
+def main(program: str, arguments: Sequence[str]) -> int:
+    """Run the command line of the program whose name was used."""
+    if (module := PROGRAMS.get(program)) is None:
+        print(f"{program}: this program is not available in this version", file=sys.stderr)
+        return _USAGE
+    status: int = import_module(module).main(program, arguments)
+    return status
