@@ -1,6 +1,6 @@
 """Our own key-value clients (Consul, etcd, ZooKeeper) as backends."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 
 from sidecar.catalog.kv import Entry
 from sidecar.errors import StoreUnavailable
@@ -62,7 +62,7 @@ class Adapted:
             found.update(self._values(key, listing.entries))
         return found
 
-    async def watch(self, key: str) -> AsyncIterator[Values]:
+    async def watch(self, key: str) -> AsyncGenerator[Values]:
         """Yield the present state, then newer ones."""
         async for listing in self._store.watch(self._prefix(key)):
             yield self._values(key, listing.entries)

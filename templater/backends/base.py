@@ -3,7 +3,7 @@
 A value that is not UTF-8 is kept by ``surrogateescape``, so its bytes reach the file unchanged.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
 __all__ = ["Backend", "Values", "text_of"]
@@ -24,7 +24,7 @@ class Backend(Protocol):
         Raises StoreUnavailable (try again), StoreDenied or another PermanentError.
         """
 
-    def watch(self, key: str) -> AsyncIterator[Values]:
+    def watch(self, key: str) -> AsyncGenerator[Values]:
         """Yield what the key stands for now, then each newer state, conflated.
 
         Ends by raising what ``read`` raises; the caller watches again.

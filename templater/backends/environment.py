@@ -6,7 +6,7 @@ variable is ``_`` in a key, and back.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from templater.backends.base import Values
 
@@ -32,7 +32,7 @@ class EnvironmentBackend:
             if name.startswith(starts)
         }
 
-    async def watch(self, key: str) -> AsyncIterator[Values]:
+    async def watch(self, key: str) -> AsyncGenerator[Values]:
         """Yield once: the environment of a process does not change."""
         yield await self.read([key])
         await asyncio.get_running_loop().create_future()

@@ -6,7 +6,7 @@ links, and for the whole-directory switch that a cluster's configuration volumes
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
@@ -46,7 +46,7 @@ class FileBackend:
         starts = tuple(keys)
         return {key: value for key, value in values.items() if key.startswith(starts)}
 
-    async def watch(self, key: str) -> AsyncIterator[Values]:
+    async def watch(self, key: str) -> AsyncGenerator[Values]:
         """Yield the values again when a file has changed."""
         seen: Signature | None = None
         while True:

@@ -115,7 +115,7 @@ def _adapted(settings: Settings, clock: Clock) -> Backend:
     return Adapted(_etcd(settings, shown, clock), shown, select=path_below, slash="/")
 
 
-def _etcd(settings: Settings, hosts: str, clock: Clock):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _etcd(settings: Settings, hosts: str, clock: Clock):  # type: ignore[no-untyped-def]
     from sidecar.stores.opening import open_keyvalue  # noqa: PLC0415
 
     is_secure = settings.nodes[0].startswith("https://") or bool(settings["client-ca-keys"])

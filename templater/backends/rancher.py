@@ -1,6 +1,6 @@
 """Values from Rancher's metadata service: JSON over HTTP, flattened. It is polled."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -37,7 +37,7 @@ class RancherBackend:
             found |= flattened(answer, f"/{path}" if path else "")
         return found
 
-    async def watch(self, key: str) -> AsyncIterator[Values]:
+    async def watch(self, key: str) -> AsyncGenerator[Values]:
         """Yield what is there now, and what differs from it at a later look."""
         seen: Values | None = None
         while True:

@@ -7,7 +7,7 @@ timer. A notification is a hint: everything is read anew.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final, Self
@@ -99,7 +99,7 @@ class RedisBackend:
         async with self._connected() as connection:
             return await self._read(connection, keys)
 
-    async def watch(self, key: str) -> AsyncIterator[Values]:
+    async def watch(self, key: str) -> AsyncGenerator[Values]:
         """Yield the values now and whenever they differ."""
         async with self._connected() as connection, self._connected() as listening:
             hears = await _sends_events(connection)
@@ -218,7 +218,10 @@ async def _sends_events(connection: _Connection) -> bool:
         reply = await connection.ask("CONFIG", "GET", "notify-keyspace-events")
     except (ProtocolError, StoreDenied):
         return True
-    return not (isinstance(reply, list) and len(reply) == 2 and b"K" not in bytes(reply[1] or b""))
+    match reply:
+        case [_, bytes() as classes]:
+            return b"K" in classes
+    return True
 
 
 def _escaped(key: str) -> str:

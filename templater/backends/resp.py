@@ -25,7 +25,7 @@ class Refusal(NamedTuple):
 Reply = bytes | int | None | Refusal | list["Reply"]
 
 
-class _Incomplete(Exception):  # noqa: N818
+class _Incomplete(Exception):
     """More bytes are needed."""
 
 

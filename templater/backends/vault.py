@@ -4,7 +4,7 @@ Tested against a server of that shape only; the real one could not be had.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -51,7 +51,7 @@ class VaultBackend:
             await self._log_in()  # the token may have ended
             return await self._read(keys)
 
-    async def watch(self, key: str) -> AsyncIterator[Values]:
+    async def watch(self, key: str) -> AsyncGenerator[Values]:
         """Yield what is there now, and what differs from it at a later look."""
         seen: Values | None = None
         while True:
@@ -91,7 +91,8 @@ class VaultBackend:
 
     async def _walk(self, key: str, mount: Mount) -> list[str]:
         """Return the key and every path below it."""
-        found, waiting = [], [key.rstrip("/") or "/"]
+        found: list[str] = []
+        waiting = [key.rstrip("/") or "/"]
         while waiting and len(found) < _MOST_PATHS:
             path = waiting.pop()
             found.append(path)

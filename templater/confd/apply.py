@@ -172,7 +172,7 @@ class Applier:
             _log.info(f"Target config {dest} has been updated")
         return owes
 
-    def _place(self, stage: Stage, owes: bool) -> None:  # noqa: FBT001
+    def _place(self, stage: Stage, owes: bool) -> None:
         had = self._owed.is_set()
         if owes and not self._owed.set():
             _log.warning(f"cannot note beside {self.resource.dest} that a reload is owed")

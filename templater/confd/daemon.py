@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from sidecar.errors import PinnaceError
 from sidecar.metrics import gauge
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
@@ -152,7 +153,12 @@ class Daemon:
         self._warnings = frozenset(project.warnings)
 
     async def _keep(self, group: asyncio.TaskGroup, resource: Resource) -> None:
-        backend = await self._backends(resource)
+        try:
+            backend = await self._backends(resource)
+        except PinnaceError as error:
+            self._problems += (f"{resource.name}: {error}",)
+            _log.error(self._problems[-1])
+            return
         feeds = self._feeds_of(backend, group)
         keeper = Keeper(
             self._applier(resource),

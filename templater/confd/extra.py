@@ -25,7 +25,7 @@ def _default(value: object, *given: object) -> object:
     return given[-1] if given and truth(given[-1]) else value
 
 
-def _ternary(yes: object, no: object, condition: bool) -> object:  # noqa: FBT001
+def _ternary(yes: object, no: object, condition: bool) -> object:
     return yes if condition else no
 
 

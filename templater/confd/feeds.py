@@ -148,14 +148,8 @@ class Feeds:
                 await self._clock.sleep(backoff.next())
 
     async def _watch(self, feed: Feed, backoff: Backoff) -> None:
-        stream = self.backend.watch(feed.key)
-        if hasattr(stream, "aclose"):
-            async with aclosing(stream):
-                async for values in stream:
-                    await self._take(feed, values)
-                    backoff.reset()
-        else:
-            async for values in stream:
+        async with aclosing(self.backend.watch(feed.key)) as states:
+            async for values in states:
                 await self._take(feed, values)
                 backoff.reset()
         raise TransientError("the watch ended")
@@ -185,4 +179,3 @@ class Feeds:
         if self._failing.pop(key, None) is not None and not self._failing:
             AWAY.dec()
             _log.info(f"backend {self.backend.address} is read again")
-

@@ -66,9 +66,7 @@ def _flag(word: str, rest: list[str]) -> tuple[str, str]:
         try:
             truth(value)
         except ValueError:
-            raise UsageError(
-                f'invalid boolean value "{value}" for -{shown}: parse error'
-            ) from None
+            raise UsageError(f'invalid boolean value "{value}" for -{shown}: parse error') from None
         return name, value
     if not equals:
         if not rest:

@@ -6,7 +6,7 @@ The annotations are what the template engine checks arguments by, as Go does by 
 
 import base64
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from sidecar.catalog.golang import base64_of, quoted, truth
 from sidecar.gotemplate.kinds import INT, STRING, GoType, slice_of
@@ -187,7 +187,7 @@ def _pairs_by_length(values: Slice) -> Slice:
     return values
 
 
-TABLE: Final[Mapping[str, Callable[..., object] | Function]] = {
+TABLE: Final[Mapping[str, Any]] = {
     "add": _add,
     "atoi": _atoi,
     "base": paths.base,

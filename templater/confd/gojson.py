@@ -15,9 +15,7 @@ def _float(text: str) -> float:
     """Every number is a float in Go, so 2592000 prints as 2.592e+06."""
     value = float(text)
     if value in {float("inf"), float("-inf")}:
-        raise _Unsuitable(
-            f"json: cannot unmarshal number {text} into Go value of type float64"
-        )
+        raise _Unsuitable(f"json: cannot unmarshal number {text} into Go value of type float64")
     return value
 
 
@@ -25,7 +23,7 @@ def _exact(text: str) -> int | float:
     return int(text) if text.lstrip("-").isdigit() else _float(text)
 
 
-class _Unsuitable(Exception):  # noqa: N818
+class _Unsuitable(Exception):
     """A value does not fit; not a ValueError, because the text is good JSON."""
 
 

@@ -6,7 +6,7 @@ nothing is lost while a command runs. A broken resource harms only itself.
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from sidecar.errors import PinnaceError, RenderError
 from sidecar.metrics import gauge
@@ -67,10 +67,9 @@ class Keeper:
         """Note that these keys changed; those that the template does not read do not matter."""
         if self._values() is None:
             return
-        if self.is_done_once and self._failure is None:
-            if not self._applier.renderer.store.concerned(keys):
-                return
-        self.wake()
+        is_settled = self.is_done_once and self._failure is None
+        if not is_settled or self._applier.renderer.store.concerned(keys):
+            self.wake()
 
     def wake(self) -> None:
         """Look at everything again: the template changed, or it is time to."""
@@ -105,7 +104,9 @@ class Keeper:
 
     async def _wait(self, seconds: float | None) -> None:
         async with asyncio.TaskGroup() as group:
-            waiters = [group.create_task(self._woken.wait(), name="change")]
+            waiters: list[asyncio.Task[Any]] = [
+                group.create_task(self._woken.wait(), name="change")
+            ]
             if seconds is not None:
                 waiters.append(group.create_task(self._clock.sleep(seconds), name="due"))
             await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)

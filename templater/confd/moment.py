@@ -36,7 +36,9 @@ class Moment:
         "Year": "year", "YearDay": "year_day",
     }  # fmt: skip
 
-    def __init__(self, time: datetime, nanosecond: int = 0, since_start: float | None = None) -> None:
+    def __init__(
+        self, time: datetime, nanosecond: int = 0, since_start: float | None = None
+    ) -> None:
         """Take a time with a zone; ``since_start`` is what Go prints as ``m=+``."""
         self._time = time.replace(microsecond=0)
         self._nanosecond = nanosecond

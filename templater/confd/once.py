@@ -67,9 +67,7 @@ class Once:
 
     async def _read(self, backend: Backend, key: str) -> Values:
         settings = self._settings
-        backoff = Backoff(
-            settings.seconds("retry-base-delay"), settings.seconds("retry-max-delay")
-        )
+        backoff = Backoff(settings.seconds("retry-base-delay"), settings.seconds("retry-max-delay"))
         tries = max(int(settings.seconds("retry-max-attempts")), 1)
         while True:
             try:
@@ -92,5 +90,3 @@ def check(project: Project, renderers: Callable[[Resource], Renderer]) -> list[s
         except PinnaceError as error:
             problems.append(f"{resource.name}: {error}")
     return problems
-
-

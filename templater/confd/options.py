@@ -78,9 +78,7 @@ def _options() -> dict[str, Option]:
         "separator": Option(text, "separator", "what stands for '/' in redis keys", "/"),
         "srv-domain": Option(text, "srv_domain", "the domain to query for SRV records"),
         "srv-record": Option(text, "srv_record", "the SRV record to search for backend nodes"),
-        "sync-only": Option(
-            boolean, "sync-only", "sync without check_cmd and reload_cmd", "false"
-        ),
+        "sync-only": Option(boolean, "sync-only", "sync without check_cmd and reload_cmd", "false"),
         "table": Option(text, "table", "the name of the DynamoDB table"),
         "user-id": Option(text, "user_id", "Vault user-id"),
         "username": Option(text, "username", "the username to authenticate as"),

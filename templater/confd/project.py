@@ -31,7 +31,9 @@ def load(settings: Settings) -> Project:
     warnings: list[str] = []
     resources: list[Resource] = []
     if not Path(settings.confdir).is_dir():
-        warnings.append(f"Cannot load template resources: confdir '{settings.confdir}' does not exist")
+        warnings.append(
+            f"Cannot load template resources: confdir '{settings.confdir}' does not exist"
+        )
     for path in _files(settings):
         if not _is_wanted(path, settings["resource"]):
             continue

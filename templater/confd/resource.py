@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sidecar.config.document import Document, parse
 from sidecar.config.units import go_duration
@@ -62,7 +62,10 @@ def read_resource(text: str, name: str, *, prefix: str, is_joined: bool) -> Read
     document = parse(text)
     if document.mistakes:
         raise ConfigError(
-            [f"{name}:{at}: {words}" if at else f"{name}: {words}" for at, words in document.mistakes]
+            [
+                f"{name}:{at}: {words}" if at else f"{name}: {words}"
+                for at, words in document.mistakes
+            ]
         )
     table = document.values.get("template")
     if not isinstance(table, Mapping):
@@ -114,7 +117,9 @@ class _Problems:
             keys = []
         return _Table(texts, numbers, keys)
 
-    def _typed(self, given: Mapping[str, tuple[str, object]], key: str, kind: type, default: object):  # type: ignore[no-untyped-def]  # noqa: ANN202,E501
+    def _typed(
+        self, given: Mapping[str, tuple[str, object]], key: str, kind: type, default: object
+    ) -> Any:
         name, value = given.get(key, (key, default))
         if isinstance(value, kind) and not isinstance(value, bool):
             return value
@@ -146,7 +151,12 @@ class _Problems:
 
 
 def _resource(  # noqa: PLR0917
-    name: str, values: _Table, problems: _Problems, prefix: str, is_joined: bool, backend: object  # noqa: FBT001,E501
+    name: str,
+    values: _Table,
+    problems: _Problems,
+    prefix: str,
+    is_joined: bool,
+    backend: object,
 ) -> Resource:
     texts, numbers = values.texts, values.numbers
     if texts["output_format"] and texts["output_format"] not in _FORMATS:

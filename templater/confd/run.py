@@ -58,6 +58,7 @@ class Run:
         try:
             if settings.is_on("check-config"):
                 return await self._check()
+            self._backends[""] = open_backend(settings, self._clock, self._environ)
             if settings.is_on("validate") or settings.is_on("preflight"):
                 return await self._check() or await self._preflight()
             _log.info("Starting confd")
@@ -108,7 +109,7 @@ class Run:
                 if settings.is_on("validate"):
                     await asyncio.to_thread(self._renderer(resource).render, values)
             except (PinnaceError, TimeoutError) as error:
-                _log.error(f"{resource.name}: {error or 'no answer in time'}")
+                _log.error(f"{resource.name}: {str(error) or 'no answer in time'}")
                 status = _FAILURE
         return status
 
@@ -137,21 +138,24 @@ class Run:
                 notifier.stopping()
                 for helper in helpers:
                     helper.cancel()
-        except* PinnaceError as errors:
-            raise errors.exceptions[0] from None
-        except* asyncio.CancelledError:
+        except asyncio.CancelledError:
             return _FAILURE
+        except ExceptionGroup as raised:
+            known, others = raised.split(PinnaceError)
+            if others is not None or known is None:
+                raise
+            raise known.exceptions[0] from raised
         return 0
 
     async def _one_life(self, notifier: Notifier) -> None:
         """Run with the present settings until a stop or a reload."""
+        if "" not in self._backends:
+            self._backends[""] = open_backend(self._settings, self._clock, self._environ)
         self._daemon = Daemon(self._settings, self._backend_of, self._applier, self._clock)
         await self._daemon.run(lambda: notifier.ready("keeping files"))
         await self._close()
 
-    def _helpers(
-        self, group: asyncio.TaskGroup, notifier: Notifier
-    ) -> list[asyncio.Task[None]]:
+    def _helpers(self, group: asyncio.TaskGroup, notifier: Notifier) -> list[asyncio.Task[None]]:
         helpers = []
         settings = self._settings
         if settings["metrics-addr"]:

@@ -105,7 +105,7 @@ def settings_of(
     return Sources(_settings(values, given.dialect, environ, file), tuple(notes))
 
 
-def _was(is_default: bool) -> str:  # noqa: FBT001
+def _was(is_default: bool) -> str:
     return "" if is_default else " (confd itself would take the file's)"
 
 
@@ -223,9 +223,7 @@ def _problems(texts: Mapping[str, str]) -> Iterable[str]:
                 yield f"{name}: {error}"
 
 
-def _nodes(
-    backend: str, given: Sequence[str], environ: Mapping[str, str]
-) -> tuple[str, ...]:
+def _nodes(backend: str, given: Sequence[str], environ: Mapping[str, str]) -> tuple[str, ...]:
     if given:
         return tuple(given)
     peers = environ.get("ETCDCTL_PEERS", "")

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from sidecar.errors import ProtocolError, StoreUnavailable
 
@@ -29,8 +29,6 @@ class Srv(NamedTuple):
     Port: int
     Priority: int
     Weight: int
-
-    go_name: ClassVar[str] = "net.SRV"
 
 
 def question(name: str, number: int) -> bytes:

@@ -120,4 +120,3 @@ def _starts(wanted: list[str], parts: list[str]) -> bool:
 def _bytes(text: str) -> bytes:
     """Order as Go does: by bytes."""
     return text.encode("utf-8", "surrogateescape")
-

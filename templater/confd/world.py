@@ -78,10 +78,9 @@ def _services(service: str, protocol: str, name: str) -> Slice:
         records = lookup(full)
     except (StoreUnavailable, ValueError):
         records = []
-    return Slice(sorted(records, key=_order), _RECORDS)
+    records.sort(key=_order)
+    return Slice(records, _RECORDS)
 
 
 def _order(record: Srv) -> str:
     return f"{record.Target}{record.Port}{record.Priority}{record.Weight}"
-
-

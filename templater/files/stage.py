@@ -125,9 +125,7 @@ class Stage:
         os.fchmod(self._file, wanted)
         found = os.fstat(self._file)
         digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        want = Look(
-            found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode), len(content), digest
-        )
+        want = Look(found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode), len(content), digest)
         self.changes = differences(str(self.destination), have, want)
 
     def _write_in_place(self) -> None:
