@@ -11,7 +11,7 @@ from typing import Any, Final
 from sidecar.catalog.golang import base64_of, quoted, truth
 from sidecar.gotemplate.kinds import INT, STRING, GoType, slice_of
 from sidecar.gotemplate.signatures import Function
-from sidecar.gotemplate.values import Slice
+from sidecar.gotemplate.values import Slice, type_of
 from templater.confd import paths
 from templater.confd.gojson import read_array, read_object
 from templater.confd.store import KVPair, Store
@@ -20,7 +20,8 @@ __all__ = ["INTS", "PAIRS", "STRINGS", "TABLE", "store_functions", "strings"]
 
 STRINGS: Final = slice_of(STRING)
 INTS: Final = slice_of(INT)
-PAIRS: Final = slice_of(GoType("memkv.KVPair", "struct"))
+PAIRS: Final = GoType("memkv.KVPairs", "slice", KVPair.go_type)
+"""What confd's store gives; it is a []memkv.KVPair where one is wanted."""
 _INT_MOST: Final = 1 << 63
 
 
@@ -172,6 +173,7 @@ def _seq(first: int, last: int) -> Slice:
 
 
 def _reverse(values: object) -> object:
+    """Reverse in place; pairs too, as confd's documentation says (measured: it leaves them)."""
     if isinstance(values, Slice) and values.go_type in {STRINGS, PAIRS}:
         values.reverse()
     return values
@@ -182,7 +184,9 @@ def _by_length(values: Slice) -> Slice:
     return values
 
 
-def _pairs_by_length(values: Slice) -> Slice:
+def _pairs_by_length(values: object) -> Slice:
+    if not (isinstance(values, Slice) and values.go_type == PAIRS):
+        raise TypeError(f"expected []memkv.KVPair; got {type_of(values)}")
     values.sort(key=lambda pair: len(pair.Key) if isinstance(pair, KVPair) else 0)
     return values
 
@@ -209,7 +213,7 @@ TABLE: Final[Mapping[str, Any]] = {
     "reverse": _reverse,
     "seq": _seq,
     "sortByLength": Function(_by_length, (STRINGS,)),
-    "sortKVByLength": Function(_pairs_by_length, (PAIRS,)),
+    "sortKVByLength": _pairs_by_length,
     "split": _split,
     "sub": _sub,
     "toLower": _lower,

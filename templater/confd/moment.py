@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Final, Self
 
 from sidecar.config.units import go_duration
+from sidecar.gotemplate.kinds import GoType
 
 __all__ = ["Moment"]
 
@@ -28,6 +29,8 @@ _PART: Final = re.compile(
 
 class Moment:
     """A time with nanoseconds, in a zone."""
+
+    go_type: ClassVar = GoType("time.Time", "struct")
 
     go_methods: ClassVar[Mapping[str, str]] = {
         "Add": "add", "Day": "day", "Format": "format", "Hour": "hour", "Minute": "minute",

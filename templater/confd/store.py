@@ -7,6 +7,7 @@ have changed. So a resource is rendered when a key that matters to it changes, a
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from sidecar.gotemplate.kinds import GoType
 from templater.confd.paths import base, compiled, directory, key_in, terms
 
 __all__ = ["KVPair", "Reads", "Store"]
@@ -17,6 +18,8 @@ class KVPair(NamedTuple):
 
     Key: str
     Value: str
+
+    go_type = GoType("memkv.KVPair", "struct")  # type: ignore[misc]  # no field of the tuple
 
 
 class Reads:
