@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["FAKETIME", "mounted", "syscalls_failing", "wall_clock"]
+__all__ = ["FAKETIME", "bound", "mounted", "syscalls_failing", "wall_clock"]
 
 FAKETIME = next(
     Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), Path("/usr/lib/libfaketime.so.1")
@@ -56,6 +56,16 @@ def mounted(target: Path, *options: str) -> Iterator[Path]:
     subprocess.run(["mount", *options, str(target)], check=True, capture_output=True)
     try:
         yield target
+    finally:
+        subprocess.run(["umount", "-l", str(target)], check=True, capture_output=True)
+
+
+@contextmanager
+def bound(source: Path, target: Path) -> Iterator[None]:
+    """Mount a file over another for a while."""
+    subprocess.run(["mount", "--bind", str(source), str(target)], check=True, capture_output=True)
+    try:
+        yield
     finally:
         subprocess.run(["umount", "-l", str(target)], check=True, capture_output=True)
 

@@ -1,0 +1,282 @@
+"""confd's -onetime, as a process: order of things, exit statuses, log lines, faults of the disk."""
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.confd import Confd
+from tests.support.faults import bound, mounted
+
+
+@pytest.fixture
+def confd(tmp_path: Path) -> Iterator[Confd]:
+    with Confd(tmp_path) as program:
+        program.put({"a": "1", "app": {"host": "web", "port": 80}})
+        yield program
+
+
+def test_a_file_is_written_checked_and_its_reader_told(confd: Confd) -> None:
+    dest = confd.resource(
+        "web", "{{getv \"/app/host\"}}:{{getv \"/app/port\"}}\n",
+        check_cmd="test -s {{.src}} && echo {{.src}} > " + str(confd.folder / "checked"),
+        reload_cmd="cp {{.dest}} " + str(confd.folder / "reloaded"),
+    )  # fmt: skip
+    done = confd.once()
+    assert done.returncode == 0, done.stderr
+    assert dest.read_text() == "web:80\n"
+    assert (confd.folder / "reloaded").read_text() == "web:80\n"
+    checked = Path((confd.folder / "checked").read_text().strip())
+    assert checked.parent == dest.parent
+    assert checked.name.startswith(".web")
+    assert stat.S_IMODE(dest.stat().st_mode) == 0o644
+    assert [path.name for path in confd.out.iterdir()] == ["web"]
+
+
+def test_a_log_line_has_confds_form(confd: Confd) -> None:
+    confd.resource("web", "x")
+    lines = confd.once().stderr.splitlines()
+    form = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d) \S+ \S*confd\[\d+\]: INFO .+")
+    assert lines
+    assert all(form.fullmatch(line) for line in lines), lines
+    assert lines[-1].endswith(f"Target config {confd.out / 'web'} has been updated")
+
+
+def test_what_is_in_sync_is_left_alone(confd: Confd) -> None:
+    dest = confd.resource("web", "x", reload_cmd="echo once >> " + str(confd.folder / "count"))
+    confd.once()
+    before = dest.stat()
+    assert confd.once().returncode == 0
+    assert (dest.stat().st_ino, dest.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert (confd.folder / "count").read_text() == "once\n"
+
+
+def test_a_refused_file_leaves_the_old_one(confd: Confd) -> None:
+    dest = confd.resource("web", "new", check_cmd="echo no good; exit 3")
+    dest.write_text("old")
+    done = confd.once()
+    assert done.returncode == 1
+    assert dest.read_text() == "old"
+    assert 'ERROR "no good\\n"' in done.stderr
+    assert "FATAL Config check failed: exit status 3" in done.stderr
+    assert [path.name for path in confd.out.iterdir()] == ["web"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{{getv "/nope"}}', 'template: bad.tmpl:1:2: executing "bad.tmpl" at <getv "/nope">: '
+         "error calling getv: key does not exist: /nope"),
+        ("{{if}}", "Unable to process template "),
+        ("x\n{{nope 1}}", 'template: bad.tmpl:2: function "nope" not defined'),
+    ],
+)  # fmt: skip
+def test_one_broken_template_among_ten_does_not_stop_the_nine(
+    confd: Confd, text: str, words: str
+) -> None:
+    for number in range(9):
+        confd.resource(f"good{number}", "x")
+    confd.resource("bad", text)
+    done = confd.once()
+    assert done.returncode == 1
+    assert {path.name for path in confd.out.iterdir()} == {f"good{n}" for n in range(9)}
+    assert words in done.stderr
+
+
+def test_a_bad_resource_file_does_not_stop_the_good_one(confd: Confd) -> None:
+    good = confd.resource("good", "x")
+    (confd.folder / "conf.d" / "bad.toml").write_text("[template]\nsrc = \n")
+    (confd.folder / "conf.d" / "empty.toml").write_text('[template]\ndest = "/x"\n')
+    done = confd.once()
+    assert done.returncode == 1
+    assert good.read_text() == "x"
+    assert "bad.toml:2:" in done.stderr
+    assert "empty src template" in done.stderr
+
+
+def test_a_reload_that_failed_is_done_by_the_next_run(confd: Confd) -> None:
+    flag, count = confd.folder / "works", confd.folder / "count"
+    dest = confd.resource("web", "x", reload_cmd=f"echo try >> {count}; test -e {flag}")
+    assert confd.once().returncode == 1
+    assert dest.read_text() == "x"
+    assert confd.once().returncode == 1, "in sync, but its reader does not know"
+    flag.touch()
+    assert confd.once().returncode == 0
+    assert confd.once().returncode == 0
+    assert count.read_text() == "try\n" * 3
+    assert [path.name for path in confd.out.iterdir()] == ["web"]
+
+
+def test_noop_and_diff_change_nothing(confd: Confd) -> None:
+    dest = confd.resource("web", "new\n", reload_cmd="touch " + str(confd.folder / "reloaded"))
+    dest.write_text("old\n")
+    assert "Noop mode enabled" in confd.once("-noop").stderr
+    done = confd.run("-diff")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[2:] == ["@@ -1 +1 @@", "-old", "+new"]
+    assert dest.read_text() == "old\n"
+    assert not (confd.folder / "reloaded").exists()
+    assert [path.name for path in confd.out.iterdir()] == ["web"]
+
+
+def test_sync_only_runs_no_command(confd: Confd) -> None:
+    dest = confd.resource("web", "x", check_cmd="exit 1", reload_cmd="exit 1")
+    assert confd.once("-sync-only").returncode == 0
+    assert dest.read_text() == "x"
+
+
+def test_the_stage_file_of_a_dry_run_is_kept_when_asked(confd: Confd) -> None:
+    confd.resource("web", "new")
+    confd.once("-noop", "-keep-stage-file")
+    (kept,) = confd.out.iterdir()
+    assert kept.name.startswith(".web")
+    assert kept.read_text() == "new"
+
+
+def test_owner_group_and_mode_are_set(confd: Confd) -> None:
+    dest = confd.resource("web", "x", mode="0640", owner="nobody", gid=0)
+    assert confd.once().returncode == 0
+    found = dest.stat()
+    assert stat.S_IMODE(found.st_mode) == 0o640
+    if os.geteuid() == 0:
+        assert found.st_uid == 65534
+
+
+def test_a_decimal_mode_is_what_confd_makes_of_it_and_is_told(confd: Confd) -> None:
+    dest = confd.resource("web", "x", mode="644")
+    done = confd.once()
+    assert stat.S_IMODE(dest.stat().st_mode) == 0o204
+    assert 'mode "644" is decimal and means 0204' in done.stderr
+
+
+def test_an_existing_mode_stays(confd: Confd) -> None:
+    dest = confd.resource("web", "x")
+    dest.write_text("y")
+    dest.chmod(0o600)
+    assert confd.once().returncode == 0
+    assert stat.S_IMODE(dest.stat().st_mode) == 0o600
+
+
+@pytest.mark.mounts
+def test_a_mount_point_is_written_in_place(confd: Confd) -> None:
+    dest = confd.resource("web", "new", reload_cmd="touch " + str(confd.folder / "reloaded"))
+    dest.write_text("a longer old text")
+    below = confd.folder / "below"
+    below.write_text("a longer old text")
+    with bound(below, dest):
+        assert confd.once().returncode == 0
+        assert dest.read_text() == "new"
+    assert below.read_text() == "new"
+    assert (confd.folder / "reloaded").exists()
+    assert [path.name for path in confd.out.iterdir()] == ["web"]
+
+
+@pytest.mark.mounts
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(confd: Confd) -> None:
+    with mounted(confd.folder / "small", "-t", "tmpfs", "-o", "size=64k", "tmpfs") as small:
+        dest = confd.resource("web", "{{range seq 1 40000}}x{{end}}", dest=str(small / "web"))
+        dest.write_text("old")
+        (small / "ballast").write_bytes(b"x" * 40_000)
+        done = confd.once()
+        assert done.returncode == 1
+        assert f"cannot write {dest}: No space left on device" in done.stderr
+        assert dest.read_text() == "old"
+        assert {path.name for path in small.iterdir()} == {"web", "ballast"}
+        (small / "ballast").unlink()
+        assert confd.once().returncode == 0
+        assert len(dest.read_text()) == 40_000
+
+
+@pytest.mark.mounts
+def test_a_read_only_folder_is_one_clear_line(confd: Confd) -> None:
+    with mounted(confd.folder / "ro", "-t", "tmpfs", "-o", "ro,size=64k", "tmpfs") as folder:
+        confd.resource("web", "x", dest=str(folder / "web"))
+        done = confd.once()
+        assert done.returncode == 1
+        assert f"ERROR cannot write {folder / 'web'}: Read-only file system" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_link_is_replaced_and_never_written_through(confd: Confd) -> None:
+    dest = confd.resource("web", "new")
+    secret = confd.folder / "secret"
+    secret.write_text("do not touch")
+    dest.symlink_to(secret)
+    assert confd.once().returncode == 0
+    assert secret.read_text() == "do not touch"
+    assert not dest.is_symlink()
+    assert dest.read_text() == "new"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["-nope"], 2, "flag provided but not defined: -nope"),
+        (["-interval"], 2, "flag needs an argument: -interval"),
+        (["-watch=maybe"], 2, 'invalid boolean value "maybe" for -watch'),
+        (["-backend", "nope"], 1, "FATAL"),
+        (["-backend", "dynamodb"], 1, "Invalid backend"),
+        (["-log-level", "loud"], 1, "not a valid log level"),
+    ],
+)
+def test_a_wrong_command_line_says_what_is_wrong(
+    confd: Confd, arguments: list[str], status: int, words: str
+) -> None:
+    done = confd.run(*arguments)
+    assert done.returncode == status
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_confdir_is_told_and_no_failure(confd: Confd) -> None:
+    done = confd.run("-onetime", "-confdir", "/nonexistent/confd")
+    assert done.returncode == 0
+    assert "WARNING Cannot load template resources" in done.stderr
+
+
+def test_the_forks_command_line_joins_prefixes(confd: Confd) -> None:
+    confd.put({"prod": {"web": {"host": "h"}}})
+    dest = confd.resource("web", '{{getv "/host"}}', keys='["/host"]', prefix="/web")
+    confd.backend = ()
+    command = ("file", "--file", str(confd.values), "--onetime", "--prefix", "/prod")
+    done = confd.run(*command)
+    assert done.returncode == 0, done.stderr
+    assert dest.read_text() == "h"
+    confd.put({"prod": {"host": "flat"}})
+    done = confd.run("-backend=file", "-file", str(confd.values), "-onetime", "-prefix", "/prod")
+    assert done.returncode == 0, done.stderr
+    assert dest.read_text() == "flat"
+
+
+def test_a_command_gets_no_secret_from_our_environment(confd: Confd) -> None:
+    seen = confd.folder / "seen"
+    confd.resource("web", "x", reload_cmd=f"env > {seen}")
+    confd.env = {"CONSUL_HTTP_TOKEN": "s3cret", "DB_PASSWORD": "s3cret", "KEEP_ME": "yes"}
+    confd.once()
+    assert "s3cret" not in seen.read_text()
+    assert "KEEP_ME=yes" in seen.read_text()
+
+
+def test_check_config_reports_every_mistake_and_touches_nothing(confd: Confd) -> None:
+    confd.resource("one", "{{if}}")
+    confd.resource("two", "{{nope}}")
+    confd.resource("three", "x", mode="rw")
+    done = confd.run("-check-config")
+    assert done.returncode == 1
+    for name in ("one", "two", "three"):
+        assert f"{name}.toml" in done.stderr
+    assert not list(confd.out.iterdir())
+    for name in ("one", "two", "three"):
+        confd.resource(name, "x")
+    assert confd.run("-check-config").stdout == "ok: 3 template resources\n"
+
+
+def test_bytes_that_are_no_text_reach_the_file_unchanged(confd: Confd) -> None:
+    dest = confd.resource("web", '{{getv "/bin"}}')
+    (confd.folder / "raw.yml").write_text("bin: !!binary //4A\n")
+    done = confd.run("-onetime", "-file", str(confd.folder / "raw.yml"))
+    assert done.returncode == 0, done.stderr
+    assert dest.read_bytes() == b"\xff\xfe\x00"
