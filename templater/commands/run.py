@@ -74,51 +74,69 @@ async def run(command: Command, environ: Mapping[str, str]) -> Outcome:
     What it leaves in the background is its own affair when it ended in time, as with a shell:
     a reload may start a daemon.
     """
+    output = _Output()
     try:
         process = await asyncio.create_subprocess_exec(
             *command.argv,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=output.end,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
             env=environ,
         )
     except (OSError, ValueError) as error:
         return Outcome(None, "", f"cannot run {command.argv[0]}: {error}")
-    output = _Output()
+    finally:
+        output.begin()
     try:
         async with asyncio.timeout(command.timeout):
-            return Outcome(await _ended(process, output), output.text())
+            return Outcome(await process.wait(), output.text())
     except TimeoutError:
         limit = f"{command.timeout:g}" if command.timeout is not None else "?"
+        await _kill(process)
         return Outcome(None, output.text(), f"killed after {limit} s")
     finally:
         if process.returncode is None:
             await _kill(process)
 
 
-async def _ended(process: asyncio.subprocess.Process, output: "_Output") -> int:
-    """Wait for the end of the process; not for a daemon that inherited its output."""
-    async with asyncio.TaskGroup() as group:
-        reading = group.create_task(output.take(process.stdout), name="command output")
-        status = await process.wait()
-        await asyncio.wait([reading], timeout=0.1)
-        reading.cancel()
-    return status
-
-
 class _Output:
-    """The end of what a command wrote."""
+    """The end of what a command wrote, through a pipe of our own.
+
+    A daemon that the command started may hold the pipe: it is not waited for, but read on, so that
+    it neither blocks nor is ended by a closed pipe.
+    """
 
     def __init__(self) -> None:
+        self._pipe, self.end = os.pipe2(os.O_CLOEXEC)
         self._kept = b""
 
-    async def take(self, stream: asyncio.StreamReader | None) -> None:
-        while stream is not None and (chunk := await stream.read(65536)):
-            self._kept = (self._kept + chunk)[-_OUTPUT:]
+    def begin(self) -> None:
+        """Give our copy of the writing end up, and read."""
+        os.close(self.end)
+        os.set_blocking(self._pipe, False)
+        asyncio.get_running_loop().add_reader(self._pipe, self._take)
 
     def text(self) -> str:
+        """Return what is there when the command has ended."""
+        while self._take():
+            pass
         return self._kept.decode("utf-8", "replace")
+
+    def _take(self) -> bool:
+        """Read once; say whether there may be more."""
+        if self._pipe < 0:
+            return False
+        try:
+            chunk = os.read(self._pipe, 65536)
+        except BlockingIOError:
+            return False
+        self._kept = (self._kept + chunk)[-_OUTPUT:]
+        if not chunk:
+            asyncio.get_running_loop().remove_reader(self._pipe)
+            os.close(self._pipe)
+            self._pipe = -1
+        return bool(chunk)
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:
