@@ -34,6 +34,12 @@ def _without_faketime() -> str | None:
     return None if FAKETIME.exists() else "missing: libfaketime (deploy/setup installs it)"
 
 
+def _without_redis() -> str | None:
+    if shutil.which("redis-server"):
+        return None
+    return "missing: redis-server (deploy/setup installs it)"
+
+
 def _without_mounts() -> str | None:
     return None if os.geteuid() == 0 and shutil.which("mount") else "missing: root, to mount"
 
@@ -44,6 +50,7 @@ REAL_PARTS = {
     "strace": _without_strace,
     "faketime": _without_faketime,
     "mounts": _without_mounts,
+    "redis": _without_redis,
 }
 
 
