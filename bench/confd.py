@@ -48,7 +48,8 @@ def measure(consul: Consul, keys: Keys, templates: int, each: int, program: Path
         print(
             f"{'confd' if program else 'ours '} {templates:3} templates x {each:3} keys:"
             f" p50 {times[15] * 1e3:.1f} ms, p95 {times[28] * 1e3:.1f} ms,"
-            f" longest {times[-1] * 1e3:.1f} ms, {spent:.1f} ms CPU per change, {_memory(confd.pid)}"
+            f" longest {times[-1] * 1e3:.1f} ms, {spent:.1f} ms CPU per change,"
+            f" {_memory(confd.pid)}"
         )
 
 

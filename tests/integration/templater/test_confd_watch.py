@@ -30,17 +30,17 @@ def test_a_change_reaches_the_file_and_a_burst_ends_with_the_last(confd: Confd) 
     dest = confd.resource("web", '{{getv "/a"}}', reload_cmd="sleep 0.05")
     confd.start("-watch")
     until(lambda: _holds(dest, "1"))
-    for number in range(200):
+    for number in range(100):
         confd.put({"a": str(number)})
         time.sleep(0.005)
-    until(lambda: _holds(dest, "199"))
+    until(lambda: _holds(dest, "99"))
     assert confd.stop() == 0
     assert "Captured SIGTERM" in confd.log()
 
 
 def test_template_and_resource_files_are_followed(confd: Confd) -> None:
     dest = confd.resource("web", "one")
-    confd.start("-watch")
+    confd.start("-watch", "-stat-cache-ttl=100ms")
     until(lambda: _holds(dest, "one"))
     confd.template("web.tmpl", "two")
     until(lambda: _holds(dest, "two"))
@@ -186,7 +186,7 @@ def test_values_that_are_gone_leave_the_files(confd: Confd) -> None:
     until(lambda: _holds(dest, "0 1 2 3 4 5 "))
     confd.values.rename(confd.folder / "away")
     until(lambda: confd.count("cannot be read") == 1)
-    time.sleep(1.5)
+    time.sleep(0.7)
     assert confd.count("cannot be read") == 1, "one line per change of state"
     assert dest.read_text() == "0 1 2 3 4 5 "
     (confd.folder / "away").rename(confd.values)
