@@ -1,8 +1,8 @@
 """YAML as confd reads it (so JSON too), and its values as keys. Pure.
 
 What plain text means is as measured on confd, not as PyYAML has it: dates and ``1:30`` are text,
-``0644`` and ``0o644`` are octal, ``08`` is 8, what 64 bits cannot hold is a float. A key is its text
-whatever it looks like; confd panics at ``yes:`` or ``1:``.
+``0644`` and ``0o644`` are octal, ``08`` is 8, what 64 bits cannot hold is a float. A key is its
+text whatever it looks like; confd panics at ``yes:`` or ``1:``.
 """
 
 import re
@@ -67,6 +67,10 @@ def _binary(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
     return text_of(loader.construct_yaml_binary(node))
 
 
+def _text(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
+    return str(loader.construct_scalar(node))
+
+
 def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> Iterator[dict[object, object]]:
     """Build a mapping whose plain keys are their text."""
     for key, _ in node.value:
@@ -81,7 +85,7 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _int)
 _Loader.add_constructor("tag:yaml.org,2002:bool", _bool)
 _Loader.add_constructor("tag:yaml.org,2002:binary", _binary)
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", yaml.SafeLoader.construct_scalar)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _text)
 
 
 def values_of(content: bytes, name: str) -> dict[str, str]:

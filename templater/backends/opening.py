@@ -9,6 +9,7 @@ from urllib.parse import quote
 from sidecar.errors import ConfigError
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import ROOT
+from sidecar.stores.base import KeyValue
 from templater.backends.adapted import Adapted, leaves_below, path_below, text_below
 from templater.backends.base import Backend
 from templater.confd.settings import Settings
@@ -19,33 +20,41 @@ _QUIET: Final = ("consul", "etcd", "zookeeper")
 """Clients that tell each lost watch by themselves; here that is one line for all."""
 
 
-def open_backend(settings: Settings, clock: Clock, environ: Mapping[str, str]) -> Backend:
+def open_backend(  # noqa: PLR0911  (one for each kind)
+    settings: Settings, clock: Clock, environ: Mapping[str, str]
+) -> Backend:
     """Return the backend. Raises ConfigError."""
     if settings["mock-data"]:
-        from templater.backends.files import FileBackend  # noqa: PLC0415
-
-        return FileBackend([settings["mock-data"]], clock=clock)
+        return _files([settings["mock-data"]], "*", clock)
     match settings.backend:
         case "env":
             from templater.backends.environment import EnvironmentBackend  # noqa: PLC0415
 
             return EnvironmentBackend(environ, escape=settings.is_on("env-escape"))
         case "file":
-            from templater.backends.files import FileBackend  # noqa: PLC0415
-
-            if not settings.files:
-                raise ConfigError(["backend file needs -file"])
-            return FileBackend(settings.files, settings["filter"], clock=clock)
+            return _files(settings.files, settings["filter"], clock)
         case "redis":
             return _redis(settings)
         case "vault":
             return _vault(settings, clock)
         case "rancher":
-            from sidecar.stores.json_client import JsonClient  # noqa: PLC0415
-            from templater.backends.rancher import RancherBackend  # noqa: PLC0415
-
-            return RancherBackend(JsonClient(_with_scheme(settings.nodes[0], "http")), clock=clock)
+            return _rancher(settings, clock)
     return _adapted(settings, clock)
+
+
+def _files(paths: Sequence[str], pattern: str, clock: Clock) -> Backend:
+    from templater.backends.files import FileBackend  # noqa: PLC0415
+
+    if not paths:
+        raise ConfigError(["backend file needs -file"])
+    return FileBackend(paths, pattern, clock=clock)
+
+
+def _rancher(settings: Settings, clock: Clock) -> Backend:
+    from sidecar.stores.json_client import JsonClient  # noqa: PLC0415
+    from templater.backends.rancher import RancherBackend  # noqa: PLC0415
+
+    return RancherBackend(JsonClient(_with_scheme(settings.nodes[0], "http")), clock=clock)
 
 
 def nodes_by_srv(settings: Settings) -> Sequence[str]:
@@ -115,7 +124,7 @@ def _adapted(settings: Settings, clock: Clock) -> Backend:
     return Adapted(_etcd(settings, shown, clock), shown, select=path_below, slash="/")
 
 
-def _etcd(settings: Settings, hosts: str, clock: Clock):  # type: ignore[no-untyped-def]
+def _etcd(settings: Settings, hosts: str, clock: Clock) -> KeyValue:
     from sidecar.stores.opening import open_keyvalue  # noqa: PLC0415
 
     is_secure = settings.nodes[0].startswith("https://") or bool(settings["client-ca-keys"])

@@ -42,7 +42,7 @@ class Mount:
         return f"/v1/{self.path}{verb}/{below}"
 
 
-def login_of(kind: str, given: Mapping[str, str]) -> Login:
+def login_of(kind: str, given: Mapping[str, str]) -> Login:  # noqa: PLR0911  (one for each way)
     """Return how to log in; ``given`` are the settings by flag, and ``jwt``. Raises ConfigError."""
     place = given.get("path") or ("approle" if kind == "app-role" else kind)
 

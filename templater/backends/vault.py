@@ -97,8 +97,8 @@ class VaultBackend:
             path = waiting.pop()
             found.append(path)
             listed = (await self._data(f"{mount.url(path, 'metadata')}?list=true")).get("keys")
-            for name in listed if isinstance(listed, list) else []:
-                waiting.append(f"{path.rstrip('/')}/{str(name).rstrip('/')}")
+            names = listed if isinstance(listed, list) else []
+            waiting += [f"{path.rstrip('/')}/{str(name).rstrip('/')}" for name in names]
         return sorted(set(found))
 
     async def _mount(self, key: str) -> Mount:

@@ -57,7 +57,7 @@ class Outcome:
         return self.status == 0
 
     def __str__(self) -> str:
-        """Return why it is not good: ``exit status N``, ``signal N`` or what kept it from running."""
+        """Return why it is not good: ``exit status N``, ``signal N``, or why there is none."""
         if self.status is None:
             return self.problem
         return f"exit status {self.status}" if self.status >= 0 else f"signal {-self.status}"

@@ -5,7 +5,8 @@ have changed. So a resource is rendered when a key that matters to it changes, a
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar
 
 from sidecar.gotemplate.kinds import GoType
 from templater.confd.paths import base, compiled, directory, key_in, terms
@@ -13,13 +14,13 @@ from templater.confd.paths import base, compiled, directory, key_in, terms
 __all__ = ["KVPair", "Reads", "Store"]
 
 
-class KVPair(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class KVPair:
     """A key and its value; prints as ``{/key value}``."""
 
+    go_type: ClassVar = GoType("memkv.KVPair", "struct")
     Key: str
     Value: str
-
-    go_type = GoType("memkv.KVPair", "struct")  # type: ignore[misc]  # no field of the tuple
 
 
 class Reads:

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,8 +26,8 @@ class Confd:
         self.program = program or folder / "confd"
         if program is None:
             self.program.symlink_to(Path(sys.executable).with_name("pinnace"))
-        self.backend = ("-backend", "file", "-file", str(self.values))
-        self.env: Mapping[str, str] = {}
+        self.backend: tuple[str, ...] = ("-backend", "file", "-file", str(self.values))
+        self.env: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self.put({})
 
@@ -61,13 +60,22 @@ class Confd:
         dest = Path(str(more.pop("dest", self.out / name)))
         lines = [f'src = "{name}.tmpl"', f'dest = "{dest}"', f"keys = {keys}"]
         lines += [f"{key} = {json.dumps(value)}" for key, value in more.items()]
-        (self.folder / "conf.d" / f"{name}.toml").write_text("\n".join(["[template]", *lines]) + "\n")
+        (self.folder / "conf.d" / f"{name}.toml").write_text(
+            "\n".join(["[template]", *lines]) + "\n"
+        )
         return dest
 
     def command(self, *arguments: str) -> list[str]:
         """Return the whole command line."""
         missing = ("-config-file", str(self.folder / "confd.toml"))
-        return [str(self.program), *self.backend, "-confdir", str(self.folder), *missing, *arguments]
+        return [
+            str(self.program),
+            *self.backend,
+            "-confdir",
+            str(self.folder),
+            *missing,
+            *arguments,
+        ]
 
     def run(self, *arguments: str, timeout: float = 20) -> subprocess.CompletedProcess[str]:
         """Run to the end."""

@@ -1,4 +1,7 @@
-"""A server of Vault's shape: the few answers its API documentation shows. No real one was to be had."""
+"""A server of Vault's shape: the few answers its API documentation shows.
+
+No real one was to be had.
+"""
 
 import json
 from collections.abc import Iterator
@@ -40,7 +43,11 @@ class VaultShape:
             return self._listed(path)
         if path.startswith("kv/data/"):
             found = self.secrets.get(path.replace("kv/data/", "kv/", 1))
-            return (404, {"errors": []}) if found is None else (200, {"data": {"data": found, "metadata": {}}})
+            return (
+                (404, {"errors": []})
+                if found is None
+                else (200, {"data": {"data": found, "metadata": {}}})
+            )
         found = self.secrets.get(path)
         return (404, {"errors": []}) if found is None else (200, {"data": found})
 
@@ -71,9 +78,9 @@ def vault_shape() -> Iterator[VaultShape]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_POST = do_GET
+        do_POST = do_GET  # noqa: N815  (the name is the library's)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -87,7 +87,16 @@ async def test_a_server_that_is_away_or_talks_nonsense_is_unavailable(vault: Vau
 
 def test_the_drop_in_reads_vault(vault: VaultShape, tmp_path: Path) -> None:
     with Confd(tmp_path) as confd:
-        confd.backend = ("-backend", "vault", "-node", vault.url, "-auth-type", "token", "-auth-token", "root")
+        confd.backend = (
+            "-backend",
+            "vault",
+            "-node",
+            vault.url,
+            "-auth-type",
+            "token",
+            "-auth-token",
+            "root",
+        )
         dest = confd.out / "web"
         confd.resource("web", '{{getv "/app/db/user"}}', keys='["/app"]', prefix="/secret")
         done = confd.once()

@@ -23,8 +23,8 @@ def redis(tmp_path: Path) -> Iterator[Redis]:
         yield server
 
 
-def backend(redis: Redis, password: str = "", **options: str) -> RedisBackend:
-    return RedisBackend(RedisPlace.parse(f"127.0.0.1:{redis.port}", password), **options)
+def backend(redis: Redis, password: str = "", separator: str = "") -> RedisBackend:
+    return RedisBackend(RedisPlace.parse(f"127.0.0.1:{redis.port}", password), separator=separator)
 
 
 async def test_a_text_a_hash_and_all_below_a_key(redis: Redis) -> None:
@@ -82,7 +82,7 @@ async def test_a_wrong_password_is_denied(tmp_path: Path) -> None:
 
 
 async def test_a_server_that_is_away_is_unavailable() -> None:
-    with pytest.raises(StoreUnavailable, match="redis at 127.0.0.1:1"):
+    with pytest.raises(StoreUnavailable, match=r"redis at 127\.0\.0\.1:1"):
         await RedisBackend(RedisPlace.parse("127.0.0.1:1")).read(["/a"])
 
 

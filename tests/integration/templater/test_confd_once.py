@@ -39,7 +39,9 @@ def test_a_file_is_written_checked_and_its_reader_told(confd: Confd) -> None:
 def test_a_log_line_has_confds_form(confd: Confd) -> None:
     confd.resource("web", "x")
     lines = confd.once().stderr.splitlines()
-    form = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d) \S+ \S*confd\[\d+\]: INFO .+")
+    form = re.compile(
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d) \S+ \S*confd\[\d+\]: INFO .+"
+    )
     assert lines
     assert all(form.fullmatch(line) for line in lines), lines
     assert lines[-1].endswith(f"Target config {confd.out / 'web'} has been updated")

@@ -64,7 +64,9 @@ def test_only_what_reads_a_changed_key_is_rendered(confd: Confd) -> None:
     confd.put({"a": "1", "b": "1"})
     count = confd.folder / "count"
     one = confd.resource("one", '{{getv "/a"}}', check_cmd=f"echo one >> {count}")
-    two = confd.resource("two", '{{range gets "/b*"}}{{.Value}}{{end}}', check_cmd=f"echo two >> {count}")
+    two = confd.resource(
+        "two", '{{range gets "/b*"}}{{.Value}}{{end}}', check_cmd=f"echo two >> {count}"
+    )
     confd.start("-watch", "-log-level", "debug")
     until(lambda: _holds(one, "1") and _holds(two, "1"))
     confd.put({"a": "2", "b": "1"})
@@ -95,13 +97,19 @@ def test_a_hanging_command_is_killed_with_its_group_and_tried_again(
     confd: Confd, command: str
 ) -> None:
     tries, children = confd.folder / "tries", confd.folder / "children"
-    script = f"echo try >> {tries}; test $(wc -l < {tries}) -gt 1 || {{ sleep 60 & echo $! >> {children}; wait; }}"
+    hang = f"{{ sleep 60 & echo $! >> {children}; wait; }}"
+    script = f"echo try >> {tries}; test $(wc -l < {tries}) -gt 1 || {hang}"
     dest = confd.resource("web", "x", **{command: script, f"{command}_timeout": "300ms"})
     confd.start("-watch")
     until(lambda: confd.count(f"Target config {dest} has been updated") == 1)
     assert tries.read_text() == "try\n" * 2
     (child,) = children.read_text().split()
-    until(lambda: not Path(f"/proc/{child}").exists() or "zombie" in Path(f"/proc/{child}/status").read_text())
+    until(
+        lambda: (
+            not Path(f"/proc/{child}").exists()
+            or "zombie" in Path(f"/proc/{child}/status").read_text()
+        )
+    )
     assert "killed after 0.3 s" in confd.log()
     assert [path.name for path in confd.out.iterdir()] == ["web"]
 
@@ -163,7 +171,7 @@ def test_killed_at_the_rename_the_file_is_old_or_new_and_one_reload_comes_later(
 def test_reloads_are_postponed_and_never_dropped(confd: Confd) -> None:
     seen = confd.folder / "seen"
     dest = confd.resource(
-        "web", '{{getv "/a"}}', reload_cmd="cat {{.dest}} >> " + str(seen) + "; echo >> " + str(seen),
+        "web", '{{getv "/a"}}', reload_cmd=f"{{ cat {{{{.dest}}}}; echo; }} >> {seen}",
         min_reload_interval="1s",
     )  # fmt: skip
     confd.start("-watch")

@@ -63,8 +63,7 @@ def test_what_is_no_document_is_refused(content: bytes, words: str) -> None:
 
 def test_aliases_that_explode_are_refused() -> None:
     lines = [b"a0: &a0 [x,x,x,x,x,x,x,x,x,x]"]
-    for n in range(1, 8):
-        lines.append(b"a%d: &a%d [%s]" % (n, n, b",".join([b"*a%d" % (n - 1)] * 10)))
+    lines += [b"a%d: &a%d [%s]" % (n, n, b",".join([b"*a%d" % (n - 1)] * 10)) for n in range(1, 8)]
     with pytest.raises(ProtocolError, match="more than"):
         values_of(b"\n".join(lines), "f")
 

@@ -8,7 +8,13 @@ from templater.backends.flatten import flattened, number_text
 
 def test_mappings_join_and_lists_count() -> None:
     value = {"a": {"b": "x"}, "l": ["y", {"z": 1}], "n": None, "t": True, "f": False}
-    assert flattened(value) == {"/a/b": "x", "/l/0": "y", "/l/1/z": "1", "/t": "true", "/f": "false"}
+    assert flattened(value) == {
+        "/a/b": "x",
+        "/l/0": "y",
+        "/l/1/z": "1",
+        "/t": "true",
+        "/f": "false",
+    }
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ async def test_a_cancelled_run_leaves_no_process(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     async with asyncio.TaskGroup() as group:
         task = group.create_task(run(shell(f"echo $$ > {pid}; sleep 60"), ENV), name="run")
-        while not (await asyncio.to_thread(pid.exists) and await asyncio.to_thread(pid.read_text)):
+        while not await asyncio.to_thread(lambda: pid.exists() and pid.read_text()):
             await asyncio.sleep(0.01)
         task.cancel()
     assert not _lives(int(await asyncio.to_thread(pid.read_text)))

@@ -85,11 +85,12 @@ def test_an_owed_reload_stays_until_it_succeeds() -> None:
     agenda.owe(0)
     assert agenda.next(0) == RELOAD
     agenda.reload_failed(0, 3)
-    assert agenda.owes_reload
+    owed = [agenda.owes_reload]
     assert agenda.next(0) == waits(3)
     assert agenda.next(3) == RELOAD
     agenda.reloaded(3)
-    assert not agenda.owes_reload
+    owed.append(agenda.owes_reload)
+    assert owed == [True, False]
     assert agenda.next(3) == waits(None)
 
 

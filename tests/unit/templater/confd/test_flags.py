@@ -30,7 +30,8 @@ def test_a_boolean_never_eats_the_next_word() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["consul --node c:8500 --watch", "--watch consul -n c:8500", "--watch --node=c:8500 consul"]
+    "line",
+    ["consul --node c:8500 --watch", "--watch consul -n c:8500", "--watch --node=c:8500 consul"],
 )
 def test_a_backend_as_a_word_makes_it_the_forks(line: str) -> None:
     given = parse(line.split())

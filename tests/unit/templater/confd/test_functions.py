@@ -86,15 +86,30 @@ def test_a_function_gives_what_go_gives(text: str, output: str) -> None:
         ('{{gets "["}}', "error calling gets: syntax error in pattern"),
         ('{{map "a"}}', "error calling map: invalid map call"),
         ("{{map 1 2}}", "error calling map: map keys must be strings"),
-        ('{{json "[1]"}}', "json: cannot unmarshal array into Go value of type map[string]interface {}"),
-        ('{{json "1"}}', "json: cannot unmarshal number into Go value of type map[string]interface {}"),
-        ('{{jsonArray "{}"}}', "json: cannot unmarshal object into Go value of type []interface {}"),
+        (
+            '{{json "[1]"}}',
+            "json: cannot unmarshal array into Go value of type map[string]interface {}",
+        ),
+        (
+            '{{json "1"}}',
+            "json: cannot unmarshal number into Go value of type map[string]interface {}",
+        ),
+        (
+            '{{jsonArray "{}"}}',
+            "json: cannot unmarshal object into Go value of type []interface {}",
+        ),
         ('{{json ""}}', "unexpected end of JSON input"),
         ('{{json "{\\"a\\":"}}', "unexpected end of JSON input"),
         ('{{json "{} x"}}', "invalid character 'x' after top-level value"),
-        ("{{json \"{'a':1}\"}}", "invalid character '\\'' looking for beginning of object key string"),
+        (
+            "{{json \"{'a':1}\"}}",
+            "invalid character '\\'' looking for beginning of object key string",
+        ),
         ('{{json "{\\"a\\":NaN}"}}', "invalid character 'N' looking for beginning of value"),
-        ('{{json "{\\"a\\":1e400}"}}', "json: cannot unmarshal number 1e400 into Go value of type float64"),
+        (
+            '{{json "{\\"a\\":1e400}"}}',
+            "json: cannot unmarshal number 1e400 into Go value of type float64",
+        ),
         ('{{base64Decode "!!"}}', "illegal base64 data at input byte 0"),
         ('{{parseBool "yes"}}', 'strconv.ParseBool: parsing "yes": invalid syntax'),
         ('{{atoi "x"}}', 'strconv.Atoi: parsing "x": invalid syntax'),
@@ -130,7 +145,10 @@ AT = Moment(datetime(2026, 1, 3, 15, 4, 5, tzinfo=UTC), 93_250_283, 0.012)
         ("Jan 2, 2006 at 3:04pm (MST)", "Jan 3, 2026 at 3:04pm (UTC)"),
         ("Mon Monday January 01 1 _2 02 002 __2 06", "Sat Saturday January 01 1  3 03 003   3 26"),
         ("15:04:05.000 5.999999 4 03 PM", "15:04:05.093 5.09325 4 03 PM"),
-        ("2006-01-02T15:04:05Z07:00 -0700 -07 -07:00 Z0700", "2026-01-03T15:04:05Z +0000 +00 +00:00 Z"),
+        (
+            "2006-01-02T15:04:05Z07:00 -0700 -07 -07:00 Z0700",
+            "2026-01-03T15:04:05Z +0000 +00 +00:00 Z",
+        ),
         ("_2006 plain", "_2026 plain"),
     ],
 )

@@ -20,7 +20,8 @@ def test_the_defaults_are_confds() -> None:
 
 def test_everything_can_be_said() -> None:
     found = read(
-        MINIMUM + 'keys = ["a", "/b/"]\nprefix = "app"\nmode = "0640"\nuid = 1\ngid = 2\nowner = "o"\n'
+        MINIMUM
+        + 'keys = ["a", "/b/"]\nprefix = "app"\nmode = "0640"\nuid = 1\ngid = 2\nowner = "o"\n'
         'group = "g"\ncheck_cmd = "c {{.src}}"\nreload_cmd = "r"\ncheck_cmd_timeout = "1s"\n'
         'reload_cmd_timeout = "2m"\nmin_reload_interval = "5s"\ndebounce = "100ms"\n'
         'output_format = "json"\nmin_keys = 3\n[backend]\nbackend = "env"'

@@ -18,12 +18,15 @@ def test_the_defaults_are_confds() -> None:
     found = settings()
     assert (found.backend, found.nodes) == ("etcd", ("http://127.0.0.1:4001",))
     assert (found.confdir, found.interval, found.has_interval) == ("/etc/confd", 600.0, False)
-    assert not (found.is_watching or found.is_onetime or found.is_noop or found.is_sync_only)
+    modes = (found.is_watching, found.is_onetime, found.is_noop, found.is_sync_only)
+    assert not any(modes)
     assert found["scheme"] == "http"
 
 
 def test_a_flag_beats_the_file_and_that_is_told() -> None:
-    sources = settings_of(parse(["-noop=false", "-interval", "5"]), "noop = true\ninterval = 60\n", FILE, {})
+    sources = settings_of(
+        parse(["-noop=false", "-interval", "5"]), "noop = true\ninterval = 60\n", FILE, {}
+    )
     assert not sources.settings.is_noop
     assert sources.settings.interval == 5
     assert sources.notes == (
@@ -106,7 +109,7 @@ def test_a_value_that_cannot_be_is_told(line: str, words: str) -> None:
 
 
 def test_a_boolean_of_the_environment_is_checked() -> None:
-    with pytest.raises(ConfigError, match="noop: strconv.ParseBool"):
+    with pytest.raises(ConfigError, match=r"noop: strconv\.ParseBool"):
         settings("env", CONFD_NOOP="maybe")
 
 
@@ -122,7 +125,7 @@ def test_a_resource_may_have_a_backend_of_its_own() -> None:
     own = own_backend(base, {"backend": "redis", "nodes": ["r:1"]}, "r.toml")
     assert (own.backend, own.nodes, own.prefix) == ("redis", ("r:1",), "/p")
     assert own_backend(base, {"backend": "redis"}, "r.toml").nodes == ("127.0.0.1:6379",)
-    with pytest.raises(ConfigError, match="r.toml: backend has the wrong type"):
+    with pytest.raises(ConfigError, match=r"r\.toml: backend has the wrong type"):
         own_backend(base, {"backend": 5}, "r.toml")
 
 
