@@ -79,7 +79,7 @@ class JsonClient:
         except TimeoutError as error:
             raise StoreUnavailable(f"{self.url} does not answer") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise StoreUnavailable(f"{self.url}: {error or type(error).__name__}") from error
+            raise StoreUnavailable(f"{self.url}: {str(error) or type(error).__name__}") from error
 
     async def close(self) -> None:
         """Close the connections."""
