@@ -79,7 +79,7 @@ def test_only_what_reads_a_changed_key_is_rendered(confd: Confd) -> None:
 
 def test_a_broken_resource_does_not_hold_up_the_others(confd: Confd) -> None:
     bad = confd.resource("bad", '{{getv "/later"}}')
-    slow = confd.resource("slow", '{{getv "/a"}}', reload_cmd="sleep 60")
+    slow = confd.resource("slow", '{{getv "/a"}}', reload_cmd="sleep 5")
     good = [confd.resource(f"good{n}", '{{getv "/a"}}') for n in range(8)]
     confd.start("-watch")
     until(lambda: all(_holds(path, "1") for path in [slow, *good]))
@@ -126,7 +126,7 @@ def test_a_failing_reload_is_tried_until_it_succeeds(confd: Confd) -> None:
 
 def test_killed_while_it_reloads_it_reloads_after_the_restart(confd: Confd) -> None:
     begun, done = confd.folder / "begun", confd.folder / "done"
-    script = f"test -e {begun} && touch {done} || {{ touch {begun}; sleep 60; }}"
+    script = f"test -e {begun} && touch {done} || {{ touch {begun}; sleep 3; }}"
     dest = confd.resource("web", "x", reload_cmd=script)
     confd.start("-watch")
     until(begun.exists)
