@@ -3,12 +3,16 @@
 import asyncio
 import os
 import socket
+import ssl
+from typing import Final
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from sidecar.checks.policy import CheckPolicy
 
-__all__ = ["PolicyResolver", "allowed_addresses", "joined", "reason_of"]
+__all__ = ["PolicyResolver", "allowed_addresses", "reason_of"]
+
+_OF_TLS: Final = {"WRONG_VERSION_NUMBER": "first record does not look like a TLS handshake"}
 
 
 async def allowed_addresses(host: str, port: int, policy: CheckPolicy, *, local: bool) -> list[str]:
@@ -59,13 +63,10 @@ class PolicyResolver(AbstractResolver):
         """Nothing is held."""
 
 
-def joined(host: str, port: int) -> str:
-    """Return ``host:port``, IPv6 in brackets."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def reason_of(error: BaseException) -> str:
     """Return why something failed: the system's words in lower case, as Go prints them."""
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return _OF_TLS.get(error.reason, error.reason.lower().replace("_", " "))
     if isinstance(error, OSError) and error.errno and not isinstance(error, socket.gaierror):
         return os.strerror(abs(error.errno)).lower()
     return str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Try one check once: by HTTP, by a connection, by a command.
+"""Try one check once: by HTTP, by gRPC, by a connection, by a command.
 
 A probe returns a Result whatever happens, within the definition's timeout.
 """
@@ -11,8 +11,10 @@ from types import TracebackType
 from typing import Final, Self
 
 from sidecar.catalog.model import Status
-from sidecar.checks.addresses import allowed_addresses, joined, reason_of
+from sidecar.checks.addresses import reason_of
 from sidecar.checks.definition import CheckDefinition, Kind
+from sidecar.checks.dial import Contexts, DialError, dial
+from sidecar.checks.grpc import probe as grpc_probe
 from sidecar.checks.policy import CheckPolicy
 from sidecar.checks.state import Result
 from sidecar.checks.web_probe import WebProbe
@@ -30,7 +32,8 @@ class Prober:
     def __init__(self, policy: CheckPolicy) -> None:
         """Judge every address by this policy."""
         self._policy = policy
-        self._web = WebProbe(policy)
+        self._contexts = Contexts()
+        self._web = WebProbe(policy, self._contexts)
 
     async def __aenter__(self) -> Self:
         """Open the HTTP clients."""
@@ -53,6 +56,8 @@ class Prober:
                 return await self._web.run(definition, local=local)
             case Kind.TCP:
                 return await self._connect(definition, local=local)
+            case Kind.GRPC:
+                return await grpc_probe.probe(definition, self._policy, self._contexts, local=local)
             case Kind.SCRIPT:
                 return await _command(definition)
             case kind:
@@ -60,35 +65,15 @@ class Prober:
 
     async def _connect(self, definition: CheckDefinition, *, local: bool) -> Result:
         target = definition.target
-        host, colon, port = target.rpartition(":")
-        if not colon or not (port.isascii() and port.isdigit() and int(port) < 65536):
-            problem = (
-                f"invalid port in {target}"
-                if colon
-                else f"address {target}: missing port in address"
-            )
-            return Result(Status.CRITICAL, f"dial tcp: {problem}")
-        place = target
         try:
             async with asyncio.timeout(definition.timeout):
-                host = host.removeprefix("[").removesuffix("]")
-                found = await allowed_addresses(host, int(port), self._policy, local=local)
-                for at, address in enumerate(found):
-                    place = joined(address, int(port))
-                    try:
-                        _, writer = await asyncio.open_connection(address, int(port))
-                    except OSError:
-                        if at == len(found) - 1:
-                            raise
-                        continue
-                    writer.close()
-                    return Result(Status.PASSING, f"TCP connect {target}: Success")
+                _, writer = await dial(target, self._policy, local=local)
         except TimeoutError:
-            return Result(Status.CRITICAL, f"dial tcp {place}: i/o timeout")
-        except OSError as error:
-            connecting = f" {place}: connect" if error.errno else ""
-            return Result(Status.CRITICAL, f"dial tcp{connecting}: {reason_of(error)}")
-        raise AssertionError("an address list is never empty")
+            return Result(Status.CRITICAL, f"dial tcp {target}: i/o timeout")
+        except DialError as error:
+            return Result(Status.CRITICAL, str(error))
+        writer.close()
+        return Result(Status.PASSING, f"TCP connect {target}: Success")
 
 
 async def _command(definition: CheckDefinition) -> Result:

@@ -5,19 +5,23 @@ Up to ten redirects are followed, each hop judged by the policy as if it were th
 
 import asyncio
 import re
-import ssl
 from http import HTTPStatus
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
 from sidecar.catalog.model import Status
-from sidecar.checks.addresses import PolicyResolver, allowed_addresses, joined, reason_of
+from sidecar.checks.addresses import PolicyResolver, allowed_addresses, reason_of
 from sidecar.checks.definition import CheckDefinition
+from sidecar.checks.dial import Contexts
 from sidecar.checks.policy import CheckPolicy
 from sidecar.checks.state import Result
+from sidecar.checks.target import joined
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = ["WebProbe"]
 
@@ -73,13 +77,11 @@ class _Hop:
 class WebProbe:
     """Holds the HTTP clients; an async context manager."""
 
-    def __init__(self, policy: CheckPolicy) -> None:
+    def __init__(self, policy: CheckPolicy, contexts: Contexts) -> None:
         """Judge every address by this policy."""
         self._policy = policy
+        self._contexts = contexts
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
-        self._unverified = ssl.create_default_context()
-        self._unverified.check_hostname = False
-        self._unverified.verify_mode = ssl.CERT_NONE
 
     async def __aenter__(self) -> Self:
         """Open two clients: for checks from this host, and for the others."""
@@ -121,13 +123,16 @@ class WebProbe:
 
     async def _ask(self, hop: _Hop, definition: CheckDefinition, *, local: bool) -> Result | None:
         await self._judge(hop.url, local=local)
+        context: ssl.SSLContext | bool = True
+        if hop.url[:6].lower() == "https:":  # aiohttp's own default knows no authorities here
+            context = await self._contexts.get(verify=definition.verify_tls)
         async with self._sessions[local].request(
             hop.method,
             hop.url,
             headers=hop.headers,
             data=hop.body,
             allow_redirects=False,
-            ssl=True if definition.verify_tls else self._unverified,
+            ssl=context,
             timeout=aiohttp.ClientTimeout(total=None),
         ) as response:
             if response.status in _MOVED:
