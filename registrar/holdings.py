@@ -97,7 +97,7 @@ class Holdings:
         held = self._held[id_]
         instances = held.mapped.instances
         if self._kills.get(id_, 0) > held.container.started:
-            instances = tuple(replace(instance, draining=True) for instance in instances)
+            instances = tuple(replace(i, draining=True, ending=True) for i in instances)
         return self.claims.put(
             id_, instances, started=held.container.started, custom=held.mapped.custom
         )

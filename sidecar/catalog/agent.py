@@ -125,7 +125,7 @@ class Agent:
         """Take checks away, each by a change of its own."""
         for id_ in gone:
             checks = tuple(check for check in instance.checks if check.id != id_)
-            draining = instance.draining and id_ != maintenance_id(instance.id)
+            draining = _drains_without(id_, instance)
             instance = self._folded(replace(instance, checks=checks, draining=draining))
             yield Put(instance)
 
@@ -153,7 +153,8 @@ class Agent:
         if enable == (len(others) != len(instance.checks)):
             return Plan()  # already so: the first reason stays, and so does another's drain
         checks = (*others, check) if enable else others
-        return Plan((Put(self._folded(replace(instance, checks=checks, draining=enable))),))
+        draining = enable or instance.ending
+        return Plan((Put(self._folded(replace(instance, checks=checks, draining=draining))),))
 
     def node_maintenance(self, reason: str, *, enable: bool) -> Plan:
         """Switch the node's maintenance."""
@@ -191,7 +192,7 @@ class Agent:
             left = tuple(check for check in self.node.checks if check.id != id_)
             return Plan(self._with_node(replace(self.node, checks=left)), stop=(id_,))
         left = tuple(check for check in instance.checks if check.id != id_)
-        draining = instance.draining and id_ != maintenance_id(instance.id)
+        draining = _drains_without(id_, instance)
         put = Put(self._folded(replace(instance, checks=left, draining=draining)))
         return Plan((put,), stop=(id_,))
 
@@ -253,6 +254,12 @@ def refolded(instance: Instance, node: Node | None) -> Instance:
     drain = maintenance_id(instance.id)
     status = worst(check.status for check in checks if check.id != drain)
     return instance if status is instance.status else replace(instance, status=status)
+
+
+def _drains_without(check_id: str, instance: Instance) -> bool:
+    """Say whether an instance drains when it has lost a check."""
+    ends = check_id == maintenance_id(instance.id)
+    return instance.ending or (instance.draining and not ends)
 
 
 def _tags_of(instance: Instance) -> tuple[str, ...] | None:

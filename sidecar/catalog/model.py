@@ -100,9 +100,11 @@ class Instance:
     ``tags`` keep their order, because Consul returns them as they were registered. ``status`` is
     the worst of the ``checks`` and of the node's; whoever writes the one writes the other.
     ``draining`` is apart from ``status``: such an instance finishes what it has and takes
-    nothing new, whatever its checks say. ``owner`` marks who may remove the entry. ``meta_given``
-    and ``tags_given`` tell an empty one from none, as Consul does. ``created`` and ``modified`` are
-    indexes, set by ``apply``. ``origin`` is known only where the instance was made.
+    nothing new, whatever its checks say; ``ending`` is a drain that only whoever registered the
+    instance can take back, as its container was asked to end. ``owner`` marks who may remove the
+    entry. ``meta_given`` and ``tags_given`` tell an empty one from none, as Consul does.
+    ``created`` and ``modified`` are indexes, set by ``apply``. ``origin`` is known only where the
+    instance was made.
     """
 
     id: InstanceId
@@ -115,6 +117,7 @@ class Instance:
     weight: int = 1
     status: Status = Status.PASSING
     draining: bool = False
+    ending: bool = False
     owner: str = ""
     checks: tuple[Check, ...] = ()
     warning_weight: int = 1

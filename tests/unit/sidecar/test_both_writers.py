@@ -94,6 +94,25 @@ async def test_the_end_of_a_maintenance_that_never_was_does_not_end_a_drain() ->
         assert world.entry().draining
 
 
+@pytest.mark.parametrize("drain_first", [True, False])
+@pytest.mark.parametrize(
+    "end", [f"service/maintenance/{ID}?enable=false", f"check/deregister/_service_maintenance:{ID}"]
+)
+async def test_the_end_of_a_maintenance_does_not_end_a_drain(drain_first: bool, end: str) -> None:
+    async with both() as world:
+        if drain_first:
+            world.engine.tell("kill", "box-id", signal=15)
+            await world.reconcile()
+        enable = f"/v1/agent/service/maintenance/{ID}?enable=true"
+        assert await world.put(enable) == (200, "")
+        if not drain_first:
+            world.engine.tell("kill", "box-id", signal=15)
+            await world.reconcile()
+        assert await world.put(f"/v1/agent/{end}") == (200, "")
+        assert world.entry().checks == ()
+        assert world.entry().draining
+
+
 async def test_checks_meta_and_maintenance_of_the_node_survive_the_registrar() -> None:
     async with both() as world:
         check = {"Name": "disk", "TTL": "1h", "Status": "warning"}
