@@ -27,11 +27,15 @@ __all__ = [
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How far a state file is: indexes, and the commits since the start of the ``run``."""
+    """How far a state file is: indexes, and the commits since the start of the ``run``.
+
+    ``extinct`` is the snapshot's ``extinct_index``; its other tables follow from the content.
+    """
 
     index: int = 0
     kv: int = 0
     session: int = 0
+    extinct: int = 0
     run: str = ""
     commits: int = 0
     clean: bool = True

@@ -118,7 +118,13 @@ class EmbeddedStore:
 
         snapshot, kv, sessions = self.catalog.snapshot, self.kv.kv, self.kv.sessions
         return Content(
-            Progress(index=self.catalog.index, kv=kv.index, session=sessions.index, clean=False),
+            Progress(
+                index=self.catalog.index,
+                kv=kv.index,
+                session=sessions.index,
+                extinct=snapshot.extinct_index,
+                clean=False,
+            ),
             tuple(snapshot.nodes.values()),
             tuple(instance for group in snapshot.services.values() for instance in group),
             kv.list().entries,
@@ -168,7 +174,12 @@ class EmbeddedStore:
         if not batch:
             return
         try:
-            await asyncio.to_thread(journal.write, list(batch.values()), self.catalog.index)
+            await asyncio.to_thread(
+                journal.write,
+                list(batch.values()),
+                self.catalog.index,
+                self.catalog.snapshot.extinct_index,
+            )
         except asyncio.CancelledError:
             self._put_back(batch)  # it may or may not be written: again
             raise

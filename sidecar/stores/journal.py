@@ -10,22 +10,22 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
 import msgspec
 
-from sidecar.catalog.changes import Change, Drop, DropNode, Put, PutNode, apply
+from sidecar.catalog.changes import Change, Drop, DropNode, Put, PutNode
 from sidecar.catalog.draft import State
-from sidecar.catalog.kv import Entry, KeyValues, Removed
-from sidecar.catalog.model import EMPTY, Snapshot
-from sidecar.catalog.sessions import Session, Sessions
+from sidecar.catalog.kv import Entry, Removed
+from sidecar.catalog.model import Snapshot
+from sidecar.catalog.sessions import Session
 from sidecar.errors import PinnaceError, StoreCorrupt, StoreDenied, StoreUnavailable
 from sidecar.stores import statefile
 from sidecar.stores.codec import Progress
 from sidecar.stores.mark import Mark, read_mark
+from sidecar.stores.restored import snapshot_of, state_of
 from sidecar.stores.statefile import INSTANCES, KEYS, NODES, SESSIONS, Content
 from sidecar.stores.upgrade import upgrade
 
@@ -94,16 +94,16 @@ class Journal:
             statefile.close_untouched(self._database, self._path)
             self._mark.close()
             raise self._explained(error) from error
-        return _snapshot(content, index), _state(content)
+        return snapshot_of(content, index), state_of(content)
 
-    def write(self, changes: Sequence[Change], index: int) -> None:
+    def write(self, changes: Sequence[Change], index: int, extinct: int = 0) -> None:
         """Make the changes durable in one transaction; raises StoreUnavailable (full disk)."""
 
         def work() -> None:
             for change in changes:
                 self._one(change)
 
-        self._commit(work, _ROOM, index=index)
+        self._commit(work, _ROOM, index=index, extinct=extinct)
 
     def write_keys(
         self,
@@ -182,6 +182,7 @@ class Journal:
         index: int = 0,
         kv: int = 0,
         session: int = 0,
+        extinct: int = 0,
         clean: bool = False,
     ) -> None:
         with self._lock:
@@ -191,6 +192,7 @@ class Journal:
                 index=max(old.index, index),
                 kv=max(old.kv, kv),
                 session=max(old.session, session),
+                extinct=max(old.extinct, extinct),
                 commits=old.commits + 1,
                 clean=clean,
             )
@@ -273,18 +275,6 @@ def database_of(directory: Path) -> tuple[sqlite3.Connection, Progress]:
 
 def _copy_of(directory: Path) -> str:
     return "its last good copy" if (directory / GOOD).exists() else "nothing, as it has no copy,"
-
-
-def _snapshot(content: Content, index: int) -> Snapshot:
-    puts: list[Change] = [*map(PutNode, content.nodes), *map(Put, content.instances)]
-    return replace(apply(EMPTY, puts, max(1, index)), index=index)
-
-
-def _state(content: Content) -> State:
-    return State(
-        KeyValues(content.entries, index=content.progress.kv),
-        Sessions(content.sessions, index=content.progress.session),
-    )
 
 
 def _newest(changes: Mapping[str, Entry | Session | Removed]) -> int:

@@ -55,6 +55,41 @@ async def test_index_skips_after_an_unclean_end(tmp_path: Path) -> None:
     await again.close()
 
 
+TABLES = ("services_index", "nodes_index", "checks_index", "extinct_index")
+
+
+@pytest.mark.parametrize("clean", [True, False], ids=["clean", "killed"])
+@pytest.mark.parametrize("left", [True, False], ids=["others left", "nothing left"])
+async def test_no_table_goes_back_at_a_restart(tmp_path: Path, clean: bool, left: bool) -> None:
+    store = await EmbeddedStore.open(str(tmp_path))
+    await store.commit(puts(instance("web"), instance("db")))
+    await store.commit([Drop("web", instance("web").id)])
+    if not left:
+        await store.commit([Drop("db", instance("db").id)])
+    before = store.catalog.snapshot
+    if clean:
+        await store.close()
+    else:
+        assert store._journal is not None
+        store._journal._database.close()  # as kill -9 leaves it
+    again = await EmbeddedStore.open(str(tmp_path))
+    after = again.catalog.snapshot
+    await again.close()
+    assert before.extinct_index == (2 if left else 3)
+    assert all(getattr(after, name) >= getattr(before, name) for name in TABLES)
+    if clean:
+        assert after.extinct_index == before.extinct_index
+
+
+async def test_without_an_extinction_there_is_none_after_a_restart(tmp_path: Path) -> None:
+    store = await EmbeddedStore.open(str(tmp_path))
+    await store.commit(puts(instance("web")))
+    await store.close()
+    again = await EmbeddedStore.open(str(tmp_path))
+    await again.close()
+    assert again.catalog.snapshot.extinct_index == 0
+
+
 async def test_second_process_on_one_directory_is_refused(tmp_path: Path) -> None:
     store = await EmbeddedStore.open(str(tmp_path))
     with pytest.raises(StoreDenied, match="in use by another process"):
@@ -98,7 +133,7 @@ class _FullDisk:
         self.written: list[list[Change]] = []
         self.closed: bool | None = None
 
-    def write(self, changes: list[Change], index: int) -> None:
+    def write(self, changes: list[Change], index: int, extinct: int = 0) -> None:
         if self.full:
             raise StoreUnavailable("disk full")
         self.written.append(list(changes))
@@ -142,7 +177,7 @@ class _SlowDisk(_FullDisk):
         self.started = threading.Event()
         self.go = threading.Event()
 
-    def write(self, changes: list[Change], index: int) -> None:
+    def write(self, changes: list[Change], index: int, extinct: int = 0) -> None:
         self.started.set()
         self.go.wait(5)
         super().write(changes, index)
