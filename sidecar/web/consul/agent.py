@@ -20,8 +20,8 @@ from sidecar.web.consul.commands import Commands
 from sidecar.web.consul.decode import decode
 from sidecar.web.consul.definitions import CHECK, CHECK_UPDATE, STATUSES, check_of, from_elsewhere
 from sidecar.web.consul.filters import compiled
+from sidecar.web.consul.listings import agent_checks
 from sidecar.web.consul.query import Wait, checked
-from sidecar.web.consul.reads import agent_checks
 from sidecar.web.consul.route import Handler, route
 from sidecar.web.consul.validate import text
 from sidecar.web.guard import is_loopback

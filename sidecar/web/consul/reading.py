@@ -17,8 +17,9 @@ from sidecar.errors import ApiError, StoreUnavailable
 from sidecar.web.blocking import wait_for_index, wait_while
 from sidecar.web.connection import ShortAnswer, whole
 from sidecar.web.consul.answers import finished, packed, refusal
+from sidecar.web.consul.listings import Params
 from sidecar.web.consul.query import Wait, read_options, takes_gzip
-from sidecar.web.consul.reads import Params, Read, missing, reads
+from sidecar.web.consul.reads import Read, missing, reads
 from sidecar.web.consul.route import route
 from sidecar.web.consul.view import Local, View
 

@@ -6,45 +6,19 @@ the objects the answer is made of: as long as they are the very same, so is the 
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from sidecar.catalog import topics
-from sidecar.catalog.model import Check, Instance, Node, Status
 from sidecar.errors import ApiError
-from sidecar.web.consul import shapes
-from sidecar.web.consul.query import flag
+from sidecar.web.consul import listings
+from sidecar.web.consul.listings import Params
 from sidecar.web.consul.view import SELF, View
 
-__all__ = ["Compile", "Params", "Read", "agent_checks", "missing", "reads"]
+__all__ = ["Compile", "Read", "missing", "reads"]
 
-_T = TypeVar("_T")
 Test = Callable[[Any], bool]
 Compile = Callable[[str, str], Test]
 """From an expression and the name of an endpoint's fields to a test of its entries."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Params:
-    """What of a query chooses and orders the entries of an answer."""
-
-    tags: frozenset[str] = frozenset()
-    passing: bool = False
-    near: str = ""
-    node_meta: tuple[tuple[str, str], ...] = ()
-    filter: str = ""
-
-    @classmethod
-    def of(cls, query: Mapping[str, str], tags: Iterable[str], meta: Iterable[str]) -> "Params":
-        """Read them from a query; ``tags`` and ``meta`` may come more than once."""
-        pairs = tuple((k, v) for k, _, v in (text.partition(":") for text in meta))
-        # Tags match in any case of letters, as in Consul.
-        return cls(
-            tags=frozenset(tag.lower() for tag in tags if tag),
-            passing=flag(query.get("passing")),
-            near=query.get("near", ""),
-            node_meta=pairs,
-            filter=query.get("filter", ""),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,72 +35,109 @@ class Read:
 
 def reads(compile_filter: Compile) -> Mapping[str, Callable[[str, Params], Read]]:
     """Return how to make the Read of each path, by what stands before the name."""
-
-    def entries(kind: str, params: Params, found: Iterable[Any]) -> list[Any]:
-        if not params.filter:
-            return list(found)
-        test = compile_filter(params.filter, kind)
-        return [entry for entry in found if test(entry)]
-
+    make = _Reads(compile_filter)
     return {
-        "catalog/services": lambda _, params: _table(
-            lambda view: _services_index(view, params),
-            (topics.SERVICES, topics.NODES),
-            lambda view: _services(view, params),
-        ),
-        "catalog/nodes": lambda _, params: _table(
-            lambda view: max(1, view.snapshot.nodes_index),
-            (topics.NODES,),
-            lambda view: entries("node", params, _nodes(view, params)),
-        ),
-        "catalog/service/": lambda name, params: Read(
-            lambda view: view.service_index(name),
-            lambda view: view.topics(name),
-            lambda view: _parts(view, name),
-            lambda view: entries("service", params, _catalog_service(view, name, params)),
-            lambda view: view.registered_index(name),
-        ),
-        "catalog/node/": lambda name, params: _table(
-            lambda view: _node_index(view, name),
-            (topics.SERVICES, topics.NODES),
-            lambda view: _node(view, name, lambda found: entries("agent", params, found)),
-        ),
-        "catalog/node-services/": lambda name, params: _table(
-            lambda view: _node_index(view, name),
-            (topics.SERVICES, topics.NODES),
-            lambda view: _node_services(view, name, lambda found: entries("agent", params, found)),
-        ),
-        "health/service/": lambda name, params: Read(
-            lambda view: view.health_index(name),
-            lambda view: view.topics(name),
-            lambda view: _parts(view, name),
-            lambda view: _passing(
-                entries("health", params, _health_service(view, name, params)), view, name, params
-            ),
-        ),
-        "health/checks/": lambda name, params: Read(
-            _checks_index,
-            lambda view: (*view.topics(name), topics.CHECKS),
-            lambda view: (view.snapshot,),
-            lambda view: entries("check", params, _checks_of(view, name, params)),
-            lambda view: view.snapshot.modified.get(name, 0),
-        ),
-        "health/node/": lambda name, params: _table(
-            _checks_index,
-            (topics.CHECKS,),
-            lambda view: entries("check", params, _checks_on(view, name)),
-        ),
-        "health/state/": lambda name, params: _table(
-            _checks_index,
-            (topics.CHECKS,),
-            lambda view: entries("check", params, _checks_in(view, name, params)),
-        ),
+        "catalog/services": make.services,
+        "catalog/nodes": make.nodes,
+        "catalog/service/": make.service,
+        "catalog/node/": make.node,
+        "catalog/node-services/": make.node_services,
+        "health/service/": make.health,
+        "health/checks/": make.checks_of,
+        "health/node/": make.checks_on,
+        "health/state/": make.checks_in,
         "catalog/connect/": lambda name, _: _empty(name),
         "health/connect/": lambda name, _: _empty(name),
         "health/ingress/": lambda _, __: Read(
             lambda _: 1, lambda _: (), lambda _: (), lambda _: []
         ),
     }
+
+
+class _Reads:
+    """Makes the Reads that have entries; each takes the name in the path, or nothing."""
+
+    def __init__(self, compile_filter: Compile) -> None:
+        self._compile = compile_filter
+
+    def _chosen(self, kind: str, params: Params, found: Iterable[Any]) -> list[Any]:
+        if not params.filter:
+            return list(found)
+        test = self._compile(params.filter, kind)
+        return [entry for entry in found if test(entry)]
+
+    def services(self, _: str, params: Params) -> Read:
+        return _table(
+            lambda view: _services_index(view, params),
+            (topics.SERVICES, topics.NODES),
+            lambda view: listings.services(view, params),
+        )
+
+    def nodes(self, _: str, params: Params) -> Read:
+        return _table(
+            lambda view: max(1, view.snapshot.nodes_index),
+            (topics.NODES,),
+            lambda view: self._chosen("node", params, listings.nodes(view, params)),
+        )
+
+    def service(self, name: str, params: Params) -> Read:
+        return Read(
+            lambda view: view.service_index(name),
+            lambda view: view.topics(name),
+            lambda view: _parts(view, name),
+            lambda view: self._chosen(
+                "service", params, listings.catalog_service(view, name, params)
+            ),
+            lambda view: view.registered_index(name),
+        )
+
+    def health(self, name: str, params: Params) -> Read:
+        def body(view: View) -> list[dict[str, Any]]:
+            found = self._chosen("health", params, listings.health_service(view, name, params))
+            return listings.passing(found, view, name, params)
+
+        return Read(
+            lambda view: view.health_index(name),
+            lambda view: view.topics(name),
+            lambda view: _parts(view, name),
+            body,
+        )
+
+    def node(self, name: str, params: Params) -> Read:
+        return self._of_node(name, params, listings.node)
+
+    def node_services(self, name: str, params: Params) -> Read:
+        return self._of_node(name, params, listings.node_services)
+
+    def _of_node(self, name: str, params: Params, body: Callable[..., Any]) -> Read:
+        return _table(
+            lambda view: _node_index(view, name),
+            (topics.SERVICES, topics.NODES),
+            lambda view: body(view, name, lambda found: self._chosen("agent", params, found)),
+        )
+
+    def checks_of(self, name: str, params: Params) -> Read:
+        return Read(
+            _checks_index,
+            lambda view: (*view.topics(name), topics.CHECKS),
+            lambda view: (view.snapshot,),
+            lambda view: self._chosen("check", params, listings.checks_of(view, name, params)),
+            lambda view: view.snapshot.modified.get(name, 0),
+        )
+
+    def checks_on(self, name: str, params: Params) -> Read:
+        return _table(
+            _checks_index,
+            (topics.CHECKS,),
+            lambda view: self._chosen("check", params, listings.checks_on(view, name)),
+        )
+
+    def checks_in(self, state: str, params: Params) -> Read:
+        return _table(
+            _checks_index,
+            (topics.CHECKS,),
+            lambda view: self._chosen("check", params, listings.checks_in(view, state, params)),
+        )
 
 
 def _table(
@@ -164,151 +175,8 @@ def _parts(view: View, name: str) -> tuple[object, ...]:
     return (found, view.snapshot.nodes)
 
 
-def _has_meta(node: Node, params: Params) -> bool:
-    return all(node.meta.get(key) == value for key, value in params.node_meta)
-
-
-def _chosen(view: View, name: str, params: Params) -> list[Instance]:
-    found = [
-        instance
-        for instance in view.members(name)
-        if params.tags.issubset(map(str.lower, instance.tags))
-        and (not params.node_meta or _has_meta(view.node_of(instance), params))
-    ]
-    return _sorted(view, found, params, lambda instance: instance.node)
-
-
-def _sorted(view: View, found: list[_T], params: Params, node_of: Callable[[_T], str]) -> list[_T]:
-    """Put what is on the agent's node first, if asked for; only that node knows where it is."""
-    if params.near not in {"_agent", view.me.name}:
-        return found
-    return sorted(found, key=lambda each: node_of(each) != view.me.name)
-
-
-def _services(view: View, params: Params) -> dict[str, list[str]]:
-    found: dict[str, set[str]] = {}
-    if not params.node_meta or _has_meta(view.me, params):
-        found[SELF] = set()
-    for name, members in view.snapshot.services.items():
-        chosen = [i for i in members if not params.node_meta or _has_meta(view.node_of(i), params)]
-        if chosen:
-            found[name] = {tag for instance in chosen for tag in instance.tags}
-    return {name: sorted(found[name]) for name in sorted(found)}
-
-
-def _nodes(view: View, params: Params) -> list[dict[str, Any]]:
-    found = [node for node in view.nodes if _has_meta(node, params)]
-    found = _sorted(view, found, params, lambda node: node.name)
-    return [shapes.node(node, view.local.datacenter) for node in found]
-
-
-def _catalog_service(view: View, name: str, params: Params) -> list[dict[str, Any]]:
-    return [shapes.catalog_entry(view, instance) for instance in _chosen(view, name, params)]
-
-
-def _health_service(view: View, name: str, params: Params) -> list[dict[str, Any]]:
-    nodes: dict[str, dict[str, Any]] = {}
-    found = []
-    for instance in _chosen(view, name, params):
-        there = view.node_of(instance)
-        if there.name not in nodes:
-            nodes[there.name] = shapes.node(there, view.local.datacenter)
-        found.append(shapes.health_entry(view, instance, nodes[there.name]))
-    return found
-
-
-def _passing(
-    found: list[dict[str, Any]], view: View, name: str, params: Params
-) -> list[dict[str, Any]]:
-    """Leave out what is not passing; as in Consul the last takes the place of what goes."""
-    if not params.passing:
-        return found
-    fit = {(i.node, i.id) for i in view.members(name) if _is_passing(i, view.node_of(i))}
-    at = 0
-    while at < len(found):
-        if (found[at]["Node"]["Node"], found[at]["Service"]["ID"]) in fit:
-            at += 1
-        else:
-            last = found.pop()
-            if at < len(found):
-                found[at] = last
-    return found
-
-
-def _is_passing(instance: Instance, node: Node) -> bool:
-    return (
-        instance.status is Status.PASSING
-        and not instance.draining
-        and all(check.status is Status.PASSING for check in node.checks)
-    )
-
-
-def _node(
-    view: View, name: str, chosen: Callable[[Iterable[Any]], list[Any]]
-) -> dict[str, Any] | None:
-    found = view.node(name)
-    services = chosen(shapes.node_service(i) for i in view.on_node(found.name)) if found else []
-    if found is None:
-        return None
-    return {
-        "Node": shapes.node(found, view.local.datacenter),
-        "Services": {service["ID"]: service for service in services},
-    }
-
-
-def _node_services(
-    view: View, name: str, chosen: Callable[[Iterable[Any]], list[Any]]
-) -> dict[str, Any]:
-    found = _node(view, name, chosen)
-    if found is None:
-        return {"Node": None, "Services": None}
-    return found | {"Services": list(found["Services"].values())}
-
-
-def _checks_of(view: View, name: str, params: Params) -> list[dict[str, Any]]:
-    local = view.me.name
-    found = [
-        check
-        for instance in _chosen(view, name, Params(node_meta=params.node_meta))
-        for check in shapes.checks_of_instance(instance, local=local)
-    ]
-    found.sort(key=lambda check: (check["Node"].lower(), check["CheckID"].lower()))
-    return _sorted(view, found, params, lambda check: str(check["Node"]))
-
-
-def _checks_on(view: View, name: str) -> list[dict[str, Any]]:
-    node = view.node(name)
-    if node is None:
-        return []
-    found = shapes.checks_of_node(node, local=view.me.name)
-    for instance in view.on_node(node.name):
-        found += shapes.checks_of_instance(instance, local=view.me.name)
-    return sorted(found, key=lambda check: str(check["CheckID"]).lower())
-
-
-def _checks_in(view: View, state: str, params: Params) -> list[dict[str, Any]]:
-    names = [node.name for node in view.nodes if _has_meta(node, params)]
-    names = _sorted(view, names, params, str)
-    return [
-        check
-        for name in names
-        for check in _checks_on(view, name)
-        if state in {"any", check["Status"]}
-    ]
-
-
 def missing(path: str) -> ApiError:
     """Return the refusal of a path without its name."""
     what = {"health/state/": "check state", "catalog/node/": "node name"}
     what |= {"health/node/": "node name", "catalog/node-services/": "node name"}
     return ApiError(400, f"Missing {what.get(path, 'service name')}")
-
-
-def agent_checks(me: Node, instances: Mapping[str, Instance]) -> dict[str, dict[str, Any]]:
-    """Return agent/checks: every check of the local node and its instances, by id."""
-    found: list[tuple[Check, Instance | None]] = [
-        (check, None) for check in me.checks if check.id != "serfHealth"
-    ]
-    found += [(c, i) for i in instances.values() for c in shapes.all_checks(i)]
-    shown = {check.id: shapes.agent_check(check, me.name, owner) for check, owner in found}
-    return dict(sorted(shown.items()))

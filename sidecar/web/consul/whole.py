@@ -41,15 +41,6 @@ class CatalogApi:
             *refused.routes(),
         ]
 
-    def checks_of(self, node: str) -> dict[str, str] | None:
-        """Return the statuses of a node's checks by id, or None for an unknown node."""
-        view = self.reading.view
-        found = view.node(node)
-        if found is None:
-            return None
-        own = {check.id: check.status.value for check in found.checks}
-        return own | {c.id: c.status.value for i in view.on_node(found.name) for c in i.checks}
-
 
 def catalog_api(store: Store, node: str, address: str, datacenter: str, clock: Clock) -> CatalogApi:
     """Return the API of an agent with this name and address; its id follows from the name."""

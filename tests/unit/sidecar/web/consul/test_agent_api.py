@@ -377,14 +377,6 @@ def test_targets_tell_of_a_drain_and_bracket_ipv6() -> None:
     assert group["labels"]["__meta_pinnace_health"] == "draining"
 
 
-async def test_sessions_are_told_the_checks_of_a_node() -> None:
-    world = World()
-    async with served(world) as client:
-        await register(client, ID="w", Check={"TTL": "1h"})
-    assert world.api.checks_of("node-1") == {"serfHealth": "passing", "service:w": "critical"}
-    assert world.api.checks_of("none") is None
-
-
 _paths = st.sampled_from(sorted({path.partition("?")[0] for _, path, _, _ in ANSWERS} | {
     REGISTER, "/v1/agent/check/register", "/v1/agent/check/update/w", "/v1/catalog/register",
     "/v1/catalog/deregister", "/v1/health/service/web", "/v1/catalog/services", "/v1/pinnace/http_sd"}))  # fmt: skip

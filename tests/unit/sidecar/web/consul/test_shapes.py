@@ -5,7 +5,8 @@ import pytest
 from sidecar.catalog import Check, Node, PutNode, Status, apply
 from sidecar.web.consul import shapes
 from sidecar.web.consul.filters import compiled
-from sidecar.web.consul.reads import Params, reads
+from sidecar.web.consul.listings import Params
+from sidecar.web.consul.reads import reads
 from sidecar.web.consul.view import View
 from tests.support.catalog import instance, snapshot
 from tests.support.served import LOCAL

@@ -12,7 +12,8 @@ from sidecar.catalog.changes import Change, DropNode
 from sidecar.catalog.live import Catalog
 from sidecar.catalog.model import EMPTY, Check, InstanceId, Node
 from sidecar.web.consul.filters import compiled
-from sidecar.web.consul.reads import Params, reads
+from sidecar.web.consul.listings import Params
+from sidecar.web.consul.reads import reads
 from sidecar.web.consul.view import View
 from tests.support.catalog import instance, puts, snapshot
 from tests.support.served import LOCAL
