@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from sidecar.local_checks import LocalChecks
-    from sidecar.web.connection import Short, ShortAnswer
+    from sidecar.web.door import Later, Short, ShortAnswer
 
 __all__ = ["Api"]
 
@@ -46,8 +46,8 @@ class Api:
         self._asked.set()
         return (await self._load())[0]
 
-    def short(self, target: str, gzip: bool) -> "ShortAnswer | None":
-        """Answer a request that needs no parsing (``sidecar.web.connection``), or return None."""
+    def short(self, target: str, gzip: bool) -> "ShortAnswer | Later | None":
+        """Answer a request that needs no parsing (``sidecar.web.door``), or return None."""
         return self._short(target, gzip)
 
     async def run(self, ready: Callable[[], None]) -> None:

@@ -5,7 +5,7 @@ the writer wait. The only module of this package that waits on the loop; everyth
 loop's thread, so a commit needs no lock.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 from sidecar.catalog.changes import Change, apply
 from sidecar.catalog.model import EMPTY, Snapshot
@@ -81,6 +81,13 @@ class Catalog:
     async def moved(self, topics: Iterable[str]) -> None:
         """Return at the next commit that moves one of these (``sidecar.catalog.topics``)."""
         await self._topics.wait(topics)
+
+    def on_moved(self, topics: Iterable[str], function: Callable[[], None]) -> Callable[[], None]:
+        """Call a function at every commit that moves one of these; return how to end that.
+
+        It is called inside the commit: do no more there than to plan what is to be done.
+        """
+        return self._topics.call(topics, function)
 
     async def watch(self, after: int = -1) -> AsyncIterator[Snapshot]:
         """Yield the present snapshot, unless its index is ``after``, then each newer one.

@@ -1,7 +1,7 @@
 """Wake everyone who waits, once: the one way to wait for a change here."""
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 __all__ = ["Signal", "Signals"]
 
@@ -40,39 +40,55 @@ class Signal:
 class Signals:
     """Waiters by name; who waits for several is woken by the first."""
 
-    __slots__ = ("_waiters",)
+    __slots__ = ("_calls",)
 
     def __init__(self) -> None:
         """Start without waiters."""
-        self._waiters: dict[str, set[asyncio.Future[None]]] = {}
+        self._calls: dict[str, dict[object, Callable[[], None]]] = {}
 
     @property
     def names(self) -> Collection[str]:
         """What somebody waits for."""
-        return self._waiters.keys()
+        return self._calls.keys()
 
     async def wait(self, names: Iterable[str]) -> None:
         """Return when one of these is fired."""
-        wanted = tuple(names)
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        for name in wanted:
-            self._waiters.setdefault(name, set()).add(waiter)
+
+        def wake() -> None:
+            if not waiter.done():
+                waiter.set_result(None)
+
+        cancel = self.call(names, wake)
         try:
             await waiter
         finally:
+            cancel()
+
+    def call(self, names: Iterable[str], function: Callable[[], None]) -> Callable[[], None]:
+        """Call a function whenever one of these is fired; return how to end that.
+
+        It is called inside ``fire`` and must not raise.
+        """
+        wanted, key = tuple(names), object()
+        for name in wanted:
+            self._calls.setdefault(name, {})[key] = function
+
+        def cancel() -> None:
             for name in wanted:
-                self._forget(name, waiter)
+                self._forget(name, key)
+
+        return cancel
 
     def fire(self, names: Iterable[str]) -> None:
         """Wake all who wait now for one of these."""
         for name in tuple(names):
-            for waiter in self._waiters.get(name, ()):
-                if not waiter.done():
-                    waiter.set_result(None)
+            for function in tuple(self._calls.get(name, {}).values()):
+                function()
 
-    def _forget(self, name: str, waiter: asyncio.Future[None]) -> None:
-        waiters = self._waiters.get(name)
-        if waiters is not None:
-            waiters.discard(waiter)
-            if not waiters:
-                del self._waiters[name]
+    def _forget(self, name: str, key: object) -> None:
+        calls = self._calls.get(name)
+        if calls is not None:
+            calls.pop(key, None)
+            if not calls:
+                del self._calls[name]

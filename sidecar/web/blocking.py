@@ -10,19 +10,20 @@ from collections.abc import Awaitable, Callable
 
 from sidecar.web.consul.query import Wait
 
-__all__ = ["wait_for_index", "wait_while"]
+__all__ = ["wait_for_index", "wait_while", "with_jitter"]
+
+
+def with_jitter(seconds: float) -> float:
+    """Return how long to wait: up to a sixteenth more, so that a fleet does not march in step."""
+    return seconds * (1 + random.random() / 16)  # noqa: S311 - jitter, not a secret
 
 
 async def wait_while(
     unchanged: Callable[[], bool], changed: Callable[[], Awaitable[None]], seconds: float
 ) -> None:
-    """Return when ``unchanged`` says no, asked again after each ``changed``, or in the end.
-
-    Up to a sixteenth is added to the wait, so that a fleet of readers does not march in step.
-    """
-    limit = seconds * (1 + random.random() / 16)  # noqa: S311 - jitter, not a secret
+    """Return when ``unchanged`` says no, asked again after each ``changed``, or in the end."""
     try:
-        async with asyncio.timeout(limit):
+        async with asyncio.timeout(with_jitter(seconds)):
             while unchanged():
                 await changed()
     except TimeoutError:

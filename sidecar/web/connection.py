@@ -8,65 +8,32 @@ costs there:
   answered at once (``Short``). That is safe because nothing is parsed again: aiohttp took the very
   same header bytes for a request without a body and the guard let it pass, so all that is left of
   the new one is its request line. Whoever pipelines, sends a body or splits a head over segments
-  is served by aiohttp alone from then on.
+  is served by aiohttp alone from then on. A short answer may have to be waited for: then the
+  connection is parked, which costs no task and no parsed request, and a change writes the same
+  bytes to all that are.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 from aiohttp import web
-from aiohttp.helpers import rfc822_formatted_time
 
 from sidecar.web.consul.query import takes_gzip
+from sidecar.web.door import Cancel, Door, Later, ShortAnswer
 
-__all__ = ["HEAD_LIMIT", "Connection", "Door", "Short", "ShortAnswer", "whole"]
+__all__ = ["HEAD_LIMIT", "Connection"]
 
 HEAD_LIMIT: Final = 16 * 1024
 """Bytes of a request's line and headers together (reliability T14)."""
 _LINGER: Final = 1.0
 _MOST_LINGERING: Final = 64
 _KEEP_ALIVE: Final = 75.0
+_LONGEST_WAIT: Final = 640.0  # ten minutes and their sixteenth
 _LINE_END: Final = b"\r\n"
 _HEAD_END: Final = b"\r\n\r\n"
 _VERSION: Final = b" HTTP/1.1"
 _BUSY: Final = b"too many connections from this address (http.max_connections)"
 _LONG: Final = b"request header fields are too large"
-
-
-class ShortAnswer(NamedTuple):
-    """A whole answer as bytes, and the route that counts it."""
-
-    route: str
-    data: bytes
-
-
-Short = Callable[[str, bool], ShortAnswer | None]
-"""From a target, and whether gzip is taken, to an answer; None: not this one."""
-
-
-@dataclass(slots=True)
-class Door:
-    """What all connections of one server share."""
-
-    most: int = 0
-    """Connections per client address; 0: as many as they like."""
-    short: Short = lambda _target, _gzip: None
-    count: Callable[[str, int], None] = lambda _route, _status: None
-    open: Counter[str] = field(default_factory=Counter)
-    lingering: int = 0
-
-
-def whole(headers: Mapping[str, str], body: bytes) -> bytes:
-    """Return a 200 as it goes over the wire."""
-    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-    head = (
-        f"HTTP/1.1 200 OK\r\n{lines}Content-Length: {len(body)}\r\n"
-        f"Date: {rfc822_formatted_time()}\r\n\r\n"
-    )
-    return head.encode() + body
 
 
 def _plain(status: str, text: bytes, more: str = "") -> bytes:
@@ -87,6 +54,8 @@ class Connection(web.RequestHandler):
         "_head",
         "_is_mixed",
         "_offered",
+        "_parked",
+        "_parked_cancel",
         "_peer",
         "_served",
     )
@@ -108,6 +77,8 @@ class Connection(web.RequestHandler):
         self._is_mixed = False
         self._head = 0
         self._finished = 0
+        self._parked = b""  # the request that waits
+        self._parked_cancel: Cancel | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, or say that there are too many."""
@@ -123,7 +94,8 @@ class Connection(web.RequestHandler):
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Give the place back."""
+        """Give the places back."""
+        self._unpark()
         if self._peer:
             self._door.open[self._peer] -= 1
             if not self._door.open[self._peer]:
@@ -133,6 +105,10 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Answer in short if that is possible, else let aiohttp do it."""
+        if self._parked:  # more, before the first was answered: aiohttp keeps their order
+            data = self._parked + data
+            self._unpark()
+            self._is_mixed = True
         begun = self._request_count
         if begun != self._finished:
             self._is_mixed = True  # pipelined, or a body
@@ -195,15 +171,15 @@ class Connection(web.RequestHandler):
         if end > 0 and data.startswith(b"GET ") and data.endswith(_HEAD_END):
             headers = data[end:]
             if headers == self._served:
-                return self._is_answered(data[4:end])
+                return self._is_answered(data, end)
             if self._offered is None and headers.find(_HEAD_END) == len(headers) - 4:
                 self._served, self._offered = None, headers
                 return False
         self._is_mixed = True
         return False
 
-    def _is_answered(self, rest: bytes) -> bool:
-        transport = self.transport
+    def _is_answered(self, data: bytes, end: int) -> bool:
+        rest, transport = data[4:end], self.transport
         if (
             not rest.endswith(_VERSION)
             or not rest.isascii()
@@ -217,12 +193,39 @@ class Connection(web.RequestHandler):
         answer = None
         if not transport.get_write_buffer_size():
             answer = self._door.short(target, self._gzip)
+        if isinstance(answer, Later):
+            return self._is_waiting(data, answer)
         if answer is None:
             return False
-        transport.write(answer.data)
-        self._next_keepalive_close_time = self._loop.time() + _KEEP_ALIVE
-        self._door.count(answer.route, 200)
+        self._write(answer)
         return True
+
+    def _is_waiting(self, data: bytes, later: Later) -> bool:
+        """Park, if there is room."""
+        if not self._door.has_room:
+            return False  # whoever serves it will say so
+        self._door.waiting += 1
+        self._parked = data
+        self._next_keepalive_close_time = self._loop.time() + _LONGEST_WAIT + _KEEP_ALIVE
+        self._parked_cancel = later.begin(self._deliver)
+        return True
+
+    def _deliver(self, answer: ShortAnswer) -> None:
+        self._unpark()
+        if not self._close:
+            self._write(answer)
+
+    def _unpark(self) -> None:
+        cancel, self._parked_cancel, self._parked = self._parked_cancel, None, b""
+        if cancel is not None:
+            self._door.waiting -= 1
+            cancel()
+
+    def _write(self, answer: ShortAnswer) -> None:
+        if self.transport is not None:
+            self.transport.write(answer.data)
+            self._next_keepalive_close_time = self._loop.time() + _KEEP_ALIVE
+            self._door.count(answer.route, 200)
 
     def _limit(self, size: int) -> None:
         """Cut off a head that does not end."""

@@ -24,9 +24,10 @@ from sidecar.runtime.component import Health
 from sidecar.runtime.listen import bind
 from sidecar.runtime.log import get_logger
 from sidecar.web import page
-from sidecar.web.connection import HEAD_LIMIT, Connection, Door, Short
+from sidecar.web.connection import HEAD_LIMIT, Connection
 from sidecar.web.consul.answers import MAX_BODY, refusal
 from sidecar.web.consul.query import cleaned_path
+from sidecar.web.door import Door, Short
 from sidecar.web.guard import Guard
 from sidecar.web.late import LateRoutes, Load
 from sidecar.web.token import token_of
@@ -77,8 +78,7 @@ class WebServer:
         self._names = names
         self._write_timeout = write_timeout
         self._guard = Guard()
-        self._waiting = 0
-        self._door = Door(settings.max_connections, short, _count)
+        self._door = Door(settings.max_connections, short, _count, settings.max_waiting)
         self._listener: asyncio.Server | None = None
         self.address: tuple[str, int] | None = None
 
@@ -163,13 +163,14 @@ class WebServer:
         """Refuse a blocking query when as many as may wait do."""
         if not request.query_string or _BLOCKING.isdisjoint(request.query):
             return await handler(request)
-        if self._waiting >= self._settings.max_waiting:
+        door = self._door
+        if not door.has_room:
             raise ApiError(429, "too many blocking queries (http.max_waiting)")
-        self._waiting += 1
+        door.waiting += 1
         try:
             return await handler(request)
         finally:
-            self._waiting -= 1
+            door.waiting -= 1
 
     async def _page(self, _: web.Request) -> web.Response:
         text = page.page(self._catalog.snapshot, self._health(), __version__)

@@ -7,8 +7,8 @@ from aiohttp import web
 from sidecar.catalog.events import concerns
 from sidecar.catalog.kept import Kept
 from sidecar.catalog.sessions import NodeChecks
-from sidecar.web.connection import Short, ShortAnswer
 from sidecar.web.consul import event, kv, session, status, txn
+from sidecar.web.door import Later, Short, ShortAnswer
 
 __all__ = ["shorts", "store_routes"]
 
@@ -16,7 +16,7 @@ __all__ = ["shorts", "store_routes"]
 def shorts(*ways: Short) -> Short:
     """Return the first answer that one of these has."""
 
-    def short(target: str, gzip: bool) -> ShortAnswer | None:
+    def short(target: str, gzip: bool) -> ShortAnswer | Later | None:
         for way in ways:
             if (answer := way(target, gzip)) is not None:
                 return answer

@@ -13,10 +13,10 @@ from sidecar.catalog.kv import Entry, cut_at
 from sidecar.catalog.sessions import Moment
 from sidecar.errors import ApiError
 from sidecar.web.blocking import wait_for_index
-from sidecar.web.connection import Short, ShortAnswer, whole
 from sidecar.web.consul import answers
 from sidecar.web.consul.query import conflict, read_options, unsigned
 from sidecar.web.consul.route import route
+from sidecar.web.door import Short, ShortAnswer
 
 __all__ = ["routes", "shape", "short_of"]
 
@@ -70,7 +70,7 @@ def short_of(kept: Kept) -> Short:
         if gzip:
             headers["Content-Encoding"] = "gzip"
             body = answers.packed(body)
-        return ShortAnswer(_ROUTE, whole(headers, body))
+        return ShortAnswer(_ROUTE, headers, body)
 
     return short
 

@@ -22,6 +22,7 @@ __all__ = [
     "read_options",
     "takes_gzip",
     "unsigned",
+    "without_wait",
 ]
 
 _DEFAULT: Final = 300.0
@@ -48,6 +49,22 @@ class Wait:
         if not _DIGITS.fullmatch(index) or len(index) > 20 or int(index) > _MOST:
             raise ApiError(400, "Invalid index")
         return cls(int(index), _seconds(query.get("wait", "")))
+
+
+def without_wait(target: str) -> tuple[str, str, str]:
+    """Return a request's target without ``index`` and ``wait``, and these; both only as written."""
+    path, mark, query = target.partition("?")
+    if "index=" not in query and "wait=" not in query:
+        return target, "", ""
+    found = {"index": "", "wait": ""}
+    rest = []
+    for part in query.split("&"):
+        name, equals, value = part.partition("=")
+        if equals and name in found and not found[name]:
+            found[name] = value
+        else:
+            rest.append(part)
+    return path + (mark + "&".join(rest) if rest else ""), found["index"], found["wait"]
 
 
 def _seconds(text: str) -> float:

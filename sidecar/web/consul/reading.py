@@ -14,14 +14,14 @@ from aiohttp import web
 
 from sidecar.catalog.live import Catalog
 from sidecar.errors import ApiError, StoreUnavailable
-from sidecar.web.blocking import wait_for_index, wait_while
-from sidecar.web.connection import ShortAnswer, whole
 from sidecar.web.consul.answers import finished, packed, refusal
 from sidecar.web.consul.listings import Params
-from sidecar.web.consul.query import Wait, read_options, takes_gzip
+from sidecar.web.consul.query import Wait, read_options, takes_gzip, without_wait
 from sidecar.web.consul.reads import Read, missing, reads
 from sidecar.web.consul.route import route
 from sidecar.web.consul.view import Local, View
+from sidecar.web.consul.waiting import Waiting, answered
+from sidecar.web.door import Later, ShortAnswer
 
 __all__ = ["Reading"]
 
@@ -71,6 +71,7 @@ class Reading:
         self._bytes = 0
         self._known: dict[str, _Known] = {}
         self._asked: set[tuple[object, ...]] = set()
+        self._waiting = Waiting(catalog, lambda: self.view)
 
     @property
     def view(self) -> View:
@@ -92,9 +93,9 @@ class Reading:
             if request.method != "GET":
                 answer: web.StreamResponse = await other(request)
                 return answer
-            known = self._known.get(request.raw_path)
+            known = self._known.get(request.raw_path)  # as it stands: it does not wait
             if known is not None:
-                return self._answer(request, known, self.view)
+                return _response(self._answer(known, self.view, gzip=_takes_gzip(request)))
             try:
                 return await self._read(request, path)
             except (ApiError, StoreUnavailable) as error:
@@ -118,46 +119,45 @@ class Reading:
             "cached" in query,
             "pretty" in query,
         )
-        view = self.view
-        if wait.index:
-            view = await self._waited(known.read, wait)
-        elif len(self._known) < _MOST_ANSWERS and not params.filter:
-            self._known[request.raw_path] = known
-        return self._answer(request, known, view)
+        self._remember(request.raw_path, known, wait, params)
+        answer = self._answered(known, wait, gzip=_takes_gzip(request))
+        if isinstance(answer, Later):
+            answer = await answered(answer)
+        return _response(answer)
 
-    def short(self, target: str, gzip: bool) -> ShortAnswer | None:
-        """Return the whole answer to a target that was asked for before, or None."""
-        known = self._known.get(target)
+    def _remember(self, target: str, known: _Known, wait: Wait, params: Params) -> None:
+        """Keep what was parsed, under the target without what differs from reader to reader."""
+        if params.filter or len(self._known) >= _MOST_ANSWERS:
+            return
+        base, index, seconds = without_wait(target)
+        if without_wait(base)[0] != base or Wait.of({"index": index, "wait": seconds}) != wait:
+            return  # written twice, or in another way
+        self._known[base] = known
+
+    def short(self, target: str, gzip: bool) -> ShortAnswer | Later | None:
+        """Return the answer to a target that was asked for before, or when it comes, or None."""
+        base, index, seconds = without_wait(target)
+        known = self._known.get(base)
         if known is None:
             return None
-        body, headers = self._written(known, self.view, gzip=gzip)
-        return ShortAnswer(known.route, whole(headers, body))
+        try:
+            wait = Wait.of({"index": index, "wait": seconds})
+        except ApiError:
+            return None
 
-    async def _waited(self, read: Read, wait: Wait) -> View:
-        """Return the view to answer from: that of the beginning, if nothing woke the reader."""
+        return self._answered(known, wait, gzip=gzip)
+
+    def _answered(self, known: _Known, wait: Wait, *, gzip: bool) -> ShortAnswer | Later:
+        """Return what is due now, or how to wait for it."""
         view = self.view
-        if read.index(view) > wait.index:
-            return view
-        if read.wakes is None:
-            await wait_for_index(wait, lambda: read.index(self.view), lambda: self._moved(read))
-            return self.view
-        seen, wakes = read.wakes(view), read.wakes
+        if not wait.index or known.read.index(view) > wait.index:
+            return self._answer(known, view, gzip=gzip)
+        key = (known.key, known.consistency, known.cached, gzip)
+        return self._waiting.later(
+            key, known.read, wait, lambda then: self._answer(known, then, gzip=gzip)
+        )
 
-        def unchanged() -> bool:
-            return wakes(self.view) == seen or read.index(self.view) <= wait.index
-
-        await wait_while(unchanged, lambda: self._moved(read), wait.seconds)
-        return view if unchanged() else self.view
-
-    async def _moved(self, read: Read) -> None:
-        await self._catalog.moved(read.topics(self.view))
-
-    def _answer(self, request: web.Request, known: _Known, view: View) -> web.Response:
-        gzip = takes_gzip(request.headers.get("Accept-Encoding", ""))
-        body, headers = self._written(known, view, gzip=gzip)
-        return web.Response(body=body, headers=headers)
-
-    def _written(self, known: _Known, view: View, *, gzip: bool) -> tuple[bytes, dict[str, str]]:
+    def _answer(self, known: _Known, view: View, *, gzip: bool) -> ShortAnswer:
         answer = self._encoded(known, view)
         headers = {
             "Content-Type": "application/json",
@@ -175,7 +175,7 @@ class Reading:
                 answer.packed = packed(body)
             body = answer.packed
             headers["Content-Encoding"] = "gzip"
-        return body, headers
+        return ShortAnswer(known.route, headers, body)
 
     def _tell_cache(self, headers: dict[str, str], known: _Known) -> None:
         """Say what Consul's cache would; it is kept up to date, so its age is none."""
@@ -203,6 +203,14 @@ class Reading:
         answer = self._answers[known.key] = _Answer(parts, body)
         self._bytes += len(body)
         return answer
+
+
+def _response(answer: ShortAnswer) -> web.Response:
+    return web.Response(body=answer.body, headers=answer.headers)
+
+
+def _takes_gzip(request: web.Request) -> bool:
+    return takes_gzip(request.headers.get("Accept-Encoding", ""))
 
 
 def _pattern(path: str) -> str:
