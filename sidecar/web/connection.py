@@ -7,10 +7,11 @@ costs there:
 * A GET that differs from one served before on this connection in nothing but its target may be
   answered at once (``Short``). That is safe because nothing is parsed again: aiohttp took the very
   same header bytes for a request without a body and the guard let it pass, so all that is left of
-  the new one is its request line. Whoever pipelines, sends a body or splits a head over segments
-  is served by aiohttp alone from then on. A short answer may have to be waited for: then the
-  connection is parked, which costs no task and no parsed request, and a change writes the same
-  bytes to all that are.
+  the new one is its request line. Requests with a body in between are aiohttp's; they change
+  nothing as long as the bytes that came are those that aiohttp took for them. Whoever pipelines
+  or splits a head over segments is served by aiohttp alone from then on.
+* A short answer may have to be waited for. Then the connection is parked, which costs no task and
+  no parsed request, and a change writes the same bytes to all that are.
 """
 
 import asyncio
@@ -31,6 +32,7 @@ _KEEP_ALIVE: Final = 75.0
 _LONGEST_WAIT: Final = 640.0  # ten minutes and their sixteenth
 _LINE_END: Final = b"\r\n"
 _HEAD_END: Final = b"\r\n\r\n"
+_MIXING: Final = frozenset({"Upgrade", "Expect", "Transfer-Encoding"})
 _VERSION: Final = b" HTTP/1.1"
 _BUSY: Final = b"too many connections from this address (http.max_connections)"
 _LONG: Final = b"request header fields are too large"
@@ -49,9 +51,12 @@ class Connection(web.RequestHandler):
 
     __slots__ = (
         "_door",
+        "_expected",
         "_finished",
+        "_given",
         "_gzip",
         "_head",
+        "_head_end",
         "_is_mixed",
         "_offered",
         "_parked",
@@ -76,6 +81,9 @@ class Connection(web.RequestHandler):
         self._offered: bytes | None = None
         self._is_mixed = False
         self._head = 0
+        self._head_end = 0
+        self._given = 0  # bytes since all requests before were answered
+        self._expected = 0  # bytes of the request under way
         self._finished = 0
         self._parked = b""  # the request that waits
         self._parked_cancel: Cancel | None = None
@@ -111,11 +119,12 @@ class Connection(web.RequestHandler):
             self._is_mixed = True
         begun = self._request_count
         if begun != self._finished:
-            self._is_mixed = True  # pipelined, or a body
+            self._given += len(data)  # the rest of a body, or pipelined: see finish_response
             super().data_received(data)
             return
         if not self._is_mixed and self._takes(data):
             return
+        self._given = len(data)
         super().data_received(data)
         if begun != self._request_count or self._force_close:
             self._head = 0
@@ -130,6 +139,9 @@ class Connection(web.RequestHandler):
             return await super().finish_response(request, resp, start_time)
         finally:
             self._finished += 1
+            if self._expected != self._given:
+                self._is_mixed = True  # the next request may have begun already
+            self._expected = 0
 
     def handle_error(
         self,
@@ -147,35 +159,37 @@ class Connection(web.RequestHandler):
         return response
 
     def approve(self, request: web.Request) -> None:
-        """Remember the headers of a request that the guard let pass."""
+        """Remember the headers of a request that the guard let pass, and where it ends."""
         offered, self._offered = self._offered, None
-        if offered is None or self._is_mixed:
+        if self._is_mixed:
             return
         headers = request.headers
         if (
-            request.body_exists
-            or not request.keep_alive
+            not request.keep_alive
             or request.version != (1, 1)
-            or "Upgrade" in headers
-            or "Expect" in headers
+            or any(name in headers for name in _MIXING)
             or "token" in request.query
+            or (offered is not None and request.body_exists)
         ):
             self._is_mixed = True
             return
-        self._served = offered
-        self._gzip = takes_gzip(headers.get("Accept-Encoding", ""))
+        self._expected = self._head_end + (request.content_length or 0)
+        if offered is not None:
+            self._served = offered
+            self._gzip = takes_gzip(headers.get("Accept-Encoding", ""))
 
     def _takes(self, data: bytes) -> bool:
         """Answer a request that needs no parser; note what a next one would look like."""
-        end = data.find(_LINE_END)
-        if end > 0 and data.startswith(b"GET ") and data.endswith(_HEAD_END):
-            headers = data[end:]
+        line = data.find(_LINE_END)
+        self._head_end = data.find(_HEAD_END) + len(_HEAD_END)
+        head = data[: self._head_end]
+        if line <= 0 or len(head) < line or head.count(b"\n") != head.count(_LINE_END):
+            self._is_mixed = True
+        elif head.startswith(b"GET ") and head == data:
+            headers = data[line:]
             if headers == self._served:
-                return self._is_answered(data, end)
-            if self._offered is None and headers.find(_HEAD_END) == len(headers) - 4:
-                self._served, self._offered = None, headers
-                return False
-        self._is_mixed = True
+                return self._is_answered(data, line)
+            self._served, self._offered = None, headers
         return False
 
     def _is_answered(self, data: bytes, end: int) -> bool:

@@ -24,8 +24,11 @@ class Counting:
     def __init__(self, short: Short) -> None:
         self._short = short
         self.answered = 0
+        self.is_off = False
 
     def __call__(self, target: str, gzip: bool) -> Any:
+        if self.is_off:
+            return None
         answer = self._short(target, gzip)
         self.answered += answer is not None
         return answer
@@ -53,6 +56,8 @@ async def site(settings: HttpSettings = LISTEN, **options: Any) -> AsyncIterator
     found = Site(settings)
     world = found.world
     await world.store.kv.put("a/b", b"value")
+    await world.store.kv.put("empty", b"")
+    await world.store.kv.put("large", b"x" * 20000)
     world.catalog.commit(puts(*(instance(id_=f"i{n}") for n in range(9))))
     routes = store_routes(
         world.store.kv, datacenter="dc1", node="n", address="", checks_of=lambda _: None

@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64encode
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -26,9 +27,11 @@ _TOO_LARGE: Final = (
 )
 _PREFIX: Final = "/v1/kv/"
 _ROUTE: Final = "/v1/kv/{key}"
-# No query, nothing percent-encoded, no empty or dotted part that would be redirected.
+# Nothing percent-encoded, no empty or dotted part that would be redirected.
 _PLAIN: Final = re.compile(r"/v1/kv(?:/[A-Za-z0-9_~:@-][A-Za-z0-9_~:@.-]*)+", re.ASCII)
-_SMALL: Final = 700  # larger ones may be worth compressing
+_FEW: Final = 256  # entries, and bytes of their values: more goes the long way
+_SMALL: Final = 16384
+_JSON: Final = {"Content-Type": "application/json"}
 _RAW: Final = {
     "Content-Type": "text/plain",
     "Content-Security-Policy": "sandbox",
@@ -50,29 +53,42 @@ def shape(entry: Entry) -> dict[str, Any]:
 
 
 def short_of(kept: Kept) -> Short:
-    """Return how to answer a plain ``GET /v1/kv/KEY`` of a small present key at once."""
+    """Return how to answer a plain ``GET /v1/kv/KEY`` of a present key, or prefix, at once."""
 
     def short(target: str, gzip: bool) -> ShortAnswer | None:
-        if not _PLAIN.fullmatch(target):
+        path, _, query = target.partition("?")
+        if not _PLAIN.fullmatch(path):
             return None
-        key = target[len(_PREFIX) :]
-        entry = kept.kv.get(key)
-        if entry is None or len(entry.value) > _SMALL:
+        key = path[len(_PREFIX) :]
+        if query == "recurse":
+            listing = kept.kv.list(key)
+            found, index = listing.entries, listing.index
+        else:
+            entry = kept.kv.get(key)
+            found, index = (entry,) if entry is not None else (), kept.kv.index_of(key)
+        if query not in {"", "raw", "recurse"} or not found or len(found) > _FEW:
             return None
-        headers = {
-            "Content-Type": "application/json",
-            "X-Consul-Index": str(kept.kv.index_of(key)),
-            "X-Consul-Knownleader": "true",
-            "X-Consul-Lastcontact": "0",
-            "Vary": "Accept-Encoding",
-        }
-        body = msgspec.json.encode([shape(entry)])
-        if gzip:
-            headers["Content-Encoding"] = "gzip"
-            body = answers.packed(body)
-        return ShortAnswer(_ROUTE, headers, body)
+        if sum(len(entry.value) for entry in found) > _SMALL:
+            return None
+        if query == "raw":
+            return _short_answer(_RAW, index, found[0].value, gzip=gzip)
+        return _short_answer(_JSON, index, msgspec.json.encode(list(map(shape, found))), gzip=gzip)
 
     return short
+
+
+def _short_answer(kind: Mapping[str, str], index: int, body: bytes, *, gzip: bool) -> ShortAnswer:
+    headers = {
+        **kind,
+        "X-Consul-Index": str(index),
+        "X-Consul-Knownleader": "true",
+        "X-Consul-Lastcontact": "0",
+        "Vary": "Accept-Encoding",
+    }
+    if gzip and body:
+        headers["Content-Encoding"] = "gzip"
+        body = answers.packed(body)
+    return ShortAnswer(_ROUTE, headers, body)
 
 
 def routes(kept: Kept, datacenter: str) -> list[web.RouteDef]:

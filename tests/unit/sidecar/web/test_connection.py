@@ -1,6 +1,7 @@
 """Connections on loopback: how many, how long a head, and what is answered in short."""
 
 import asyncio
+import random
 from contextlib import AsyncExitStack
 
 import pytest
@@ -13,7 +14,11 @@ from tests.support.site import KEY, SERVICE, Site, same, site
 from tests.support.wire import Wire, request, wire
 
 
-@pytest.mark.parametrize("target", [KEY, SERVICE, "/v1/catalog/services?cached&pretty"])
+@pytest.mark.parametrize(
+    "target",
+    [KEY, KEY + "?raw", KEY + "?recurse", "/v1/kv/a?recurse", "/v1/kv/empty?raw", "/v1/kv/empty",
+     SERVICE, "/v1/catalog/services?cached&pretty"],
+)  # fmt: skip
 @pytest.mark.parametrize("headers", [(), ("Accept-Encoding: gzip",)])
 async def test_a_short_answer_is_the_long_one(target: str, headers: tuple[str, ...]) -> None:
     async with site() as here, wire(here.address) as connection:
@@ -41,7 +46,8 @@ async def test_a_short_answer_is_counted_and_newest() -> None:
 
 @pytest.mark.parametrize(
     "target",
-    ["/v1/kv/absent", "/v1/kv/a/b?raw", "/v1/kv//a/b", "/v1/kv/a/../a/b", "/v1/kv/a%2fb", "/v1/kv/",
+    ["/v1/kv/absent", "/v1/kv/a/b?raw&dc=dc1", "/v1/kv/a/b?raw=1", "/v1/kv/absent?recurse",
+     "/v1/kv/large", "/v1/kv//a/b", "/v1/kv/a/../a/b", "/v1/kv/a%2fb", "/v1/kv/",
      "/v1/kv/a b", "/v1/kv/a/b HTTP/1.0 x"],
 )  # fmt: skip
 async def test_an_odd_target_is_answered_as_if_there_were_no_short_way(target: str) -> None:
@@ -83,6 +89,78 @@ async def test_what_a_body_holds_is_no_request() -> None:
         assert entry is not None
         assert entry.value == hidden
         assert here.short.answered == 0
+
+
+async def test_a_write_in_between_changes_nothing() -> None:
+    put = request(KEY, "Content-Length: 3", method="PUT")
+    async with site() as here, wire(here.address) as connection:
+        await connection.ask(request(KEY))
+        for number in range(3):
+            connection.send(put)
+            await asyncio.sleep(0.01 * number)
+            assert (await connection.ask(b"abc")).status == 200
+            assert b"YWJj" in (await connection.ask(request(KEY))).body
+        assert here.short.answered == 3
+
+
+@pytest.mark.parametrize("header", ["upgrade: x", "Expect: 100-continue"])
+async def test_a_write_that_asks_for_another_protocol_ends_the_short_way(header: str) -> None:
+    put = request(KEY, "Content-Length: 3", header, method="PUT")
+    async with site() as here, wire(here.address) as connection:
+        await connection.ask(request(KEY))
+        connection.send(put + b"abc")
+        await connection.reply()
+        connection.send(request(KEY))
+        await connection.reply()
+        assert here.short.answered == 0
+
+
+def _sequence(chance: random.Random) -> list[list[bytes]]:
+    """Return requests, each in pieces; the last piece may hold the beginning of the next."""
+    found: list[list[bytes]] = []
+    for _ in range(25):
+        body = chance.randbytes(chance.choice([0, 1, 30])) + request(KEY)[: chance.choice([0, 99])]
+        one = chance.choice(
+            [
+                request(KEY), request(KEY + "?raw"), request(SERVICE), request("/v1/kv/none"),
+                request(KEY, "X-A: b"), request("/healthz"), request("/v1/agent/self?bad=%"),
+                request(KEY, f"Content-Length: {len(body)}", method="PUT") + body,
+                request(KEY, f"Content-Length: {len(body)}") + body,
+            ]
+        )  # fmt: skip
+        cut = chance.choice([0, 0, len(one) - len(body), chance.randrange(len(one))])
+        found.append([piece for piece in (one[:cut], one[cut:]) if piece])
+    return found
+
+
+async def _answers(here: Site, sequence: list[list[bytes]], chance: random.Random) -> list[object]:
+    found: list[object] = []
+    async with wire(here.address) as connection:
+        waiting = 0
+        for pieces in sequence:
+            for piece in pieces:
+                connection.send(piece)
+                await asyncio.sleep(chance.choice([0, 0.002]))
+            waiting += 1
+            if chance.random() < 0.8:  # otherwise the next one is pipelined
+                for _ in range(waiting):
+                    reply = await connection.reply()
+                    found.append((reply.status, reply.body if reply.status != 200 else b""))
+                waiting = 0
+    return found
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_any_mixture_is_answered_as_if_there_were_no_short_way(seed: int) -> None:
+    sequence = _sequence(random.Random(seed))
+    async with site() as here:
+        found = await _answers(here, sequence, random.Random(seed))
+        entry = here.world.store.kv.kv.get("a/b")
+    async with site() as other:
+        other.short.is_off = True
+        wanted = await _answers(other, sequence, random.Random(seed))
+        assert other.world.store.kv.kv.get("a/b") == entry
+    assert found == wanted
 
 
 async def test_what_follows_half_a_head_belongs_to_it() -> None:
