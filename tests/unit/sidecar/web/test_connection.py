@@ -115,6 +115,16 @@ async def test_a_write_that_asks_for_another_protocol_ends_the_short_way(header:
         assert here.short.answered == 0
 
 
+async def test_half_a_head_behind_a_body_belongs_to_the_next_request() -> None:
+    put = request(KEY, "Content-Length: 3", method="PUT")
+    async with site() as here, wire(here.address) as connection:
+        await connection.ask(request(KEY))
+        connection.send(put + b"abc" + b"GET /v1/kv/none HTTP/1.1\r\nX-A: ")
+        assert (await connection.reply()).status == 200
+        reply = await connection.ask(request(KEY))
+        assert (reply.status, here.short.answered) == (404, 0)
+
+
 def _sequence(chance: random.Random) -> list[list[bytes]]:
     """Return requests, each in pieces; the last piece may hold the beginning of the next."""
     found: list[list[bytes]] = []
