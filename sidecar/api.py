@@ -90,7 +90,11 @@ class Api:
         address = settings.registrar.ip or "127.0.0.1"
         api = catalog_api(store, node, address, datacenter, self._clock)
         listens = (settings.http.listen, *settings.dns.listen.split(","))
-        policy = CheckPolicy(own_ports=frozenset(endpoint(text).port for text in listens))
+        places = [endpoint(text) for text in listens]
+        policy = CheckPolicy(
+            own_ports=frozenset(place.port for place in places),
+            own_addresses=frozenset({address, *(place.host for place in places)}),
+        )
         checks = LocalChecks(api.commands, self._clock, policy)
         kept = store_routes(
             store.kv,

@@ -6,33 +6,10 @@ the address that was judged, so a name that changes its mind in between gains no
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_network,
-)
-from typing import Final
 
-__all__ = ["DENIED", "CheckPolicy"]
+from sidecar.catalog.reach import DENIED, Network, meant
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
-
-DENIED: Final[tuple[Network, ...]] = tuple(
-    ip_network(text)
-    for text in (
-        "169.254.0.0/16",  # link-local: where clouds answer with credentials
-        "fe80::/10",
-        "fd00:ec2::254/128",  # the same service over IPv6
-        "224.0.0.0/4",
-        "ff00::/8",
-        "255.255.255.255/32",
-    )
-)
-_TRANSLATED: Final = IPv6Network("64:ff9b::/96")  # RFC 6052
+__all__ = ["CheckPolicy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +29,7 @@ class CheckPolicy:
     def refusal(self, address: str, port: int, *, local: bool) -> str | None:
         """Return why an address is refused, or None; ``local``: registered from this host."""
         try:
-            ip = _plain(ip_address(address.partition("%")[0]))
+            ip = meant(address)
         except ValueError:
             return f"{address} is not an address"
         if any(ip in network for network in self.denied):
@@ -77,15 +54,3 @@ class CheckPolicy:
         if not found:
             raise PermissionError(why)
         return found
-
-
-def _plain(ip: Address) -> Address:
-    """Return the IPv4 address that an IPv6 one stands for, if it does."""
-    if isinstance(ip, IPv6Address):
-        if ip.ipv4_mapped is not None:
-            return ip.ipv4_mapped
-        if ip.sixtofour is not None:
-            return ip.sixtofour
-        if ip in _TRANSLATED:
-            return IPv4Address(int(ip) & 0xFFFFFFFF)
-    return ip

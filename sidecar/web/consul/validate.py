@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from typing import Final
 
+from sidecar.catalog.reach import is_denied, is_disguised
 from sidecar.errors import ApiError
 
 __all__ = ["NOT_SERVED", "address", "is_ip", "meta", "name", "port", "service_meta", "tags",
@@ -61,8 +62,12 @@ def port(field: str, value: int) -> int:
 def address(field: str, value: str) -> str:
     """Refuse what is neither an IP address nor a host name."""
     text(field, value)
-    if value and not is_ip(value) and not _HOST.fullmatch(value):
+    if not value:
+        return value
+    if not is_ip(value) and (is_disguised(value) or not _HOST.fullmatch(value)):
         raise ApiError(400, f"Invalid {field}: neither an IP address nor a host name")
+    if is_denied(value):
+        raise ApiError(400, f"Invalid {field}: {value} is link-local or not of one host")
     return value
 
 

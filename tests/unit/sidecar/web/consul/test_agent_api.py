@@ -377,6 +377,18 @@ def test_targets_tell_of_a_drain_and_bracket_ipv6() -> None:
     assert group["labels"]["__meta_pinnace_health"] == "draining"
 
 
+@pytest.mark.parametrize(
+    "address", ["169.254.169.254", "::ffff:a9fe:a9fe", "2852039166", "0xa9fea9fe", "224.0.0.1"]
+)
+async def test_an_address_behind_which_credentials_are_is_refused(address: str) -> None:
+    async with served(World()) as client:
+        body = {"Name": "w", "Address": address}
+        answer = await client.put(REGISTER, body)
+        assert (answer.status, "Address" in answer.text) == (400, True)
+        node = {"Node": "n", "Address": address}
+        assert (await client.put("/v1/catalog/register", node)).status == 400
+
+
 _paths = st.sampled_from(sorted({path.partition("?")[0] for _, path, _, _ in ANSWERS} | {
     REGISTER, "/v1/agent/check/register", "/v1/agent/check/update/w", "/v1/catalog/register",
     "/v1/catalog/deregister", "/v1/health/service/web", "/v1/catalog/services", "/v1/pinnace/http_sd"}))  # fmt: skip
