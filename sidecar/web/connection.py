@@ -35,6 +35,7 @@ _HEAD_END: Final = b"\r\n\r\n"
 _MIXING: Final = frozenset({"Upgrade", "Expect", "Transfer-Encoding"})
 _VERSION: Final = b" HTTP/1.1"
 _BUSY: Final = b"too many connections from this address (http.max_connections)"
+_FULL: Final = b"no room for another connection"
 _LONG: Final = b"request header fields are too large"
 
 
@@ -93,6 +94,12 @@ class Connection(web.RequestHandler):
         peer = transport.get_extra_info("peername")
         host = str(peer[0]) if isinstance(peer, tuple) and peer else ""
         door = self._door
+        if not door.takes_connections or _is_surplus(door, transport):
+            door.count("other", 503)
+            transport.set_protocol(asyncio.Protocol())
+            cast("asyncio.Transport", transport).write(_plain("503 Service Unavailable", _FULL))
+            transport.close()  # at once: it holds what there is too little of
+            return
         if host and 0 < door.most <= door.open[host]:
             _turn_away(door, cast("asyncio.Transport", transport))
             return
@@ -221,7 +228,7 @@ class Connection(web.RequestHandler):
         self._door.waiting += 1
         self._parked = data
         self._next_keepalive_close_time = self._loop.time() + _LONGEST_WAIT + _KEEP_ALIVE
-        self._parked_cancel = later.begin(self._deliver)
+        self._parked_cancel = later.begin(self._deliver, self._door.longest)
         return True
 
     def _deliver(self, answer: ShortAnswer) -> None:
@@ -248,6 +255,14 @@ class Connection(web.RequestHandler):
             self.transport.write(_plain("431 Request Header Fields Too Large", _LONG))
             self._door.count("other", 431)
             self.force_close()
+
+
+def _is_surplus(door: Door, transport: asyncio.BaseTransport) -> bool:
+    """Say whether a connection uses a descriptor that is kept for other things."""
+    if not door.descriptors:
+        return False
+    sock = transport.get_extra_info("socket")
+    return sock is not None and sock.fileno() >= door.descriptors
 
 
 class _Surplus(asyncio.Protocol):

@@ -7,6 +7,7 @@ or leaves the request to the router.
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import NamedTuple
 
 from aiohttp.helpers import rfc822_formatted_time
@@ -46,10 +47,11 @@ Cancel = Callable[[], None]
 class Later(NamedTuple):
     """An answer that is still waited for.
 
-    ``begin`` takes what is called with it, once and on the loop, and returns how to wait no more.
+    ``begin`` takes what is called with it, once and on the loop, and for how many seconds at the
+    most; it returns how to wait no more.
     """
 
-    begin: Callable[[Deliver], Cancel]
+    begin: Callable[[Deliver, float], Cancel]
 
 
 Short = Callable[[str, bool], ShortAnswer | Later | None]
@@ -69,8 +71,17 @@ class Door:
     waiting: int = 0
     open: Counter[str] = field(default_factory=Counter)
     lingering: int = 0
+    longest: float = inf
+    """Seconds that a request may wait; less when load is shed."""
+    takes_waits: bool = True
+    takes_connections: bool = True
+    descriptors: int = 0
+    """A connection with this descriptor or a higher one is one too many; 0: none is.
+
+    A descriptor is always the lowest free one, so its number says how many there are.
+    """
 
     @property
     def has_room(self) -> bool:
         """Whether one more request may wait."""
-        return self.waiting < self.most_waiting
+        return self.takes_waits and self.waiting < self.most_waiting

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from html import escape
+from math import inf
 from typing import Any, Final, cast
 from urllib.parse import quote
 
@@ -23,10 +24,11 @@ from sidecar.metrics import CONTENT_TYPE, counter, exposition
 from sidecar.runtime.component import Health
 from sidecar.runtime.listen import bind
 from sidecar.runtime.log import get_logger
+from sidecar.runtime.overload import Action, descriptor_limit
 from sidecar.web import page
 from sidecar.web.connection import HEAD_LIMIT, Connection
 from sidecar.web.consul.answers import MAX_BODY, refusal
-from sidecar.web.consul.query import cleaned_path
+from sidecar.web.consul.query import Wait, cleaned_path
 from sidecar.web.door import Door, Short
 from sidecar.web.guard import Guard
 from sidecar.web.late import LateRoutes, Load
@@ -41,6 +43,8 @@ _log = get_logger("web")
 
 _OPEN: Final = frozenset({"/healthz", "/readyz"})
 _WRITE_TIMEOUT: Final = 30.0
+_SHORT_WAIT: Final = 5.0
+_RESERVE: Final = 8  # descriptors, or a twentieth of them: for files, checks, names
 _BLOCKING: Final = frozenset({"index", "hash"})
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -79,11 +83,21 @@ class WebServer:
         self._write_timeout = write_timeout
         self._guard = Guard()
         self._door = Door(settings.max_connections, short, _count, settings.max_waiting)
+        self._shows_page = True
         self._listener: asyncio.Server | None = None
         self.address: tuple[str, int] | None = None
 
+    def shed(self, actions: frozenset[Action]) -> None:
+        """Do less: exactly what these say, until told otherwise."""
+        self._shows_page = Action.NO_DASHBOARD not in actions
+        self._door.longest = _SHORT_WAIT if Action.SHORT_WAITS in actions else inf
+        self._door.takes_waits = Action.NO_WAITS not in actions
+        self._door.takes_connections = Action.NO_CONNECTIONS not in actions
+
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve until cancelled. Raises AddressInUse and ConfigError."""
+        most = descriptor_limit()
+        self._door.descriptors = max(0, most - max(_RESERVE, most // 20))
         token = await asyncio.to_thread(token_of, self._settings)
         self._guard = Guard(token, self._names)
         host, port = endpoint(self._settings.listen)
@@ -165,14 +179,16 @@ class WebServer:
             return await handler(request)
         door = self._door
         if not door.has_room:
-            raise ApiError(429, "too many blocking queries (http.max_waiting)")
+            raise ApiError(429, "too many blocking queries (http.max_waiting), or too little room")
         door.waiting += 1
         try:
-            return await handler(request)
+            return await handler(_shortened(request, door.longest))
         finally:
             door.waiting -= 1
 
     async def _page(self, _: web.Request) -> web.Response:
+        if not self._shows_page:
+            raise ApiError(503, "overloaded: no dashboard for now")
         text = page.page(self._catalog.snapshot, self._health(), __version__)
         return web.Response(text=text, content_type="text/html", headers=page.HEADERS)
 
@@ -193,6 +209,16 @@ class WebServer:
 
     async def _lb(self, _: web.Request) -> web.Response:
         return _json(self._lb_status())
+
+
+def _shortened(request: web.Request, longest: float) -> web.Request:
+    """Return the request with a shorter wait, if it asks for a longer one."""
+    try:
+        if Wait.of(request.query).seconds <= longest:
+            return request
+    except ApiError:
+        return request  # its handler says the same
+    return request.clone(rel_url=request.rel_url.update_query(wait=f"{longest:g}s"))
 
 
 def _route_of(request: web.Request) -> str:

@@ -7,6 +7,7 @@ beginning is part of what a group has in common, so that all of it is due at the
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 
 from sidecar.catalog.live import Catalog
 from sidecar.web.blocking import with_jitter
@@ -58,7 +59,7 @@ class Waiting:
         view = self._view()
         whole = (key, wait.index, view.snapshot.index if read.wakes is not None else 0)
 
-        def begin(deliver: Deliver) -> Cancel:
+        def begin(deliver: Deliver, longest: float) -> Cancel:
             group = self._groups.get(whole)
             if group is None:
                 seen = read.wakes(view) if read.wakes is not None else None
@@ -66,7 +67,7 @@ class Waiting:
                 self._groups[whole] = group
                 self._listen(group, view)
             loop = asyncio.get_running_loop()
-            limit = with_jitter(wait.seconds)
+            limit = with_jitter(min(wait.seconds, longest))
             group.readers[deliver] = loop.call_later(limit, self._late, group, deliver)
             return lambda: self._leave(group, deliver)
 
@@ -129,7 +130,7 @@ async def answered(later: Later) -> ShortAnswer:
         if not waiter.done():
             waiter.set_result(answer)
 
-    cancel = later.begin(deliver)
+    cancel = later.begin(deliver, inf)
     try:
         return await waiter
     finally:
