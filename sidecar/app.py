@@ -25,6 +25,7 @@ from sidecar.runtime import log, memory
 from sidecar.runtime.clock import SystemClock
 from sidecar.runtime.component import Component, Health, Phase
 from sidecar.runtime.notify import Notifier
+from sidecar.runtime.overload import Overload
 from sidecar.runtime.supervisor import Supervisor
 from sidecar.runtime.tls import without_authorities
 from sidecar.runtime.watchdog import Watchdog
@@ -113,8 +114,10 @@ async def _supervisor(
         short=api.short,
         names=frozenset({settings.dns.domain, settings.dns.alt_domain, node} - {""}),
     )
+    watchdog = Watchdog(clock, notifier)
     parts: list[Component] = [
-        Watchdog(clock, notifier),
+        watchdog,
+        Overload(clock, web.shed, lag=lambda: watchdog.lag),
         *store.components,
         api,
         web,
