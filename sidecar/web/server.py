@@ -266,7 +266,8 @@ async def _healthz(_: web.Request) -> web.Response:
 
 
 async def _metrics(_: web.Request) -> web.Response:
-    return web.Response(body=exposition(), headers={"Content-Type": CONTENT_TYPE})
+    body = await asyncio.to_thread(exposition)  # the first time it imports what writes it
+    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
 
 def _json(body: Any, status: int = 200) -> web.Response:
