@@ -22,7 +22,7 @@ CONSULS_WORDS = re.compile(
     rb"(Service|Check)ID missing|Must provide |Failed to create boolean expression evaluator: |"
     rb"(Invalid )?Session TTL |Invalid Behavior setting |Missing (node|check) |"
     rb"Scripts are disabled|Cannot provide tag filter|check node .* does not match|"
-    rb"failed inserting |Bad node ID: |Unknown check",
+    rb"failed inserting |Bad node ID: |Unknown check|Selector .* is not valid",
     re.DOTALL,
 )
 UNFRAMED = re.compile(rb"\r\n(Transfer|Content-Length: 1\r|Connection|Expect|Upgrade)")

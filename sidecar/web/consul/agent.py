@@ -1,7 +1,7 @@
 """``/v1/agent``: services and checks of the local node, maintenance."""
 
 import hashlib
-from collections.abc import Callable
+import re
 from dataclasses import replace
 from typing import Any, Final
 
@@ -28,6 +28,8 @@ from sidecar.web.guard import is_loopback
 
 __all__ = ["routes"]
 
+_NO_FILTER: Final = "Failed to create boolean expression evaluator: "
+_IN_EXPRESSION: Final = re.compile(r"\d+:\d+ \(\d+\): ", re.ASCII)
 _TOO_LARGE: Final = "Request body({size} bytes) too large, max size: {most} bytes."
 _STATUS: Final = {"passing": 200, "warning": 429}
 _SEVERITY: Final = {"passing": 0, "warning": 1, "critical": 2, "maintenance": 3}
@@ -144,11 +146,10 @@ class _Agent:
 
     async def checks(self, request: web.Request) -> web.Response:
         _checked(request)
-        test = _compiled(request.query.get("filter", ""))
         agent = self._commands.agent
         said = {id_: self._commands.said(each) for id_, each in agent.instances.items()}
         found = agent_checks(self._me(), said)
-        return answers.json(request, {id_: each for id_, each in found.items() if test(each)})
+        return answers.json(request, _chosen(request.query.get("filter", ""), found))
 
     async def register_check(self, request: web.Request) -> web.Response:
         _checked(request)
@@ -223,13 +224,22 @@ class _Agent:
         return replace(node, checks=tuple(map(self._commands.said_by, node.checks)))
 
 
-def _compiled(expression: str) -> Callable[[object], bool]:
-    """Return the filter of agent/checks, the one endpoint that says only what is wrong with it."""
+def _chosen(expression: str, found: dict[str, Any]) -> dict[str, Any]:
+    """Return the entries of agent/checks that a filter lets through; raises ApiError.
+
+    Of all endpoints this one tells what is wrong with a field only when it looks at an entry, and
+    then without the words around it; what is wrong with the expression it tells as all do.
+    """
     try:
-        return compiled(expression, "check")
+        test = compiled(expression, "check")
     except ApiError as error:
-        text = str(error).removeprefix("Failed to create boolean expression evaluator: ")
-        raise ApiError(error.status, text) from None
+        reason = str(error).removeprefix(_NO_FILTER)
+        if _IN_EXPRESSION.match(reason):
+            raise
+        if not found:
+            return found
+        raise ApiError(error.status, reason) from None
+    return {id_: each for id_, each in found.items() if test(each)}
 
 
 def _checked(request: web.Request) -> None:

@@ -142,6 +142,7 @@ FILTERS: Final = (
     "Service+==+web", "Port+!=+80", "prod+in+Tags", "Tags+contains+v1", "Meta.k+==+v",
     "Meta+is+empty", "not+(Service+matches+%22%5Ew%22)", "Bogus+==+1", "Service+==",
 )  # fmt: skip
+CHECK_FILTERS: Final = ("Status+==+critical", "Nope+==+1", "a+b")
 
 
 def read_agent(dice: Dice) -> list[Step]:
@@ -154,7 +155,7 @@ def read_agent(dice: Dice) -> list[Step]:
                 get("/v1/agent/services"),
                 get("/v1/agent/checks"),
                 get(f"/v1/agent/services?filter={dice.pick(FILTERS)}"),
-                get(f"/v1/agent/checks?filter={dice.pick(('Status+==+critical', 'Nope+==+1'))}"),
+                get(f"/v1/agent/checks?filter={dice.pick(CHECK_FILTERS)}"),
                 get(f"/v1/agent/service/{identity}"),
                 get(f"/v1/agent/service/{identity}"),
                 get(f"/v1/agent/health/service/name/{name}{form}"),

@@ -377,6 +377,20 @@ def test_targets_tell_of_a_drain_and_bracket_ipv6() -> None:
     assert group["labels"]["__meta_pinnace_health"] == "draining"
 
 
+async def test_filters_of_checks_are_looked_at_as_consul_does() -> None:  # recorded on 1.8.7
+    prefix = "Failed to create boolean expression evaluator: "
+    async with served(World()) as client:
+        path = "/v1/agent/checks?filter="
+        broken = await client.get(path + "a%20b")
+        assert (broken.status, broken.text.startswith(prefix + "1:3 (2): ")) == (500, True)
+        assert (await client.get(path + "Bogus==x")).json == {}
+        await register(client, ID="w", Check={"TTL": "1h"})
+        unknown = await client.get(path + "Bogus==x")
+        assert (unknown.status, unknown.text) == (500, 'Selector "Bogus" is not valid')
+        assert list((await client.get(path + "Status==critical")).json) == ["service:w"]
+        assert (await client.get(path + "Status==passing")).json == {}
+
+
 @pytest.mark.parametrize(
     "address", ["169.254.169.254", "::ffff:a9fe:a9fe", "2852039166", "0xa9fea9fe", "224.0.0.1"]
 )
