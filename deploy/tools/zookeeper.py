@@ -44,11 +44,12 @@ def why_not() -> str | None:
 class ZooKeeper:
     """One standalone server with a state of its own; a context manager that leaves nothing.
 
-    It grants sessions from 0.4 to 40 seconds.
+    It grants sessions from 0.4 to ``longest`` seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, longest: float = 40.0) -> None:
         """Prepare a folder; ``start`` chooses a port and keeps it from then on."""
+        self._longest = round(1000 * longest)
         self._folder = tempfile.TemporaryDirectory(prefix="zookeeper-")
         self._path = Path(self._folder.name)
         self.port = 0
@@ -138,7 +139,7 @@ class ZooKeeper:
         settings = {
             "tickTime": _TICK,
             "minSessionTimeout": 400,
-            "maxSessionTimeout": 40_000,
+            "maxSessionTimeout": self._longest,
             "dataDir": self._path / "data",
             "clientPort": self.port,
             "clientPortAddress": "127.0.0.1",

@@ -1,0 +1,178 @@
+"""``pinnace up --store URL`` on two hosts with an engine each: both see what either runs."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+
+from deploy.tools.consul import Consul
+from deploy.tools.engine import PrivateEngine
+from deploy.tools.etcd import Etcd
+from deploy.tools.etcd import why_not as without_etcd
+from deploy.tools.zookeeper import ZooKeeper
+from deploy.tools.zookeeper import why_not as without_zookeeper
+from tests.support.containers import Containers
+from tests.support.oracle import consul_program, insist
+from tests.support.pinnace import Pinnace, until
+from tests.support.ports import free_port
+
+pytestmark = [pytest.mark.engine, pytest.mark.haproxy]
+
+TTL: Final = {"PINNACE_REGISTRAR__TTL": "3s", "PINNACE_REGISTRAR__TTL_REFRESH": "1s"}
+PLACE: Final = {"consul": "", "skydns2": "/cluster.local"}
+FOR_EVER: Final = frozenset({"consul", "consulkv"})
+"""Where nothing expires as long as the agent runs."""
+
+
+class Host:
+    """An engine and a ``pinnace up`` beside it, with an address and a name of its own."""
+
+    def __init__(self, engine: PrivateEngine, number: int, store: str) -> None:
+        self.address = f"127.0.0.{number}"
+        self.name = f"host-{number}"
+        self.engine = engine
+        self.containers = Containers(engine)
+        self.up = Pinnace(
+            engine.url, "--store", store, "--ip", self.address,
+            wait=False, env={"PINNACE_REGISTRAR__NODE": self.name, **TTL},
+        )  # fmt: skip
+
+    def run(self, short: str, service: str) -> tuple[str, int]:
+        """Start a container; return the address and the port of its instance."""
+        port = free_port()  # two engines know nothing of each other's
+        words = ("-e", f"SERVICE_NAME={service}", "-p", f"{port}:80")
+        self.containers.run(f"{self.name}-{short}", *words, publish=False)
+        return self.address, port
+
+    def body(self, short: str) -> str:
+        """Return what that container answers."""
+        return self.containers.name(f"{self.name}-{short}")
+
+    def held(self, service: str) -> set[tuple[str, int]]:
+        """Return address and port of what takes work, by the API."""
+        found = self.up.json(f"/v1/health/service/{service}?passing=true")
+        return {(each["Service"]["Address"], each["Service"]["Port"]) for each in found}
+
+
+@dataclass
+class Hosts:
+    """Two hosts on one store."""
+
+    kind: str
+    store: Any
+    first: Host
+    second: Host
+
+    @property
+    def both(self) -> tuple[Host, Host]:
+        return self.first, self.second
+
+    def until_seen(self, service: str, *wanted: tuple[str, int], within: float = 5.0) -> None:
+        """Wait until API and DNS of both hosts know exactly these."""
+        ports = {port for _, port in wanted}
+        for host in self.both:
+            until(lambda: host.held(service) == set(wanted), within)  # noqa: B023 - called at once
+            until(lambda: host.up.srv_ports(service) == ports, within)  # noqa: B023
+
+
+def _server(kind: str) -> AbstractContextManager[Any]:
+    if kind.startswith("consul"):
+        return Consul(program=consul_program())
+    if kind == "zookeeper":
+        insist(without_zookeeper())
+        return ZooKeeper(longest=2.0)
+    insist(without_etcd())
+    return Etcd(v2=kind != "etcd")
+
+
+@pytest.fixture(scope="module")
+def other() -> Iterator[PrivateEngine]:
+    """The second host's engine."""
+    with PrivateEngine() as private:
+        private.build_images("web")
+        yield private
+
+
+@pytest.fixture(
+    scope="module", params=["consul", "consulkv", "etcd", "etcd2", "skydns2", "zookeeper"]
+)
+def entered(
+    request: pytest.FixtureRequest, engine: PrivateEngine, other: PrivateEngine
+) -> Iterator[Hosts]:
+    kind: str = request.param
+    with ExitStack() as stack:
+        store = stack.enter_context(_server(kind))
+        port = store.ports["http"] if isinstance(store, Consul) else store.port
+        url = f"{kind}://127.0.0.1:{port}{PLACE.get(kind, '/services')}"
+        hosts = Hosts(kind, store, Host(engine, 1, url), Host(other, 2, url))
+        for host in hosts.both:
+            stack.callback(host.containers.clean)
+            stack.enter_context(host.up)
+        yield hosts
+        for host in hosts.both:
+            host.containers.clean()
+
+
+@pytest.fixture
+def hosts(entered: Hosts) -> Hosts:
+    """Both run and nothing else does."""
+    for host in entered.both:
+        if host.up.is_ended:
+            host.up.start()
+    _side_by_side(*(host.containers.clean for host in entered.both))
+    _side_by_side(*(host.up.until_ready for host in entered.both))
+    return entered
+
+
+def _side_by_side(*calls: Callable[[], object]) -> None:
+    with ThreadPoolExecutor() as threads:
+        for done in [threads.submit(call) for call in calls]:
+            done.result()
+
+
+def test_each_host_sees_what_both_run_and_forgets_what_ended(hosts: Hosts) -> None:
+    first, second = hosts.both
+    one, two, api = first.run("a", "web"), second.run("b", "web"), first.run("c", "api")
+    hosts.until_seen("web", one, two)
+    hosts.until_seen("api", api)
+    names = {first.body("a"), second.body("b")}
+    for host in hosts.both:
+        until(lambda: host.up.bodies("web.localhost", 4) == names, 5)  # noqa: B023
+        until(lambda: host.up.fetch("api.localhost") == (200, first.body("c")), 5)  # noqa: B023
+    first.containers.clean()
+    hosts.until_seen("web", two)
+    hosts.until_seen("api")
+    for host in hosts.both:
+        until(lambda: host.up.bodies("web.localhost", 3) == {second.body("b")}, 5)  # noqa: B023
+
+
+def test_a_host_that_was_killed_and_started_again_makes_good_what_it_missed(
+    hosts: Hosts,
+) -> None:
+    first, second = hosts.both
+    stays, goes, there = first.run("a", "web"), first.run("b", "web"), second.run("c", "web")
+    hosts.until_seen("web", stays, goes, there)
+    first.up.kill()
+    first.containers.remove(first.body("b"))
+    late = first.run("d", "web")
+    first.up.start()
+    first.up.until_ready()
+    hosts.until_seen("web", stays, late, there, within=5)
+    # Before that it knew at once what the other host runs, and never lost it.
+    assert second.up.log("store is read again") == []
+
+
+def test_a_lost_host_is_gone_in_time(hosts: Hosts) -> None:
+    if hosts.kind in FOR_EVER:
+        pytest.skip("nothing expires there while the agent runs: see test_a_lost_consul_host")
+    first, second = hosts.both
+    first.run("a", "web")
+    there = second.run("b", "web")
+    until(lambda: len(second.held("web")) == 2, 5)
+    first.up.kill()
+    first.containers.clean()
+    assert until(lambda: second.held("web") == {there}, 7) > 0.5
+    until(lambda: second.up.bodies("web.localhost", 3) == {second.body("b")}, 5)
