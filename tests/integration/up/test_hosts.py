@@ -23,8 +23,10 @@ pytestmark = [pytest.mark.engine, pytest.mark.haproxy]
 
 TTL: Final = {"PINNACE_REGISTRAR__TTL": "3s", "PINNACE_REGISTRAR__TTL_REFRESH": "1s"}
 PLACE: Final = {"consul": "", "skydns2": "/cluster.local"}
-FOR_EVER: Final = frozenset({"consul", "consulkv"})
-"""Where nothing expires as long as the agent runs."""
+EXPIRING: Final = ("etcd", "etcd2", "skydns2", "zookeeper")
+KINDS: Final = ("consul", "consulkv", *EXPIRING)
+QUICK: Final = {"probe_interval": "100ms", "probe_timeout": "50ms", "suspicion_mult": 1}
+"""How agents look for failed ones; by default it takes them some seconds."""
 
 
 class Host:
@@ -57,7 +59,7 @@ class Host:
         return {(each["Service"]["Address"], each["Service"]["Port"]) for each in found}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Hosts:
     """Two hosts on one store."""
 
@@ -96,9 +98,7 @@ def other() -> Iterator[PrivateEngine]:
         yield private
 
 
-@pytest.fixture(
-    scope="module", params=["consul", "consulkv", "etcd", "etcd2", "skydns2", "zookeeper"]
-)
+@pytest.fixture(scope="module", params=KINDS)
 def entered(
     request: pytest.FixtureRequest, engine: PrivateEngine, other: PrivateEngine
 ) -> Iterator[Hosts]:
@@ -165,9 +165,8 @@ def test_a_host_that_was_killed_and_started_again_makes_good_what_it_missed(
     assert second.up.log("store is read again") == []
 
 
+@pytest.mark.parametrize("entered", EXPIRING, indirect=True)
 def test_a_lost_host_is_gone_in_time(hosts: Hosts) -> None:
-    if hosts.kind in FOR_EVER:
-        pytest.skip("nothing expires there while the agent runs: see test_a_lost_consul_host")
     first, second = hosts.both
     first.run("a", "web")
     there = second.run("b", "web")
@@ -176,3 +175,34 @@ def test_a_lost_host_is_gone_in_time(hosts: Hosts) -> None:
     first.containers.clean()
     assert until(lambda: second.held("web") == {there}, 7) > 0.5
     until(lambda: second.up.bodies("web.localhost", 3) == {second.body("b")}, 5)
+
+
+def test_a_host_lost_with_its_agent_takes_no_work_any_more(
+    engine: PrivateEngine, other: PrivateEngine
+) -> None:
+    with ExitStack() as stack:
+        program = consul_program()
+        server = stack.enter_context(Consul(program=program, config={"gossip_lan": QUICK}))
+        joined = {
+            "server": False,
+            "bootstrap_expect": 0,
+            "retry_join": [f"127.0.0.1:{server.ports['serf_lan']}"],
+            "gossip_lan": QUICK,
+        }
+        agent = stack.enter_context(Consul(dev=False, node="agent", config=joined, program=program))
+        urls = [f"consul://127.0.0.1:{each.ports['http']}" for each in (server, agent)]
+        kept, lost = Host(engine, 1, urls[0]), Host(other, 2, urls[1])
+        for host in (kept, lost):
+            stack.callback(host.containers.clean)
+            stack.enter_context(host.up)
+        _side_by_side(kept.up.until_ready, lost.up.until_ready)
+        here, there = kept.run("a", "shop"), lost.run("b", "shop")
+        Hosts("consul", server, kept, lost).until_seen("shop", here, there)
+        nodes = {each["Node"]["Node"] for each in kept.up.instances("shop").values()}
+        assert nodes == {"oracle", "agent"}
+        lost.up.kill()
+        agent.kill()
+        until(lambda: kept.held("shop") == {here}, 10)
+        until(lambda: kept.up.srv_ports("shop") == {here[1]}, 2)
+        until(lambda: kept.up.bodies("shop.localhost", 3) == {kept.body("a")}, 5)
+        assert len(kept.up.instances("shop")) == 2, "critical, not gone: the agent may come back"
