@@ -1,5 +1,8 @@
 """``pinnace up --store URL`` on two hosts with an engine each: both see what either runs."""
 
+import json
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
@@ -53,6 +56,14 @@ class Host:
         """Return what that container answers."""
         return self.containers.name(f"{self.name}-{short}")
 
+    def drain(self, short: str) -> list[dict[str, Any]]:
+        """Drain and stop that container; return the steps."""
+        words = ("--http", f"127.0.0.1:{self.up.http_port}", self.body(short), "--json")
+        done = subprocess.run(
+            [self.up.command[0], "drain", *words], capture_output=True, text=True, check=True
+        )
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
     def held(self, service: str) -> set[tuple[str, int]]:
         """Return address and port of what takes work, by the API."""
         found = self.up.json(f"/v1/health/service/{service}?passing=true")
@@ -78,6 +89,14 @@ class Hosts:
         for host in self.both:
             until(lambda: host.held(service) == set(wanted), within)  # noqa: B023 - called at once
             until(lambda: host.up.srv_ports(service) == ports, within)  # noqa: B023
+
+    def until_balanced(self, service: str, *bodies: str, within: float = 5.0) -> None:
+        """Wait until the load balancers of both hosts send work to all of these."""
+        for host in self.both:
+            until(
+                lambda: host.up.bodies(f"{service}.localhost", 4) == {*bodies},  # noqa: B023
+                within,
+            )
 
 
 def _server(kind: str) -> AbstractContextManager[Any]:
@@ -138,15 +157,12 @@ def test_each_host_sees_what_both_run_and_forgets_what_ended(hosts: Hosts) -> No
     one, two, api = first.run("a", "web"), second.run("b", "web"), first.run("c", "api")
     hosts.until_seen("web", one, two)
     hosts.until_seen("api", api)
-    names = {first.body("a"), second.body("b")}
-    for host in hosts.both:
-        until(lambda: host.up.bodies("web.localhost", 4) == names, 5)  # noqa: B023
-        until(lambda: host.up.fetch("api.localhost") == (200, first.body("c")), 5)  # noqa: B023
+    hosts.until_balanced("web", first.body("a"), second.body("b"))
+    hosts.until_balanced("api", first.body("c"))
     first.containers.clean()
     hosts.until_seen("web", two)
     hosts.until_seen("api")
-    for host in hosts.both:
-        until(lambda: host.up.bodies("web.localhost", 3) == {second.body("b")}, 5)  # noqa: B023
+    hosts.until_balanced("web", second.body("b"))
 
 
 def test_a_host_that_was_killed_and_started_again_makes_good_what_it_missed(
@@ -163,6 +179,29 @@ def test_a_host_that_was_killed_and_started_again_makes_good_what_it_missed(
     hosts.until_seen("web", stays, late, there, within=5)
     # Before that it knew at once what the other host runs, and never lost it.
     assert second.up.log("store is read again") == []
+
+
+@pytest.mark.parametrize("entered", ["consul", "consulkv", "etcd", "zookeeper"], indirect=True)
+def test_a_drain_lasts_as_long_as_what_is_in_flight_and_no_longer(hosts: Hosts) -> None:
+    """Whatever the store calls the host and the entry, and whether it keeps it meanwhile."""
+    first, second = hosts.both
+    first.run("a", "web")
+    there = second.run("b", "web")
+    hosts.until_balanced("web", first.body("a"), second.body("b"))
+    with ThreadPoolExecutor() as threads:
+        slow = [
+            threads.submit(first.up.fetch, "web.localhost", "/cgi-bin/slow?1500") for _ in range(2)
+        ]
+        time.sleep(0.3)
+        steps = first.drain("a")
+        assert {each.result() for each in slow} == {
+            (200, first.body("a")),
+            (200, second.body("b")),
+        }
+    assert [step["phase"] for step in steps][-2:] == ["done", "stopped"]
+    assert [step["in_flight"] for step in steps if step["phase"] == "waiting"] == [1]
+    assert 1.0 < steps[-2]["seconds"] < 3.0
+    hosts.until_seen("web", there)
 
 
 @pytest.mark.parametrize("entered", EXPIRING, indirect=True)
