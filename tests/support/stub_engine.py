@@ -25,6 +25,7 @@ class StubEngine:
         self.ends_streams = False
         self.open = 0
         self.most_open = 0
+        self._streams: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
@@ -38,6 +39,15 @@ class StubEngine:
         finally:
             server.close()
 
+    def tell(self, event: bytes) -> None:
+        """Send an event on the streams that are open."""
+        for writer in self._streams:
+            writer.write(event)
+
+    def answer_to(self, path: str) -> bytes:
+        """Return the response to a GET; a KeyError closes the connection."""
+        return self.answers[path]
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.open += 1
         self.most_open = max(self.most_open, self.open)
@@ -49,7 +59,7 @@ class StubEngine:
                 if path == "events" and path not in self.answers:
                     await self._stream(writer, reader)
                     return
-                writer.write(self.answers[path])
+                writer.write(self.answer_to(path))
                 if self.ends_streams:
                     return
         except (OSError, asyncio.IncompleteReadError, KeyError):
@@ -64,4 +74,8 @@ class StubEngine:
             writer.write(event)
         await writer.drain()
         if not self.ends_streams:
-            await reader.read()
+            self._streams.add(writer)
+            try:
+                await reader.read()
+            finally:
+                self._streams.discard(writer)
