@@ -2,9 +2,11 @@
 
 import uuid
 
-from deploy.tools.engine import PrivateEngine
+from deploy.tools.engine import EngineError, PrivateEngine
 
 __all__ = ["Containers"]
+
+_ATTEMPTS = 5
 
 
 class Containers:
@@ -31,10 +33,16 @@ class Containers:
         """Start a container, return its full name, which it also answers as its host name."""
         name = self.name(short)
         self._names.append(name)
-        self.engine.docker(
-            "run", "-d", "--name", name, "--hostname", name,
-            *(("-P",) if publish else ()), *options, image, *command,
-        )  # fmt: skip
+        words = ("--name", name, "--hostname", name, *(("-P",) if publish else ()))
+        for attempt in range(_ATTEMPTS):
+            try:
+                self.engine.docker("run", "-d", *words, *options, image, *command)
+                break
+            except EngineError as error:
+                # Another engine of this machine has the port that ours chose.
+                if "address already in use" not in str(error) or attempt + 1 == _ATTEMPTS:
+                    raise
+                self.remove(name)
         return name
 
     def port(self, name: str, inner: str = "80/tcp") -> int:
