@@ -10,7 +10,6 @@ import http.client
 import json
 import os
 import shutil
-import signal
 import ssl
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from deploy.tools.consul import free_ports
+from deploy.tools.freezing import freeze, thaw
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,11 +113,11 @@ class Etcd:
 
     def freeze(self) -> None:
         """Let it neither run nor end (SIGSTOP)."""
-        os.kill(self.pid, signal.SIGSTOP)
+        freeze(self.pid)
 
     def thaw(self) -> None:
         """Let it run again."""
-        os.kill(self.pid, signal.SIGCONT)
+        thaw(self.pid)
 
     def wipe(self) -> None:
         """Kill it and start it again without its data."""

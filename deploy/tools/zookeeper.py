@@ -17,6 +17,8 @@ import time
 from pathlib import Path
 from typing import Final, Self
 
+from deploy.tools.freezing import freeze, thaw
+
 __all__ = ["ZooKeeper", "main", "why_not"]
 
 _JAR: Final = Path("/usr/share/java/zookeeper.jar")
@@ -111,12 +113,12 @@ class ZooKeeper:
 
     def freeze(self) -> None:
         """Stop it: connections stay open, nothing answers."""
-        os.kill(self.pid, signal.SIGSTOP)
+        freeze(self.pid)
 
     def thaw(self) -> None:
         """Let a frozen server go on; nothing happens to one that runs."""
         if self.is_running:
-            os.kill(self.pid, signal.SIGCONT)
+            thaw(self.pid)
 
     def ask(self, word: str) -> str:
         """Return the answer to one of ZooKeeper's four-letter commands, "" when there is none."""

@@ -1,8 +1,6 @@
 """The registrar between a real engine and a real Consul, each of which fails in turn."""
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import pytest
 
 from deploy.tools.consul import Consul
 from deploy.tools.engine import PrivateEngine
+from deploy.tools.freezing import freeze, thaw
 from sidecar.config.model import RegistrarSettings
 from tests.support.alone import Alone
 from tests.support.containers import Containers
@@ -120,14 +119,14 @@ async def test_ten_changes_while_consul_is_frozen_are_exact_afterwards_and_writt
     async with keeping(containers.engine.url, consul, url=url_of(consul, tap.port)) as world:
         await world.until_ids(*first)
         begun = len(tap.requests)
-        os.kill(consul.pid, signal.SIGSTOP)
+        await asyncio.to_thread(freeze, consul.pid)
         try:
             began = asyncio.get_running_loop().time()
             fresh = [await run(containers, f"new{number}") for number in range(7)]
             await asyncio.to_thread(containers.remove, *first)
             await asyncio.sleep(max(0.0, 5.0 - (asyncio.get_running_loop().time() - began)))
         finally:
-            os.kill(consul.pid, signal.SIGCONT)
+            thaw(consul.pid)
         await world.until_ids(*fresh, within=3.0)
         await asyncio.sleep(0.5)
         asked = [path for method, path in tap.requests[begun:] if method != "GET"]
