@@ -21,6 +21,8 @@ class StubEngine:
         self.path = path
         self.answers: dict[str, bytes] = {}
         self.events: list[bytes] = []
+        self.past: list[bytes] = []
+        """What is told to who asks for events until now."""
         self.requests: list[str] = []
         self.ends_streams = False
         self.open = 0
@@ -56,6 +58,9 @@ class StubEngine:
                 target = head.split()[1].decode()
                 self.requests.append(target)
                 path = target.partition("?")[0].lstrip("/")
+                if path == "events" and "until=" in target:
+                    writer.write(answer(b"".join(self.past)))
+                    continue
                 if path == "events" and path not in self.answers:
                     await self._stream(writer, reader)
                     return
