@@ -12,7 +12,7 @@ from deploy.tools.freezing import freeze, thaw
 from sidecar.config.model import RegistrarSettings
 from tests.support.alone import Alone
 from tests.support.containers import Containers
-from tests.support.keeping import Held, held, keeping, url_of
+from tests.support.keeping import held, keeping, url_of
 from tests.support.ports import free_port
 from tests.support.relay import Relay
 from tests.support.tap import Tap
@@ -171,29 +171,6 @@ async def test_a_restart_of_the_engine_takes_away_what_ended_with_it(
             await world.until_ids(kept, within=2.0)
     finally:
         await asyncio.to_thread(containers.clean)
-
-
-async def test_two_registrars_of_one_host_name_leave_each_other_alone(
-    containers: Containers, other: PrivateEngine, consul: Consul
-) -> None:
-    settings = RegistrarSettings(cleanup=True, resync=0.3)
-    theirs = Containers(other)
-    try:
-        async with (
-            keeping(containers.engine.url, consul, settings=settings) as world,
-            keeping(other.url, consul, settings=settings),
-        ):
-            one, two = await run(containers, "one"), await run(theirs, "two", publish=False)
-            await world.until_ids(one, two)
-            seen: list[Held] = []
-            for _ in range(20):
-                await asyncio.sleep(0.1)
-                seen.append(await world.services())
-            assert all(found.keys() == {f"vm:{one}:80", f"vm:{two}:80"} for found in seen)
-            await asyncio.to_thread(theirs.remove, two)
-            await world.until_ids(one)
-    finally:
-        await asyncio.to_thread(theirs.clean)
 
 
 async def test_what_on_success_keeps_and_what_it_removes(

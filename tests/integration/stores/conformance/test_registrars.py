@@ -111,10 +111,11 @@ async def test_what_changes_while_a_store_is_down_or_frozen_is_exact_afterwards(
         await backend.start()
         await eventually(ours.holds(), 5.0, "what ran when the store came")
         await backend.freeze()
-        for number in range(5):
+        thawing = asyncio.get_running_loop().time() + 5.0
+        for number in range(7):
             await run(containers, f"new{number}")
         await asyncio.to_thread(containers.remove, *first)
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(max(0.0, thawing - asyncio.get_running_loop().time()))
         await backend.thaw()
         await eventually(ours.holds(), 5.0, "what runs after the frost")
         before = await backend.revision()
