@@ -117,7 +117,7 @@ def _changes(
 ) -> dict[str, Any]:
     """Return what the flags change, after what Registrator has by default."""
     flags = {key: read(parsed, flag) for flag, (key, read) in _READ.items() if flag in parsed.given}
-    changes: dict[str, Any] = {"internal": "never"}
+    changes: dict[str, Any] = {"internal": "never", "ttl": 0.0, "ttl_refresh": 0.0}
     if drop_in:
         changes["retry_attempts"] = 0
     if flags.get("compat", base.compat):

@@ -115,7 +115,14 @@ async def _supervisor(
         return {"store": Health(Phase.READY, 0, kept.trouble()), **supervisor.health()}
 
     registrar, engine = await _registrar(settings, edges, stack)
-    drains = Drainer(engine, registrar, clock, work=balancer, default=settings.lb.drain)
+    drains = Drainer(
+        engine,
+        registrar,
+        clock,
+        work=balancer,
+        default=settings.lb.drain,
+        is_shared=mirror is not None,
+    )
     web = WebServer(
         store.catalog,
         settings.http,

@@ -22,7 +22,7 @@ from templater.haproxy.driver import Driver
 from templater.haproxy.process import find_program
 from templater.names import Address, Port, SocketAddress
 from templater.proxy import Proxy
-from templater.routes import Key, Known, Problem, Routes, routes_of
+from templater.routes import Known, Problem, Routes, routes_of
 
 __all__ = ["LoadBalancer"]
 
@@ -92,7 +92,7 @@ class LoadBalancer:
         """Return the requests and connections an instance has now; None: not known here."""
         if self._proxy is None:
             return None
-        return await self._proxy.in_flight(instance.service, Key(instance.node, instance.id))
+        return await self._proxy.in_flight(instance)
 
     def status(self) -> dict[str, object]:
         """Return routes, endpoints and the last apply, ready for JSON."""

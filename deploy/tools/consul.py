@@ -125,7 +125,7 @@ class Consul(Server):
         checks = self.get(f"/v1/health/node/{self.node}")[1] or []
         return (
             "consul-network-segment" in meta
-            and "consul" in node["Services"]
+            and ("consul" in node["Services"] or not self._config.get("server", True))
             and any(check["CheckID"] == "serfHealth" for check in checks)
         )
 

@@ -17,6 +17,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from deploy.tools.freezing import freeze, thaw
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -106,12 +108,12 @@ class Server(ABC):
 
     def freeze(self) -> None:
         """Let it neither run nor end: connections stay open, nothing answers."""
-        os.kill(self.pid, signal.SIGSTOP)
+        freeze(self.pid)
 
     def thaw(self) -> None:
         """Let it run again; nothing happens to one that runs."""
         if self.is_running:
-            os.kill(self.pid, signal.SIGCONT)
+            thaw(self.pid)
 
     def log_text(self) -> str:
         """Return what it printed."""

@@ -43,14 +43,15 @@ def why_not() -> str | None:
 class ZooKeeper(Server):
     """One standalone server with a state of its own; a context manager that leaves nothing.
 
-    It grants sessions from 0.4 to 40 seconds.
+    It grants sessions from 0.4 to ``longest`` seconds.
     """
 
     name = "zookeeper"
 
-    def __init__(self) -> None:
+    def __init__(self, *, longest: float = 40.0) -> None:
         """Prepare a folder."""
         super().__init__(1)
+        self._longest = round(1000 * longest)
 
     @property
     def port(self) -> int:
@@ -79,7 +80,7 @@ class ZooKeeper(Server):
         settings = {
             "tickTime": _TICK,
             "minSessionTimeout": 400,
-            "maxSessionTimeout": 40_000,
+            "maxSessionTimeout": self._longest,
             "dataDir": self.data_dir,
             "clientPort": self.port,
             "clientPortAddress": "127.0.0.1",

@@ -13,21 +13,22 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from sidecar.catalog.model import Instance
 from sidecar.errors import PinnaceError, ProtocolError, ReloadFailed
 from sidecar.metrics import counter, gauge, histogram
 from sidecar.runtime.backoff import Backoff
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
-from templater.haproxy import plan, slots
+from templater.haproxy import places, plan, slots
 from templater.haproxy.compare import differences
 from templater.haproxy.directory import CANDIDATE, Directory
-from templater.haproxy.model import NOTHING, BackendName, Model, name_of
+from templater.haproxy.model import NOTHING, BackendName, Model
 from templater.haproxy.ports import without_taken
 from templater.haproxy.process import Haproxy
 from templater.haproxy.render import Renderer
 from templater.names import Address, SocketAddress
 from templater.proxy import Applied, ProxyUnavailable
-from templater.routes import Key, Problem, Protocol, Routes, Upstream
+from templater.routes import Problem, Routes
 
 __all__ = ["Driver"]
 
@@ -109,20 +110,13 @@ class Driver:
             RESTARTS.inc()
             await self._clock.sleep(lives.next())
 
-    async def in_flight(self, service: str, key: Key) -> int | None:
-        """Return how many requests and connections an endpoint has; None: not known here."""
-        names: list[BackendName] = []
-        address: SocketAddress | None = None
-        for protocol in Protocol:
-            backend = self._live.backends.get(name_of(Upstream(protocol, service)))
-            for endpoint in backend.slots if backend is not None else ():
-                if backend is not None and endpoint is not None and endpoint.key == key:
-                    names.append(backend.name)
-                    address = SocketAddress(endpoint.address, endpoint.port)
-        if address is None or self._haproxy is None:
+    async def in_flight(self, instance: Instance) -> int | None:
+        """Return how many requests and connections it has; None: not known here."""
+        place = places.place_of(self._live, instance)
+        if place is None or self._haproxy is None:
             return None
         try:
-            return await self._haproxy.sessions(names, address)
+            return await self._haproxy.sessions(places.backends_of(instance.service), place)
         except (ProxyUnavailable, ProtocolError):
             return None
 

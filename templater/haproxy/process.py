@@ -165,11 +165,12 @@ class Haproxy:
         except TimeoutError as error:
             raise ReloadFailed(f"no new worker within {_RELOAD} s after a reload") from error
 
-    async def sessions(self, backends: Sequence[str], address: str) -> int:
+    async def sessions(self, backends: Sequence[str], address: str) -> int | None:
         """Return the sessions that all workers, old ones too, have with a server address.
 
-        A worker that does not answer is asked again, as it may be ending; raises ProxyUnavailable
-        rather than count too few.
+        None: no worker knows the address; a slot that was freed keeps its last one. A worker that
+        does not answer is asked again, as it may be ending; raises ProxyUnavailable rather than
+        count too few.
         """
         try:
             async with asyncio.timeout(_AWAY):
@@ -180,14 +181,14 @@ class Haproxy:
         except TimeoutError as error:
             raise ProxyUnavailable(f"not all workers answer within {_AWAY} s") from error
 
-    async def _sessions(self, backends: Sequence[str], address: str) -> int:
+    async def _sessions(self, backends: Sequence[str], address: str) -> int | None:
         now = await self._asked()
-        total = 0
+        counts: list[int] = []
         for pid in (*now.workers, *now.old_workers):
             for name in backends:
                 reply = await self._ask_worker(pid, f"show stat {name} 4 -1")
-                total += sum(count for at, count in answers.sessions(reply) if at == address)
-        return total
+                counts += [count for at, count in answers.sessions(reply) if at == address]
+        return sum(counts) if counts else None
 
     async def stop(self, drain: float) -> None:
         """Let requests finish for at most ``drain`` seconds, then end it.

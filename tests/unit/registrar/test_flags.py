@@ -27,7 +27,7 @@ def asked(
 def test_without_flags_all_is_as_registrator_has_it() -> None:
     assert asked() == Options(
         stores=(URI,),
-        settings=RegistrarSettings(internal="never", retry_attempts=0),
+        settings=RegistrarSettings(internal="never", retry_attempts=0, ttl=0.0, ttl_refresh=0.0),
         docker=DockerSettings(url="unix:///tmp/docker.sock"),
         log=Settings().log,
         address_from="name",
@@ -37,7 +37,7 @@ def test_without_flags_all_is_as_registrator_has_it() -> None:
 
 def test_under_our_own_name_the_start_waits_and_the_engine_is_where_it_usually_is() -> None:
     ours = asked(drop_in=False)
-    assert ours.settings == RegistrarSettings(internal="never")
+    assert ours.settings == RegistrarSettings(internal="never", ttl=0.0, ttl_refresh=0.0)
     assert (ours.docker, ours.address_from, ours.style) == (DockerSettings(), "route", "ours")
 
 
@@ -76,6 +76,7 @@ def test_under_our_own_name_the_start_waits_and_the_engine_is_where_it_usually_i
 )  # fmt: skip
 def test_each_flag_is_a_setting(words: list[str], changed: dict[str, Any]) -> None:
     usual: dict[str, Any] = {"internal": "never", "retry_attempts": 0}
+    usual |= {"ttl": 0.0, "ttl_refresh": 0.0}
     assert asked(*words).settings == RegistrarSettings(**(usual | changed))
 
 
@@ -100,7 +101,7 @@ def test_a_file_or_a_variable_is_weaker_than_a_flag_and_stronger_than_the_defaul
         ),
         docker=DockerSettings(url="tcp://h:1"),
     )
-    given = ("registrar.internal", "registrar.resync", "docker.url")
+    given = ("registrar.internal", "registrar.resync", "registrar.ttl_refresh", "docker.url")
     options = asked("-compat", "-ttl", "12", base=base, given=given)
     assert (options.settings.internal, options.settings.resync) == ("auto", 5.0)
     assert (options.settings.ttl, options.settings.stores) == (12.0, ())
