@@ -34,6 +34,7 @@ from sidecar.stores.base import Edge, EdgeOptions
 __all__ = ["run"]
 
 EMBEDDED = "embedded:"
+FAILURE = 1  # Registrator knows no other
 _SETTLE = 1.0  # seconds after the start, when nobody waits for the first answer any more
 
 _clock = SystemClock()
@@ -62,9 +63,9 @@ async def _run(options: Options) -> int:
                 await engine.running()  # as Registrator, which ends when it cannot list
         except PinnaceError as error:
             _log.error("cannot start", action="fatal", reason=error)
-            return error.exit_status
+            return FAILURE
         except asyncio.CancelledError:
-            return 1
+            return FAILURE
         return await _serve(options, engine, edges, place)
 
 
@@ -94,10 +95,10 @@ async def _serve(options: Options, engine: Engine, edges: Sequence[Edge], place:
         await supervisor.run(started)
     except asyncio.CancelledError:
         _log.warning("stopped at once")
-        return 1
+        return FAILURE
     except PinnaceError as error:
         _log.error("cannot go on", action="fatal", reason=error)
-        return error.exit_status
+        return FAILURE
     finally:
         notifier.stopping()
     _log.info("stopped")
@@ -131,7 +132,11 @@ def _edge(url: str, options: Options, place: Place) -> Edge:
 
     settings = options.settings
     edge_options = EdgeOptions(
-        ttl=settings.ttl, refresh=settings.ttl_refresh, is_marked=not settings.compat
+        ttl=settings.ttl,
+        refresh=settings.ttl_refresh,
+        is_marked=not settings.compat,
+        is_original=settings.compat,
+        v2_first=options.v2_first,
     )
     return open_edge(url, edge_options, clock=_clock)
 

@@ -4,6 +4,7 @@ What has no equal is a comment, so that nothing is lost without a word.
 """
 
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
@@ -19,6 +20,7 @@ from sidecar.errors import PermanentError
 __all__ = ["toml_of"]
 
 _STORE: Final = {"CONSUL_HTTP_TOKEN", "CONSUL_HTTP_AUTH", "CONSUL_HTTP_ADDR"}
+_LEGACY: Final = re.compile(r"\Aetcd://")
 _WITHOUT: Final[Mapping[str, str]] = {
     "http": "pinnace up serves health and metrics at [http] listen",
     "dry-run": "see: pinnace registrar -dry-run",
@@ -70,7 +72,10 @@ def _lines(options: Options, parsed: Parsed, environ: Mapping[str, str]) -> Iter
     yield "# The settings of pinnace up that equal this command line."
     docker = environ.get("DOCKER_HOST") or options.docker.url
     yield from ("", "[docker]", f"url = {_toml(docker)}")
-    yield from ("", "[registrar]", f"stores = {_toml(list(options.stores))}")
+    stores = [_LEGACY.sub("etcd2://", url) for url in options.stores]
+    yield from ("", "[registrar]", f"stores = {_toml(stores)}")
+    if stores != [*options.stores]:
+        yield "# etcd2://: the API of the original; etcd:// asks by v3."
     for name, default in msgspec.structs.asdict(RegistrarSettings()).items():
         value = getattr(options.settings, name)
         if value != default and name != "stores":

@@ -91,7 +91,7 @@ async def test_n_attempts_are_n_more_pings() -> None:
 def test_a_start_that_cannot_work_is_told_once_with_its_status(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    assert main(options("ftp://nowhere")) == 78
+    assert main(options("ftp://nowhere")) == 1
     assert main(options("unix:///nowhere", compat=True, node="vm", ip="192.0.2.7")) == 1
     assert caplog.messages == ["cannot start", "cannot start"]
 

@@ -34,7 +34,15 @@ def test_what_is_printed_loads_as_what_was_meant(words: list[str]) -> None:
 def test_lists_are_printed_as_such() -> None:
     words = ["-network", "a,b", "-store", "etcd://e/x", URI]
     registrar = settle({}, {}, toml_of(words, {})).settings.registrar
-    assert (registrar.networks, registrar.stores) == (("a", "b"), (URI, "etcd://e/x"))
+    assert (registrar.networks, registrar.stores) == (("a", "b"), (URI, "etcd2://e/x"))
+
+
+def test_etcd_stays_with_the_api_that_the_original_speaks() -> None:
+    text = toml_of(["-store", "skydns2://e/a.b", "etcd://e/x"], {})
+    registrar = settle({}, {}, text).settings.registrar
+    assert registrar.stores == ("etcd2://e/x", "skydns2://e/a.b")
+    assert "# etcd2://: the API of the original; etcd:// asks by v3." in text
+    assert "# etcd2" not in toml_of([URI], {})
 
 
 def test_the_variables_before_a_command_count() -> None:
