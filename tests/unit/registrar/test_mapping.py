@@ -254,6 +254,15 @@ def test_attributes_are_mended_or_refused(
     assert words in problem.text
 
 
+def test_lines_and_tabs_of_values_stay_where_the_catalogue_is_anothers() -> None:
+    labels = {"SERVICE_CERT": "a\nb\tc\u2028", "SERVICE_TAGS": "x\ty,\ud800", "SERVICE_B": "\udcff"}
+    found = instances_of(container(published=ON_8080, labels=labels), replace(PLACE, is_ours=False))
+    (instance,) = found.instances
+    assert instance.meta == {"cert": "a\nb\tc\u2028", "b": "\ufffd"}
+    assert instance.tags == ("\ufffd", "x\ty")
+    assert [problem.text for problem in found.problems] == ["what is no text replaced"] * 2
+
+
 def test_two_keys_that_become_one_are_told() -> None:
     found = mapped(published=ON_8080, labels={"SERVICE_a.b": "1", "SERVICE_a/b": "2"})
     assert dict(found.instances[0].meta) == {"a_b": "1"}
