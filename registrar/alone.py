@@ -10,12 +10,14 @@ import uvloop
 
 from registrar.component import Registrar
 from registrar.draining import Drainer
+from registrar.endings import Endings
 from registrar.host import default_node, host_addresses, is_in_container
 from registrar.interfaces import asks_engine
 from registrar.options import Options
 from registrar.ports import Place, place_of
 from registrar.preview import as_json, as_text
 from registrar.rehearsal import rehearsed
+from registrar.sweep import Sweep
 from registrar.tagging import tagging_of
 from sidecar.catalog.model import Node
 from sidecar.config.model import HttpSettings, RegistrarSettings
@@ -70,9 +72,11 @@ async def _run(options: Options) -> int:
 
 
 async def _preview(options: Options, engine: Engine, edges: Sequence[Edge], place: Place) -> int:
-    found = await rehearsed(engine, edges, place)
+    settings = options.settings
+    sweep = Sweep(Endings(settings.deregister, settings.compat), cleanup=settings.cleanup)
+    found = await rehearsed(engine, edges, place, adopts=settings.cleanup, removes=not sweep.is_off)
     told = as_json if options.preview == "json" else as_text
-    sys.stdout.write(told(found.by_store, found.problems) + "\n")
+    sys.stdout.write(told(found.by_store, found.problems, found.removed) + "\n")
     return 0
 
 

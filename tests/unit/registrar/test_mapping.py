@@ -177,7 +177,7 @@ def test_status(fields: dict[str, Any], status: Status) -> None:
 def test_a_healthcheck_stands_in_the_catalogue_as_a_check() -> None:
     (check,) = only(Health={"Status": "starting"}).checks
     assert check == Check(
-        id="service:vm:box:80",
+        id="service:vm:box:80:docker",
         name="Docker",
         status=Status.CRITICAL,
         output="starting",
