@@ -32,7 +32,31 @@ def test_without_flags_all_is_as_registrator_has_it() -> None:
         log=Settings().log,
         address_from="name",
         style="registrator",
+        v2_first=True,
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("consul:", "consul://"),
+        ("consul:what:ever", "consul://"),
+        ("consulkv:/services", "consulkv:///services"),
+        ("zookeeper:/", "zookeeper:///"),
+        ("consul://h:1/path", "consul://h:1"),
+        ("consul-tls://[::1]:1/", "consul-tls://[::1]:1"),
+        ("consulkv://h:1/path", "consulkv://h:1/path"),
+        ("consul-unix:///a/b.sock", "consul-unix:///a/b.sock"),
+    ],
+)
+def test_a_registry_uri_is_read_as_registrator_reads_it(given: str, meant: str) -> None:
+    parsed = parse(FLAGS, [given])
+    assert options_of(parsed, Settings(), frozenset(), drop_in=True).stores == (meant,)
+
+
+def test_etcd_is_asked_by_v2_in_registrators_place_only() -> None:
+    assert asked(drop_in=False).v2_first is False
+    assert asked("-compat", drop_in=False).v2_first is True
 
 
 def test_under_our_own_name_the_start_waits_and_the_engine_is_where_it_usually_is() -> None:
@@ -85,7 +109,7 @@ def test_what_is_no_setting_of_the_registrar_stands_beside_them() -> None:
         "-store", "etcd://a,b/x", "-store", "consul:", "-http", ":9100", "-interface", "eth1",
         "-log-format", "json", "-log-level", "debug", "-dry-run", "-json",
     )  # fmt: skip
-    assert options.stores == (URI, "etcd://a,b/x", "consul:")
+    assert options.stores == (URI, "etcd://a,b/x", "consul://")
     assert (options.http, options.preview, options.style) == (":9100", "json", "ours")
     assert (options.log.format, options.log.level) == ("json", "debug")
     assert options.address_from == "route"
