@@ -270,7 +270,7 @@ def _reload(old: Settings, again: Callable[[], Loaded]) -> None:
     log.configure(fresh.log.format, fresh.log.level)
     waiting = [
         name
-        for name in ("docker", "store", "registrar", "dns", "http", "lb")
+        for name in ("docker", "store", "registrar", "dns", "http", "lb", "template")
         if getattr(fresh, name) != getattr(old, name)
     ]
     _log.info("settings read again", restart_needed_for=",".join(waiting) or "nothing")
