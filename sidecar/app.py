@@ -142,6 +142,11 @@ async def _supervisor(
     ]
     if balancer is not None:
         parts.append(balancer)
+    if settings.template:
+        from templater.own.component import Templates  # noqa: PLC0415
+
+        keys = store.kv if mirror is None else None
+        parts.append(Templates(store.catalog, keys, settings.template, clock=clock))
     supervisor = Supervisor(parts, clock=clock)
     return supervisor
 

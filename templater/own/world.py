@@ -2,12 +2,11 @@
 
 Everything is immutable and shared between renderings: a service that did not change is the same
 object, which is how we know whose templates to render again. A rendering gets a ``View``, which
-notes each service, key and list it looks at; a key that is not known yet makes the rendering
-incomplete, and its output is thrown away (consul-template's rule).
+notes each service, key and list that it looks at.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
@@ -26,8 +25,8 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_.:/-]{1,255}", re.ASCII)
 _MISSING: Final = object()
 _NO_ADDRESS: Final = re.compile("(?!)")
 
-Keys = Mapping[str, tuple[Entry, ...]]
-"""What is known of the keys: entries by the prefix that was asked for."""
+Keys = Callable[[str], Iterable[Entry]]
+"""Gives the entries whose keys begin with a text. Raises RenderError when that cannot be known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +80,12 @@ RECORDS: Final = frozenset({Server, Service, Node, Pair})
 
 @dataclass(slots=True)
 class Reads:
-    """What a rendering looked at; ``missing`` are prefixes of keys that were not known."""
+    """What a rendering looked at."""
 
     services: set[str] = field(default_factory=set)
     all_services: bool = False
     nodes: bool = False
     prefixes: set[str] = field(default_factory=set)
-    missing: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +107,19 @@ class World:
         }
         nodes = old.nodes if same_nodes else _nodes(snapshot, old.nodes)
         return cls(snapshot, services, nodes)
+
+    def members(self) -> frozenset[tuple[str, str, str]]:
+        """Return service, node and id of every instance."""
+        return frozenset(
+            (name, one.node, one.id)
+            for name, members in self.snapshot.services.items()
+            for one in members
+        )
+
+    def count(self, services: Iterable[str]) -> int:
+        """Return how many instances of these services take new work."""
+        known = (self.services.get(name) for name in services)
+        return sum(len(one.ready) for one in known if one is not None)
 
     def differs(self, before: "World", reads: Reads) -> bool:
         """Say whether what was read then is different now."""
@@ -167,8 +178,6 @@ class View(Mapping[str, Service]):
                 return _value(entry)
         if default is not _MISSING:
             return default
-        if name in self._reads.missing:
-            return ""
         raise RenderError(f"key {name!r} does not exist")
 
     def keys_below(self, prefix: str) -> tuple[Pair, ...]:
@@ -186,14 +195,11 @@ class View(Mapping[str, Service]):
             "keys": self.keys_below,
         }
 
-    def _listing(self, prefix: str) -> tuple[Entry, ...]:
+    def _listing(self, prefix: str) -> Iterable[Entry]:
         if not isinstance(prefix, str):
             raise RenderError("the name of a key is a text")
         self._reads.prefixes.add(prefix)
-        if (found := self._keys.get(prefix)) is not None:
-            return found
-        self._reads.missing.add(prefix)
-        return ()
+        return self._keys(prefix)
 
 
 class _Late(Mapping[str, Node]):
