@@ -168,7 +168,7 @@ def shaped(**meta: str) -> str:
         meta={key: value for key, value in meta.items() if value},
     )  # fmt: skip
     model = grown(NOTHING, routes_of(apply(EMPTY, [Put(instance)]), ("consul",)))
-    return renderer().files(model).config.partition("backend no_route\n")[2]
+    return renderer().files(model).config.rpartition("status 404\n")[2]
 
 
 @pytest.mark.parametrize(
