@@ -15,7 +15,7 @@ from typing import Final
 
 from sidecar.errors import AddressInUse, PermanentError, ReloadFailed
 from sidecar.runtime.log import get_logger
-from templater.haproxy.model import HOSTS_MAP, WILDCARDS_MAP
+from templater.haproxy.model import HOSTS_MAP, PATHS_MAP, SITES_MAP, WILDCARDS_MAP
 from templater.haproxy.render import Files
 
 __all__ = ["ADMIN_SOCKET", "CONFIG", "MASTER_SOCKET", "Directory", "private_directory"]
@@ -27,7 +27,8 @@ MASTER_SOCKET: Final = "master.sock"
 _LOCK: Final = "lock"
 _DEAD: Final = 2.0  # seconds; only a process stuck in the kernel takes longer
 _TEMPORARY: Final = ".tmp"
-_OURS: Final = (CONFIG, CANDIDATE, ADMIN_SOCKET, MASTER_SOCKET, HOSTS_MAP, WILDCARDS_MAP)
+_MAPS: Final = (HOSTS_MAP, WILDCARDS_MAP, PATHS_MAP, SITES_MAP)
+_OURS: Final = (CONFIG, CANDIDATE, ADMIN_SOCKET, MASTER_SOCKET, *_MAPS)
 _MAX_SOCKET_PATH: Final = 107 - len(".12345678.tmp")  # sun_path; HAProxy binds a temporary name
 
 _log = get_logger("lb")
@@ -97,10 +98,10 @@ class Directory:
         ``config_from`` names an already written configuration to take instead of writing it.
         """
         last, self._written = self._written, None
-        if last is None or files.hosts != last.hosts:
-            self._replace(HOSTS_MAP, files.hosts, sync=sync)
-        if last is None or files.wildcards != last.wildcards:
-            self._replace(WILDCARDS_MAP, files.wildcards, sync=sync)
+        before = _maps(last) if last is not None else {}
+        for name, text in _maps(files).items():
+            if before.get(name) != text:
+                self._replace(name, text, sync=sync)
         if config_from is None:
             self._replace(CONFIG, files.config, sync=sync)
         else:
@@ -109,7 +110,7 @@ class Directory:
 
     def write_candidate(self, files: Files) -> None:
         """Write a configuration to be checked; the maps it names exist after this."""
-        for name in (HOSTS_MAP, WILDCARDS_MAP):
+        for name in _MAPS:
             if not (self.path / name).exists():
                 self._replace(name, "", sync=False)
         self._replace(CANDIDATE, files.config, sync=True)
@@ -156,6 +157,15 @@ class Directory:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+
+def _maps(files: Files) -> dict[str, str]:
+    return {
+        HOSTS_MAP: files.hosts,
+        WILDCARDS_MAP: files.wildcards,
+        PATHS_MAP: files.paths,
+        SITES_MAP: files.sites,
+    }
 
 
 def _end(pid: int) -> None:

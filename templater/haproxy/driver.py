@@ -1,4 +1,4 @@
-"""Keeps one HAProxy running and equal to the newest routes.
+"""Keeps one HAProxy equal to the newest routes.
 
 The theory. There is one live Model: what file and process both say. New routes become a model
 that the live structure can hold; it goes into the file first and then, by Runtime API, into the
@@ -116,7 +116,9 @@ class Driver:
         if place is None or self._haproxy is None:
             return None
         try:
-            return await self._haproxy.sessions(places.backends_of(instance.service), place)
+            return await self._haproxy.sessions(
+                places.backends_of(self._live, instance.service), place
+            )
         except (ProxyUnavailable, ProtocolError):
             return None
 

@@ -13,9 +13,11 @@ __all__ = ["backends_of", "place_of"]
 _ANY: Final = tuple(Protocol)
 
 
-def backends_of(service: str) -> tuple[BackendName, ...]:
-    """Return the backends that a service may have."""
-    return tuple(name_of(Upstream(protocol, service)) for protocol in _ANY)
+def backends_of(model: Model, service: str) -> tuple[BackendName, ...]:
+    """Return the backends of a service: those of the model, and the plain ones it may have had."""
+    known = [b.name for b in model.backends.values() if b.upstream.service == service]
+    plain = [name_of(Upstream(protocol, service)) for protocol in _ANY]
+    return tuple(dict.fromkeys([*known, *plain]))
 
 
 def place_of(model: Model, instance: Instance) -> SocketAddress | None:
@@ -35,6 +37,6 @@ def place_of(model: Model, instance: Instance) -> SocketAddress | None:
 
 
 def _seated(model: Model, service: str) -> Iterator[Endpoint]:
-    for name in backends_of(service):
+    for name in backends_of(model, service):
         if (backend := model.backends.get(name)) is not None:
             yield from (endpoint for endpoint in backend.slots if endpoint is not None)
