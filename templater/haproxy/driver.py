@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from sidecar.errors import PinnaceError, ProtocolError, ReloadFailed
-from sidecar.metrics import counter, gauge, histogram
 from sidecar.runtime.backoff import Backoff
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
@@ -22,30 +21,15 @@ from templater.haproxy import plan, slots
 from templater.haproxy.compare import differences
 from templater.haproxy.directory import CANDIDATE, Directory
 from templater.haproxy.model import NOTHING, BackendName, Model, name_of
-from templater.haproxy.ports import without_taken
 from templater.haproxy.process import Haproxy
 from templater.haproxy.render import Renderer
 from templater.names import Address, SocketAddress
+from templater.ports import without_taken
 from templater.proxy import Applied, ProxyUnavailable
 from templater.routes import Key, Problem, Protocol, Routes, Upstream
+from templater.telemetry import APPLIES, APPLY_SECONDS, ENDPOINTS, FAILURES, REPAIRS, RESTARTS
 
 __all__ = ["Driver"]
-
-APPLIES: Final = counter(
-    "pinnace_templater_applies_total", "Changes made live in the proxy, by kind.", ["kind"]
-)
-APPLY_SECONDS: Final = histogram(
-    "pinnace_templater_apply_seconds",
-    "From new routes to live.",
-    (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
-    ["kind"],
-)
-FAILURES: Final = counter("pinnace_templater_reload_failures_total", "Reloads that failed.")
-REPAIRS: Final = counter(
-    "pinnace_templater_repairs_total", "Commands that repaired what ran differently from the file."
-)
-RESTARTS: Final = counter("pinnace_templater_restarts_total", "Starts of a proxy that had ended.")
-ENDPOINTS: Final = gauge("pinnace_templater_endpoints", "Endpoints in the proxy's slots.")
 
 _AUDIT: Final = 10.0  # seconds between two comparisons when nothing changes
 _TRIES: Final = 3

@@ -6,7 +6,7 @@ import sys
 from sidecar.catalog.live import Catalog
 from sidecar.config.model import LbSettings
 from templater.component import LoadBalancer
-from templater.haproxy.directory import private_directory
+from templater.rundir import private_directory
 
 
 async def main(port: int, given: str) -> None:
