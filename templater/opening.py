@@ -53,10 +53,12 @@ async def opened(
         case "nginx":
             from templater.nginx.directory import NginxDirectory  # noqa: PLC0415
             from templater.nginx.driver import NginxDriver  # noqa: PLC0415
+            from templater.nginx.process import asked_build  # noqa: PLC0415
 
             directory = nginx = NginxDirectory(path)
+            build = await asked_build(program)
             proxy = NginxDriver(
-                program, nginx, listen, address,
+                program, build, nginx, listen, address,
                 drain=settings.drain, clock=clock, report=report,
             )  # fmt: skip
         case _:

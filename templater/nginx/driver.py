@@ -18,10 +18,10 @@ from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from templater.names import Address, SocketAddress
 from templater.nginx import plan
-from templater.nginx.build import counters_of
+from templater.nginx.build import Build, counters_of
 from templater.nginx.directory import CANDIDATE, CONFIG, SOCKET, NginxDirectory
 from templater.nginx.place import place_of
-from templater.nginx.process import Nginx, asked_build
+from templater.nginx.process import Nginx
 from templater.nginx.render import Config, Renderer, blamed, serving
 from templater.ports import without_taken
 from templater.proxy import Applied, ProxyUnavailable
@@ -48,11 +48,13 @@ class NginxDriver:
     """A `templater.proxy.Proxy` by nginx."""
 
     def __init__(
-        self, program: str, directory: NginxDirectory, listen: SocketAddress, host: Address, *,
-        drain: float, clock: Clock, report: Callable[[tuple[Problem, ...]], None],
+        self, program: str, build: Build, directory: NginxDirectory,
+        listen: SocketAddress, host: Address, *, drain: float, clock: Clock,
+        report: Callable[[tuple[Problem, ...]], None],
     ) -> None:  # fmt: skip
         """Serve HTTP on ``listen``; ``report`` hears which listeners cannot be had."""
         self._program = program
+        self._build = build
         self._directory = directory
         self._bind = listen, host
         self._drain = drain
@@ -91,9 +93,8 @@ class NginxDriver:
 
     async def run(self, serving: Callable[[], None]) -> None:
         """Keep nginx running until cancelled; the directory is open."""
-        build = await asked_build(self._program)
         socket = self._directory.path / SOCKET
-        place = await asyncio.to_thread(place_of, build, *self._bind, socket)
+        place = await asyncio.to_thread(place_of, self._build, *self._bind, socket)
         self._lacks_stream, self._has_status = place.stream is None, place.has_stub_status
         self._renderer = await asyncio.to_thread(Renderer, place)
         lives = Backoff(0.05, 5.0)

@@ -51,6 +51,7 @@ class Nginx:
         self._path = directory.path
         self._argv = (program, "-e", "stderr", "-p", f"{self._path}{os.sep}")
         self._process: asyncio.subprocess.Process | None = None
+        self._handle = -1  # asyncio's own signals may take the exit status from its watcher
         self._words: list[str] = []
 
     async def check(self, name: str) -> None:
@@ -58,7 +59,7 @@ class Nginx:
         command = Command((*self._argv, "-q", "-t", "-c", str(self._path / name)), _CHECK)
         outcome = await run(command, ENVIRONMENT)
         if not outcome.is_good:
-            words = _alarms(outcome.output.splitlines()) or str(outcome)
+            words = outcome.problem or _alarms(outcome.output.splitlines())
             raise ReloadFailed(f"nginx refuses the file: {words}")
 
     async def start(self) -> None:
@@ -70,6 +71,8 @@ class Nginx:
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
         )  # fmt: skip
+        with contextlib.suppress(ProcessLookupError):
+            self._handle = os.pidfd_open(self._process.pid)
 
     async def serving(self, digest: str) -> None:
         """Return when a worker runs this configuration; raises ReloadFailed when that fails."""
@@ -93,17 +96,14 @@ class Nginx:
 
     async def ended(self) -> None:
         """Return when the master has ended, even when workers that it left hold its pipe."""
-        over, loop = asyncio.Event(), asyncio.get_running_loop()
-        try:
-            handle = os.pidfd_open(self._master().pid)
-        except ProcessLookupError:
+        if self._handle < 0:
             return
-        loop.add_reader(handle, over.set)
+        over, loop = asyncio.Event(), asyncio.get_running_loop()
+        loop.add_reader(self._handle, over.set)
         try:
             await over.wait()
         finally:
-            loop.remove_reader(handle)
-            os.close(handle)
+            loop.remove_reader(self._handle)
 
     async def workers(self) -> list[Worker]:
         """Return all workers; raises ProxyUnavailable when a process is frozen or none serves."""
@@ -126,7 +126,7 @@ class Nginx:
         """
         before = {worker.pid for worker in await self.workers()}
         self._words.clear()
-        self._master().send_signal(signal.SIGHUP)
+        self._signal(signal.SIGHUP)
         try:
             async with asyncio.timeout(_RELOAD):
                 while True:
@@ -164,26 +164,29 @@ class Nginx:
 
         Cancelled meanwhile (a second signal to us), it is ended at once.
         """
-        process = self._process
         try:
-            if process is not None and process.returncode is None:
-                process.send_signal(signal.SIGQUIT)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(drain):
-                        await self.ended()
+            self._signal(signal.SIGQUIT)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(drain):
+                    await self.ended()
         finally:
             await self.kill()
 
     async def kill(self) -> None:
         """End the master and every worker at once."""
-        process = self._process
-        if process is not None and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+        self._signal(signal.SIGKILL)
         # Workers outlive a killed master and hold its pipe; asyncio waits for that.
         await asyncio.to_thread(self._directory.end_all)
-        if process is not None:
-            await process.wait()
+        if self._process is not None:
+            await self._process.wait()
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._handle >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, number)
 
     async def _get(self, path: str) -> str:
         request = f"GET {path} HTTP/1.0\r\n\r"  # the line end is added

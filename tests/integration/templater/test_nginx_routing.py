@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.catalog.model import HTTP_HOST, TCP_LISTEN, Status
+from templater.nginx import plan
 from tests.integration.templater.harness import (
     Bench,
     backends,
@@ -20,6 +21,11 @@ from tests.integration.templater.harness import (
 )
 
 pytestmark = pytest.mark.nginx
+
+
+@pytest.fixture(autouse=True)
+def _reloads_in_quick_succession(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "_GAP", 0.1)
 
 
 def bench_of(tmp_path: Path, **settings: object) -> Bench:

@@ -93,7 +93,7 @@ def test_without_the_stream_module_http_is_served_alone() -> None:
     one = instance(meta={TCP_LISTEN: "5432"})
     root = parsed(config_of(one, stream=None).text)
     assert root.all("stream") == []
-    assert site(root.one("http"), "web.localhost")
+    assert site(root.one("http"), "web.localhost").all("location")
     assert root.all("load_module") == []
 
 
