@@ -18,6 +18,7 @@ __all__ = [
     "RegistrarSettings",
     "Settings",
     "StoreSettings",
+    "TemplateSettings",
 ]
 
 
@@ -107,6 +108,22 @@ class LbSettings(_Section, frozen=True):
     drain: float = 10.0  # how long an instance that leaves may finish what it has
 
 
+class TemplateSettings(_Section, frozen=True):
+    """One file rendered from the live catalogue: a ``[[template]]`` of the file."""
+
+    source: str
+    destination: str
+    language: Literal["jinja", "go"] = "jinja"
+    mode: str = ""  # empty: as the file has it, else 0644
+    owner: str = ""  # USER or USER:GROUP; empty: ourselves
+    check: tuple[str, ...] = ()  # words, no shell; {src} is the new file, {dest} the old one
+    reload: tuple[str, ...] = ()  # as check
+    timeout: float = 30.0  # a command that takes longer is killed with all it started
+    min_instances: int = 0  # fewer instances than this are not believed
+    debounce: float = 0.0  # a single change need not wait
+    min_reload_interval: float = 0.0  # reloads of small programs cost little
+
+
 class LogSettings(_Section, frozen=True):
     """How to log, on stderr."""
 
@@ -124,3 +141,4 @@ class Settings(_Section, frozen=True):
     http: HttpSettings = HttpSettings()
     lb: LbSettings = LbSettings()
     log: LogSettings = LogSettings()
+    template: tuple[TemplateSettings, ...] = ()

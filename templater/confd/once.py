@@ -31,7 +31,9 @@ class Once:
         self._clock = clock
         self._known: dict[tuple[int, str], Values] = {}
 
-    async def run(self, project: Project, applier: Callable[[Resource], Applier]) -> str | None:
+    async def run(
+        self, project: Project, applier: Callable[[Resource], Applier[Values]]
+    ) -> str | None:
         """Do it; return the last error, or None."""
         last: str | None = None
         for problem in project.problems:
@@ -58,7 +60,7 @@ class Once:
             found.update(self._known[place])
         return found
 
-    async def _process(self, resource: Resource, applier: Applier) -> None:
+    async def _process(self, resource: Resource, applier: Applier[Values]) -> None:
         owed = await applier.prepare()
         owes = await applier.sync(await self.values(resource))
         if owes or owed:
