@@ -23,6 +23,7 @@ from templater.nginx.directory import CANDIDATE, CONFIG, SOCKET, NginxDirectory
 from templater.nginx.place import place_of
 from templater.nginx.process import Nginx
 from templater.nginx.render import Config, Renderer, blamed, serving
+from templater.nginx.sites import without_grpc
 from templater.ports import without_taken
 from templater.proxy import Applied, ProxyUnavailable
 from templater.routes import Endpoint, Key, Problem, Routes
@@ -260,7 +261,8 @@ class NginxDriver:
         """Return the configuration for the routes, ``live`` itself when that is the same."""
         held = live.routes.listeners if live is not None else ()
         routes, problems = without_taken(self._routes, held, self._bind[1])
-        self._report(problems)
+        routes, more = without_grpc(routes)
+        self._report((*problems, *more))
         config = self._renderer.config(routes)
         return live if live is not None and live.digest == config.digest else config
 

@@ -4,22 +4,22 @@ import re
 from typing import Final, Self
 
 from sidecar.errors import RenderError
-from templater.names import Address, Host, Port, SocketAddress, Weight, Wildcard
+from templater.names import Address, Host, Network, Port, SocketAddress, UrlPath, Weight, Wildcard
 from templater.routes import Upstream
 
 __all__ = ["GroupName", "quoted", "word"]
 
 _PLAIN: Final = re.compile(r"[a-z0-9.-]", re.ASCII)
-_CHECKED: Final = re.compile(r"[A-Za-z0-9_.:*\[\]-]+", re.ASCII)
+_CHECKED: Final = re.compile(r"[A-Za-z0-9_.:*/~+@\[\]-]*", re.ASCII)
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class GroupName(str):
-    """The name of an ``upstream`` block: protocol, ``.`` and the service, encoded.
+    """The name of an ``upstream`` block: protocol, service (encoded), mark of the shape.
 
     nginx compares these names without regard to case, so capital letters are encoded too. Lower
     case letters, digits, ``.`` and ``-`` stay, ``_`` doubles, each other byte of UTF-8 is ``_x``
-    and two hex digits; so two upstreams never share a name.
+    and two hex digits; ``_m`` begins the mark. So two upstreams never share a name.
     """
 
     __slots__ = ()
@@ -27,7 +27,8 @@ class GroupName(str):
     def __new__(cls, upstream: Upstream) -> Self:
         """Encode an upstream."""
         service = "".join(_encoded(char) for char in upstream.service)
-        return super().__new__(cls, f"{upstream.protocol}.{service}")
+        mark = f"_m{upstream.shape.mark}" if upstream.shape.mark else ""
+        return super().__new__(cls, f"{upstream.protocol}.{service}{mark}")
 
 
 def _encoded(char: str) -> str:
@@ -38,7 +39,9 @@ def _encoded(char: str) -> str:
     return "".join(f"_x{byte:02x}" for byte in char.encode("utf-8", "surrogatepass"))
 
 
-_TYPES: Final = (Address, GroupName, Host, Port, SocketAddress, Weight, Wildcard, int)
+_TYPES: Final = (
+    Address, GroupName, Host, Network, Port, SocketAddress, UrlPath, Weight, Wildcard,
+)  # fmt: skip
 
 
 def word(value: object) -> str:

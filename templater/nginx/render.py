@@ -8,17 +8,19 @@ our directory, says which text a worker runs.
 
 import hashlib
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
 from typing import Final
 
 from sidecar.catalog.model import HTTP_HOST, TCP_LISTEN
-from templater.names import Address, Host, Port, SocketAddress, Wildcard, shown
+from templater.names import Address, Port, SocketAddress, shown
+from templater.nginx import sites
 from templater.nginx.names import GroupName, quoted, word
+from templater.nginx.sites import Names, Table
 from templater.routes import Endpoint, Protocol, Routes, State, Upstream
+from templater.shapes import Balance
 
 __all__ = ["Config", "Place", "Renderer", "blamed", "serving"]
 
@@ -30,7 +32,6 @@ _ZONE_ENDPOINT: Final = 2048  # bytes, more than an endpoint or a group takes
 _MEMBER: Final = "max_fails=3 fail_timeout=1s"
 _LINE: Final = re.compile(r" in \S.*:(\d+)$", re.MULTILINE)
 _OF: Final = re.compile(r" +# (\S+)$")
-_Facts = tuple[tuple[Endpoint, ...], tuple[Host | Wildcard, ...]]
 _LABELS: Final = {"server_name": HTTP_HOST, "listen": TCP_LISTEN, "server": "address"}
 
 
@@ -75,16 +76,22 @@ class Renderer:
             files=place.files,
             connections=place.files - _SPARE,
         )
-        self._known: dict[Upstream, tuple[object, str]] = {}
+        self._known: dict[object, tuple[object, str]] = {}
+        self._used: set[object] = set()
 
     def config(self, routes: Routes) -> Config:
         """Return the configuration for routes; raises RenderError."""
-        hosts = _hosts_of(routes)
-        sites = [self._kept(up, (routes.upstreams[up], names)) for up, names in hosts.items()]
+        self._used.clear()
+        names = sites.names_of(routes)
+        groups = dict.fromkeys(upstream for table in names for _, upstream in table)
+        parts = [self._group(upstream, routes) for upstream in groups]
+        parts += (self._site(table, names[table], routes) for table in names)
         streams = self._streams(routes) if self._place.stream is not None else ""
-        for gone in self._known.keys() - routes.upstreams.keys():
+        for gone in self._known.keys() - self._used:
             del self._known[gone]
-        http = "".join((self._head, *_sizes(self._place, routes, hosts), *sites))
+        count = sum(map(len, names.values()))
+        sizes = "".join((*_sizes(self._place, count), *_zone("http", groups, routes)))
+        http = "".join((self._head, sizes, *parts))
         digest = hashlib.sha256((http + streams).encode("ascii")).hexdigest()[:32]
         text = "".join((http, *_status(self._place, digest), "}\n", streams))
         return Config(text, digest, routes)
@@ -93,20 +100,26 @@ class Renderer:
         if not routes.listeners:
             return ""
         groups = dict.fromkeys(routes.listeners.values())
-        parts = [self._kept(up, (routes.upstreams[up], ())) for up in groups]
+        parts = [self._group(upstream, routes) for upstream in groups]
         listens = [_listener(self._place.host, *item, routes) for item in routes.listeners.items()]
-        zone = _zone("tcp", (routes.upstreams[up] for up in groups))
-        return "".join((_STREAM, *zone, *parts, *listens, "}\n"))
+        return "".join((_STREAM, *_zone("tcp", groups, routes), *parts, *listens, "}\n"))
 
-    def _kept(self, upstream: Upstream, facts: _Facts) -> str:
-        found = self._known.get(upstream)
+    def _group(self, upstream: Upstream, routes: Routes) -> str:
+        members = serving(routes.upstreams[upstream])
+        return self._kept(upstream, members, lambda: _group(upstream, members))
+
+    def _site(self, table: Table, names: Names, routes: Routes) -> str:
+        lacking = frozenset(up for _, up in table if not serving(routes.upstreams[up]))
+        facts = names, lacking
+        return self._kept(table, facts, lambda: sites.lines(self._place.listen, table, *facts))
+
+    def _kept(self, key: object, facts: object, make: Callable[[], Iterable[str]]) -> str:
+        self._used.add(key)
+        found = self._known.get(key)
         if found is not None and found[0] == facts:
             return found[1]
-        lines = [*_group(upstream, facts[0])]
-        if upstream.protocol is Protocol.HTTP:
-            lines += _site(self._place.listen, upstream, *facts)
-        text = "".join(f"    {line}\n" for line in lines)
-        self._known[upstream] = facts, text
+        text = "".join(f"    {line}\n" for line in make())
+        self._known[key] = facts, text
         return text
 
 
@@ -137,31 +150,17 @@ def _modules(place: Place) -> str:
     return "".join(lines)
 
 
-def _hosts_of(routes: Routes) -> dict[Upstream, tuple[Host | Wildcard, ...]]:
-    """Return what leads to each upstream, in the order of the upstreams."""
-    found: dict[Upstream, list[Host | Wildcard]] = defaultdict(list)
-    for host, upstream in routes.hosts.items():
-        found[upstream].append(host)
-    for wildcard, upstream in routes.wildcards.items():
-        found[upstream].append(wildcard)
-    return {up: tuple(found[up]) for up in routes.upstreams if up in found}
-
-
-def _sizes(
-    place: Place, routes: Routes, hosts: Mapping[Upstream, tuple[object, ...]]
-) -> Iterator[str]:
-    names = sum(map(len, hosts.values()))
+def _sizes(place: Place, names: int) -> Iterator[str]:
     yield "\n"
     yield f"    server_names_hash_bucket_size {_BUCKET};\n"
     yield f"    server_names_hash_max_size {_power(_NAMES, 4 * names)};\n"
     for name in place.temporary:
         yield f"    {name}_temp_path temporary_{name};\n"
-    yield from _zone("http", (routes.upstreams[up] for up in hosts))
 
 
-def _zone(name: str, groups: Iterable[tuple[Endpoint, ...]]) -> Iterator[str]:
+def _zone(name: str, groups: Iterable[Upstream], routes: Routes) -> Iterator[str]:
     """Give the shared memory its size once, in a group that nothing leads to."""
-    needed = sum((1 + len(members)) * _ZONE_ENDPOINT for members in groups)
+    needed = sum((1 + len(routes.upstreams[up])) * _ZONE_ENDPOINT for up in groups)
     yield f"    upstream pinnace_{name} {{\n"
     yield f"        zone {name} {_power(_ZONE, 2 * needed) // 1024}k;\n"
     yield "        server 127.0.0.1:1 down;\n    }\n"
@@ -174,48 +173,28 @@ def _power(least: int, needed: int) -> int:
     return least
 
 
-def _group(upstream: Upstream, endpoints: tuple[Endpoint, ...]) -> Iterator[str]:
-    name = word(GroupName(upstream))
-    yield f"# {name}"
-    members = serving(endpoints)
+_BALANCE: Final = {
+    Balance.LEASTCONN: "least_conn",
+    Balance.SOURCE: "hash $remote_addr consistent",
+    Balance.RANDOM: "random two",
+}
+
+
+def _group(upstream: Upstream, members: tuple[Endpoint, ...]) -> Iterator[str]:
     if not members:
         return
+    name = word(GroupName(upstream))
+    yield f"# {name}"
     yield f'upstream "{name}" {{'
     yield f"    zone {upstream.protocol};"
+    if upstream.shape.balance in _BALANCE:
+        yield f"    {_BALANCE[upstream.shape.balance]};"
     for one in members:
         address = word(SocketAddress(one.address, one.port))
         yield f'    server "{address}" weight={word(one.weight)} {_MEMBER};'
     if upstream.protocol is Protocol.HTTP:
         yield "    keepalive 32;"
         yield "    keepalive_timeout 5s;"
-    yield "}"
-
-
-def _site(
-    listen: SocketAddress, upstream: Upstream, endpoints: tuple[Endpoint, ...],
-    names: tuple[Host | Wildcard, ...],
-) -> Iterator[str]:  # fmt: skip
-    yield "server {"
-    yield f'    listen "{word(listen)}";'
-    for name in names:
-        yield f'    server_name "{word(name)}";'
-    if serving(endpoints):
-        target = f'proxy_pass "http://{word(GroupName(upstream))}";'
-        yield "    location / {"
-        # A connection that becomes something else may be silent for long; a request may not.
-        yield "        error_page 418 = @tunnel;"
-        yield "        if ($pinnace_connection) {"
-        yield "            return 418;"
-        yield "        }"
-        yield f"        {target}"
-        yield "    }"
-        yield "    location @tunnel {"
-        yield "        proxy_read_timeout 1h;"
-        yield "        proxy_send_timeout 1h;"
-        yield f"        {target}"
-        yield "    }"
-    else:
-        yield "    return 503 $pinnace_nothing;"
     yield "}"
 
 

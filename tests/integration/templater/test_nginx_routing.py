@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.catalog.model import HTTP_HOST, TCP_LISTEN, Status
+from sidecar.catalog.model import HTTP_ACCESS, HTTP_BALANCE, HTTP_HOST, TCP_LISTEN, Status
 from templater.nginx import plan
 from tests.integration.templater.harness import (
     Bench,
@@ -268,3 +268,48 @@ async def test_a_reload_that_is_owed_counts_as_work(tmp_path: Path) -> None:
         assert await bench.lb.in_flight(one) == 1
         await until(lambda: bench.live() == 0)
         assert await bench.lb.in_flight(one) == 0
+
+
+async def test_paths_lead_to_services_and_may_be_replaced(tmp_path: Path) -> None:
+    async with (
+        telling() as (port, heads),
+        backends(1) as (rest,),
+        running(bench_of(tmp_path)) as bench,
+    ):
+        asked = {HTTP_HOST: "x.example.org/api.v1=/y, x.example.org/z"}
+        bench.put(
+            instance("a", port, "a", meta=asked),
+            instance("b", rest, "b", meta={HTTP_HOST: "x.example.org"}),
+        )
+        await bench.applied("reload")
+        for path, told in {
+            "/api.v1": "/y",
+            "/api.v1/": "/y/",
+            "/api.v1/a%20b%0Ac?d=%2F": "/y/a%20b%0Ac?d=%2F",
+            "/z/%41": "/z/%41",
+        }.items():
+            assert (await bench.get("x.example.org", path))[0] == 200
+            assert heads[-1].split(" ")[1] == told, path
+        for elsewhere in ("/", "/apixv1/", "/api.v12", "/zz"):
+            assert await bench.get("x.example.org", elsewhere) == (200, str(rest)), elsewhere
+
+
+async def test_only_named_networks_may_ask(tmp_path: Path) -> None:
+    async with backends(1) as (web,), running(bench_of(tmp_path)) as bench:
+        bench.put(
+            instance("a", web, "a", meta={HTTP_ACCESS: "192.0.2.0/24"}),
+            instance("b", web, "b", meta={HTTP_ACCESS: "internal"}),
+        )
+        await bench.applied("reload")
+        assert (await bench.get("a.localhost"))[0] == 403
+        assert (await bench.get("b.localhost"))[0] == 200
+
+
+@pytest.mark.parametrize("balance", ["leastconn", "source", "random"])
+async def test_every_way_of_sharing_out_serves(tmp_path: Path, balance: str) -> None:
+    async with backends(2) as ports, running(bench_of(tmp_path)) as bench:
+        meta = {HTTP_BALANCE: balance}
+        bench.put(*(instance(f"i{n}", port, meta=meta) for n, port in enumerate(ports)))
+        await bench.applied("reload")
+        found = await bench.served(20)
+        assert len(found) == (1 if balance == "source" else 2)

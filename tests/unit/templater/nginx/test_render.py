@@ -1,5 +1,6 @@
 """What nginx is told, read as nginx reads it, and what can never happen to it."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -7,9 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.catalog.model import HTTP_HOST, TCP_LISTEN, Instance, Status
+from sidecar.catalog.model import (
+    CERT_NAME,
+    HTTP_ACCESS,
+    HTTP_BALANCE,
+    HTTP_HOST,
+    HTTP_PROTO,
+    HTTPS_METHOD,
+    TCP_LISTEN,
+    Instance,
+    Status,
+)
 from sidecar.errors import RenderError
-from templater.nginx.render import Renderer, blamed
+from templater.names import SocketAddress, Wildcard
+from templater.nginx.render import Renderer, blamed, serving
+from templater.nginx.sites import without_grpc
 from templater.routes import Routes
 from tests.unit.templater.nginx.configs import PLACE, config_of, instance, routes_to
 from tests.unit.templater.nginx.tokens import Directive, parsed
@@ -54,13 +67,15 @@ def test_a_server_has_the_names_and_passes_to_its_group() -> None:
         "web.localhost", "web.consul", "web.service.consul", "a.example.org", "*.example.net",
     ]  # fmt: skip
     assert server.one("listen").values == ("127.0.0.1:8080",)
+    assert [one.values for one in server.all("location")] == [("@tunnel0",), ("/",)]
     for location in server.all("location"):
         assert location.one("proxy_pass").values == ("http://http.web",)
 
 
 def test_a_service_without_endpoint_answers_503_and_no_route_404_with_no_text() -> None:
     block = http(instance(draining=True))
-    assert site(block, "web.localhost").one("return").values == ("503", "$pinnace_nothing")
+    (location,) = site(block, "web.localhost").all("location")
+    assert location.one("return").values == ("503", "$pinnace_nothing")
     assert [one for one in block.all("upstream") if one.values == ("http.web",)] == []
     default = block.all("server")[0]
     assert default.one("listen").values == ("127.0.0.1:8080", "default_server")
@@ -179,7 +194,7 @@ def test_an_error_that_is_nobodys_names_nobody() -> None:
 def test_plain_text_is_refused_whatever_it_holds() -> None:
     routes = routes_to(instance())
     ((upstream, (one,)),) = routes.upstreams.items()
-    heavy = routes.upstreams | {upstream: (replace(one, weight=1.5),)}  # type: ignore[operator, arg-type]
+    heavy = {upstream: (replace(one, weight=1.5),)}  # type: ignore[arg-type]
     refused = r"a \w+ may not stand in a configuration"
     with pytest.raises(RenderError, match=refused):
         Renderer(PLACE).config(replace(routes, upstreams=heavy))
@@ -193,6 +208,13 @@ def test_a_path_that_nginx_would_read_otherwise_is_refused(path: str) -> None:
         config_of(socket=path)
 
 
+KEYS = (
+    HTTP_HOST, HTTP_PROTO, HTTP_ACCESS, HTTP_BALANCE, HTTPS_METHOD, CERT_NAME, TCP_LISTEN,
+)  # fmt: skip
+GOOD = (
+    "https", "grpc", "leastconn", "source", "internal", "10.0.0.0/8, ::/0", "5432",
+    "a.example.org/x=/y", "*.example.org, b.example.org/~u/+1", "c.example.org/=/z",
+)  # fmt: skip
 ANY = st.text(max_size=30) | st.sampled_from(
     [
         'x"; } } evil { a "b',
@@ -209,36 +231,72 @@ ANY = st.text(max_size=30) | st.sampled_from(
         "\x00",
         "127.0.0.1:99 backup",
         "unix:/run/docker.sock",
+        'a.example.org/x" { } #',
+        "a.example.org/$1=/(.*)",
+        "10.0.0.0/8; deny",
     ]
 )
 
 
+RICH = [
+    instance("a", "a", meta={
+        HTTP_HOST: "a.example.org/x=/y, a.example.org/z, *.w.example.org", HTTP_PROTO: "https",
+        HTTP_ACCESS: "internal", HTTP_BALANCE: "source", TCP_LISTEN: "1",
+    }),
+    instance("b", "b", meta={HTTP_BALANCE: "leastconn"}),
+    instance("c", "c", meta={HTTP_BALANCE: "random", HTTP_HOST: "c.example.org/=/"}),
+    instance("d", "d", meta={TCP_LISTEN: "2"}, draining=True),
+]  # fmt: skip
+
+
+def grammar(block: Directive, path: str = "") -> set[tuple[str, str, int]]:
+    """Return which directives stand where, with how many words."""
+    found = {(path, one.name, len(one.words)) for one in block.block}
+    return found.union(*(grammar(one, f"{path}/{one.name}") for one in block.block))
+
+
+def meaning(block: Directive) -> dict[str, set[str]]:
+    """Return where each server name leads."""
+    return {
+        name.values[0]: {to.values[0] for at in one.all("location") for to in at.all("proxy_pass")}
+        for one in block.all("server")
+        for name in one.all("server_name")
+        if name.values[0]
+    }
+
+
 @given(
-    id_=ANY, node=ANY, address=ANY, host=ANY, listen=ANY, tag=ANY,
-    port=st.integers(-9, 99999), weight=st.integers(-9, 999),
+    id_=ANY, node=ANY, address=ANY, tag=ANY, service=ANY | st.just("web"),
+    meta=st.dictionaries(st.sampled_from(KEYS) | ANY, ANY | st.sampled_from(GOOD)),
+    port=st.integers(-9, 99999) | st.just(80), weight=st.integers(-9, 999),
 )  # fmt: skip
-def test_no_value_changes_the_structure(
-    id_: str, node: str, address: str, host: str, listen: str, tag: str, port: int, weight: int
-) -> None:
-    meta = {HTTP_HOST: host, TCP_LISTEN: listen, tag: tag}
+def test_no_value_becomes_syntax(
+    id_: str, node: str, address: str, tag: str, service: str, meta: dict[str, str], port: int,
+    weight: int,
+) -> None:  # fmt: skip
     hostile = instance(
-        id_, node=node, address=address, tags=(tag,), meta=meta, port=port, weight=weight
+        id_, service, node=node, address=address, tags=(tag,), meta=meta, port=port, weight=weight
     )
-    routes = routes_to(hostile)
-    config = Renderer(PLACE).config(routes)
-    assert config.text.isascii()
-    assert all(char == "\n" or char.isprintable() for char in config.text)
-    # The same routes asked for by harmless words give the same structure.
-    hosts = [f"h{n}.example.org" for n in range(len(routes.hosts) - 3)]
-    hosts += [f"*.w{n}.example.org" for n in range(len(routes.wildcards))]
-    twin = instance(
-        weight=sum(one.weight for members in routes.upstreams.values() for one in members[:1]),
-        meta={HTTP_HOST: ",".join(hosts), TCP_LISTEN: "5432" if routes.listeners else ""},
+    routes, _ = without_grpc(routes_to(hostile, instance("good", service, meta=meta)))
+    text = Renderer(PLACE).config(routes).text
+    assert text.isascii()
+    assert all(char == "\n" or char.isprintable() for char in text)
+    root = parsed(text)
+    assert grammar(root) <= grammar(parsed(config_of(*RICH).text))
+    names = meaning(root.one("http"))
+    sites = {*routes.hosts, *routes.wildcards, *(site.host for site in routes.paths)}
+    assert set(names) == {f"*{one}" if isinstance(one, Wildcard) else one for one in sites}
+    assert all(
+        re.fullmatch(r"https?://http\.[a-z0-9._-]+", to) for to in set().union(*names.values())
     )
-    assert parsed(config.text).shape == parsed(config_of(twin).text).shape
-
-
-@given(service=ANY)
-def test_no_service_name_changes_the_structure(service: str) -> None:
-    shape = parsed(config_of(instance(service=service)).text).shape
-    assert shape in (parsed(config_of(instance()).text).shape, parsed(config_of().text).shape)
+    members = {
+        one.values[0]
+        for block in (root.one("http"), *root.all("stream"))
+        for up in block.all("upstream")[1:]
+        for one in up.all("server")
+    }
+    assert members == {
+        str(SocketAddress(one.address, one.port))
+        for found in routes.upstreams.values()
+        for one in serving(found)
+    }

@@ -52,7 +52,7 @@ def parsed(text: str) -> Directive:
         at = match.end()
         quoted = match["double"] if match["double"] is not None else match["single"]
         if quoted is not None:
-            words.append(re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL))
+            words.append(re.sub(r"\\([\"'\\])", r"\1", quoted))
             assert re.match(r"[\s;{)]", text[at:]), "a quote must be followed by a blank"
         elif match["bare"] is not None:
             words.append(match["bare"])
