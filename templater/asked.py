@@ -70,8 +70,8 @@ def https_of(members: Sequence[Instance], complain: Complain) -> Https | None:
 
 
 def _place(word: str) -> Place:
-    site, slash, rest = word.partition("/")
-    path, equals, dest = rest.partition("=")
+    place, equals, dest = word.partition("=")
+    site, slash, path = place.partition("/")
     return Place(
         Wildcard(site) if site.startswith("*") else Host(site),
         UrlPath("/" + path) if slash else _ROOT,

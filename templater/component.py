@@ -89,9 +89,13 @@ class LoadBalancer:
             "listen": str(SocketAddress(self._address, self._port)),
             "hosts": {str(host): to.service for host, to in routes.hosts.items()},
             "wildcards": {f"*{suffix}": to.service for suffix, to in routes.wildcards.items()},
+            "paths": {
+                f"{'*' if site.host.startswith('.') else ''}{site.host}{site.path}": to.service
+                for site, to in routes.paths.items()
+            },
             "listeners": {str(port): to.service for port, to in routes.listeners.items()},
             "upstreams": {
-                f"{upstream.protocol}.{upstream.service}": [
+                f"{upstream.protocol}.{upstream.service}{upstream.shape}": [
                     {
                         "node": one.key.node,
                         "id": one.key.id,

@@ -10,13 +10,13 @@ services are not touched.
 from collections.abc import Mapping, MutableMapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from sidecar.catalog.model import HTTP_HOST, TCP_LISTEN, Instance, Node, Snapshot
 from sidecar.catalog.query import address_of
 from templater.asked import Place
 from templater.claims import Claim, claim_of
 from templater.names import Host, Port, Wildcard, shown
-from templater.shapes import Https
 from templater.upstreams import (
     Endpoint,
     Key,
@@ -27,6 +27,9 @@ from templater.upstreams import (
     State,
     Upstream,
 )
+
+if TYPE_CHECKING:
+    from templater.shapes import Https
 
 __all__ = [
     "Endpoint",

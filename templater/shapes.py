@@ -42,6 +42,9 @@ class Balance(enum.StrEnum):
     RANDOM = "random"
 
 
+_DEFAULTS: Final = frozenset({Scheme.HTTP, Balance.ROUNDROBIN})
+
+
 class Shape(NamedTuple):
     """``dest`` replaces ``prefix`` at the start of a path, None: paths stay as they are.
 
@@ -53,6 +56,15 @@ class Shape(NamedTuple):
     allowed: tuple[Network, ...] = ()
     prefix: UrlPath = UrlPath("/")
     dest: UrlPath | None = None
+
+    def __str__(self) -> str:
+        """Return what is not plain, for people; nothing for the plain shape."""
+        words = [str(word) for word in (self.scheme, self.balance) if word not in _DEFAULTS]
+        if self.allowed:
+            words.append("internal" if self.allowed == INTERNAL else ",".join(self.allowed))
+        if self.dest is not None:
+            words.append(f"{self.prefix}/=>{self.dest}/")
+        return "".join(f" {word}" for word in words)
 
     @property
     def mark(self) -> str:

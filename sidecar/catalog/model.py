@@ -36,7 +36,7 @@ __all__ = [
 InstanceId = NewType("InstanceId", str)
 
 HTTP_HOST: Final = "pinnace-http-host"
-"""Meta key: hosts, comma separated, whose HTTP goes to this service: ``HOST[/PATH[=/DEST]]``."""
+"""Meta key: hosts, comma separated, whose HTTP goes to this service: ``HOST[/PATH][=/DEST]``."""
 HTTP_PROTO: Final = "pinnace-http-proto"
 """Meta key: how the service speaks: ``http``, ``https``, ``grpc`` or ``grpcs``."""
 HTTP_ACCESS: Final = "pinnace-http-access"

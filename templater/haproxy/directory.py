@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from templater.haproxy.model import HOSTS_MAP, WILDCARDS_MAP
+from templater.haproxy.model import HOSTS_MAP, PATHS_MAP, SITES_MAP, WILDCARDS_MAP
 from templater.haproxy.render import Files
 from templater.rundir import RunDirectory
 
@@ -14,12 +14,13 @@ CONFIG: Final = "haproxy.cfg"
 CANDIDATE: Final = "haproxy.cfg.new"
 ADMIN_SOCKET: Final = "admin.sock"
 MASTER_SOCKET: Final = "master.sock"
+_MAPS: Final = (HOSTS_MAP, WILDCARDS_MAP, PATHS_MAP, SITES_MAP)
 
 
 class Directory(RunDirectory):
     """One run directory, between ``open`` and ``close``."""
 
-    names = (CONFIG, CANDIDATE, ADMIN_SOCKET, MASTER_SOCKET, HOSTS_MAP, WILDCARDS_MAP)
+    names = (CONFIG, CANDIDATE, ADMIN_SOCKET, MASTER_SOCKET, *_MAPS)
     longest_socket = MASTER_SOCKET
     # HAProxy binds a temporary name.
     max_socket_path = RunDirectory.max_socket_path - len(".12345678.tmp")
@@ -35,10 +36,10 @@ class Directory(RunDirectory):
         ``config_from`` names an already written configuration to take instead of writing it.
         """
         last, self._written = self._written, None
-        if last is None or files.hosts != last.hosts:
-            self.replace(HOSTS_MAP, files.hosts, sync=sync)
-        if last is None or files.wildcards != last.wildcards:
-            self.replace(WILDCARDS_MAP, files.wildcards, sync=sync)
+        before = _maps(last) if last is not None else {}
+        for name, text in _maps(files).items():
+            if before.get(name) != text:
+                self.replace(name, text, sync=sync)
         if config_from is None:
             self.replace(CONFIG, files.config, sync=sync)
         else:
@@ -47,7 +48,7 @@ class Directory(RunDirectory):
 
     def write_candidate(self, files: Files) -> None:
         """Write a configuration to be checked; the maps it names exist after this."""
-        for name in (HOSTS_MAP, WILDCARDS_MAP):
+        for name in _MAPS:
             if not (self.path / name).exists():
                 self.replace(name, "", sync=False)
         self.replace(CANDIDATE, files.config, sync=True)
@@ -65,3 +66,12 @@ class Directory(RunDirectory):
                 if wanted in words and int(entry.name) != os.getpid():
                     found.append(int(entry.name))
         return found
+
+
+def _maps(files: Files) -> dict[str, str]:
+    return {
+        HOSTS_MAP: files.hosts,
+        WILDCARDS_MAP: files.wildcards,
+        PATHS_MAP: files.paths,
+        SITES_MAP: files.sites,
+    }

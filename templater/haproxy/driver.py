@@ -1,4 +1,4 @@
-"""Keeps one HAProxy running and equal to the newest routes.
+"""Keeps one HAProxy equal to the newest routes.
 
 The theory. There is one live Model: what file and process both say. New routes become a model
 that the live structure can hold; it goes into the file first and then, by Runtime API, into the
@@ -20,13 +20,13 @@ from sidecar.runtime.log import get_logger
 from templater.haproxy import plan, slots
 from templater.haproxy.compare import differences
 from templater.haproxy.directory import CANDIDATE, Directory
-from templater.haproxy.model import NOTHING, BackendName, Model, name_of
+from templater.haproxy.model import NOTHING, BackendName, Model
 from templater.haproxy.process import Haproxy
 from templater.haproxy.render import Renderer
 from templater.names import Address, SocketAddress
 from templater.ports import without_taken
 from templater.proxy import Applied, ProxyUnavailable
-from templater.routes import Key, Problem, Protocol, Routes, Upstream
+from templater.routes import Key, Problem, Routes
 from templater.telemetry import APPLIES, APPLY_SECONDS, ENDPOINTS, FAILURES, REPAIRS, RESTARTS
 
 __all__ = ["Driver"]
@@ -95,12 +95,10 @@ class Driver:
 
     async def in_flight(self, service: str, key: Key) -> int | None:
         """Return how many requests and connections an endpoint has; None: not known here."""
-        names: list[BackendName] = []
-        address: SocketAddress | None = None
-        for protocol in Protocol:
-            backend = self._live.backends.get(name_of(Upstream(protocol, service)))
-            for endpoint in backend.slots if backend is not None else ():
-                if backend is not None and endpoint is not None and endpoint.key == key:
+        names, address = [], None
+        for backend in self._live.backends.values():
+            for endpoint in backend.slots if backend.upstream.service == service else ():
+                if endpoint is not None and endpoint.key == key:
                     names.append(backend.name)
                     address = SocketAddress(endpoint.address, endpoint.port)
         if address is None or self._haproxy is None:

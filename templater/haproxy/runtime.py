@@ -6,7 +6,13 @@ from typing import Final
 
 from templater.exchange import exchange
 from templater.haproxy import answers
-from templater.haproxy.model import HOSTS_MAP, WILDCARDS_MAP, BackendName
+from templater.haproxy.model import (
+    HOSTS_MAP,
+    PATHS_MAP,
+    SITES_MAP,
+    WILDCARDS_MAP,
+    BackendName,
+)
 from templater.names import Wildcard
 
 __all__ = ["Runtime"]
@@ -32,13 +38,21 @@ class Runtime:
     async def replace_wildcards(
         self, wildcards: Iterable[tuple[Wildcard, BackendName]]
     ) -> list[str]:
-        """Set the ordered map of wildcards in one step (a version of its own, then commit)."""
-        created = await self._ask(f"prepare map {WILDCARDS_MAP}")
+        """Set the ordered maps of wildcards, each in one step (a version of its own, then commit).
+
+        First which wildcard a host is under: without an entry there a path leads nowhere.
+        """
+        pairs = list(wildcards)
+        complaints = await self._replace(SITES_MAP, [(part, part) for part, _ in pairs])
+        return complaints + await self._replace(WILDCARDS_MAP, pairs)
+
+    async def _replace(self, file: str, pairs: Iterable[tuple[str, str]]) -> list[str]:
+        created = await self._ask(f"prepare map {file}")
         version = created.strip().removeprefix("New version created: ")
         if not version.isdigit():
             return [created.strip()]
-        adding = [f"add map @{version} {WILDCARDS_MAP} {key} {to}" for key, to in wildcards]
-        return await self.change([*adding, f"commit map @{version} {WILDCARDS_MAP}"])
+        adding = [f"add map @{version} {file} {key} {to}" for key, to in pairs]
+        return await self.change([*adding, f"commit map @{version} {file}"])
 
     async def servers(
         self, backends: Sequence[BackendName] | None = None
@@ -54,6 +68,14 @@ class Runtime:
     async def hosts(self) -> Mapping[str, str]:
         """Return the map of hosts that runs."""
         return dict(answers.map_of(await self._ask(f"show map {HOSTS_MAP}")))
+
+    async def paths(self) -> Mapping[str, str]:
+        """Return the map of paths that runs."""
+        return dict(answers.map_of(await self._ask(f"show map {PATHS_MAP}")))
+
+    async def sites(self) -> list[str]:
+        """Return the ordered list of wildcards that runs beside their map."""
+        return [key for key, _ in answers.map_of(await self._ask(f"show map {SITES_MAP}"))]
 
     async def wildcards(self) -> list[tuple[str, str]]:
         """Return the ordered map of wildcards that runs."""

@@ -113,9 +113,6 @@ def _body(upstream: Upstream) -> Iterator[str]:
 
 def _rewrites(shape: Shape) -> Iterator[str]:
     """Replace the prefix; a decoded path may hold a line end, which ``.`` must match too."""
-    if shape.dest is None:
-        return
-    prefix, dest = re.escape(word(shape.prefix)), word(shape.dest)
-    yield f'rewrite "(?s)^{prefix}(/.*)$" "{dest}$1" break;'
-    if prefix:
-        yield f'rewrite "^{prefix}$" "{dest or "/"}" break;'
+    if shape.dest is not None:
+        prefix, dest = re.escape(word(shape.prefix)), word(shape.dest)
+        yield f'rewrite "(?s)^{prefix}(?:/(.*))?$" "{dest}/$1" break;'

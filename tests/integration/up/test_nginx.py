@@ -23,7 +23,8 @@ def test_a_container_is_served_and_drains_without_a_lost_request(containers: Con
         def ask() -> None:
             slow.append(pinnace.fetch("web.localhost", "/cgi-bin/slow?3000"))
 
-        threads = [threading.Thread(target=ask) for _ in range(2)]  # one at each, in turn
+        # In turn, but a reload begins the turn anew.
+        threads = [threading.Thread(target=ask) for _ in range(6)]
         for thread in threads:
             thread.start()
         time.sleep(0.3)
@@ -33,13 +34,13 @@ def test_a_container_is_served_and_drains_without_a_lost_request(containers: Con
         out, err = draining.communicate(timeout=20)
         assert (draining.returncode, err) == (0, "")
         steps = [json.loads(line) for line in out.splitlines()]
-        # Until the reload is done there may be an idle connection besides.
-        assert {s["in_flight"] for s in steps if s["phase"] == "waiting"} <= {1, 2}
+        assert all(s["in_flight"] > 0 for s in steps if s["phase"] == "waiting")
         assert steps[-2]["seconds"] > 1
         assert [s["phase"] for s in steps][-2:] == ["done", "stopped"]
         for thread in threads:
             thread.join()
-        assert sorted(slow) == [(200, name) for name in sorted(names)]
+        assert {status for status, _ in slow} == {200}
+        assert {name for _, name in slow} == names
         status, body = pinnace.get("/v1/pinnace/lb")
         assert status == 200
         assert json.loads(body)["last"]["kind"] == "reload"
