@@ -247,7 +247,7 @@ def test_many_containers_that_come_and_go_at_once_end_in_what_runs(
     names: list[str] = []
 
     def some(first: int) -> None:
-        for number in range(first, first + 6):
+        for number in range(first, first + 10):
             name = containers.run(f"storm{number}", "-e", "SERVICE_NAME=web")
             if number % 3:
                 containers.remove(name)
@@ -256,7 +256,7 @@ def test_many_containers_that_come_and_go_at_once_end_in_what_runs(
 
     with alone(containers, consul) as process:
         process.until_ready()
-        threads = [threading.Thread(target=some, args=(first,)) for first in (0, 6, 12)]
+        threads = [threading.Thread(target=some, args=(first,)) for first in (0, 10, 20)]
         for thread in threads:
             thread.start()
         for thread in threads:

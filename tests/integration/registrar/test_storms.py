@@ -25,8 +25,9 @@ LIES = {
 
 @pytest.fixture
 async def busy(tmp_path: Path) -> AsyncIterator[BusyEngine]:
-    async with BusyEngine(tmp_path / "engine").running() as running:
-        yield running
+    engine = BusyEngine(tmp_path / "engine")
+    async with engine.running():
+        yield engine
 
 
 @pytest.fixture

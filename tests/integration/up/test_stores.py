@@ -32,7 +32,11 @@ class Stores:
     """One of each kind, and how many instances of ``web`` each holds."""
 
     def __init__(self, consul: Consul, etcd: Etcd, zookeeper: ZooKeeper, client: Any) -> None:
-        self.servers = {"consul": consul, "etcd": etcd, "zookeeper": zookeeper}
+        self.servers: dict[str, Consul | Etcd | ZooKeeper] = {
+            "consul": consul,
+            "etcd": etcd,
+            "zookeeper": zookeeper,
+        }
         self._client = client
         self.urls = (
             f"consul://{SECRETS[3]}:{SECRETS[3]}@127.0.0.1:{consul.ports['http']}",
@@ -82,7 +86,8 @@ def up(containers: Containers, stores: Stores, *words: str) -> Pinnace:
 
 def test_a_frozen_store_holds_no_other(containers: Containers, stores: Stores) -> None:
     with up(containers, stores) as pinnace:
-        counts = {**stores.counts, "embedded": lambda: len(pinnace.instances("web"))}
+        counts = dict(stores.counts)
+        counts["embedded"] = lambda: len(pinnace.instances("web"))
 
         def until_all(number: int, within: float, but: str = "") -> None:
             for name, count in counts.items():
