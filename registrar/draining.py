@@ -36,6 +36,9 @@ class Marks(Protocol):
     async def written(self) -> None:
         """Return when each store has what it should, or is known to be in trouble."""
 
+    def trouble(self) -> str | None:
+        """Return what keeps a store from having what it should, or None."""
+
 
 class Stopper(Protocol):
     """Who stops containers (sidecar.engine.client.Engine)."""
@@ -87,12 +90,16 @@ class Drainer:
         try:
             instances = self._marks.drain(id_, on=True)
             _log.info("marked", container=container.name, instances=len(instances))
+            # Who sends work hears of the mark from a shared store: if that has it not, a count of
+            # nothing says nothing about the next moment.
+            is_told = not self._is_shared
             with suppress(TimeoutError):  # a store that hangs is not waited for
                 async with asyncio.timeout(_WRITE):
                     await self._marks.written()
+                    is_told = is_told or self._marks.trouble() is None
             names = tuple(instance.id for instance in instances)
             yield Step(phase="marked", seconds=self._since(begun), instances=names)
-            async for step in self._wait(instances, begun, timeout):
+            async for step in self._wait(instances, begun, timeout, is_counted=is_told):
                 yield step
             if stop:
                 await self._engine.stop(id_)
@@ -120,7 +127,12 @@ class Drainer:
         return container
 
     async def _wait(
-        self, instances: Sequence[Instance], begun: float, timeout: float | None
+        self,
+        instances: Sequence[Instance],
+        begun: float,
+        timeout: float | None,
+        *,
+        is_counted: bool,
     ) -> AsyncIterator[Step]:
         """Yield what is still waited for, and at last ``done`` or ``overdue``."""
         limit = _LIMIT if timeout is None else timeout
@@ -129,7 +141,8 @@ class Drainer:
         told, quiet = begun, 0
         while instances:
             await self._clock.sleep(_POLL)
-            count, waited = await self._count(instances), self._since(begun)
+            count = await self._count(instances) if is_counted else None
+            waited = self._since(begun)
             quiet = quiet + 1 if count == 0 else 0
             over = least if quiet > 1 else pause
             if (quiet > 1 or count is None) and waited > over - _POLL / 2:

