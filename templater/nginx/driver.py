@@ -22,11 +22,11 @@ from templater.nginx.build import Build, counters_of
 from templater.nginx.directory import CANDIDATE, CONFIG, SOCKET, NginxDirectory
 from templater.nginx.place import place_of
 from templater.nginx.process import Nginx
-from templater.nginx.render import Config, Renderer, blamed, serving
+from templater.nginx.render import Config, Renderer, blamed, found, serving
 from templater.nginx.sites import without_grpc
 from templater.ports import without_taken
 from templater.proxy import Applied, ProxyUnavailable
-from templater.routes import Endpoint, Key, Problem, Routes
+from templater.routes import Key, Problem, Routes
 from templater.telemetry import APPLIES, APPLY_SECONDS, ENDPOINTS, FAILURES, REPAIRS, RESTARTS
 
 __all__ = ["NginxDriver"]
@@ -116,10 +116,10 @@ class NginxDriver:
 
         As long as workers that send it new work serve although it drains, it is at least one.
         """
-        wanted = _found(self._routes, service, key)
+        wanted = found(self._routes, service, key)
         if wanted is None or self._nginx is None or self._live is None:
             return None
-        now = _found(self._live.routes, service, key)
+        now = found(self._live.routes, service, key)
         try:
             count = await self._nginx.connections(wanted.address, wanted.port)
         except ProxyUnavailable:
@@ -253,9 +253,9 @@ class NginxDriver:
             self._wake.set()  # a port that was taken is free now
 
     async def _note_workers(self, nginx: Nginx) -> None:
-        found = await nginx.workers()
-        self._serving_pids = {worker.pid for worker in found if not worker.is_old}
-        self._old_workers = len(found) - len(self._serving_pids)
+        workers = await nginx.workers()
+        self._serving_pids = {worker.pid for worker in workers if not worker.is_old}
+        self._old_workers = len(workers) - len(self._serving_pids)
 
     def _rendered(self, live: Config | None) -> Config:
         """Return the configuration for the routes, ``live`` itself when that is the same."""
@@ -287,16 +287,6 @@ class NginxDriver:
             self._backoff.reset()
         self._pending = False
         self._trouble = None
-
-
-def _found(routes: Routes, service: str, key: Key) -> Endpoint | None:
-    """Return an endpoint that routes hold."""
-    for upstream, members in routes.upstreams.items():
-        if upstream.service == service:
-            for one in members:
-                if one.key == key:
-                    return one
-    return None
 
 
 async def _until_ended(nginx: Nginx) -> None:

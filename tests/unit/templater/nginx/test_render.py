@@ -22,9 +22,9 @@ from sidecar.catalog.model import (
 )
 from sidecar.errors import RenderError
 from templater.names import SocketAddress, Wildcard
-from templater.nginx.render import Renderer, blamed, serving
+from templater.nginx.render import Renderer, blamed, found, serving
 from templater.nginx.sites import without_grpc
-from templater.routes import Routes
+from templater.routes import Key, Routes
 from tests.unit.templater.nginx.configs import PLACE, config_of, instance, routes_to
 from tests.unit.templater.nginx.tokens import Directive, parsed
 
@@ -83,12 +83,6 @@ def test_a_service_without_endpoint_answers_503_and_no_route_404_with_no_text() 
     assert default.one("return").values == ("404", "$pinnace_nothing")
 
 
-def test_groups_of_services_that_differ_in_case_alone_are_two() -> None:
-    block = http(instance(service="web", port=1), instance(service="Web", port=2))
-    names = [one.values[0].lower() for one in block.all("upstream")]
-    assert len(names) == len(set(names))
-
-
 def test_a_listener_is_a_server_of_the_stream_module() -> None:
     root = parsed(config_of(instance(service="db", meta={TCP_LISTEN: "5432"})).text)
     stream = root.one("stream")
@@ -139,6 +133,14 @@ def test_what_must_stand_in_the_file_stands_there() -> None:
     assert [one.values for one in status.all("location")] == [("=", "/digest"), ("=", "/status")]
     plain = http(has_stub_status=False).all("server")[-1]
     assert [one.values for one in plain.all("location")] == [("=", "/digest")]
+
+
+def test_an_endpoint_is_found_by_its_key() -> None:
+    routes = routes_to(instance("a"), instance("b", port=81), instance("c", "other"))
+    one = found(routes, "web", Key("n", "b"))
+    assert one is not None
+    assert one.port == 81
+    assert found(routes, "web", Key("n", "c")) is None
 
 
 def test_tables_and_memory_grow_with_the_catalogue() -> None:
