@@ -1,10 +1,10 @@
 """What a service asks of the proxy by its instances' meta: hosts, paths, shape. Pure.
 
-All instances count; where they differ in what can be only once, the first text in order wins and
-the others are told.
+A place leads to the instances that ask for it: two containers of one image may be two sites. Where
+those differ in what can be only once, the first text in order wins and the others are told.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from sidecar.catalog.model import (
@@ -38,12 +38,24 @@ class Place(NamedTuple):
     dest: UrlPath | None
 
 
-def places_of(members: Iterable[Instance], complain: Complain) -> Iterator[Place]:
-    """Yield the places asked for, each once."""
-    texts = {text for one in members if (text := one.meta.get(HTTP_HOST))}
-    words = dict.fromkeys(
-        word for text in sorted(texts) for part in text.split(",") if (word := part.strip(" "))
-    )
+def places_of(members: Sequence[Instance], complain: Complain) -> Mapping[Place, tuple[int, ...]]:
+    """Return the places asked for, and which of the members ask for each."""
+    found: dict[Place, list[int]] = {}
+    known: dict[str, list[Place]] = {}
+    for at, one in enumerate(members):
+        text = one.meta.get(HTTP_HOST, "")
+        if text and text not in known:
+            known[text] = list(_places(text, complain))
+        for place in known.get(text, ()):
+            if place not in found and len(found) == _MAX_HOSTS:
+                complain(HTTP_HOST, f"more than {_MAX_HOSTS} hosts; the first stay")
+                break
+            found.setdefault(place, []).append(at)
+    return {place: tuple(dict.fromkeys(askers)) for place, askers in found.items()}
+
+
+def _places(text: str, complain: Complain) -> Iterator[Place]:
+    words = dict.fromkeys(word for part in text.split(",") if (word := part.strip(" ")))
     if len(words) > _MAX_HOSTS:
         complain(HTTP_HOST, f"more than {_MAX_HOSTS} hosts; the first stay")
     for word in list(words)[:_MAX_HOSTS]:

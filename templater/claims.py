@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sidecar.catalog.model import TCP_LISTEN, Instance, Status
 from templater.asked import Place, https_of, places_of, shape_of
@@ -10,10 +10,19 @@ from templater.names import Address, Host, Port, Weight, shown
 from templater.shapes import PLAIN, Https, Shape
 from templater.upstreams import Endpoint, Key, Problem, State
 
-__all__ = ["Claim", "claim_of"]
+__all__ = ["Asking", "Claim", "claim_of"]
 
 _MAX_SERVICE: Final = 200
 _MAX_WEIGHT: Final = 256
+
+
+class Asking(NamedTuple):
+    """A place, and how those who ask for it are reached there."""
+
+    place: Place
+    shape: Shape
+    endpoints: tuple[Endpoint, ...]
+    https: Https | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +31,10 @@ class Claim:
 
     endpoints: tuple[Endpoint, ...]
     own: tuple[Host, ...]
-    asked: tuple[Place, ...]
+    asked: tuple[Asking, ...]
     ports: tuple[Port, ...]
     problems: tuple[Problem, ...]
     shape: Shape = PLAIN
-    https: Https | None = None
 
 
 def claim_of(name: str, instances: Iterable[Instance], domains: Sequence[str]) -> Claim | None:
@@ -38,15 +46,40 @@ def claim_of(name: str, instances: Iterable[Instance], domains: Sequence[str]) -
     own = _own_hosts(name, domains, problems)
     if not own:
         return Claim((), (), (), (), tuple(problems))
-    endpoints = tuple(found for one in members if (found := _endpoint(one, problems)) is not None)
+    seats = [_endpoint(one, problems) for one in members]
+    endpoints = tuple(one for one in seats if one is not None)
 
     def complain(key: str, reason: str) -> None:
         problems.append(Problem(name, key, reason))
 
-    asked = tuple(places_of(members, complain))
-    shape, https = shape_of(members, complain), https_of(members, complain)
+    places = places_of(members, complain)
+    groups = {
+        askers: _group([place for place, who in places.items() if who == askers])
+        for askers in places.values()
+    }
+    asked = []
+    for place, askers in places.items():
+        some = members if len(askers) == len(members) else [members[at] for at in askers]
+        shape = _at(place, shape_of(some, complain))
+        found = endpoints
+        if some is not members:
+            shape = shape._replace(group=groups[askers])
+            found = tuple(one for at in askers if (one := seats[at]) is not None)
+        asked.append(Asking(place, shape, found, https_of(some, complain)))
+    shape = shape_of(members, complain)
     ports = tuple(_ports(name, members, problems))
-    return Claim(endpoints, own, asked, ports, tuple(dict.fromkeys(problems)), shape, https)
+    return Claim(endpoints, own, tuple(asked), ports, tuple(dict.fromkeys(problems)), shape)
+
+
+def _group(places: Iterable[Place]) -> str:
+    """Return a name for those who ask for exactly these places."""
+    return min(f"{place.site}{place.path}/" for place in places)
+
+
+def _at(place: Place, shape: Shape) -> Shape:
+    if place.dest is None:
+        return shape
+    return shape._replace(prefix=place.path, dest=place.dest)
 
 
 def _own_hosts(name: str, domains: Sequence[str], problems: list[Problem]) -> tuple[Host, ...]:

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 from sidecar.catalog.model import HTTP_HOST, TCP_LISTEN, Instance, Node, Snapshot
 from sidecar.catalog.query import address_of
-from templater.asked import Place
-from templater.claims import Claim, claim_of
+from templater.claims import Asking, Claim, claim_of
 from templater.names import Host, Port, Wildcard, shown
 from templater.upstreams import (
     Endpoint,
@@ -91,8 +90,8 @@ def _settled(claims: Mapping[str, Claim], reserved: AbstractSet[int]) -> Routes:
     for name, claim in claims.items():
         settling.own(name, claim)
     for name, claim in claims.items():
-        for place in claim.asked:
-            settling.ask(name, claim, place)
+        for asking in claim.asked:
+            settling.ask(name, asking)
     for name, claim in claims.items():
         settling.listen(name, claim, reserved)
     return Routes(
@@ -129,12 +128,11 @@ class _Settling:
             if taken != upstream:
                 self._refuse(name, "name", host, taken.service)
 
-    def ask(self, name: str, claim: Claim, place: Place) -> None:
+    def ask(self, name: str, asking: Asking) -> None:
         """Give a service a place, unless it is another's."""
-        site, path, dest = place
+        site, path, dest = asking.place
         owner = self._owners.get(site, name)
-        shape = claim.shape if dest is None else claim.shape._replace(prefix=path, dest=dest)
-        upstream = Upstream(Protocol.HTTP, name, shape)
+        upstream = Upstream(Protocol.HTTP, name, asking.shape)
         if owner != name:
             self._refuse(name, HTTP_HOST, site, owner)
             return
@@ -149,9 +147,9 @@ class _Settling:
         if taken != upstream:
             self._refuse(name, HTTP_HOST, f"{_shape_of(site)}{path}", taken.service)
             return
-        self.upstreams[upstream] = claim.endpoints
-        if claim.https is not None:
-            self.https.setdefault(site, claim.https)
+        self.upstreams[upstream] = asking.endpoints
+        if asking.https is not None:
+            self.https.setdefault(site, asking.https)
 
     def listen(self, name: str, claim: Claim, reserved: AbstractSet[int]) -> None:
         """Give a service its TCP ports, unless they are others'."""

@@ -48,7 +48,8 @@ _DEFAULTS: Final = frozenset({Scheme.HTTP, Balance.ROUNDROBIN})
 class Shape(NamedTuple):
     """``dest`` replaces ``prefix`` at the start of a path, None: paths stay as they are.
 
-    ``allowed`` are the networks that may ask, none: everybody.
+    ``allowed`` are the networks that may ask, none: everybody. ``group`` names a part of a
+    service's instances by a place that only they ask for, empty: all of them.
     """
 
     scheme: Scheme = Scheme.HTTP
@@ -56,6 +57,7 @@ class Shape(NamedTuple):
     allowed: tuple[Network, ...] = ()
     prefix: UrlPath = UrlPath("/")
     dest: UrlPath | None = None
+    group: str = ""
 
     def __str__(self) -> str:
         """Return what is not plain, for people; nothing for the plain shape."""
@@ -64,6 +66,8 @@ class Shape(NamedTuple):
             words.append("internal" if self.allowed == INTERNAL else ",".join(self.allowed))
         if self.dest is not None:
             words.append(f"{self.prefix}/=>{self.dest}/")
+        if self.group:
+            words.append(f"for {self.group}")
         return "".join(f" {word}" for word in words)
 
     @property

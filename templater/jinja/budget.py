@@ -40,7 +40,7 @@ class Budget:
         self._now = now
         self._ends = now() + limits.seconds
         self._steps = limits.steps
-        self._look_at = limits.steps - _LOOK
+        self._look_at = max(0, limits.steps - _LOOK)
         self._room = limits.output
 
     def step(self, count: int = 1) -> None:
@@ -49,7 +49,7 @@ class Budget:
         if self._steps < self._look_at:
             if self._steps < 0:
                 raise LimitReached(f"takes more than {self.limits.steps} steps")
-            self._look_at = self._steps - _LOOK
+            self._look_at = max(0, self._steps - _LOOK)
             if self._now() > self._ends:
                 raise LimitReached(f"takes more than {self.limits.seconds:g} s")
 

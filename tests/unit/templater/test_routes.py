@@ -69,6 +69,21 @@ def test_asked_hosts_of_all_instances_count() -> None:
     assert owner(found, "a.example.org") == owner(found, "b.example.org") == "web"
 
 
+def test_a_place_leads_only_to_the_instances_that_ask_for_it() -> None:
+    both = "c.example.org"
+    found = routes(
+        instance(meta={HTTP_HOST: f"a.example.org,{both}", HTTP_ACCESS: "internal"}),
+        instance(id_="b", meta={HTTP_HOST: f"b.example.org/x,{both}"}),
+    )
+    ids = {host: [one.key.id for one in found.upstreams[to]] for host, to in found.hosts.items()}
+    assert ids["a.example.org"] == ["a"]
+    assert ids[both] == ids["web.localhost"] == ["a", "b"]
+    ((site, to),) = found.paths.items()
+    assert (site.path, [one.key.id for one in found.upstreams[to]]) == ("/x", ["b"])
+    assert to.shape.allowed == ()
+    assert len({name_of(upstream) for upstream in found.upstreams}) == 3
+
+
 def test_first_service_by_name_wins_an_asked_host_and_the_other_is_told_once() -> None:
     meta = {HTTP_HOST: "x.example.org,*.example.org"}
     found = routes(
