@@ -291,4 +291,5 @@ class NginxDriver:
 
 async def _until_ended(nginx: Nginx) -> None:
     await nginx.ended()
-    raise ProxyUnavailable("nginx ended")
+    words = await nginx.last_words()
+    raise ProxyUnavailable(f"nginx ended: {words}" if words else "nginx ended")

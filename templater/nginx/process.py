@@ -28,6 +28,7 @@ _START: Final = 5.0
 _RELOAD: Final = 10.0  # nginx itself tries for 2.5 s to get an address
 _CHECK: Final = 10.0
 _ANSWER: Final = 1.0
+_FAREWELL: Final = 0.2
 _POLL: Final = 0.01
 _LAST_WORDS: Final = 20
 _LINE: Final = re.compile(r"(?:\S+ \S+|nginx:) \[(\w+)\] (?:\d+#\d+: )?(.*)")
@@ -53,6 +54,7 @@ class Nginx:
         self._process: asyncio.subprocess.Process | None = None
         self._handle = -1  # asyncio's own signals may take the exit status from its watcher
         self._words: list[str] = []
+        self._silent = asyncio.Event()
 
     async def check(self, name: str) -> None:
         """Have nginx check a file of the directory; raises ReloadFailed with its words."""
@@ -93,6 +95,14 @@ class Nginx:
         stream = self._master().stderr
         while stream is not None and (line := await line_of(stream)):
             self._heard(line.decode("utf-8", "replace").rstrip())
+        self._silent.set()
+
+    async def last_words(self) -> str:
+        """Return why nginx ended, as far as it said so."""
+        with contextlib.suppress(TimeoutError):  # workers that are left hold the pipe
+            async with asyncio.timeout(_FAREWELL):
+                await self._silent.wait()
+        return _emergencies(self._words)
 
     async def ended(self) -> None:
         """Return when the master has ended, even when workers that it left hold its pipe."""
