@@ -77,10 +77,13 @@ class Nginx:
             self._handle = os.pidfd_open(self._process.pid)
 
     async def serving(self, digest: str) -> None:
-        """Return when a worker runs this configuration; raises ReloadFailed when that fails."""
+        """Return when a worker runs this configuration; raises ReloadFailed when none does in time.
+
+        That the master ends meanwhile is for ``ended`` to tell.
+        """
         try:
             async with asyncio.timeout(_START):
-                while self._master().returncode is None:
+                while True:
                     with contextlib.suppress(ProxyUnavailable, ProtocolError):
                         if await self.digest() == digest:
                             return
@@ -88,7 +91,6 @@ class Nginx:
         except TimeoutError as error:
             words = _alarms(self._words)
             raise ReloadFailed(f"nginx did not serve within {_START} s: {words}") from error
-        raise ReloadFailed(f"nginx ended at start: {_alarms(self._words)}")
 
     async def listen(self) -> None:
         """Bring nginx's words into our log, as long as anyone of it may speak."""
@@ -148,8 +150,6 @@ class Nginx:
             raise ReloadFailed(f"no new worker within {_RELOAD} s of a reload: {words}") from error
 
     async def _is_new(self, before: set[int], digest: str) -> bool:
-        if self._master().returncode is not None:
-            raise ProxyUnavailable("nginx ended during a reload")
         if words := _emergencies(self._words):
             raise ReloadFailed(f"nginx did not reload: {words}")
         serving = {worker.pid for worker in await self.workers() if not worker.is_old}
