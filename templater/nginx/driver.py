@@ -114,18 +114,21 @@ class NginxDriver:
     async def in_flight(self, service: str, key: Key) -> int | None:
         """Return how many connections an endpoint has; None: not known here.
 
-        As long as workers that send it new work serve although it drains, it is at least one.
+        As long as workers that send it new work serve although it drains, it counts as one. After
+        that only old workers can have any, so mostly nobody need look (tables are long).
         """
         wanted = found(self._routes, service, key)
         if wanted is None or self._nginx is None or self._live is None:
             return None
         now = found(self._live.routes, service, key)
+        is_served = now is not None and bool(serving((now,)))
+        leaves = not serving((wanted,))
+        if leaves and is_served:
+            return 1
         try:
-            count = await self._nginx.connections(wanted.address, wanted.port)
+            return await self._nginx.connections(wanted.address, wanted.port, old=leaves)
         except ProxyUnavailable:
             return None
-        leaves = now is not None and serving((now,)) and not serving((wanted,))
-        return max(count, 1) if leaves else count
 
     async def _life(self, serving: Callable[[], None]) -> None:
         nginx = Nginx(self._program, self._directory)

@@ -163,11 +163,11 @@ class Nginx:
         """Return nginx's own counters (``stub_status``)."""
         return await self._get("/status")
 
-    async def connections(self, address: Address, port: Port) -> int:
-        """Return the connections that all workers, old ones too, have with an endpoint."""
-        found = await asyncio.to_thread(workers, self._master().pid)
-        pids = [worker.pid for worker in found]
-        return await asyncio.to_thread(connections, pids, address, port)
+    async def connections(self, address: Address, port: Port, *, old: bool) -> int:
+        """Return the connections with an endpoint of the ``old`` workers, or of all."""
+        every = await asyncio.to_thread(workers, self._master().pid)
+        pids = [worker.pid for worker in every if worker.is_old or not old]
+        return await asyncio.to_thread(connections, pids, address, port) if pids else 0
 
     async def stop(self, drain: float) -> None:
         """Let requests finish for at most ``drain`` seconds, then end it.
