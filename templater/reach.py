@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from sidecar.catalog.model import Instance
 from templater.names import Address, Port
-from templater.routes import Endpoint, Key
+from templater.routes import Endpoint, Key, Routes
 
-__all__ = ["Reach", "reach_of"]
+__all__ = ["Reach", "members_of", "reach_of"]
 
 
 class Reach(NamedTuple):
@@ -32,3 +32,13 @@ def reach_of(endpoints: Iterable[Endpoint], instance: Instance) -> Reach | None:
     except ValueError:
         alike = [endpoint for key, endpoint in seated.items() if key.id == instance.id]
         return Reach(alike[0].address, alike[0].port) if len(alike) == 1 else None
+
+
+def members_of(routes: Routes, service: str) -> list[Endpoint]:
+    """Return a service's endpoints, of all its upstreams."""
+    return [
+        one
+        for upstream, members in routes.upstreams.items()
+        for one in members
+        if upstream.service == service
+    ]

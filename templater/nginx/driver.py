@@ -27,7 +27,7 @@ from templater.nginx.render import Config, Renderer, blamed, serving
 from templater.nginx.sites import without_grpc
 from templater.ports import without_taken
 from templater.proxy import Applied, ProxyUnavailable
-from templater.reach import Reach, reach_of
+from templater.reach import Reach, members_of, reach_of
 from templater.routes import Endpoint, Problem, Routes
 from templater.telemetry import APPLIES, APPLY_SECONDS, ENDPOINTS, FAILURES, REPAIRS, RESTARTS
 
@@ -116,19 +116,21 @@ class NginxDriver:
     async def in_flight(self, instance: Instance) -> int | None:
         """Return how many connections an instance has; None: not known here.
 
-        As long as workers that send it new work serve although it drains, it is at least one.
+        As long as workers that send it new work serve although it drains, it counts as one. After
+        that only old workers can have any, so mostly nobody need look (tables are long).
         """
-        wanted = _members(self._routes, instance.service)
+        wanted = members_of(self._routes, instance.service)
         reach = reach_of(wanted, instance)
         if reach is None or self._nginx is None or self._live is None:
             return None
-        now = _members(self._live.routes, instance.service)
+        is_served = _serves(members_of(self._live.routes, instance.service), reach)
+        leaves = not _serves(wanted, reach)
+        if leaves and is_served:
+            return 1
         try:
-            count = await self._nginx.connections(*reach)
+            return await self._nginx.connections(*reach, old=leaves)
         except ProxyUnavailable:
             return None
-        leaves = _serves(now, reach) and not _serves(wanted, reach)
-        return max(count, 1) if leaves else count
 
     async def _life(self, serving: Callable[[], None]) -> None:
         nginx = Nginx(self._program, self._directory)
@@ -256,9 +258,9 @@ class NginxDriver:
             self._wake.set()  # a port that was taken is free now
 
     async def _note_workers(self, nginx: Nginx) -> None:
-        found = await nginx.workers()
-        self._serving_pids = {worker.pid for worker in found if not worker.is_old}
-        self._old_workers = len(found) - len(self._serving_pids)
+        workers = await nginx.workers()
+        self._serving_pids = {worker.pid for worker in workers if not worker.is_old}
+        self._old_workers = len(workers) - len(self._serving_pids)
 
     def _rendered(self, live: Config | None) -> Config:
         """Return the configuration for the routes, ``live`` itself when that is the same."""
@@ -292,20 +294,11 @@ class NginxDriver:
         self._trouble = None
 
 
-def _members(routes: Routes, service: str) -> list[Endpoint]:
-    """Return a service's endpoints, of all its upstreams."""
-    return [
-        one
-        for upstream, members in routes.upstreams.items()
-        for one in members
-        if upstream.service == service
-    ]
-
-
 def _serves(members: Iterable[Endpoint], reach: Reach) -> bool:
     return bool(serving([one for one in members if (one.address, one.port) == reach]))
 
 
 async def _until_ended(nginx: Nginx) -> None:
     await nginx.ended()
-    raise ProxyUnavailable("nginx ended")
+    words = await nginx.last_words()
+    raise ProxyUnavailable(f"nginx ended: {words}" if words else "nginx ended")

@@ -28,7 +28,8 @@ _START: Final = 5.0
 _RELOAD: Final = 10.0  # nginx itself tries for 2.5 s to get an address
 _CHECK: Final = 10.0
 _ANSWER: Final = 1.0
-_POLL: Final = 0.005
+_FAREWELL: Final = 0.2
+_POLL: Final = 0.01
 _LAST_WORDS: Final = 20
 _LINE: Final = re.compile(r"(?:\S+ \S+|nginx:) \[(\w+)\] (?:\d+#\d+: )?(.*)")
 _LOUD: Final = ("emerg", "alert", "crit")
@@ -53,6 +54,7 @@ class Nginx:
         self._process: asyncio.subprocess.Process | None = None
         self._handle = -1  # asyncio's own signals may take the exit status from its watcher
         self._words: list[str] = []
+        self._silent = asyncio.Event()
 
     async def check(self, name: str) -> None:
         """Have nginx check a file of the directory; raises ReloadFailed with its words."""
@@ -75,10 +77,13 @@ class Nginx:
             self._handle = os.pidfd_open(self._process.pid)
 
     async def serving(self, digest: str) -> None:
-        """Return when a worker runs this configuration; raises ReloadFailed when that fails."""
+        """Return when a worker runs this configuration; raises ReloadFailed when none does in time.
+
+        That the master ends meanwhile is for ``ended`` to tell.
+        """
         try:
             async with asyncio.timeout(_START):
-                while self._master().returncode is None:
+                while True:
                     with contextlib.suppress(ProxyUnavailable, ProtocolError):
                         if await self.digest() == digest:
                             return
@@ -86,13 +91,20 @@ class Nginx:
         except TimeoutError as error:
             words = _alarms(self._words)
             raise ReloadFailed(f"nginx did not serve within {_START} s: {words}") from error
-        raise ReloadFailed(f"nginx ended at start: {_alarms(self._words)}")
 
     async def listen(self) -> None:
         """Bring nginx's words into our log, as long as anyone of it may speak."""
         stream = self._master().stderr
         while stream is not None and (line := await line_of(stream)):
             self._heard(line.decode("utf-8", "replace").rstrip())
+        self._silent.set()
+
+    async def last_words(self) -> str:
+        """Return why nginx ended, as far as it said so."""
+        with contextlib.suppress(TimeoutError):  # workers that are left hold the pipe
+            async with asyncio.timeout(_FAREWELL):
+                await self._silent.wait()
+        return _emergencies(self._words)
 
     async def ended(self) -> None:
         """Return when the master has ended, even when workers that it left hold its pipe."""
@@ -138,8 +150,6 @@ class Nginx:
             raise ReloadFailed(f"no new worker within {_RELOAD} s of a reload: {words}") from error
 
     async def _is_new(self, before: set[int], digest: str) -> bool:
-        if self._master().returncode is not None:
-            raise ProxyUnavailable("nginx ended during a reload")
         if words := _emergencies(self._words):
             raise ReloadFailed(f"nginx did not reload: {words}")
         serving = {worker.pid for worker in await self.workers() if not worker.is_old}
@@ -153,11 +163,11 @@ class Nginx:
         """Return nginx's own counters (``stub_status``)."""
         return await self._get("/status")
 
-    async def connections(self, address: Address, port: Port) -> int:
-        """Return the connections that all workers, old ones too, have with an endpoint."""
-        found = await asyncio.to_thread(workers, self._master().pid)
-        pids = [worker.pid for worker in found]
-        return await asyncio.to_thread(connections, pids, address, port)
+    async def connections(self, address: Address, port: Port, *, old: bool) -> int:
+        """Return the connections with an endpoint of the ``old`` workers, or of all."""
+        every = await asyncio.to_thread(workers, self._master().pid)
+        pids = [worker.pid for worker in every if worker.is_old or not old]
+        return await asyncio.to_thread(connections, pids, address, port) if pids else 0
 
     async def stop(self, drain: float) -> None:
         """Let requests finish for at most ``drain`` seconds, then end it.

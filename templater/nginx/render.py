@@ -19,7 +19,7 @@ from templater.names import Address, Port, SocketAddress, shown
 from templater.nginx import sites
 from templater.nginx.names import GroupName, quoted, word
 from templater.nginx.sites import Names, Table
-from templater.routes import Endpoint, Protocol, Routes, State, Upstream
+from templater.routes import Endpoint, Key, Protocol, Routes, State, Upstream
 from templater.shapes import Balance
 
 __all__ = ["Config", "Place", "Renderer", "blamed", "serving"]
@@ -115,9 +115,9 @@ class Renderer:
 
     def _kept(self, key: object, facts: object, make: Callable[[], Iterable[str]]) -> str:
         self._used.add(key)
-        found = self._known.get(key)
-        if found is not None and found[0] == facts:
-            return found[1]
+        known = self._known.get(key)
+        if known is not None and known[0] == facts:
+            return known[1]
         text = "".join(f"    {line}\n" for line in make())
         self._known[key] = facts, text
         return text
@@ -130,10 +130,10 @@ def serving(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
 
 def blamed(config: Config, words: str) -> str:
     """Say whose line it is that nginx complains about: ``service 'web', address``; or nothing."""
-    found = _LINE.search(words)
-    if found is None:
+    place = _LINE.search(words)
+    if place is None:
         return ""
-    lines = config.text.splitlines()[: int(found[1])]
+    lines = config.text.splitlines()[: int(place[1])]
     first = lines[-1].split()[:1] if lines else []
     groups = {str(GroupName(upstream)): upstream.service for upstream in config.routes.upstreams}
     for line in reversed(lines):

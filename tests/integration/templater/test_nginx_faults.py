@@ -262,6 +262,28 @@ def spoiled() -> Iterator[None]:
         yield
 
 
+async def test_a_start_that_fails_says_why_and_is_tried_again(tmp_path: Path) -> None:
+    refuse = tmp_path / "refuse"
+    refuse.touch()
+    script = (
+        f'case "$*" in *-V*) ;; *) [ -e {refuse} ] && '
+        'echo "2026/01/02 03:04:05 [emerg] 7#7: no luck today" >&2 && exit 1;; esac'
+    )
+    with stand_in(tmp_path, script) as program:
+        bench = NginxBench(tmp_path, program=program)
+        async with asyncio.TaskGroup() as group:
+            ready = asyncio.Event()
+            task = group.create_task(bench.lb.run(ready.set))
+            await until(lambda: "no luck today" in str(bench.lb.trouble()))
+            assert str(bench.lb.trouble()).startswith("nginx ended")
+            assert not ready.is_set()
+            refuse.unlink()
+            await asyncio.wait_for(ready.wait(), 10)
+            assert bench.lb.trouble() is None
+            task.cancel()
+    assert not bench.dir.exists()
+
+
 async def test_hanging_check_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("templater.nginx.process._CHECK", 0.3)
     hang, pid = tmp_path / "hang", tmp_path / "pid"

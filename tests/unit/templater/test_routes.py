@@ -75,7 +75,9 @@ def test_a_place_leads_only_to_the_instances_that_ask_for_it() -> None:
         instance(meta={HTTP_HOST: f"a.example.org,{both}", HTTP_ACCESS: "internal"}),
         instance(id_="b", meta={HTTP_HOST: f"b.example.org/x,{both}"}),
     )
-    ids = {str(host): [one.key.id for one in found.upstreams[to]] for host, to in found.hosts.items()}
+    ids = {
+        str(host): [one.key.id for one in found.upstreams[to]] for host, to in found.hosts.items()
+    }
     assert ids["a.example.org"] == ["a"]
     assert ids[both] == ids["web.localhost"] == ["a", "b"]
     ((site, to),) = found.paths.items()

@@ -24,7 +24,7 @@ from sidecar.errors import RenderError
 from templater.names import SocketAddress, Wildcard
 from templater.nginx.render import Renderer, blamed, serving
 from templater.nginx.sites import without_grpc
-from templater.routes import Routes
+from templater.routes import Key, Routes
 from tests.unit.templater.nginx.configs import PLACE, config_of, instance, routes_to
 from tests.unit.templater.nginx.tokens import Directive, parsed
 
@@ -81,12 +81,6 @@ def test_a_service_without_endpoint_answers_503_and_no_route_404_with_no_text() 
     default = block.all("server")[0]
     assert default.one("listen").values == ("127.0.0.1:8080", "default_server")
     assert default.one("return").values == ("404", "$pinnace_nothing")
-
-
-def test_groups_of_services_that_differ_in_case_alone_are_two() -> None:
-    block = http(instance(service="web", port=1), instance(service="Web", port=2))
-    names = [one.values[0].lower() for one in block.all("upstream")]
-    assert len(names) == len(set(names))
 
 
 def test_a_listener_is_a_server_of_the_stream_module() -> None:
