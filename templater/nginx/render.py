@@ -19,7 +19,7 @@ from templater.names import Address, Port, SocketAddress, shown
 from templater.nginx import sites
 from templater.nginx.names import GroupName, quoted, word
 from templater.nginx.sites import Names, Table
-from templater.routes import Endpoint, Key, Protocol, Routes, State, Upstream
+from templater.routes import Endpoint, Protocol, Routes, State, Upstream
 from templater.shapes import Balance
 
 __all__ = ["Config", "Place", "Renderer", "blamed", "serving"]

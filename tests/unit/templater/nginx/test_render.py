@@ -24,7 +24,7 @@ from sidecar.errors import RenderError
 from templater.names import SocketAddress, Wildcard
 from templater.nginx.render import Renderer, blamed, serving
 from templater.nginx.sites import without_grpc
-from templater.routes import Key, Routes
+from templater.routes import Routes
 from tests.unit.templater.nginx.configs import PLACE, config_of, instance, routes_to
 from tests.unit.templater.nginx.tokens import Directive, parsed
 
