@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from registrar.names import is_address, is_wildcard_address
+from registrar.names import cleaned, is_address, is_wildcard_address
 from registrar.ports import BRIDGES, Offer, Place
 from sidecar.engine.facts import Container, Network
 
@@ -53,7 +53,11 @@ def label_address(container: Container, place: Place) -> str | None:
 def original_address(
     container: Container, offer: Offer, place: Place, peer: Container | None
 ) -> str:
-    """Return the address that Registrator gives; it may be empty."""
+    """Return the address that Registrator gives, less control characters; it may be empty."""
+    return cleaned(_original(container, offer, place, peer))
+
+
+def _original(container: Container, offer: Offer, place: Place, peer: Container | None) -> str:
     if container.peer is not None and peer is not None:
         return peer.address
     labelled = label_address(container, place)

@@ -58,13 +58,19 @@ class Drainer:
         *,
         work: InFlight | None = None,
         default: float = 10.0,
+        is_shared: bool = False,
     ) -> None:
-        """``default``: seconds to wait when neither ``work`` nor the container says more."""
+        """``default``: seconds to wait when neither ``work`` nor the container says more.
+
+        ``is_shared``: other hosts send work too, which ``work`` does not count; so the container's
+        own ``SERVICE_DRAIN`` is waited for besides.
+        """
         self._engine = engine
         self._marks = marks
         self._clock = clock
         self._work = work
         self._default = default
+        self._is_shared = is_shared
         self._busy: set[str] = set()
 
     async def drain(
@@ -119,12 +125,14 @@ class Drainer:
         """Yield what is still waited for, and at last ``done`` or ``overdue``."""
         limit = _LIMIT if timeout is None else timeout
         pause = _pause_of(instances, self._default)
+        least = _pause_of(instances, 0.0) if self._is_shared else 0.0
         told, quiet = begun, 0
         while instances:
             await self._clock.sleep(_POLL)
             count, waited = await self._count(instances), self._since(begun)
             quiet = quiet + 1 if count == 0 else 0
-            if quiet > 1 or (count is None and waited > pause - _POLL / 2):
+            over = least if quiet > 1 else pause
+            if (quiet > 1 or count is None) and waited > over - _POLL / 2:
                 break
             if waited >= limit:
                 yield Step(phase="overdue", seconds=waited, in_flight=count)

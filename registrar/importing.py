@@ -4,8 +4,10 @@ What has no equal is a comment, so that nothing is lost without a word.
 """
 
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -18,7 +20,10 @@ from sidecar.errors import PermanentError
 
 __all__ = ["toml_of"]
 
-_STORE: Final = {"CONSUL_HTTP_TOKEN", "CONSUL_HTTP_AUTH", "CONSUL_HTTP_ADDR"}
+_READ: Final = re.compile(r"CONSUL_\w+|DOCKER_TLS_VERIFY|DOCKER_CERT_PATH")
+_RUNNERS: Final = frozenset({"docker", "podman", "nerdctl"})
+_IMAGE: Final = re.compile(r"(?!-)(?:\S+/)?registrator[\w.-]*(?:[:@]\S+)?", re.ASCII)
+_LEGACY: Final = re.compile(r"\Aetcd://")
 _WITHOUT: Final[Mapping[str, str]] = {
     "http": "pinnace up serves health and metrics at [http] listen",
     "dry-run": "see: pinnace registrar -dry-run",
@@ -29,14 +34,17 @@ _WITHOUT: Final[Mapping[str, str]] = {
 
 
 def toml_of(words: Sequence[str], environ: Mapping[str, str]) -> str:
-    """Return the configuration; the words may begin with the program's name.
+    """Return the configuration; the words may begin with the program's name, or ``docker run``.
 
     Raises PermanentError when the command line is wrong.
     """
     if len(words) == 1:
         words = _split(words[0])
-    variables, words = _variables(words)
-    if words and not words[0].startswith("-") and "registrat" in words[0].rpartition("/")[2]:
+    variables, words = _variables([*_without_sudo(words)])
+    if words and words[0] in _RUNNERS:
+        more, words = _contained(words)
+        variables |= more
+    elif words and not words[0].startswith("-") and "registrat" in words[0].rpartition("/")[2]:
         words = words[1:]
     try:
         parsed = parse(FLAGS, words)
@@ -66,11 +74,33 @@ def _variables(words: Sequence[str]) -> tuple[dict[str, str], Sequence[str]]:
     return found, ()
 
 
+def _without_sudo(words: Sequence[str]) -> Sequence[str]:
+    return words[1:] if words[:1] == ["sudo"] else words
+
+
+def _contained(words: Sequence[str]) -> tuple[dict[str, str], Sequence[str]]:
+    """Return the variables and the arguments of a container of an image of Registrator.
+
+    The last word that can be its image is taken, as one before may be the container's name.
+    """
+    places = [place for place, word in enumerate(words) if _IMAGE.fullmatch(word)]
+    if not places:
+        raise PermanentError("that runs no image of registrator")
+    options = words[: places[-1]]
+    given = [after for word, after in pairwise(options) if word in ("-e", "--env")]
+    given += [word.partition("=")[2] for word in options if word.startswith("--env=")]
+    pairs = (text.partition("=") for text in given)
+    return {name: value for name, equals, value in pairs if equals}, words[places[-1] + 1 :]
+
+
 def _lines(options: Options, parsed: Parsed, environ: Mapping[str, str]) -> Iterator[str]:
     yield "# The settings of pinnace up that equal this command line."
     docker = environ.get("DOCKER_HOST") or options.docker.url
     yield from ("", "[docker]", f"url = {_toml(docker)}")
-    yield from ("", "[registrar]", f"stores = {_toml(list(options.stores))}")
+    stores = [_LEGACY.sub("etcd2://", url) for url in options.stores]
+    yield from ("", "[registrar]", f"stores = {_toml(stores)}")
+    if stores != [*options.stores]:
+        yield "# etcd2://: the API of the original; etcd:// asks by v3."
     for name, default in msgspec.structs.asdict(RegistrarSettings()).items():
         value = getattr(options.settings, name)
         if value != default and name != "stores":
@@ -80,8 +110,8 @@ def _lines(options: Options, parsed: Parsed, environ: Mapping[str, str]) -> Iter
     for flag in parsed.given:
         if flag in _WITHOUT:
             yield f"# -{flag}: {_WITHOUT[flag]}."
-    for name in sorted(environ.keys() & _STORE):
-        yield f"# {name}: is read from the environment as before."
+    if read := [name for name in sorted(environ) if _READ.fullmatch(name)]:
+        yield f"# {', '.join(read)}: read from the environment, as before."
     yield from ("", "[lb]", 'kind = "none"')
 
 

@@ -115,7 +115,14 @@ async def _supervisor(
         return {"store": Health(Phase.READY, 0, kept.trouble()), **supervisor.health()}
 
     registrar, engine = await _registrar(settings, edges, stack)
-    drains = Drainer(engine, registrar, clock, work=balancer, default=settings.lb.drain)
+    drains = Drainer(
+        engine,
+        registrar,
+        clock,
+        work=balancer,
+        default=settings.lb.drain,
+        is_shared=mirror is not None,
+    )
     web = WebServer(
         store.catalog,
         settings.http,
@@ -200,7 +207,12 @@ async def _edges(
         from sidecar.stores.base import EdgeOptions  # noqa: PLC0415
         from sidecar.stores.opening import open_edge  # noqa: PLC0415
 
-        options = EdgeOptions(ttl=given.ttl, refresh=given.ttl_refresh, is_marked=not given.compat)
+        options = EdgeOptions(
+            ttl=given.ttl,
+            refresh=given.ttl_refresh,
+            is_marked=not given.compat,
+            is_original=given.compat,
+        )
         edges += (open_edge(url, options, clock=clock) for url in urls)
     for edge in edges:
         stack.push_async_callback(edge.close)

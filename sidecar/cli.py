@@ -57,6 +57,12 @@ COMMANDS: Final[Mapping[str, str]] = {
     "version": "print the version",
 }
 
+_EPILOG: Final = f"""one part alone, by these names or by a link of that name to this program:
+  {", ".join(name for name, part in PROGRAMS.items() if part in PARTS)}
+  (pinnace NAME -h shows its options)
+
+exit status: 0 ok, 1 failure, 2 usage, 65 damaged state, 78 bad configuration"""
+
 IMPORTERS: Final[Mapping[str, str]] = {"registrator": "registrar.importing"}
 """Program to the module whose ``toml_of(words, environ)`` says what equals its command line."""
 
@@ -109,7 +115,7 @@ def _parsers(asked: str) -> "tuple[ArgumentParser, dict[str, ArgumentParser]]":
     parser = argparse.ArgumentParser(
         prog="pinnace",
         description="Service discovery and dynamic load balancing as sidecars.",
-        epilog="exit status: 0 ok, 1 failure, 2 usage, 65 damaged state, 78 bad configuration",
+        epilog=_EPILOG,
         formatter_class=formatter,
         allow_abbrev=False,
     )

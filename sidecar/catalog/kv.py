@@ -168,7 +168,7 @@ class KeyValues:
             del self._held[entry.session]
 
     def _bury(self, changes: Mapping[str, Entry | Removed]) -> None:
-        risen = [key for key in changes if key in self._tombstones and key in self._entries]
+        """Add tombstones; as in Consul one stays when its key comes back."""
         buried = {
             name: change.index
             for key, change in changes.items()
@@ -176,10 +176,8 @@ class KeyValues:
             and (name := key if change.under is None else change.under)
         }
         fresh = [key for key in buried if key not in self._tombstones]
-        for key in risen:
-            del self._tombstones[key]
         self._tombstones.update(buried)
-        self._dead.update(fresh, risen)
+        self._dead.update(fresh, ())
         self._fell(changes)
         if len(self._tombstones) + len(self._felled) > self._limit:
             self._forget()

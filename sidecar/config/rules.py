@@ -226,9 +226,9 @@ def contradictions(settings: Settings) -> list[str]:
 def _of_registrar(registrar: RegistrarSettings) -> list[str]:
     found = []
     ttl, refresh = registrar.ttl, registrar.ttl_refresh
-    if (ttl > 0) != (refresh > 0):
-        found.append("ttl and ttl_refresh must be given together")
-    elif ttl > 0 and ttl <= refresh:
+    if ttl > 0 and not refresh > 0:
+        found.append("ttl needs ttl_refresh")
+    elif 0 < ttl <= refresh:
         found.append("ttl must be more than ttl_refresh")
     if registrar.second_ip and not registrar.ip:
         found.append("second_ip needs ip")

@@ -231,9 +231,15 @@ class Connection(web.RequestHandler):
         self._parked_cancel = later.begin(self._deliver, self._door.longest)
         return True
 
-    def _deliver(self, answer: ShortAnswer) -> None:
+    def _deliver(self, answer: ShortAnswer | Exception) -> None:
+        request = self._parked
         self._unpark()
-        if not self._close:
+        if self._close:
+            return
+        if isinstance(answer, Exception):  # whoever serves it will say so
+            self._is_mixed = True
+            super().data_received(request)
+        else:
             self._write(answer)
 
     def _unpark(self) -> None:

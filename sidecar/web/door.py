@@ -40,7 +40,8 @@ class ShortAnswer:
         return self._data
 
 
-Deliver = Callable[[ShortAnswer], None]
+Deliver = Callable[[ShortAnswer | Exception], None]
+"""Takes an answer, or why there is none."""
 Cancel = Callable[[], None]
 
 

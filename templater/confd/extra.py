@@ -13,6 +13,7 @@ from sidecar.catalog.golang import quoted
 from sidecar.gotemplate.values import Slice, truth
 from templater.confd.functions import strings
 from templater.confd.gojson import read_value
+from templater.confd.store import KVPair
 
 __all__ = ["EXTRA"]
 
@@ -50,8 +51,8 @@ def _plain(value: object) -> object:
     """Return a value as JSON has it: a whole float has no fraction in Go."""
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return {key: _plain(inner) for key, inner in value._asdict().items()}
+    if isinstance(value, KVPair):
+        return {"Key": value.Key, "Value": value.Value}
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:

@@ -27,7 +27,7 @@ HELD: Final = counter(
     "pinnace_templater_backend_held_total", "States not believed at first, as most keys were gone."
 )
 _SECOND_LOOK: Final = 1.0
-_PROBE: Final = 5.0
+_PROBE: Final = 2.0
 _ERRORS: Final = (TransientError, PermanentError, ProtocolError, TimeoutError)
 _log = get_logger("confd")
 

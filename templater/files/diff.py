@@ -7,9 +7,9 @@ __all__ = ["unified"]
 
 _RED: Final = "\x1b[31m"
 _GREEN: Final = "\x1b[32m"
-_BLUE: Final = "\x1b[36m"
+_CYAN: Final = "\x1b[36m"
 _PLAIN: Final = "\x1b[0m"
-_COLORS: Final = (("+++", ""), ("---", ""), ("+", _GREEN), ("-", _RED), ("@@", _BLUE))
+_COLORS: Final = (("+++", ""), ("---", ""), ("+", _GREEN), ("-", _RED), ("@@", _CYAN), ("", ""))
 
 
 def unified(path: str, old: bytes | None, new: bytes, context: int = 3, *, color: bool) -> str:
@@ -32,7 +32,5 @@ def _lines(content: bytes) -> list[str]:
 
 
 def _colored(line: str) -> str:
-    for start, color in _COLORS:
-        if line.startswith(start):
-            return f"{color}{line}{_PLAIN}" if color else line
-    return line
+    color = next(color for start, color in _COLORS if line.startswith(start))
+    return f"{color}{line}{_PLAIN}" if color else line

@@ -41,6 +41,13 @@ class _Group:
             return False
         return self.read.index(view) > self.index
 
+    def answer(self, view: View) -> ShortAnswer | Exception:
+        """Return the answer, or why there is none: nobody is left waiting (a wrong filter)."""
+        try:
+            return self.written(view)
+        except Exception as error:  # noqa: BLE001 - the readers' own guards decide by its class
+            return error
+
 
 class Waiting:
     """All groups of one catalogue."""
@@ -95,7 +102,7 @@ class Waiting:
         if not group.is_due(view):
             self._listen(group, view)
             return
-        answer = group.written(view)
+        answer = group.answer(view)
         readers, group.readers = group.readers, {}
         self._end(group)
         for deliver, timer in readers.items():
@@ -107,7 +114,7 @@ class Waiting:
         self._leave(group, deliver)
         view = self._view()
         keeps = group.read.wakes is not None and not group.is_due(view)
-        deliver(group.written(group.view if keeps else view))
+        deliver(group.answer(group.view if keeps else view))
 
     def _leave(self, group: _Group, deliver: Deliver) -> None:
         timer = group.readers.pop(deliver, None)
@@ -126,8 +133,12 @@ async def answered(later: Later) -> ShortAnswer:
     """Wait for an answer, for who has a task anyway."""
     waiter: asyncio.Future[ShortAnswer] = asyncio.get_running_loop().create_future()
 
-    def deliver(answer: ShortAnswer) -> None:
-        if not waiter.done():
+    def deliver(answer: ShortAnswer | Exception) -> None:
+        if waiter.done():
+            return
+        if isinstance(answer, Exception):
+            waiter.set_exception(answer)
+        else:
             waiter.set_result(answer)
 
     cancel = later.begin(deliver, inf)

@@ -1,4 +1,4 @@
-"""Paths, rewriting, access and protocols through a real HAProxy."""
+"""Paths, rewriting, access and protocols through a real HAProxy, and through a real nginx."""
 
 from pathlib import Path
 
@@ -8,10 +8,14 @@ from sidecar.catalog.model import HTTP_ACCESS, HTTP_BALANCE, HTTP_HOST, HTTP_PRO
 from tests.integration.templater.harness import Bench, backends, instance, running, until
 
 pytestmark = pytest.mark.haproxy
+by_both = pytest.mark.parametrize(
+    "kind", ["haproxy", pytest.param("nginx", marks=pytest.mark.nginx)]
+)
 
 
-async def test_the_longest_path_of_whole_segments_decides(tmp_path: Path) -> None:
-    async with backends(3) as (web, api, deep), running(Bench(tmp_path)) as bench:
+@by_both
+async def test_the_longest_path_of_whole_segments_decides(tmp_path: Path, kind: str) -> None:
+    async with backends(3) as (web, api, deep), running(Bench(tmp_path, kind=kind)) as bench:
         bench.put(
             instance("a", web, meta={HTTP_HOST: "shop.example.org"}),
             instance("b", api, "api", meta={HTTP_HOST: "shop.example.org/api/"}),
@@ -26,8 +30,9 @@ async def test_the_longest_path_of_whole_segments_decides(tmp_path: Path) -> Non
         assert await bench.get("api.localhost", "/v1") == (200, str(api))
 
 
-async def test_a_host_with_paths_only_leads_nowhere_else(tmp_path: Path) -> None:
-    async with backends(2) as (wild, api), running(Bench(tmp_path)) as bench:
+@by_both
+async def test_a_host_with_paths_only_leads_nowhere_else(tmp_path: Path, kind: str) -> None:
+    async with backends(2) as (wild, api), running(Bench(tmp_path, kind=kind)) as bench:
         bench.put(
             instance("a", wild, "wild", meta={HTTP_HOST: "*.example.org"}),
             instance("b", api, "api", meta={HTTP_HOST: "b.example.org/api,*.c.example.org/api"}),
@@ -61,8 +66,11 @@ async def test_paths_come_and_go_without_a_reload(tmp_path: Path) -> None:
         assert await bench.reloads() == reloads
 
 
-async def test_a_part_of_the_path_is_replaced_before_the_server_sees_it(tmp_path: Path) -> None:
-    async with backends(1) as (web,), running(Bench(tmp_path)) as bench:
+@by_both
+async def test_a_part_of_the_path_is_replaced_before_the_server_sees_it(
+    tmp_path: Path, kind: str
+) -> None:
+    async with backends(1) as (web,), running(Bench(tmp_path, kind=kind)) as bench:
         hosts = "a.example.org/api=/,b.example.org/api/=/v1/echo,c.example.org=/base"
         bench.put(instance("a", web, meta={HTTP_HOST: hosts}))
         await bench.applied("reload")
@@ -78,8 +86,11 @@ async def test_a_part_of_the_path_is_replaced_before_the_server_sees_it(tmp_path
             assert (status, body.partition(" ")[2]) == (200, seen), (host, path)
 
 
-async def test_who_is_not_allowed_is_refused_on_each_of_its_names(tmp_path: Path) -> None:
-    async with backends(3) as (web, near, open_), running(Bench(tmp_path)) as bench:
+@by_both
+async def test_who_is_not_allowed_is_refused_on_each_of_its_names(
+    tmp_path: Path, kind: str
+) -> None:
+    async with backends(3) as (web, near, open_), running(Bench(tmp_path, kind=kind)) as bench:
         bench.put(
             instance("a", web, meta={HTTP_HOST: "a.example.org", HTTP_ACCESS: "192.0.2.0/24"}),
             instance("b", near, "near", meta={HTTP_ACCESS: "internal"}),

@@ -70,13 +70,18 @@ def test_deleting_the_newest_child_moves_the_index_of_the_prefix_up() -> None:
     assert not kv.has_own_index("none/")
 
 
-def test_a_key_that_rises_again_has_no_tombstone() -> None:
+def test_a_tombstone_outlives_the_return_of_its_key() -> None:  # recorded on Consul 1.8.7
     kv = KeyValues()
     kv.commit({"p/a": _entry("p/a", 3)})
     kv.commit({"p/a": Removed(4)})
     kv.commit({"p/a": _entry("p/a", 6)})
     assert kv.index_below("p/") == 6
-    assert not kv._tombstones
+    kv.commit({"p/a": Removed(7, "p")})  # with the prefix "p", which is not below "p/"
+    kv.commit({"other": _entry("other", 8)})
+    assert kv.index_below("p/") == 7, (
+        "another key does not move it; nor does it fall to 4, as there"
+    )
+    assert kv.has_own_index("p/")
 
 
 def test_forgotten_tombstones_leave_a_floor_under_every_prefix() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from sidecar.catalog import Check, Status
 from sidecar.config.model import HttpSettings
+from sidecar.errors import ApiError
 from sidecar.metrics import REGISTRY
 from tests.support.catalog import instance, puts
 from tests.support.site import KEY, Site, same, site
@@ -190,6 +191,35 @@ async def test_an_index_given_twice_does_not_make_anothers_wait_short() -> None:
             async with asyncio.timeout(5):
                 while not waiting(here):
                     await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("wait", ["60s", "10ms"])
+async def test_a_filter_that_cannot_be_is_told_after_the_wait(wait: str) -> None:
+    async with site() as here, wire(here.address) as reader:
+        reader.send(request(f"{WEB}?index={index(here)}&wait={wait}&filter=Bogus==1"))
+        async with asyncio.timeout(5):
+            while not waiting(here):
+                await asyncio.sleep(0)
+        if wait == "60s":
+            here.world.catalog.commit(puts(instance(id_="i1", port=1)))
+        reply = await reader.reply()
+        assert (reply.status, b"Bogus" in reply.body) == (500, True)
+        assert waiting(here) == 0
+
+
+async def test_whoever_serves_a_parked_reader_tells_what_went_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with site() as here, parked(here, f"{WEB}?index={{}}&wait=60s") as (reader,):
+        reading = here.world.api.reading
+
+        def broken(*_: object, **__: object) -> None:
+            raise ApiError(500, "no answer")
+
+        monkeypatch.setattr(reading, "_answer", broken)
+        here.world.catalog.commit(puts(instance(id_="i1", port=1)))
+        reply = await reader.reply()
+        assert (reply.status, reply.body) == (500, b"no answer")
 
 
 async def test_the_server_stops_while_readers_wait() -> None:

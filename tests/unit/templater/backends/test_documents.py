@@ -16,7 +16,7 @@ from templater.backends.documents import values_of
         ("99999999999999999999", "100000000000000000000"), (".inf", "+Inf"), (".nan", "NaN"),
         ("''", ""), ("2020-01-01", "2020-01-01"), ("2020-01-01T10:00:00Z", "2020-01-01T10:00:00Z"),
         ("!!binary aGVsbG8=", "hello"), ("!!str 12", "12"), ('"x"', "x"), ("a b", "a b"),
-        ("0x", "0x"), ("1__0", "10"),
+        ("0x", "0x"), ("1__0", "10"), ("0o8", "0o8"),
     ],
 )  # fmt: skip
 def test_plain_text_means_what_it_means_to_confd(text: str, value: str) -> None:

@@ -63,6 +63,15 @@ def test_a_refused_file_is_tried_again_after_the_pause_or_at_a_change() -> None:
     assert agenda.next(2) == RENDER
 
 
+def test_a_change_while_a_file_is_refused_keeps_its_own_time() -> None:
+    agenda = Agenda(debounce=1)
+    agenda.change(0)
+    agenda.begin()
+    agenda.change(0.5)
+    agenda.render_failed(0.6, 5)
+    assert agenda.next(0.6) == waits(5)
+
+
 def test_a_broken_template_waits_for_a_change() -> None:
     agenda = Agenda()
     agenda.change(0)

@@ -58,6 +58,7 @@ def rendered(text: str) -> str:
         ('{{default "d" ""}} {{default "d" "v"}} {{"" | default "d"}}', "d v d"),
         ('{{ternary "y" "n" true}} {{coalesce "" 0 "z"}} {{empty ""}}', "y z true"),
         ('{{toJson (dict "a" 1.0 "b" (list "<" nil))}}', '{"a":1,"b":["\\u003c",null]}'),
+        ('{{toJson (get "/a")}}', '{"Key":"/a","Value":"x"}'),
         ('{{toPrettyJson (dict "a" 1)}}', '{\n  "a": 1\n}'),
         ('{{(fromJson "{\\"a\\":[true]}").a}}', "[true]"),
         ('{{indent 2 "a\\nb"}}{{nindent 1 "c"}}', "  a\n  b\n c"),

@@ -62,8 +62,8 @@ def test_an_unknown_key_is_a_note_and_a_wrong_type_an_error() -> None:
     notes = settings_of(parse([]), 'colour = "red"\n', FILE, {}).notes
     assert notes == (f"{FILE}: unknown key 'colour'",)
     with pytest.raises(ConfigError) as raised:
-        settings(text='watch = "yes"\nprefix = 5\ninterval = true\n')
-    assert len(raised.value.problems) == 3
+        settings(text='watch = "yes"\nprefix = 5\ninterval = true\nscheme = 2020-01-01\n')
+    assert len(raised.value.problems) == 4
     assert settings(text='nodes = "a"').nodes == ("a",), "one text will do for a list"
     with pytest.raises(ConfigError, match=r"confd.toml:1:"):
         settings(text="watch = \n")
@@ -73,6 +73,10 @@ def test_confds_variables_count_where_nothing_else_is_said() -> None:
     environ = {"CONFD_CLIENT_CAKEYS": "/ca", "CONFD_CLIENT_KEY": "/key", "CONFD_PREFIX": "/no"}
     found = settings("-client-key /flag", **environ)
     assert (found["client-ca-keys"], found["client-key"], found.prefix) == ("/ca", "/flag", "")
+
+
+def test_a_value_that_is_the_same_everywhere_is_not_told() -> None:
+    assert settings_of(parse(["-prefix", "/p"]), 'prefix = "/p"\n', FILE, {}).notes == ()
 
 
 def test_the_forks_variables_are_all_flags() -> None:

@@ -24,7 +24,8 @@ def test_nothing_changed_is_nothing() -> None:
 
 
 def test_colors_are_ends_of_their_own_lines() -> None:
-    text = unified("/d", b"a\n", b"b\n", color=True)
+    text = unified("/d", b"0\na\n", b"0\nb\n", color=True)
     assert "\x1b[31m-a\x1b[0m\n" in text
     assert "\x1b[32m+b\x1b[0m\n" in text
+    assert "\n 0\n" in text
     assert text.startswith("--- /d\n+++ /d\n\x1b[36m@@")
