@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 from sidecar.catalog.model import TCP_LISTEN, Instance, Status
 from templater.asked import Place, https_of, places_of, shape_of
 from templater.names import Address, Host, Port, Weight, shown
-from templater.shapes import PLAIN, Https, Shape
-from templater.upstreams import Endpoint, Key, Problem, State
+from templater.shapes import Https, Shape
+from templater.upstreams import Endpoint, Key, Problem, Protocol, State, Upstream
 
 __all__ = ["Asking", "Claim", "claim_of"]
 
@@ -20,7 +20,7 @@ class Asking(NamedTuple):
     """A place, and how those who ask for it are reached there."""
 
     place: Place
-    shape: Shape
+    upstream: Upstream
     endpoints: tuple[Endpoint, ...]
     https: Https | None
 
@@ -34,7 +34,8 @@ class Claim:
     asked: tuple[Asking, ...]
     ports: tuple[Port, ...]
     problems: tuple[Problem, ...]
-    shape: Shape = PLAIN
+    upstream: Upstream
+    """Where its own hosts lead."""
 
 
 def claim_of(name: str, instances: Iterable[Instance], domains: Sequence[str]) -> Claim | None:
@@ -45,7 +46,7 @@ def claim_of(name: str, instances: Iterable[Instance], domains: Sequence[str]) -
     problems: list[Problem] = []
     own = _own_hosts(name, domains, problems)
     if not own:
-        return Claim((), (), (), (), tuple(problems))
+        return Claim((), (), (), (), tuple(problems), Upstream(Protocol.HTTP, name))
     seats = [_endpoint(one, problems) for one in members]
     endpoints = tuple(one for one in seats if one is not None)
 
@@ -65,10 +66,11 @@ def claim_of(name: str, instances: Iterable[Instance], domains: Sequence[str]) -
         if some is not members:
             shape = shape._replace(group=groups[askers])
             found = tuple(one for at in askers if (one := seats[at]) is not None)
-        asked.append(Asking(place, shape, found, https_of(some, complain)))
-    shape = shape_of(members, complain)
+        upstream = Upstream(Protocol.HTTP, name, shape)
+        asked.append(Asking(place, upstream, found, https_of(some, complain)))
+    upstream = Upstream(Protocol.HTTP, name, shape_of(members, complain))
     ports = tuple(_ports(name, members, problems))
-    return Claim(endpoints, own, tuple(asked), ports, tuple(dict.fromkeys(problems)), shape)
+    return Claim(endpoints, own, tuple(asked), ports, tuple(dict.fromkeys(problems)), upstream)
 
 
 def _group(places: Iterable[Place]) -> str:

@@ -89,6 +89,7 @@ def _settled(claims: Mapping[str, Claim], reserved: AbstractSet[int]) -> Routes:
     settling = _Settling(claims)
     for name, claim in claims.items():
         settling.own(name, claim)
+    settling.settle_own()
     for name, claim in claims.items():
         for asking in claim.asked:
             settling.ask(name, asking)
@@ -116,31 +117,36 @@ class _Settling:
         self.listeners: dict[Port, Upstream] = {}
         self.upstreams: dict[Upstream, tuple[Endpoint, ...]] = {}
         self.problems = [problem for claim in claims.values() for problem in claim.problems]
-        self._owners: dict[str, str] = {}
+        self._own: dict[Host | Wildcard, Upstream] = {}
 
     def own(self, name: str, claim: Claim) -> None:
         """Give a service the hosts that follow from its name."""
-        upstream = Upstream(Protocol.HTTP, name, claim.shape)
+        upstream = claim.upstream
         self.upstreams[upstream] = claim.endpoints
         for host in claim.own:
             taken = self.hosts.setdefault(host, upstream)
-            self._owners[host] = taken.service
-            if taken != upstream:
+            if taken is not upstream:
                 self._refuse(name, "name", host, taken.service)
+
+    def settle_own(self) -> None:
+        """From now on nobody but its owner may ask for a host that a service has by its name."""
+        self._own = dict(self.hosts.items())
 
     def ask(self, name: str, asking: Asking) -> None:
         """Give a service a place, unless it is another's."""
         site, path, dest = asking.place
-        owner = self._owners.get(site, name)
-        upstream = Upstream(Protocol.HTTP, name, asking.shape)
-        if owner != name:
-            self._refuse(name, HTTP_HOST, site, owner)
+        upstream = asking.upstream
+        own = self._own.get(site)
+        if own is not None and own.service != name:
+            self._refuse(name, HTTP_HOST, site, own.service)
             return
         if path:
             taken = self.paths.setdefault(Site(site, path), upstream)
         elif isinstance(site, Wildcard):
             taken = self.wildcards.setdefault(site, upstream)
-        elif site in self._owners and dest is not None:
+        elif own is not None and dest is None:
+            return  # it leads there by itself
+        elif own is not None:
             taken = self.hosts[site] = upstream
         else:
             taken = self.hosts.setdefault(site, upstream)

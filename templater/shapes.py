@@ -32,6 +32,8 @@ class Scheme(enum.StrEnum):
     GRPC = "grpc"
     GRPCS = "grpcs"
 
+    __hash__ = str.__hash__  # an enum's own is slow, and upstreams are keys
+
 
 class Balance(enum.StrEnum):
     """How requests are shared out."""
@@ -40,6 +42,8 @@ class Balance(enum.StrEnum):
     LEASTCONN = "leastconn"
     SOURCE = "source"
     RANDOM = "random"
+
+    __hash__ = str.__hash__
 
 
 _DEFAULTS: Final = frozenset({Scheme.HTTP, Balance.ROUNDROBIN})

@@ -25,6 +25,8 @@ class Protocol(enum.StrEnum):
     HTTP = "http"
     TCP = "tcp"
 
+    __hash__ = str.__hash__  # an enum's own is slow, and upstreams are keys
+
 
 class Upstream(NamedTuple):
     """A service as a proxy sees it, by one protocol and in one shape."""

@@ -17,6 +17,7 @@ from sidecar.catalog.model import Instance, Snapshot
 from sidecar.catalog.query import address_of
 from sidecar.errors import RenderError
 from templater.names import Address, Host, Port, SocketAddress
+from templater.own.records import RECORDS, Node, Pair, Server, Service
 from templater.own.values import fitting, wrapped
 
 __all__ = ["RECORDS", "Keys", "Node", "Pair", "Reads", "Server", "Service", "View", "World"]
@@ -27,55 +28,6 @@ _NO_ADDRESS: Final = re.compile("(?!)")
 
 Keys = Callable[[str], Iterable[Entry]]
 """Gives the entries whose keys begin with a text. Raises RenderError when that cannot be known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """An instance, as templates see it. What is typed Any is text or a Suspect."""
-
-    id: Any
-    service: Any
-    node: Any
-    address: Any
-    port: int
-    tags: tuple[Any, ...]
-    meta: Mapping[Any, Any]
-    weight: int
-    status: str
-    draining: bool
-    ready: bool
-    """Whether it takes new work."""
-    socket: Any
-    """``address:port``, IPv6 in brackets."""
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A service with all its instances, and with those that take new work."""
-
-    name: Any
-    instances: tuple[Server, ...] = ()
-    ready: tuple[Server, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A host."""
-
-    name: Any
-    address: Any
-    meta: Mapping[Any, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A key and its value."""
-
-    key: Any
-    value: Any
-
-
-RECORDS: Final = frozenset({Server, Service, Node, Pair})
 
 
 @dataclass(slots=True)

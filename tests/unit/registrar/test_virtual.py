@@ -151,6 +151,17 @@ def test_access_holds_without_hosts_too_as_a_service_has_its_own_name() -> None:
     assert found == {WEB: {HTTP_ACCESS: "internal"}, ALT: {HTTP_ACCESS: "internal"}}
 
 
+def test_a_port_speaks_one_protocol_and_hosts_are_bounded() -> None:
+    text = "a.example: {/: {proto: grpc}, /x: {proto: https}}"
+    found, complaints = asked(f"VIRTUAL_HOST_MULTIPORTS={text}")
+    assert found[WEB] == {HTTP_HOST: "a.example,a.example/x", HTTP_PROTO: "grpc"}
+    assert "https on a port that speaks grpc" in complaints[0][1]
+    many = "\n".join(f"h{n}: {{}}" for n in range(100))
+    found, complaints = asked(f"VIRTUAL_HOST_MULTIPORTS={many}")
+    assert len(found[WEB][HTTP_HOST].split(",")) == 64
+    assert "only the first 64 hosts" in complaints[0][1]
+
+
 ANY = st.text(max_size=60)
 
 

@@ -4,9 +4,9 @@ import pytest
 
 from templater.haproxy.answers import Server
 from templater.haproxy.model import BackendName
-from templater.haproxy.plan import between, map_repairs, missing, repairs
+from templater.haproxy.plan import between, map_repairs, missing, path_repairs, repairs
 from templater.haproxy.slots import fitted
-from templater.names import Host
+from templater.names import Host, RouteKey, UrlPath
 from templater.routes import Endpoint, State
 from tests.unit.templater.haproxy_models import WEB, endpoint, model_of, routes_to
 
@@ -104,3 +104,14 @@ def test_the_map_of_hosts_is_repaired_without_touching_what_cannot_be_named() ->
         "add map hosts.map y.org http.web",
         "del map hosts.map gone.org",
     )
+
+
+def test_paths_come_change_and_go_by_map_commands() -> None:
+    wanted = {RouteKey(Host("x.example.org"), UrlPath("/api")): NAME}
+    assert list(path_repairs({}, wanted)) == [f"add map paths.map x.example.org/api/ {NAME}"]
+    assert list(path_repairs({"x.example.org/api/": "other"}, wanted)) == [
+        f"set map paths.map x.example.org/api/ {NAME}"
+    ]
+    assert list(path_repairs({"x.example.org/api/": NAME, "typed by hand": "x"}, {})) == [
+        "del map paths.map x.example.org/api/"
+    ]

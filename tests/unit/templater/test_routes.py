@@ -22,7 +22,7 @@ from sidecar.catalog.model import (
 )
 from templater.guard import loses_most
 from templater.haproxy.model import name_of
-from templater.names import Network
+from templater.names import Network, UrlPath
 from templater.routes import Key, Known, Problem, Protocol, Routes, State, Upstream, routes_of
 from templater.shapes import INTERNAL, Balance, Https, Method, Scheme, Shape
 
@@ -84,6 +84,15 @@ def test_a_place_leads_only_to_the_instances_that_ask_for_it() -> None:
     assert (site.path, [one.key.id for one in found.upstreams[to]]) == ("/x", ["b"])
     assert to.shape.allowed == ()
     assert len({name_of(upstream) for upstream in found.upstreams}) == 3
+
+
+def test_a_service_that_asks_for_its_own_name_changes_nothing_but_the_path() -> None:
+    asking = {HTTP_HOST: "web.localhost,web.consul=/x"}
+    found = routes(instance(meta=asking), instance(id_="b"))
+    shapes = {str(host): to.shape.dest for host, to in found.hosts.items()}
+    assert shapes["web.localhost"] is shapes["web.pinnace"] is None
+    assert shapes["web.consul"] == "/x"
+    assert found.problems == ()
 
 
 def test_first_service_by_name_wins_an_asked_host_and_the_other_is_told_once() -> None:
@@ -343,3 +352,23 @@ def test_a_path_that_is_not_plain_is_dropped_alone(path: str) -> None:
     assert owner(found, "good.example.org") == "web"
     assert paths(found) == {}
     assert [problem[:2] for problem in found.problems] == [("web", HTTP_HOST)]
+
+
+def test_a_shape_tells_people_what_is_not_plain() -> None:
+    assert str(Shape()) == ""
+    whole = Shape(
+        Scheme.HTTPS, Balance.RANDOM, INTERNAL, UrlPath("/api"), UrlPath("/"), "x.example.org/"
+    )
+    assert str(whole) == " https random internal /api/=>/ for x.example.org/"
+    assert str(Shape(allowed=(Network("192.0.2.0/24"),))) == " 192.0.2.0/24"
+
+
+def test_hosts_of_all_instances_together_are_bounded() -> None:
+    found = routes(
+        *(
+            instance(id_=str(at), meta={HTTP_HOST: ",".join(f"h{at}-{n}.x" for n in range(40))})
+            for at in range(3)
+        )
+    )
+    assert len(found.hosts) == 64 + 5
+    assert found.problems[0].reason.startswith("more than 64 hosts")

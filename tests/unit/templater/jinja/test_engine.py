@@ -49,6 +49,9 @@ def render(text: str, limits: Limits = SMALL, **data: Any) -> str:
         ("{% for i in [[1, [2]]] recursive %}{{ loop(i) if i is iterable else i }}{% endfor %}",
          "12"),
         ("{{ service.name }}\n", "web\n"),
+        ("{{ [{'a': [1, 2]}, {'b': (3,)}] }}", "[{'a': [1, 2]}, {'b': (3,)}]"),
+        ("{{ ('x' * 4500)|length }} {{ ('x' * 4500)|shell|length }}", "4500 4500"),
+        ("{% macro m() %}{{ 1 }}{{ 'b' }}{% endmacro %}{{ m() }} {{ 2.0 ** 0.5 > 1 }}", "1b True"),
         ("", ""),
     ],
 )  # fmt: skip
@@ -134,6 +137,9 @@ def again(start: str, step: str) -> str:
         ("{% for x in [1] %}" * 30 + "{% endfor %}" * 30, "nested"),
         ("x" * (1 << 20) + "x", "is longer than"),
         ("{{ [1, 'a']|sum }}", "no number"),
+        ("{% for i in range(9) %}{{ 'x' * 4900 }}{% endfor %}", "writes more"),
+        ("{{ 'a' ** 2 }}", "power"),
+        ("{{ ('x' * 4999 ~ ' ')|shell }}", "text or list"),
     ],
 )  # fmt: skip
 def test_whatever_takes_too_much_ends_soon_with_an_error(text: str, words: str) -> None:
