@@ -8,7 +8,7 @@ from sidecar.errors import RenderError
 from sidecar.gotemplate.template import compile_template
 from templater.confd.extra import EXTRA
 from templater.confd.functions import TABLE, store_functions
-from templater.confd.moment import Moment
+from templater.functions.moment import Moment
 from templater.confd.store import Store
 
 VALUES = {
