@@ -48,24 +48,26 @@ def float_text(value: float, least: float, most: int) -> str:
         return "NaN"
     if value in {float("inf"), float("-inf")}:
         return "+Inf" if value > 0 else "-Inf"
-    shortest = repr(float(value))
-    mantissa, _, given = shortest.partition("e")
-    sign = "-" if shortest.startswith("-") else ""
-    whole, _, fraction = mantissa.lstrip("-").partition(".")
-    digits = (whole + fraction).lstrip("0").rstrip("0") or "0"
+    sign, digits, power = _decimal(value)
     if digits == "0":
         return f"{sign}0"
-    if given:
-        power = int(given) + len(whole) - 1
-    elif whole == "0":
-        power = -(len(fraction) - len(fraction.lstrip("0")) + 1)
-    else:
-        power = len(whole) - 1
     if power < least or power >= most:
         tail = f".{digits[1:]}" if len(digits) > 1 else ""
         return f"{sign}{digits[0]}{tail}e{'-' if power < 0 else '+'}{abs(power):02d}"
     if power < 0:
         return f"{sign}0.{'0' * (-power - 1)}{digits}"
-    if len(digits) <= power + 1:
-        return sign + digits + "0" * (power + 1 - len(digits))
-    return f"{sign}{digits[: power + 1]}.{digits[power + 1 :]}"
+    whole, fraction = digits[: power + 1].ljust(power + 1, "0"), digits[power + 1 :]
+    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
+
+
+def _decimal(value: float) -> tuple[str, str, int]:
+    """Return sign, shortest digits, and the power of ten of the first of them."""
+    mantissa, _, given = repr(float(value)).partition("e")
+    sign = "-" if mantissa.startswith("-") else ""
+    whole, _, fraction = mantissa.lstrip("-").partition(".")
+    digits = (whole + fraction).lstrip("0").rstrip("0") or "0"
+    if given:
+        return sign, digits, int(given) + len(whole) - 1
+    if whole == "0":
+        return sign, digits, -(len(fraction) - len(fraction.lstrip("0")) + 1)
+    return sign, digits, len(whole) - 1

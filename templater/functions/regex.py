@@ -36,6 +36,7 @@ _MAX_PROGRAM: Final = 10_000
 _CHAR, _SPLIT, _SAVE, _ASSERT, _JUMP, _MATCH = range(6)
 _REFERENCE: Final = re.compile(r"\$(?:\$|\{(\w+)\}|(\w+))?", re.ASCII)
 _Caps = tuple[int, ...]
+_Thread = tuple[int, _Caps]
 Test = Callable[[str], bool]
 
 
@@ -192,37 +193,32 @@ class Regex:
         """Return the leftmost match from a place on, the preferred of several, and the cost."""
         empty = (-1,) * (2 * self.groups + 2)
         found: _Caps | None = None
-        threads: list[tuple[int, _Caps]] = []
+        threads: list[_Thread] = []
         spent = 0
         for at in range(start, len(text) + 1):
             if not threads and found is not None:
                 break
-            reached: list[tuple[int, _Caps]] = []
-            seen: set[int] = set()
-            flags = _flags(text, at)
-            for place, caps in threads:
-                self._follow(place, caps, at, flags, reached, seen)
             if found is None:
-                self._follow(0, (at, *empty[1:]), at, flags, reached, seen)
-            spent += len(seen) + 1
+                threads.append((0, (at, *empty[1:])))
+            reached, cost = self._reached(threads, at, _flags(text, at))
+            spent += cost
             if spent > budget:
                 raise ValueError("regular expression takes too long on this text")
             threads = []
             for place, caps in reached:
-                step = self._code[place]
-                if step.test is None:
+                test = self._code[place].test
+                if test is None:
                     found = (caps[0], at, *caps[2:])
                     break  # all that come later are less preferred
-                if at < len(text) and step.test(text[at]):
+                if at < len(text) and test(text[at]):
                     threads.append((place + 1, caps))
         return found, spent
 
-    def _follow(
-        self, place: int, caps: _Caps, at: int, flags: int,
-        reached: list[tuple[int, _Caps]], seen: set[int],
-    ) -> None:  # fmt: skip
-        """Go on from a place without eating text, the preferred way first."""
-        waiting = [(place, caps)]
+    def _reached(self, threads: list[_Thread], at: int, flags: int) -> tuple[list[_Thread], int]:
+        """Return where threads get without eating text, the preferred ways first, and the cost."""
+        reached: list[_Thread] = []
+        seen: set[int] = set()
+        waiting = threads[::-1]
         while waiting:
             place, caps = waiting.pop()
             if place in seen:
@@ -242,6 +238,7 @@ class Regex:
                 waiting.append((place + 1, (*caps[:slot], at, *caps[slot + 1 :])))
             elif flags & step.first:
                 waiting.append((place + 1, caps))
+        return reached, len(seen) + 1
 
 
 def _flags(text: str, at: int) -> int:

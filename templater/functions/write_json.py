@@ -30,18 +30,6 @@ def write_json(value: object, indent: str = "", *, escapes_html: bool = True) ->
 
 
 def _written(value: object, indent: str, margin: str, escaped: re.Pattern[str]) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(int(value))
-    if isinstance(value, float):
-        return _float(value)
-    if isinstance(value, bytes):
-        return f'"{base64.b64encode(value).decode()}"'
-    if isinstance(value, str):
-        return escaped.sub(_escape, json.dumps(value, ensure_ascii=False))
     inner = margin + indent
 
     def write(item: object) -> str:
@@ -49,7 +37,21 @@ def _written(value: object, indent: str, margin: str, escaped: re.Pattern[str]) 
 
     if isinstance(value, dict):
         return _enclosed("{}", _members(value, write, ": " if indent else ":"), indent, margin)
-    return _enclosed("[]", [write(item) for item in value], indent, margin)  # type: ignore[attr-defined]
+    if isinstance(value, list):
+        return _enclosed("[]", [write(item) for item in value], indent, margin)
+    return _scalar(value, escaped)
+
+
+def _scalar(value: object, escaped: re.Pattern[str]) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, str):
+        return escaped.sub(_escape, json.dumps(value, ensure_ascii=False))
+    if isinstance(value, bytes):
+        return f'"{base64.b64encode(value).decode()}"'
+    if isinstance(value, float):
+        return _float(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _members(value: dict[object, object], write: Callable[[object], str], colon: str) -> list[str]:

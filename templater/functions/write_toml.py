@@ -24,7 +24,7 @@ def write_toml(value: object) -> str:
     except Unsupported as error:
         raise ValueError(f"toml: {error}") from None
     if not isinstance(whole, dict):
-        raise ValueError("toml: top-level values must be Go maps or structs")
+        raise ValueError("toml: top-level values must be Go maps or structs")  # noqa: TRY004
     out: list[str] = []
     _table(whole, (), out)
     return "".join(out).strip()
@@ -37,7 +37,7 @@ def _table(value: dict[object, object], path: tuple[str, ...], out: list[str]) -
         if inner is None:
             continue
         if not isinstance(key, str):
-            raise ValueError("toml: cannot encode a map with non-string key type")
+            raise ValueError("toml: cannot encode a map with non-string key type")  # noqa: TRY004
         if isinstance(inner, dict) or _is_tables(inner):
             tables.append((key, inner))
         else:
