@@ -68,10 +68,12 @@ class Scratch:
         self._map(name).setdefault(key, value)
         return ""
 
-    def map_values(self, name: str) -> object:
+    def map_values(self, name: str) -> list[object]:
         """Return a map's values in the order of its keys."""
         held = self._values.get(name)
-        return [held[key] for key in sorted(held, key=str)] if isinstance(held, Map) else None
+        if not isinstance(held, Map):
+            return []
+        return [held[key] for key in sorted(held, key=str)]
 
     def _map(self, name: str) -> Map:
         held = self._values.setdefault(name, Map({}))

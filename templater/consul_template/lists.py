@@ -21,7 +21,7 @@ from templater.consul_template.records import (
 
 __all__ = ["LISTS"]
 
-_MOST: Final = 10_000_000
+_MOST: Final = 1_000_000
 _ODD: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _PAIR_MAP: Final = map_of(STRING, PAIRS.elem or STRING)
 

@@ -31,7 +31,7 @@ from sidecar.catalog.pattern import PatternError, parse_pattern
 
 __all__ = ["Regex", "compiled"]
 
-_STEPS: Final = 20_000_000
+_STEPS: Final = 3_000_000
 _MAX_PROGRAM: Final = 10_000
 _CHAR, _SPLIT, _SAVE, _ASSERT, _JUMP, _MATCH = range(6)
 _REFERENCE: Final = re.compile(r"\$(?:\$|\{(\w+)\}|(\w+))?", re.ASCII)
@@ -55,8 +55,9 @@ class _Step:
 class Regex:
     """A compiled pattern."""
 
-    def __init__(self, pattern: str) -> None:
-        """Compile. Raises ValueError in Go's words."""
+    def __init__(self, pattern: str, steps: int = _STEPS) -> None:
+        """Compile; ``steps`` bounds the work on one text. Raises ValueError in Go's words."""
+        self._steps = steps
         try:
             tree = parse_pattern(pattern, keeps_groups=True)
             self._automaton = Automaton(parse_pattern(pattern))
@@ -73,7 +74,7 @@ class Regex:
     def matches(self, text: str) -> bool:
         """Say whether the pattern occurs. Raises ValueError when that takes too long."""
         try:
-            return self._automaton.search(text, Budget(_STEPS))
+            return self._automaton.search(text, Budget(self._steps))
         except TooExpensive:
             raise ValueError("regular expression takes too long on this text") from None
 
@@ -83,7 +84,7 @@ class Regex:
         if not self.matches(text):
             return found
         at, before = 0, -1
-        budget = _STEPS
+        budget = self._steps
         while at <= len(text) and len(found) != most:
             caps, spent = self._first(text, at, budget)
             budget -= spent
