@@ -1,7 +1,13 @@
+# ruff: noqa: E501, ISC004  (tables of templates)
 """Functions on lists, maps, text and numbers: values seen on the peer's release 0.41.1."""
+
+import json
 
 import pytest
 
+from templater.consul_template import queries
+from templater.consul_template.answers import value_of
+from templater.consul_template.data import Knowledge
 from tests.unit.templater.consul_template.test_rendering import run, shown
 
 
@@ -94,3 +100,46 @@ def test_helpers_refuse_in_the_peers_words(text: str, words: str) -> None:
 def test_a_pattern_that_goes_back_for_ever_elsewhere_is_quick() -> None:
     text = '{{ regexMatch "(a+)+$" "%sb" }}{{ regexReplaceAll "(a*)*b" "x" "%sb" }}'
     assert shown(text % ("a" * 2000, "a" * 2000)) == "falsex"
+
+
+def _services() -> Knowledge:
+    entries = [
+        {
+            "Node": {"Node": "n"},
+            "Service": {
+                "ID": f"w{at}", "Service": "web", "Port": 80 + at % 2, "Tags": tags,
+                "Meta": {"v": f"a.{at % 2}", "n": str(at), "bad": "x"},
+            },
+            "Checks": [{"Node": "n", "CheckID": "c", "Status": "passing"}],
+        }
+        for at, tags in enumerate((["b", "a"], ["b"], None))
+    ]  # fmt: skip
+    query = queries.health("web")
+    return {query: value_of(query, json.dumps(entries).encode())}
+
+
+@pytest.mark.parametrize(
+    ("how", "result"),
+    [
+        ("byTag", "a=w0 b=w0w1 "),
+        ("byPort", "80=w0w2 81=w1 "),
+        ('byMeta "v,n|int"', "a_0_00000=w0 a_0_00002=w2 a_1_00001=w1 "),
+        ('byMeta "none,none|int"', "_no_none__00000=w0w1w2 "),
+    ],
+)
+def test_services_are_grouped(how: str, result: str) -> None:
+    text = '{{ range $k, $s := service "web" | %s }}{{ $k }}={{ range $s }}{{ .ID }}{{ end }} {{ end }}'
+    assert run(text % how, _services()).text == result
+
+
+def test_metadata_that_is_no_number_is_refused() -> None:
+    done = run('{{ service "web" | byMeta "bad|int" }}', _services())
+    assert 'cannot parse x as number : strconv.Atoi: parsing "x": invalid syntax' in done.error
+
+
+def test_checks_are_there_and_nothing_groups_to_nothing() -> None:
+    text = (
+        '{{ range service "web" }}{{ range .Checks }}{{ .CheckID }}{{ .Status }}{{ end }}{{ end }}'
+    )
+    assert run(text, _services()).text == "cpassing" * 3
+    assert shown("{{ byTag nil }}{{ byPort nil }}") == "map[]map[]"

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, ISC004  (tables of words)
 """The command line, and the settings it makes together with files."""
 
 import signal

@@ -91,7 +91,8 @@ def test_a_command_is_owed_from_the_placing_until_it_is_settled(tmp_path: Path) 
 
 
 def test_dry_shows_and_writes_nothing(tmp_path: Path) -> None:
-    path, shown = tmp_path / "d" / "a", []
+    path = tmp_path / "d" / "a"
+    shown: list[str] = []
     template = TemplateSettings(source="s", destination=str(path), run=COMMAND)
     placer = Placer(template, is_dry=True, show=shown.append)
     assert not placer.prepare()

@@ -1,6 +1,8 @@
+# ruff: noqa: E501  (tables of templates)
 """Templates with data: what is asked, what is missing, what the functions give."""
 
 from collections.abc import Mapping
+from typing import Any, Final
 
 import pytest
 
@@ -24,7 +26,7 @@ def _pairs(prefix: str, **values: str) -> Slice:
     return Slice(found, PAIRS)
 
 
-KNOWN: Mapping[Query, object] = {
+KNOWN: Final[Mapping[Query, object]] = {
     queries.key("a", blocks=True): "A",
     queries.key("a"): "A",
     queries.key("empty"): "",
@@ -38,11 +40,11 @@ KNOWN: Mapping[Query, object] = {
 }
 
 
-def run(text: str, known: Knowledge = KNOWN, **rules: object) -> Rendered:
-    return Document(text, known, RenderRules(**rules)).execute()  # type: ignore[arg-type]
+def run(text: str, known: Knowledge = KNOWN, **rules: Any) -> Rendered:
+    return Document(text, known, RenderRules(**rules)).execute()
 
 
-def shown(text: str, **rules: object) -> str:
+def shown(text: str, **rules: Any) -> str:
     done = run(text, **rules)
     assert done.error == ""
     assert done.text is not None

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (tables of texts)
 """JSON, YAML and TOML as Go's encoders write them; values seen on consul-template 0.41.1."""
 
 from dataclasses import dataclass

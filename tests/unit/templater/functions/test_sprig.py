@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (tables of templates)
 """Sprig's functions, as templates call them; values seen on consul-template 0.41.1."""
 
 import pytest
@@ -34,9 +35,12 @@ from tests.unit.templater.consul_template.test_rendering import run, shown
         ('{{ sprig_deepEqual (sprig_list 1) (sprig_list 1) }} {{ sprig_deepEqual 1 1.0 }} {{ sprig_deepEqual (sprig_dict "a" 1) (sprig_dict "a" 1) }}', "true false true"),
         ('{{ $d := sprig_dict "a" (sprig_list 1) }}{{ $c := sprig_deepCopy $d }}{{ sprig_set $c "b" 1 }} {{ $d }} {{ sprig_values $d }}', "map[a:[1] b:1] map[a:[1]] [[1]]"),
         ('{{ sprig_int "x" }}{{ sprig_int "0x10" }}{{ sprig_float64 true }}{{ sprig_float64 "x" }}{{ sprig_toStrings (sprig_list 1 2) }}{{ sprig_join "," "a" }}', "01610[1 2]a"),
+        ('{{ sprig_substr -1 2 "abc" }}{{ sprig_substr 1 -1 "abc" }}{{ sprig_wrapWith 3 "|" "abcdefg hi" }} {{ sprig_seq }}{{ sprig_seq 3 1 }}{{ sprig_seq 1 -1 5 }}', "abbcabc|def|g|hi 3 2 1"),
+        ('{{ sprig_b64dec "%" | len | lt 0 }}{{ sprig_b32dec "1" | len | lt 0 }}{{ sprig_fromJson "{" }}{{ sprig_untilStep 3 1 1 }}{{ sprig_int 1e300 | lt 5 }}{{ sprig_kindOf nil }}', "truetrue<no value>[]trueinvalid"),
+        ('{{ sprig_mergeOverwrite (sprig_dict "n" (sprig_dict "a" 1)) (sprig_dict "n" (sprig_dict "a" 2 "b" 3)) }}{{ sprig_toStrings nil }}{{ sprig_last (sprig_list) }}', "map[n:map[a:2 b:3]][]<no value>"),
         ('{{ sprig_sha1sum "a" | len }} {{ sprig_sha256sum "a" | len }} {{ sprig_sha512sum "a" | len }}', "40 64 128"),
     ],
-)  # fmt: skip  # noqa: E501
+)  # fmt: skip
 def test_sprig_functions_give_sprigs_values(text: str, result: str) -> None:
     assert shown(text) == result
 
