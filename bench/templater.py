@@ -26,6 +26,7 @@ PINNACE = Path(sys.executable).with_name("pinnace")
 PROGRAMS = ("consul-template", "confd")
 START_LIMIT = 60.0
 CHANGE_LIMIT = 10.0
+PEER_ROUNDS = 10
 ROOM = {"limits": {"http_max_conns_per_client": 4000}}
 """A hundred watches and as many reads are more connections than Consul takes by default (200)."""
 
@@ -154,7 +155,9 @@ def one_size(size: Size, names: Sequence[str]) -> list[Figure]:
                 found.append((f"peer-{name}", Path(peer)))
             for label, program in found:
                 command = words(name, program, folder, consul)
-                figures += figures_of(label, measure(label, command, folder, keys, size), size)
+                rounds = size.rounds if program == link else min(size.rounds, PEER_ROUNDS)
+                asked = size._replace(rounds=rounds)
+                figures += figures_of(label, measure(label, command, folder, keys, asked), size)
     return figures
 
 

@@ -111,9 +111,12 @@ class Run:
         self._runner: Runner | None = None
         self._is_reloading = False
         self._is_stopping = False
+        self._status = 0
+        self._main: asyncio.Task[object] | None = None
 
     async def main(self) -> int:
         """Run to the end; return the exit status."""
+        self._main = asyncio.current_task()
         self._listen()
         notifier = Notifier(os.environ)
         if (problem := await asyncio.to_thread(self._write_pid)) is not None:
@@ -126,6 +129,10 @@ class Run:
                 status = await self._one_life()
                 if not self._is_reloading:
                     return status
+        except asyncio.CancelledError:
+            if not self._is_stopping:
+                raise
+            return self._status
         finally:
             notifier.stopping()
             await asyncio.to_thread(self._remove_pid)
@@ -174,16 +181,20 @@ class Run:
         elif number == self._settings.kill_signal:
             self._stop(INTERRUPTED, immediately=True)
         elif number == signal.SIGTERM:
-            self._stop(0, immediately=self._is_stopping)
+            self._stop(0, immediately=False)
         elif self._runner is not None:
             self._runner.send(number)
 
     def _stop(self, status: int, *, immediately: bool) -> None:
+        """End after what is under way; at the second time, or immediately, not even after that."""
         _log.info("stopping")
-        self._is_stopping = True
+        is_second, self._is_stopping = self._is_stopping, True
         self._is_reloading = False
+        self._status = status
         if self._runner is not None:
-            self._runner.stop(status, immediately=immediately)
+            self._runner.stop(status, immediately=immediately or is_second)
+        if self._main is not None and (immediately or is_second):
+            self._main.cancel()
 
     def _reload(self) -> None:
         """Read the settings again; bad ones leave the old."""

@@ -9,31 +9,27 @@ import asyncio
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from sidecar.errors import PinnaceError, RenderError
-from sidecar.gotemplate.failures import TemplateError
-from sidecar.gotemplate.run import Limits
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from templater.commands.run import Command, run
 from templater.consul_template.board import Board
 from templater.consul_template.child import Child, ChildFailed
 from templater.consul_template.data import UNKNOWN, Functions
+from templater.consul_template.documents import Documents
 from templater.consul_template.placing import Placer
 from templater.consul_template.queries import Query
-from templater.consul_template.rendering import Document, Interest, Rendered, RenderRules
-from templater.consul_template.settings import Settings, TemplateSettings, argv_of
+from templater.consul_template.rendering import Interest, Rendered
+from templater.consul_template.settings import Settings, argv_of
 from templater.consul_template.views import Views
-from templater.consul_template.world import path_check
 from templater.counters import FAILING, OWED, RELOADS, RENDERS, RESOURCES
 
 __all__ = ["FAILED", "Environments", "Runner"]
 
 FAILED: Final = 14
 _LOOK: Final = 1.0
-_RENDER_LIMIT: Final = 30.0
 _log = get_logger("consul-template")
 
 ViewsMaker = Callable[[Callable[[Query, object], None]], Views]
@@ -85,7 +81,6 @@ class Runner:
         """``views`` makes the watches that call back with each new answer."""
         self._settings = settings
         self._clock = clock
-        self._world = world
         self._environments = environments
         self._knowledge: dict[Query, object] = {}
         self._inbox: dict[Query, object] = {}
@@ -95,10 +90,8 @@ class Runner:
         self._board = Board(settings.templates, is_once=settings.is_once)
         self._interest = Interest()
         self._placers = [Placer(each, is_dry=settings.is_dry) for each in settings.templates]
-        self._documents: list[Document | None] = [None] * len(settings.templates)
-        self._sources: list[object] = [None] * len(settings.templates)
-        self._changed_sources: set[int] = set()
-        self._mistakes: dict[int, str] = {}
+        self._documents = Documents(settings.templates, self._knowledge, world, clock)
+        self._edited: set[int] = set()
         self._views: Views = views(self._receive)
         child = settings.child
         env = child.env.environ(environments.child, environments.secret)
@@ -121,7 +114,7 @@ class Runner:
     def trouble(self) -> list[str]:
         """Return what is wrong now, a line each."""
         lines = self._board.failures()
-        lines += [f"{self._name(user)}: {line}" for user, line in self._mistakes.items()]
+        lines += [f"{self._name(user)}: {line}" for user, line in self._documents.mistakes.items()]
         away = self._views.trouble()
         lines += [away] if away else []
         lines += [
@@ -133,10 +126,11 @@ class Runner:
 
     async def parse(self) -> int:
         """Only read and compile the templates; return the exit status."""
-        await asyncio.to_thread(self._compile_changed)
-        for user, mistake in self._mistakes.items():
+        await asyncio.to_thread(self._documents.refresh)
+        mistakes = self._documents.mistakes
+        for user, mistake in mistakes.items():
             _log.error("template is wrong", template=self._name(user), reason=mistake)
-        return FAILED if self._mistakes else 0
+        return FAILED if mistakes else 0
 
     async def run(self) -> int:
         """Work until told to stop, until the child ends, or, once, until all is done."""
@@ -171,7 +165,7 @@ class Runner:
             await self._pass(group)
             await self._run_commands()
             await self._tend_child()
-            FAILING.set(len(self._board.failures()) + len(self._mistakes))
+            FAILING.set(len(self._board.failures()) + len(self._documents.mistakes))
             OWED.set(len(self._board.debts))
             if self._settings.is_once:
                 self._end_once()
@@ -193,8 +187,8 @@ class Runner:
         }
         self._knowledge.update(fresh)
         self._board.touch(self._interest.concerned(fresh), now)
-        changed, self._changed_sources = self._changed_sources, set()
-        self._board.touch(changed, now)
+        edited, self._edited = self._edited, set()
+        self._board.touch(edited, now)
 
     async def _pass(self, group: asyncio.TaskGroup) -> None:
         ready = self._board.ready(self._clock.monotonic())
@@ -212,12 +206,10 @@ class Runner:
         return [self._render_one(user) for user in ready]
 
     def _render_one(self, user: int) -> _Report:
-        document = self._documents[user] or self._compiled(user)
-        if document is None:
+        rendered = self._documents.execute(user)
+        if rendered is None:
             nothing = Rendered(None, frozenset(), frozenset())
-            return _Report(user, nothing, failure=self._mistakes[user])
-        self._deadline = self._clock.monotonic() + _RENDER_LIMIT
-        rendered = document.execute()
+            return _Report(user, nothing, failure=self._documents.mistakes[user])
         if rendered.missing:
             return _Report(user, rendered)  # an error may come of the empty values: not told yet
         if rendered.error or rendered.text is None:
@@ -318,57 +310,17 @@ class Runner:
         """Notice templates that were edited."""
         while not self._settings.is_once:
             await self._clock.sleep(_LOOK)
-            changed = await asyncio.to_thread(self._compile_changed)
-            for user in changed & self._mistakes.keys():
+            edited = await asyncio.to_thread(self._documents.refresh)
+            mistakes = self._documents.mistakes
+            for user in edited & mistakes.keys():
                 _log.error(
                     "template is wrong; the one before stays",
                     template=self._name(user),
-                    reason=self._mistakes[user],
+                    reason=mistakes[user],
                 )
-            if changed:
-                self._changed_sources |= changed
+            if edited:
+                self._edited |= edited
                 self._woken.set()
-
-    def _compile_changed(self) -> set[int]:
-        """Compile what looks different on disk; return which. Blocks."""
-        changed = set()
-        for user, template in enumerate(self._settings.templates):
-            look = _look_of(template)
-            if look != self._sources[user]:
-                is_first = self._sources[user] is None
-                self._compiled(user)
-                changed |= set() if is_first else {user}
-        return changed
-
-    def _compiled(self, user: int) -> Document | None:
-        """Compile a template from its file; on a mistake the one before stays. Blocks."""
-        template = self._settings.templates[user]
-        self._sources[user] = _look_of(template)
-        try:
-            text = template.contents or Path(template.source).read_text("utf-8", "surrogateescape")
-            self._documents[user] = Document(text, self._knowledge, self._rules(template))
-            self._mistakes.pop(user, None)
-        except OSError as error:
-            self._mistakes[user] = f"failed to read template: {error.strerror or error}"
-        except TemplateError as error:
-            self._mistakes[user] = f"parse: {error}"
-        return self._documents[user]
-
-    def _rules(self, template: TemplateSettings) -> RenderRules:
-        return RenderRules(
-            left=template.left,
-            right=template.right,
-            fails_on_missing=template.fails_on_missing,
-            denied=template.denied,
-            world=self._world,
-            check_path=path_check(template.sandbox),
-            limits=Limits(expired=self._is_late),
-        )
-
-    def _is_late(self) -> bool:
-        return self._clock.monotonic() > self._deadline
-
-    _deadline = float("inf")
 
     # --- small things that block
 
@@ -381,17 +333,6 @@ class Runner:
 
     def _name(self, user: int) -> str:
         return str(self._settings.templates[user])
-
-
-def _look_of(template: TemplateSettings) -> object:
-    """Return what tells whether a template's file is another now."""
-    if not template.source:
-        return ""
-    try:
-        found = Path(template.source).stat()
-    except OSError:
-        return "gone"
-    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _show(output: str) -> None:

@@ -317,6 +317,20 @@ def test_the_end_of_a_child_is_ours(program: ConsulTemplate, writer: Writer) -> 
     assert program.stop(signal.SIGINT) == 12
 
 
+def test_a_second_signal_does_not_wait_for_a_command(
+    program: ConsulTemplate, writer: Writer
+) -> None:
+    writer.put("ct/a", "1")
+    config = program.config(program.block("web", '{{ key "ct/a" }}', 'command = "sleep 25"'))
+    program.start("-config", str(config))
+    until(lambda: program.count("command started") == 1)
+    begun = time.monotonic()
+    program.send(signal.SIGTERM)
+    until(lambda: program.count("stopping") == 1)
+    assert program.stop() == 0
+    assert time.monotonic() - begun < 10
+
+
 # --- configuration --------------------------------------------------------------------------------
 
 

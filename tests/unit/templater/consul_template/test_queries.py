@@ -61,8 +61,8 @@ def test_equal_texts_are_one_query() -> None:
         ),
         (
             lambda: queries.key("a?x=1"),
-            'kv.get: invalid query parameter key "x" in query "x=1": supported keys: '
-            "ns,peer,partition,sameness-group",
+            'kv.get: invalid query parameter key "x" in query "x=1": supported keys: ns,peer,'
+             "partition,sameness-group",
         ),
         (lambda: queries.services("web"), 'catalog.services: invalid format: "web"'),
         (lambda: queries.nodes("x"), 'catalog.nodes: invalid format: "x"'),

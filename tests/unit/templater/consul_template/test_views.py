@@ -1,4 +1,4 @@
-"""Watches on a source that a test drives: sharing, order, failures, second looks. No time passes."""
+"""Watches on a source that a test drives: sharing, order, failures, second looks."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
