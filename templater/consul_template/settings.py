@@ -134,11 +134,9 @@ class ConsulSettings:
         """Return the settings of a block; what it lacks comes from CONSUL_*. Raises ConfigError."""
         retry = tree.get("retry", {})
         given = _consul_environ(tree)
-        ignored = (
-            {"CONSUL_HTTP_ADDR": environ.get("CONSUL_ADDR", "")} if "CONSUL_ADDR" in environ else {}
-        )
+        older = {f"CONSUL_HTTP_{name}": environ.get(f"CONSUL_{name}", "") for name in _OLDER}
         return cls(
-            address=address_of("consul://", {**ignored, **environ, **given}),
+            address=address_of("consul://", {**older, **environ, **given}),
             namespace=tree.get("namespace", environ.get("CONSUL_NAMESPACE", "")),
             attempts=retry.get("attempts", 12) if retry.get("enabled", True) else 1,
             backoff=retry.get("backoff", 0.25),
@@ -147,6 +145,8 @@ class ConsulSettings:
         )
 
 
+_OLDER: Final = ("TOKEN", "TOKEN_FILE")
+"""What may also stand in a variable without ``HTTP_`` in its name."""
 _SSL_NAMES: Final = {
     "ca_cert": "CONSUL_CACERT",
     "ca_path": "CONSUL_CAPATH",
@@ -274,10 +274,7 @@ class Settings:
             max_stale=tree.get("max_stale", 2.0),
             query_wait=tree.get("block_query_wait", 60.0),
             pid_file=tree.get("pid_file", ""),
-            log_level=tree.get("log_level")
-            or environ.get("CT_LOG")
-            or environ.get("CONSUL_TEMPLATE_LOG")
-            or "WARN",
+            log_level=tree.get("log_level") or _first(environ, _LOG_LEVELS) or "WARN",
             reload_signal=tree.get("reload_signal", signal.SIGHUP),
             kill_signal=tree.get("kill_signal", signal.SIGINT),
             allowed=frozenset(tree.get("allow_functions", ())),
@@ -285,6 +282,13 @@ class Settings:
             err_on_failed_lookup=tree.get("err_on_failed_lookup", False),
             vault=tree.get("vault", {}),
         )
+
+
+_LOG_LEVELS: Final = ("CT_LOG", "CONSUL_TEMPLATE_LOG", "CONSUL_TEMPLATE_LOG_LEVEL")
+
+
+def _first(environ: Mapping[str, str], names: Sequence[str]) -> str:
+    return next((environ[name] for name in names if environ.get(name)), "")
 
 
 def _problems(template: TemplateSettings, *, is_dry: bool) -> list[str]:

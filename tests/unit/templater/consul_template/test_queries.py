@@ -5,6 +5,11 @@ import pytest
 from templater.consul_template import queries
 from templater.consul_template.queries import KeyQuery, Scope
 
+UNKNOWN_PARAMETER = (
+    'kv.get: invalid query parameter key "x" in query "x=1": supported keys: ns,peer,partition,'
+    "sameness-group"
+)
+
 
 @pytest.mark.parametrize(
     ("query", "name"),
@@ -61,8 +66,7 @@ def test_equal_texts_are_one_query() -> None:
         ),
         (
             lambda: queries.key("a?x=1"),
-            'kv.get: invalid query parameter key "x" in query "x=1": supported keys: ns,peer,'
-             "partition,sameness-group",
+            UNKNOWN_PARAMETER,
         ),
         (lambda: queries.services("web"), 'catalog.services: invalid format: "web"'),
         (lambda: queries.nodes("x"), 'catalog.nodes: invalid format: "x"'),
