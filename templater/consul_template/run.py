@@ -170,7 +170,8 @@ class Run:
     def _listen(self) -> None:
         loop = asyncio.get_running_loop()
         for number in {*_PASSED_ON, signal.SIGTERM, *filter(None, self._chosen())}:
-            loop.add_signal_handler(number, self._signalled, number)
+            with suppress(OSError, RuntimeError, ValueError):  # SIGKILL and its like: nobody's
+                loop.add_signal_handler(number, self._signalled, number)
 
     def _chosen(self) -> tuple[signal.Signals | None, ...]:
         return self._settings.reload_signal, self._settings.kill_signal

@@ -273,15 +273,17 @@ def _regex_split(pattern: str, text: str, most: int) -> Slice:
     if most == 0:
         return Slice((), _STRINGS)
     parts: list[str] = []
-    at = 0
+    at = end = 0
     for found in compiled(pattern).all(text):
         if 0 < most <= len(parts) + 1:
             break
-        if found[1] == 0:
-            continue
-        parts.append(text[at : found[0]])
+        end = found[0]
+        if found[1]:
+            parts.append(text[at:end])
         at = found[1]
-    return Slice([*parts, text[at:]], _STRINGS)
+    # Go leaves the rest out when the last match begins at the text's end.
+    rest = [text[at:]] if end != len(text) or not text else []
+    return Slice([*parts, *rest], _STRINGS)
 
 
 def _directory(path: str) -> str:

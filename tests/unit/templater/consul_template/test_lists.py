@@ -37,6 +37,7 @@ from tests.unit.templater.consul_template.test_rendering import run, shown
          "map[a:1 b:3 n:map[x:1 y:2]]"),
         ('{{ mergeMapWithOverride (parseJSON `{"a":1,"e":1}`) (parseJSON `{"a":2,"e":0}`) }}',
          "map[a:2 e:1]"),
+        ('{{ explodeMap (parseJSON `{"a/":1}`) }}{{ range loop "" "1" }}{{ . }}{{ end }}', "map[a:map[]]0"),
         ('{{ explodeMap (parseJSON `{"a/b":1,"a/c":2,"d":3}`) }}', "map[a:map[b:1 c:2] d:3]"),
         ('{{ toLower "AbC" }}{{ toUpper "straße" }}{{ toTitle "hello wOrld don\'t a-b a_b" }}',
          "abcSTRAßEHello WOrld Don't A-B A_b"),

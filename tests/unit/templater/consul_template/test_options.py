@@ -121,6 +121,11 @@ def test_a_template_without_sense_is_refused(template: Tree, problem: str) -> No
     assert _settings("-dry", template=[{"source": "a"}]).is_dry
 
 
+def test_a_longer_name_may_say_the_level() -> None:
+    assert Settings.of({}, {"CONSUL_TEMPLATE_LOG": "DEBUG"}).log_level == "DEBUG"
+    assert Settings.of({}, {"CONSUL_TOKEN": "old"}).consul.address.token == "old"
+
+
 def test_a_text_of_several_words_is_for_the_shell() -> None:
     assert argv_of(["a b"]) == ("sh", "-c", "a b")
     assert argv_of(["a"]) == ("a",)

@@ -81,6 +81,8 @@ def shown(text: str, **rules: Any) -> str:
         ('{{ (index (ls "app") 0).Nope }}', None),
         ('{{ with parseJSON `{"a":1}` }}[{{ .nope }}]{{ end }}', "[<no value>]"),
         ('{{ sprig_upper "a" }}', "A"),
+        ('{{ secret }}{{ secrets "" }}', "<no value>[]"),
+        ('{{ tree "app" | len }}{{ range ls "app" | explode }}{{ . }}{{ end }}', "31"),
     ],
 )  # fmt: skip
 def test_data_functions_give_what_is_known(text: str, result: str | None) -> None:

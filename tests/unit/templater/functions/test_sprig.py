@@ -38,6 +38,8 @@ from tests.unit.templater.consul_template.test_rendering import run, shown
         ('{{ sprig_substr -1 2 "abc" }}{{ sprig_substr 1 -1 "abc" }}{{ sprig_wrapWith 3 "|" "abcdefg hi" }} {{ sprig_seq }}{{ sprig_seq 3 1 }}{{ sprig_seq 1 -1 5 }}', "abbcabc|def|g|hi 3 2 1"),
         ('{{ sprig_b64dec "%" | len | lt 0 }}{{ sprig_b32dec "1" | len | lt 0 }}{{ sprig_fromJson "{" }}{{ sprig_untilStep 3 1 1 }}{{ sprig_int 1e300 | lt 5 }}{{ sprig_kindOf nil }}', "truetrue<no value>[]trueinvalid"),
         ('{{ sprig_mergeOverwrite (sprig_dict "n" (sprig_dict "a" 1)) (sprig_dict "n" (sprig_dict "a" 2 "b" 3)) }}{{ sprig_toStrings nil }}{{ sprig_last (sprig_list) }}', "map[n:map[a:2 b:3]][]<no value>"),
+        ('{{ sprig_deepCopy (parseJSON `{"a":[{"b":1}]}`) }}{{ sprig_deepCopy ("a" | split ",") }}', "map[a:[map[b:1]]][a]"),
+        ('{{ sprig_wrap 5 "a b c d" }}{{ sprig_regexSplit "" "ab" -1 }}{{ sprig_trim (slice "ab" 0 1) }}', "a b c\nd[a b]a"),
         ('{{ sprig_sha1sum "a" | len }} {{ sprig_sha256sum "a" | len }} {{ sprig_sha512sum "a" | len }}', "40 64 128"),
     ],
 )  # fmt: skip
