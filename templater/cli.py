@@ -10,6 +10,7 @@ __all__ = ["main"]
 PROGRAMS: Final[Mapping[str, str]] = {
     "templater": "templater.confd.cli",
     "confd": "templater.confd.cli",
+    "consul-template": "templater.consul_template.cli",
 }
 """Name to the module whose ``main(program, arguments)`` is that program; others come later."""
 

@@ -11,16 +11,16 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from sidecar.catalog.golang import quoted
 from sidecar.errors import ReloadFailed, RenderError
-from sidecar.metrics import counter
 from sidecar.runtime.log import get_logger
 from templater.commands.run import Command, Outcome, run, shell
 from templater.confd.render import command_text
 from templater.confd.resource import Resource
 from templater.confd.settings import Settings
+from templater.counters import RELOADS, RENDERS
 from templater.files.diff import unified
 from templater.files.owed import Owed
 from templater.files.stage import Stage, remove_leftovers
@@ -29,12 +29,6 @@ __all__ = ["Applier", "CheckFailed", "Rendering", "Rules"]
 
 V_contra = TypeVar("V_contra", contravariant=True)
 
-RENDERS: Final = counter(
-    "pinnace_templater_renders_total", "Templates rendered, by what came of it.", ["result"]
-)
-RELOADS: Final = counter(
-    "pinnace_templater_reloads_total", "Reload commands run, by what came of it.", ["result"]
-)
 _log = get_logger("confd")
 
 

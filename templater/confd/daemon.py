@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Final
 
 from sidecar.errors import PinnaceError
-from sidecar.metrics import gauge
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from templater.backends.base import Backend, Values
@@ -21,10 +20,10 @@ from templater.confd.once import Backends
 from templater.confd.project import Project, load, resource_signature, source_signatures
 from templater.confd.resource import Resource
 from templater.confd.settings import Settings
+from templater.counters import RESOURCES
 
 __all__ = ["Daemon"]
 
-RESOURCES: Final = gauge("pinnace_templater_resources", "Template resources that are kept.")
 _RESTART: Final = 5.0
 _log = get_logger("confd")
 

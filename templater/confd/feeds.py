@@ -12,20 +12,15 @@ from contextlib import aclosing
 from typing import Final
 
 from sidecar.errors import PermanentError, ProtocolError, TransientError
-from sidecar.metrics import counter, gauge
 from sidecar.runtime.backoff import Backoff
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from templater.backends.base import Backend, Values
+from templater.counters import AWAY, HELD, READS
 from templater.guard import most_gone
 
 __all__ = ["Feed", "Feeds", "Listener"]
 
-AWAY: Final = gauge("pinnace_templater_backend_away_count", "Backends that cannot be read.")
-READS: Final = counter("pinnace_templater_backend_reads_total", "States taken from backends.")
-HELD: Final = counter(
-    "pinnace_templater_backend_held_total", "States not believed at first, as most keys were gone."
-)
 _SECOND_LOOK: Final = 1.0
 _PROBE: Final = 2.0
 _ERRORS: Final = (TransientError, PermanentError, ProtocolError, TimeoutError)

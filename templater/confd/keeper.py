@@ -9,21 +9,17 @@ from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 
 from sidecar.errors import PinnaceError, RenderError
-from sidecar.metrics import gauge
 from sidecar.runtime.backoff import Backoff
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from templater.confd.agenda import Agenda, Step
 from templater.confd.apply import Applier, CheckFailed
+from templater.counters import FAILING, OWED
 
 __all__ = ["Keeper"]
 
 V = TypeVar("V")
 
-FAILING: Final = gauge(
-    "pinnace_templater_failing_resources", "Resources whose file is not as it should be."
-)
-OWED: Final = gauge("pinnace_templater_owed_reloads", "Reloads that have yet to succeed.")
 _SLOWEST_CHECK: Final = 60.0
 _SLOWEST_RELOAD: Final = 30.0
 _log = get_logger("confd")

@@ -40,11 +40,15 @@ _DENIED: Final = frozenset({401, 403})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the agent said. ``index`` is 0 where it gives none."""
+    """What the agent said. ``index`` is 0 where it gives none.
+
+    ``last_contact``: seconds since the server that answered a stale read heard of the leader.
+    """
 
     status: int
     body: bytes
     index: int
+    last_contact: float = 0.0
 
     @property
     def text(self) -> str:
@@ -204,7 +208,10 @@ class Client:
                 server_hostname=self._server_name,
                 trace_request_ctx="index" in params,
             ) as response:
-                return Answer(response.status, await response.read(), _index(response.headers))
+                headers = response.headers
+                contact = _number(headers, "X-Consul-LastContact") / 1000
+                index = _number(headers, "X-Consul-Index")
+                return Answer(response.status, await response.read(), index, contact)
 
     def _headers(self) -> dict[str, str]:
         headers = {"X-Consul-Token": self._token} if self._token else {}
@@ -247,6 +254,6 @@ class Client:
         return self._token != before
 
 
-def _index(headers: Mapping[str, str]) -> int:
-    text = headers.get("X-Consul-Index", "0")
+def _number(headers: Mapping[str, str], name: str) -> int:
+    text = headers.get(name, "0")
     return int(text) if text.isascii() and text.isdigit() else 0

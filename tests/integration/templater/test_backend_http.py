@@ -1,5 +1,6 @@
 """Vault (against a server of its shape only) and metadata over HTTP."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from sidecar.stores.json_client import JsonClient, TlsFiles
 from templater.backends.secrets import Login
 from templater.backends.vault import VaultBackend
 from tests.support.confd import Confd
+from tests.support.consul_template import ConsulTemplate
 from tests.support.vault_shape import VaultShape, vault_shape
 
 
@@ -105,3 +107,23 @@ def test_the_drop_in_reads_vault(vault: VaultShape, tmp_path: Path) -> None:
         done = confd.run("-onetime", "-auth-type", "")
         assert done.returncode == 1
         assert "you have to set the auth type" in done.stderr
+
+
+async def test_consul_templates_secrets_are_vaults(vault: VaultShape, tmp_path: Path) -> None:
+    text = (
+        '{{ with secret "secret/app/db" }}{{ .Data.user }}{{ end }} '
+        '{{ with secret "kv/team/db" }}{{ .Data.data.user }}{{ end }} '
+        '{{ with secret "kv/data/team/db" }}{{ .Data.data.user }}{{ end }} '
+        '{{ range secrets "secret/app" }}{{ . }}{{ end }}'
+    )
+    with ConsulTemplate(tmp_path, "127.0.0.1:1") as program:
+        dest = program.template("web", text)
+        line = f"{program.folder / 'web.ctmpl'}:{dest}"
+        where = ("-vault-addr", vault.url, "-vault-token", "root")
+        done = await asyncio.to_thread(program.run, "-once", "-template", line, *where)
+        assert done.returncode == 0, done.stderr
+        assert dest.read_text() == "u v2 v2 db"
+        wrong = (*where[:-1], "other", "-consul-retry-attempts", "1")
+        denied = await asyncio.to_thread(program.run, "-once", "-template", line, *wrong)
+        assert denied.returncode == 14
+        assert "permission denied" in denied.stderr

@@ -1,0 +1,1 @@
+"""The drop-in for consul-template and envconsul."""

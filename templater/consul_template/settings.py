@@ -1,0 +1,303 @@
+"""What a run is asked to do: frozen settings made of read configuration. Pure."""
+
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import PurePath
+from typing import Any, Final, Self
+
+from sidecar.errors import ConfigError
+from sidecar.stores.consul.address import Address, address_of
+from templater.consul_template.schema import Tree
+
+__all__ = [
+    "ConsulSettings",
+    "EnvSettings",
+    "ExecSettings",
+    "Settings",
+    "TemplateSettings",
+    "WaitSettings",
+    "argv_of",
+    "is_shell",
+]
+
+_COMMAND_TIMEOUT: Final = 30.0
+_SHELL: Final = ("sh", "-c")
+
+
+def is_shell(command: Sequence[str]) -> bool:
+    """Say whether a command is one text of several words, which the shell runs."""
+    return len(command) == 1 and len(command[0].split()) > 1
+
+
+def argv_of(command: Sequence[str]) -> tuple[str, ...]:
+    """Return the words to run."""
+    return (*_SHELL, command[0]) if is_shell(command) else tuple(command)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitSettings:
+    """Timers of quiescence; None where there are none."""
+
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, tree: Tree | None) -> Self | None:
+        """Return the timers a block means, or None."""
+        tree = tree or {}
+        least = tree.get("min", 0.0)
+        enabled = tree.get("enabled", tree.get("bool", least > 0 or tree.get("max", 0.0) > 0))
+        if not enabled:
+            return None
+        return cls(least, tree.get("max", 4 * least))
+
+
+@dataclass(frozen=True, slots=True)
+class EnvSettings:
+    """Which variables a child gets."""
+
+    pristine: bool = False
+    custom: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, tree: Tree) -> Self:
+        """Return the settings of a block."""
+        return cls(
+            tree.get("pristine", False),
+            tuple(tree.get("custom", ())),
+            (*tree.get("allowlist", ()), *tree.get("whitelist", ())),
+            (*tree.get("denylist", ()), *tree.get("blacklist", ())),
+        )
+
+    def environ(self, inherited: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables: inherited and chosen, then our own, then the custom ones."""
+        chosen = {} if self.pristine else dict(inherited)
+        if self.allowed:
+            chosen = {name: chosen[name] for name in chosen if _any(name, self.allowed)}
+        chosen = {name: value for name, value in chosen.items() if not _any(name, self.denied)}
+        chosen |= own
+        for pair in self.custom:
+            name, _, value = pair.partition("=")
+            chosen[name] = value
+        return chosen
+
+
+def _any(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+@dataclass(frozen=True, slots=True)
+class ExecSettings:
+    """A command, and how its process is told of changes and ended."""
+
+    command: tuple[str, ...] = ()
+    timeout: float | None = None
+    env: EnvSettings = EnvSettings()
+    reload_signal: signal.Signals | None = None
+    kill_signal: signal.Signals | None = signal.SIGINT
+    kill_timeout: float = 30.0
+    splay: float = 0.0
+
+    @classmethod
+    def of(cls, tree: Tree) -> Self:
+        """Return the settings of a block; a command that is not enabled is none."""
+        command = tree.get("command", ()) if tree.get("enabled", True) else ()
+        return cls(
+            command=tuple(command) if any(word.strip() for word in command) else (),
+            timeout=tree.get("timeout"),
+            env=EnvSettings.of(tree.get("env", {})),
+            reload_signal=tree.get("reload_signal"),
+            kill_signal=tree.get("kill_signal", signal.SIGINT),
+            kill_timeout=tree.get("kill_timeout", 30.0),
+            splay=tree.get("splay", 0.0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ConsulSettings:
+    """Which agent is asked, and how again when it is away."""
+
+    address: Address
+    namespace: str = ""
+    attempts: int = 12
+    backoff: float = 0.25
+    max_backoff: float = 60.0
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """How a child reaches the same agent, secrets included."""
+
+    @classmethod
+    def of(cls, tree: Tree, environ: Mapping[str, str]) -> Self:
+        """Return the settings of a block; what it lacks comes from CONSUL_*. Raises ConfigError."""
+        retry = tree.get("retry", {})
+        given = _consul_environ(tree)
+        older = {f"CONSUL_HTTP_{name}": environ.get(f"CONSUL_{name}", "") for name in _OLDER}
+        return cls(
+            address=address_of("consul://", {**older, **environ, **given}),
+            namespace=tree.get("namespace", environ.get("CONSUL_NAMESPACE", "")),
+            attempts=retry.get("attempts", 12) if retry.get("enabled", True) else 1,
+            backoff=retry.get("backoff", 0.25),
+            max_backoff=retry.get("max_backoff", 60.0) or 3600.0,
+            environ=given,
+        )
+
+
+_OLDER: Final = ("TOKEN", "TOKEN_FILE")
+"""What may also stand in a variable without ``HTTP_`` in its name."""
+_SSL_NAMES: Final = {
+    "ca_cert": "CONSUL_CACERT",
+    "ca_path": "CONSUL_CAPATH",
+    "cert": "CONSUL_CLIENT_CERT",
+    "key": "CONSUL_CLIENT_KEY",
+    "server_name": "CONSUL_TLS_SERVER_NAME",
+}
+
+
+def _consul_environ(tree: Tree) -> dict[str, str]:
+    """Return the variables of Consul's own client that say what a block says."""
+    auth, ssl = tree.get("auth", {}), tree.get("ssl", {})
+    named = {
+        "CONSUL_HTTP_ADDR": tree.get("address", ""),
+        "CONSUL_HTTP_TOKEN": tree.get("token", ""),
+        "CONSUL_HTTP_TOKEN_FILE": tree.get("token_file", ""),
+        **{name: ssl.get(key, "") for key, name in _SSL_NAMES.items()},
+    }
+    if auth.get("username") and auth.get("enabled", True):
+        named["CONSUL_HTTP_AUTH"] = f"{auth['username']}:{auth.get('password', '')}"
+    if ssl:
+        enabled = ssl.get("enabled", any(value for key, value in ssl.items() if key != "verify"))
+        named["CONSUL_HTTP_SSL"] = str(enabled).lower()
+        named["CONSUL_HTTP_SSL_VERIFY"] = str(ssl.get("verify", True)).lower()
+    return {name: value for name, value in named.items() if value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateSettings:
+    """One template: what is read, where it goes, what follows."""
+
+    source: str = ""
+    contents: str = ""
+    destination: str = ""
+    create_dest_dirs: bool = True
+    perms: int | None = None
+    user: str = ""
+    group: str = ""
+    backup: bool = False
+    left: str = "{{"
+    right: str = "}}"
+    fails_on_missing: bool = False
+    error_fatal: bool | None = None
+    wait: WaitSettings | None = None
+    denied: tuple[str, ...] = ()
+    sandbox: str = ""
+    run: ExecSettings = ExecSettings()
+
+    @property
+    def name(self) -> str:
+        """What logs call it."""
+        return self.source or "(dynamic)"
+
+    def __str__(self) -> str:
+        """Return source and destination as the peer shows them."""
+        return f'"{self.name}" => "{self.destination}"'
+
+
+def _template(tree: Tree, left: str, right: str, whole: Tree) -> TemplateSettings:
+    run = ExecSettings.of(
+        {
+            "command": tree.get("command", ()),
+            "timeout": tree.get("command_timeout", _COMMAND_TIMEOUT),
+            **tree.get("exec", {}),
+        }
+    )
+    fatal = whole.get("template_error_fatal", tree.get("error_fatal"))
+    return TemplateSettings(
+        source=tree.get("source", ""),
+        contents=tree.get("contents", ""),
+        destination=tree.get("destination", ""),
+        create_dest_dirs=tree.get("create_dest_dirs", True),
+        perms=tree.get("perms") or None,
+        user=tree.get("user", str(tree["uid"]) if "uid" in tree else ""),
+        group=tree.get("group", str(tree["gid"]) if "gid" in tree else ""),
+        backup=tree.get("backup", False),
+        left=tree.get("left_delimiter") or left or "{{",
+        right=tree.get("right_delimiter") or right or "}}",
+        fails_on_missing=tree.get("error_on_missing_key", False),
+        error_fatal=fatal,
+        wait=WaitSettings.of(tree.get("wait")) or WaitSettings.of(whole.get("wait")),
+        denied=(*tree.get("function_denylist", ()), *tree.get("function_blacklist", ())),
+        sandbox=tree.get("sandbox_path", ""),
+        run=run,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A whole run."""
+
+    consul: ConsulSettings
+    templates: tuple[TemplateSettings, ...]
+    child: ExecSettings
+    is_once: bool = False
+    is_dry: bool = False
+    is_parse_only: bool = False
+    max_stale: float = 2.0
+    query_wait: float = 60.0
+    pid_file: str = ""
+    log_level: str = "WARN"
+    reload_signal: signal.Signals | None = signal.SIGHUP
+    kill_signal: signal.Signals | None = signal.SIGINT
+    allowed: frozenset[str] = frozenset()
+    command_error_fatal: bool = False
+    err_on_failed_lookup: bool = False
+    vault: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, tree: Tree, environ: Mapping[str, str], *, is_dry: bool = False) -> Self:
+        """Return the settings of merged configuration. Raises ConfigError."""
+        delimiters = tree.get("default_delimiters", {})
+        left, right = delimiters.get("left", ""), delimiters.get("right", "")
+        templates = tuple(_template(one, left, right, tree) for one in tree.get("template", ()))
+        problems = [line for one in templates for line in _problems(one, is_dry=is_dry)]
+        if problems:
+            raise ConfigError(problems)
+        return cls(
+            consul=ConsulSettings.of(tree.get("consul", {}), environ),
+            templates=templates,
+            child=ExecSettings.of(tree.get("exec", {})),
+            is_once=tree.get("once", False),
+            is_dry=is_dry,
+            is_parse_only=tree.get("parse_only", False),
+            max_stale=tree.get("max_stale", 2.0),
+            query_wait=tree.get("block_query_wait", 60.0),
+            pid_file=tree.get("pid_file", ""),
+            log_level=tree.get("log_level") or _first(environ, _LOG_LEVELS) or "WARN",
+            reload_signal=tree.get("reload_signal", signal.SIGHUP),
+            kill_signal=tree.get("kill_signal", signal.SIGINT),
+            allowed=frozenset(tree.get("allow_functions", ())),
+            command_error_fatal=tree.get("command_error_fatal", False),
+            err_on_failed_lookup=tree.get("err_on_failed_lookup", False),
+            vault=tree.get("vault", {}),
+        )
+
+
+_LOG_LEVELS: Final = ("CT_LOG", "CONSUL_TEMPLATE_LOG", "CONSUL_TEMPLATE_LOG_LEVEL")
+
+
+def _first(environ: Mapping[str, str], names: Sequence[str]) -> str:
+    return next((environ[name] for name in names if environ.get(name)), "")
+
+
+def _problems(template: TemplateSettings, *, is_dry: bool) -> list[str]:
+    if template.source and template.contents:
+        return [f"template {template}: must specify 'source' or 'contents', not both"]
+    if not (template.source or template.contents):
+        return [f"template {template}: must specify 'source' or 'contents'"]
+    if not template.destination and not is_dry:
+        return [f"template {template}: 'destination' is missing"]
+    if template.destination and PurePath(template.destination).name in {"", ".."}:
+        return [f"template {template}: 'destination' names no file"]
+    return []
