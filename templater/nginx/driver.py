@@ -8,36 +8,30 @@ closes it. An endpoint that drains leaves the text; what it still does is with t
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 from sidecar.catalog.model import Instance
 from sidecar.errors import PinnaceError, ProtocolError, ReloadFailed
-from sidecar.metrics import gauge
 from sidecar.runtime.backoff import Backoff
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from templater.names import Address, SocketAddress
 from templater.nginx import plan
-from templater.nginx.build import Build, counters_of
+from templater.nginx.build import Build
 from templater.nginx.directory import CANDIDATE, CONFIG, SOCKET, NginxDirectory
 from templater.nginx.place import place_of
 from templater.nginx.process import Nginx
 from templater.nginx.render import Config, Renderer, blamed, serving
+from templater.nginx.served import Served
 from templater.nginx.sites import without_grpc
 from templater.ports import without_taken
 from templater.proxy import Applied, ProxyUnavailable
-from templater.reach import Reach, members_of, reach_of
-from templater.routes import Endpoint, Problem, Routes
+from templater.reach import members_of, reach_of
+from templater.routes import Problem, Routes
 from templater.telemetry import APPLIES, APPLY_SECONDS, ENDPOINTS, FAILURES, REPAIRS, RESTARTS
 
 __all__ = ["NginxDriver"]
-
-CONNECTIONS: Final = gauge(
-    "pinnace_templater_nginx_connections",
-    "Client connections of nginx, as it counts them.",
-    ["state"],
-)
 
 _AUDIT: Final = 5.0  # seconds between two comparisons when nothing changes
 _TRIES: Final = 3
@@ -67,6 +61,7 @@ class NginxDriver:
         self._first_at = self._latest_at = 0.0
         self._wake = asyncio.Event()
         self._live: Config | None = None
+        self._served = Served()
         self._nginx: Nginx | None = None
         self._serving_pids: set[int] = set()
         self._reloaded_at = float("-inf")
@@ -119,14 +114,16 @@ class NginxDriver:
         As long as workers that send it new work serve although it drains, it counts as one. After
         that only old workers can have any, so mostly nobody need look (tables are long).
         """
-        wanted = members_of(self._routes, instance.service)
-        reach = reach_of(wanted, instance)
-        if reach is None or self._nginx is None or self._live is None:
+        members = members_of(self._routes, instance.service)
+        reach = reach_of(members, instance)
+        if reach is None or self._nginx is None:
             return None
-        is_served = _serves(members_of(self._live.routes, instance.service), reach)
-        leaves = not _serves(wanted, reach)
-        if leaves and is_served:
+        wanted = [one for one in members if (one.address, one.port) == reach]
+        leaves = not serving(wanted)
+        if leaves and self._served.is_now(reach):
             return 1
+        if not (wanted or self._served.was(reach)):
+            return None
         try:
             return await self._nginx.connections(*reach, old=leaves)
         except ProxyUnavailable:
@@ -147,8 +144,8 @@ class NginxDriver:
                 group.create_task(nginx.listen(), name="lb-listen")
                 group.create_task(_until_ended(nginx), name="lb-follow")
                 await nginx.serving(config.digest)
-                self._live, self._nginx = config, nginx
-                await self._note_workers(nginx)
+                self._nginx = nginx
+                await self._note(nginx, config)
                 self._trouble = None
                 self._done("start", "start", began)
                 self._recovered()
@@ -231,8 +228,7 @@ class NginxDriver:
             raise ReloadFailed(f"{error} ({whose})" if whose else str(error)) from error
         finally:
             self._reloaded_at = self._clock.monotonic()
-        self._live = config
-        await self._note_workers(nginx)
+        await self._note(nginx, config)
 
     async def _audit(self, nginx: Nginx) -> None:
         """Compare file and workers with what we made live; reload what differs."""
@@ -241,8 +237,7 @@ class NginxDriver:
             return
         pids = {worker.pid for worker in await nginx.workers() if not worker.is_old}
         if self._has_status:
-            for state, count in counters_of(await nginx.status()).items():
-                CONNECTIONS.labels(state).set(count)
+            await nginx.count()
         why = ""
         if await asyncio.to_thread(self._directory.text) != live.text:
             why = "the file was changed"
@@ -257,7 +252,9 @@ class NginxDriver:
         if self._rendered(live) is not live:
             self._wake.set()  # a port that was taken is free now
 
-    async def _note_workers(self, nginx: Nginx) -> None:
+    async def _note(self, nginx: Nginx, live: Config) -> None:
+        self._live = live
+        self._served.take(live.routes, self._clock.monotonic())
         workers = await nginx.workers()
         self._serving_pids = {worker.pid for worker in workers if not worker.is_old}
         self._old_workers = len(workers) - len(self._serving_pids)
@@ -292,10 +289,6 @@ class NginxDriver:
             self._backoff.reset()
         self._pending = False
         self._trouble = None
-
-
-def _serves(members: Iterable[Endpoint], reach: Reach) -> bool:
-    return bool(serving([one for one in members if (one.address, one.port) == reach]))
 
 
 async def _until_ended(nginx: Nginx) -> None:

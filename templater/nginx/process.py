@@ -12,17 +12,24 @@ import signal
 from typing import Final
 
 from sidecar.errors import ProtocolError, ReloadFailed
+from sidecar.metrics import gauge
 from sidecar.runtime.log import get_logger
 from templater.child import ENVIRONMENT, dying_with_us, line_of
 from templater.commands.run import Command, run
 from templater.exchange import exchange
 from templater.names import Address, Port
-from templater.nginx.build import Build, build_of
+from templater.nginx.build import Build, build_of, counters_of
 from templater.nginx.directory import CONFIG, SOCKET, NginxDirectory
 from templater.nginx.workers import Worker, connections, is_frozen, workers
 from templater.proxy import ProxyUnavailable
 
 __all__ = ["Nginx", "asked_build"]
+
+CONNECTIONS: Final = gauge(
+    "pinnace_templater_nginx_connections",
+    "Client connections of nginx, as it counts them.",
+    ["state"],
+)
 
 _START: Final = 5.0
 _RELOAD: Final = 10.0  # nginx itself tries for 2.5 s to get an address
@@ -159,9 +166,10 @@ class Nginx:
         """Return which configuration the workers run; raises ProxyUnavailable, ProtocolError."""
         return await self._get("/digest")
 
-    async def status(self) -> str:
-        """Return nginx's own counters (``stub_status``)."""
-        return await self._get("/status")
+    async def count(self) -> None:
+        """Bring nginx's own counters (``stub_status``) into our metrics."""
+        for state, number in counters_of(await self._get("/status")).items():
+            CONNECTIONS.labels(state).set(number)
 
     async def connections(self, address: Address, port: Port, *, old: bool) -> int:
         """Return the connections with an endpoint of the ``old`` workers, or of all."""

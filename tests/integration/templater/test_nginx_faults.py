@@ -389,11 +389,13 @@ async def test_workers_left_by_an_earlier_run_are_ended(tmp_path: Path) -> None:
         cwd=bench.dir, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     left: list[Worker] = []
-    async with asyncio.timeout(5):
-        while not left:
-            left = await asyncio.to_thread(workers, orphan.pid)
-    orphan.kill()
-    await orphan.wait()
+    try:
+        async with asyncio.timeout(5):
+            while not left:
+                left = await asyncio.to_thread(workers, orphan.pid)
+    finally:
+        orphan.kill()
+        await orphan.wait()
     assert all(alive(worker.pid) for worker in left)
     async with running(bench):
         assert not any(alive(worker.pid) for worker in left)

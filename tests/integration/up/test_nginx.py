@@ -16,14 +16,15 @@ pytestmark = [pytest.mark.engine, pytest.mark.nginx]
 def test_a_container_is_served_and_drains_without_a_lost_request(containers: Containers) -> None:
     with Pinnace(containers.engine.url, "--lb", "nginx") as pinnace:
         names = {containers.run(f"web{n}", "-e", "SERVICE_NAME=web") for n in range(2)}
-        until(lambda: pinnace.bodies("web.localhost", 4) == names)
+        # Old workers accept until the new ones have started; only then is a reload done.
+        until(lambda: b"\npinnace_templater_endpoints 2.0\n" in pinnace.get("/metrics")[1])
+        assert pinnace.bodies("web.localhost", 4) == names
         assert pinnace.fetch("nobody.localhost", "/")[0] == 404
         slow: list[tuple[int, str]] = []
 
         def ask() -> None:
             slow.append(pinnace.fetch("web.localhost", "/cgi-bin/slow?3000"))
 
-        # In turn, but a reload begins the turn anew.
         threads = [threading.Thread(target=ask) for _ in range(6)]
         for thread in threads:
             thread.start()
@@ -34,12 +35,12 @@ def test_a_container_is_served_and_drains_without_a_lost_request(containers: Con
         out, err = draining.communicate(timeout=20)
         assert (draining.returncode, err) == (0, "")
         steps = [json.loads(line) for line in out.splitlines()]
-        assert all(s["in_flight"] > 0 for s in steps if s["phase"] == "waiting")
+        assert max(s["in_flight"] for s in steps if s["phase"] == "waiting") in {3, 4}
         assert steps[-2]["seconds"] > 1
         assert [s["phase"] for s in steps][-2:] == ["done", "stopped"]
         for thread in threads:
             thread.join()
-        assert {status for status, _ in slow} == {200}
+        assert [status for status, _ in slow] == [200] * 6
         assert {name for _, name in slow} == names
         status, body = pinnace.get("/v1/pinnace/lb")
         assert status == 200
