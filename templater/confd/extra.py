@@ -12,8 +12,8 @@ from typing import Final
 from sidecar.catalog.golang import quoted
 from sidecar.gotemplate.values import Slice, truth
 from templater.confd.functions import strings
-from templater.confd.gojson import read_value
 from templater.confd.store import KVPair
+from templater.functions.gojson import read_value
 
 __all__ = ["EXTRA"]
 

@@ -13,8 +13,8 @@ from sidecar.gotemplate.kinds import INT, STRING, GoType, slice_of
 from sidecar.gotemplate.signatures import Function
 from sidecar.gotemplate.values import Slice, type_of
 from templater.confd import paths
-from templater.confd.gojson import read_array, read_object
 from templater.confd.store import KVPair, Store
+from templater.functions.gojson import read_array, read_object
 
 __all__ = ["INTS", "PAIRS", "STRINGS", "TABLE", "store_functions", "strings"]
 

@@ -14,8 +14,8 @@ from sidecar.gotemplate.kinds import GoType, pointer_to, slice_of
 from sidecar.gotemplate.values import Slice
 from sidecar.runtime.clock import Clock
 from templater.confd.functions import strings
-from templater.confd.moment import Moment
 from templater.confd.srv import Srv, lookup
+from templater.functions.moment import Moment
 
 __all__ = ["world_functions"]
 

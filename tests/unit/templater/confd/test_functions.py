@@ -8,8 +8,8 @@ from sidecar.errors import RenderError
 from sidecar.gotemplate.template import compile_template
 from templater.confd.extra import EXTRA
 from templater.confd.functions import TABLE, store_functions
-from templater.confd.moment import Moment
 from templater.confd.store import Store
+from templater.functions.moment import Moment
 
 VALUES = {
     "/a": "x", "/u/b": "2", "/u/a": "10", "/j": '{"k":[1,2.5,"s",null,true],"big":2592000}',

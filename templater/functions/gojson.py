@@ -1,4 +1,4 @@
-"""JSON text to values as confd's templates have them, errors in Go's words. Pure."""
+"""JSON text to values as templates have them, errors in Go's words. Pure."""
 
 import json
 from typing import Final, NoReturn

@@ -1,0 +1,1 @@
+"""What templates of all dialects share: times, JSON, YAML, TOML and regular expressions. Pure."""
