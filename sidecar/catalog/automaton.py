@@ -18,6 +18,7 @@ __all__ = [
     "Budget",
     "Either",
     "Flag",
+    "Group",
     "One",
     "Repeat",
     "Sequence",
@@ -84,9 +85,18 @@ class Repeat:
     part: "Tree"
     least: int
     most: int | None
+    is_lazy: bool = False
 
 
-Tree = One | Assert | Sequence | Either | Repeat
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A part whose place in the text somebody wants to know; this module does not tell it."""
+
+    part: "Tree"
+    name: str = ""
+
+
+Tree = One | Assert | Sequence | Either | Repeat | Group
 
 
 class Budget:
@@ -152,6 +162,8 @@ class Automaton:
                 return target
             case Either(parts):
                 return self._add([self._build(part, target) for part in parts], target)
+            case Group(part):
+                return self._build(part, target)
         return self._repeat(tree.part, tree.least, tree.most, target)
 
     def _repeat(self, part: Tree, least: int, most: int | None, target: int) -> int:

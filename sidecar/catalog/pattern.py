@@ -1,6 +1,6 @@
 """Regular expressions in Go's syntax (RE2), with Go's texts for what is wrong. Pure.
 
-Only the question "does it occur" is answered, so groups and laziness are read and have no effect.
+Groups are in the tree only for those who want to know their places (``keeps_groups``).
 Difference: of ``\\p{...}`` only the general categories are known, not the scripts.
 """
 
@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Final
 
-from sidecar.catalog.automaton import Assert, Either, Flag, One, Repeat, Sequence, Tree
+from sidecar.catalog.automaton import Assert, Either, Flag, Group, One, Repeat, Sequence, Tree
 
 __all__ = ["MAX_PATTERN", "PatternError", "parse_pattern"]
 
@@ -82,11 +82,11 @@ _POSIX_NAME: Final = re.compile(r"\[:(\^?)([a-z]*):\]")
 _NAME: Final = re.compile(r"\(\?P<([A-Za-z0-9_]+)>")
 
 
-def parse_pattern(pattern: str) -> Tree:
+def parse_pattern(pattern: str, *, keeps_groups: bool = False) -> Tree:
     """Return the tree of a pattern. Raises PatternError."""
     if len(pattern) > MAX_PATTERN:
         raise PatternError(f"expression is longer than {MAX_PATTERN} characters", pattern[:20])
-    reader = _Reader(pattern)
+    reader = _Reader(pattern, keeps_groups=keeps_groups)
     tree = reader.alternatives()
     if reader.at < len(pattern):
         raise PatternError("unexpected )", pattern)
@@ -96,9 +96,10 @@ def parse_pattern(pattern: str) -> Tree:
 class _Reader:
     """One walk over a pattern."""
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, *, keeps_groups: bool = False) -> None:
         self.pattern = pattern
         self.at = 0
+        self._keeps_groups = keeps_groups
         self._flags: frozenset[str] = frozenset()
         self._depth = 0
 
@@ -134,7 +135,7 @@ class _Reader:
             repeated = start
         return parts[0] if len(parts) == 1 else Sequence(tuple(parts))
 
-    def _repetition(self) -> tuple[int, int | None] | None:
+    def _repetition(self) -> tuple[int, int | None, bool] | None:
         start = self.at
         simple: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
         counts = simple.get(self._peek())
@@ -149,9 +150,9 @@ class _Reader:
             counts = least, most
         else:
             return None
-        if self._peek() == "?":  # laziness says which match, not whether
-            self.at += 1
-        return counts
+        is_lazy = self._peek() == "?"
+        self.at += is_lazy
+        return *counts, is_lazy != ("U" in self._flags)
 
     def _atom(self, character: str) -> Tree | None:
         if character == "(":
@@ -180,13 +181,15 @@ class _Reader:
 
     def _group(self) -> Tree | None:
         outer = self._flags
+        name: str | None = None
         if self.pattern.startswith("(?P<", self.at) and len(self.pattern) > self.at + 4:
-            self._named()
+            name = self._named()
         elif self.pattern.startswith("(?", self.at):
             if self._set_flags():
                 return None  # flags for the rest of the group we are in
         else:
             self.at += 1
+            name = ""
         self._depth += 1
         if self._depth > _MAX_DEPTH:
             raise PatternError("expression nests too deeply", self.pattern[:20])
@@ -196,15 +199,16 @@ class _Reader:
             raise PatternError("missing closing )", self.pattern)
         self.at += 1
         self._flags = outer
-        return inner
+        return inner if name is None or not self._keeps_groups else Group(inner, name)
 
-    def _named(self) -> None:
+    def _named(self) -> str:
         found = _NAME.match(self.pattern, self.at)
         if found is None:
             end = self.pattern.find(">", self.at)
             piece = self.pattern[self.at : end + 1] if end >= 0 else self.pattern[self.at :]
             raise PatternError("invalid named capture", piece)
         self.at = found.end()
+        return found[1]
 
     def _set_flags(self) -> bool:
         """Read ``(?flags)`` or ``(?flags:``; return whether the group ends right there."""
