@@ -49,6 +49,8 @@ class Once:
 
     async def values(self, resource: Resource) -> Values:
         """Return the values of a resource; each key is read once for all."""
+        _log.debug("Retrieving keys from store")
+        _log.debug(f"Key prefix set to {resource.prefix}")
         backend = await self._backends(resource)
         found: dict[str, str] = {}
         for key in resource.keys:

@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sidecar.errors import ConfigError
+from sidecar.runtime.log import get_logger
 from templater.backends.files import Signature, signature
 from templater.confd.resource import Resource, read_resource
 from templater.confd.settings import Settings
 
 __all__ = ["Project", "load", "resource_signature", "source_signatures", "templates_of"]
+
+_log = get_logger("confd")
 
 
 class Project(NamedTuple):
@@ -34,12 +37,21 @@ def load(settings: Settings) -> Project:
         warnings.append(
             f"Cannot load template resources: confdir '{settings.confdir}' does not exist"
         )
-    for path in _files(settings):
+    elif not (folder := Path(settings.confdir) / "conf.d").is_dir():
+        problems.append(f"stat {folder}: no such file or directory")
+    _log.debug(f"Loading template resources from confdir {settings.confdir}")
+    files = _files(settings)
+    if not (files or warnings or problems):
+        warnings.append("Found no templates")
+    for path in files:
+        _log.debug(f"Found template: {path}")
+    for path in files:
         if not _is_wanted(path, settings["resource"]):
             continue
+        _log.debug(f"Loading template resource from {path}")
         try:
             read = read_resource(
-                path.read_text("utf-8"), str(path),
+                path.read_text("utf-8-sig"), str(path),
                 prefix=settings.prefix, is_joined=settings.joins_prefixes,
             )  # fmt: skip
         except ConfigError as error:
@@ -61,7 +73,7 @@ def resource_signature(settings: Settings) -> Signature:
 def source_signatures(settings: Settings, resources: tuple[Resource, ...]) -> dict[str, Signature]:
     """Return, by resource, what tells whether its template was changed."""
     folder = templates_of(settings)
-    return {one.name: signature([folder / one.src]) for one in resources}
+    return {one.name: signature([folder / one.src.lstrip("/")]) for one in resources}
 
 
 def _files(settings: Settings) -> list[Path]:

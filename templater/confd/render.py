@@ -14,6 +14,8 @@ import yaml
 from sidecar.errors import RenderError
 from sidecar.gotemplate.failures import TemplateError
 from sidecar.gotemplate.template import Template, compile_template
+from sidecar.runtime.log import get_logger
+from templater.backends.base import text_of
 from templater.confd.extra import EXTRA
 from templater.confd.functions import TABLE, store_functions
 from templater.confd.resource import Resource
@@ -21,6 +23,7 @@ from templater.confd.store import Store
 
 __all__ = ["Renderer", "command_text"]
 
+_log = get_logger("confd")
 Functions = Mapping[str, Callable[..., object]]
 
 
@@ -30,7 +33,7 @@ class Renderer:
     def __init__(self, resource: Resource, templates: Path, world: Functions) -> None:
         """``templates`` is the folder that ``src`` is relative to."""
         self._resource = resource
-        self.source = templates / resource.src
+        self.source = templates / resource.src.lstrip("/")
         self.store = Store(resource.prefix)
         self._functions = {**EXTRA, **TABLE, **world, **store_functions(self.store)}
         self._text: str | None = None
@@ -38,13 +41,15 @@ class Renderer:
 
     def compile(self) -> Template:
         """Return the template of what is in the file now. Raises RenderError."""
+        _log.debug(f"Using source template {self.source}")
         try:
-            text = self.source.read_text("utf-8", "surrogateescape")
+            text = text_of(self.source.read_bytes())
         except FileNotFoundError:
             raise RenderError(f"Missing template: {self.source}") from None
         except OSError as error:
             raise RenderError(f"{self.source}: {error.strerror or error}") from error
         if self._template is None or text != self._text:
+            _log.debug(f"Compiling source template {self.source}")
             try:
                 self._template = compile_template(self.source.name, text, self._functions)
             except TemplateError as error:

@@ -67,16 +67,20 @@ def read_resource(text: str, name: str, *, prefix: str, is_joined: bool) -> Read
                 for at, words in document.mistakes
             ]
         )
-    table = document.values.get("template")
+    # Go finds tables and keys whatever their case.
+    tables = {key.lower(): (key, value) for key, value in document.values.items()}
+    title, table = tables.get("template", ("template", {}))
     if not isinstance(table, Mapping):
         table = {}
-    problems = _Problems(name, document)
+    problems = _Problems(name, document, title)
     values = problems.checked(table)
     if not values.texts["src"]:
         problems.found.append(f"{name}: empty src template")
     if not values.texts["dest"]:
         problems.found.append(f"{name}: empty dest")
-    resource = _resource(name, values, problems, prefix, is_joined, document.values.get("backend"))
+    resource = _resource(
+        name, values, problems, prefix, is_joined, tables.get("backend", ("", None))[1]
+    )
     if problems.found:
         raise ConfigError(problems.found)
     return Read(resource, tuple(problems.warnings))
@@ -91,7 +95,8 @@ class _Table(NamedTuple):
 class _Problems:
     """What is wrong with a file, each with its place."""
 
-    def __init__(self, name: str, document: Document) -> None:
+    def __init__(self, name: str, document: Document, title: str) -> None:
+        self._title = title
         self._name = name
         self._document = document
         self.found: list[str] = []
@@ -99,12 +104,11 @@ class _Problems:
 
     def place(self, key: str) -> str:
         """Return where a key of the table stands."""
-        at = self._document.positions.get(("template", key))
+        at = self._document.positions.get((self._title, key))
         return f"{self._name}:{at}" if at else self._name
 
     def checked(self, table: Mapping[str, object]) -> _Table:
         """Return the values by type; note what has another."""
-        # Go finds keys whatever their case.
         given = {key.lower(): (key, value) for key, value in table.items()}
         for key, _ in given.values():
             if key.lower() not in _KNOWN:

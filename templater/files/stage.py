@@ -46,7 +46,7 @@ class Stage:
         self._placed = False
         self.keep = False
         self.changes: tuple[str, ...] = ()
-        self._before: bytes | None = None
+        self.is_new = False
 
     @classmethod
     def make(
@@ -54,8 +54,8 @@ class Stage:
     ) -> Self:
         """Write ``content`` beside the destination and find out what would change.
 
-        ``mode`` None: as the destination has it, else 0644. A uid or gid of -1: our own; one that
-        may not be set is left, as confd does. Raises TransientError when it cannot be written.
+        ``mode`` None: as the destination has it but for set-id bits, else 0644. A uid or gid of
+        -1: our own; one that may not be set is left, as confd does. Raises TransientError when it cannot be written.
         """
         directory = -1
         try:
@@ -116,7 +116,7 @@ class Stage:
         fcntl.flock(self._file, fcntl.LOCK_EX)
         _write_all(self._file, content)
         have = _look(self.destination)
-        wanted = mode if mode is not None else have.mode if have else _DEFAULT_MODE
+        wanted = mode if mode is not None else have.mode & 0o777 if have else _DEFAULT_MODE
         owner = os.geteuid() if uid < 0 else uid
         group = os.getegid() if gid < 0 else gid
         # The owner first: a change of owner clears the set-id bits of the mode.
@@ -126,6 +126,7 @@ class Stage:
         found = os.fstat(self._file)
         digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
         want = Look(found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode), len(content), digest)
+        self.is_new = have is None
         self.changes = differences(str(self.destination), have, want)
 
     def _write_in_place(self) -> None:

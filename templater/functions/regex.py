@@ -217,7 +217,7 @@ class Regex:
                     threads.append((place + 1, caps))
         return found, spent
 
-    def _follow(
+    def _follow(  # noqa: PLR0917
         self, place: int, caps: _Caps, at: int, flags: int,
         reached: list[tuple[int, _Caps]], seen: set[int],
     ) -> None:  # fmt: skip

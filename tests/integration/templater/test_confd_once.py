@@ -47,6 +47,93 @@ def test_a_log_line_has_confds_form(confd: Confd) -> None:
     assert lines[-1].endswith(f"Target config {confd.out / 'web'} has been updated")
 
 
+def test_a_template_keeps_its_bytes(confd: Confd) -> None:
+    dest = confd.resource("web", "")
+    text = b'\xef\xbb\xbfone\r\n{{getv "/a"}}\r\n\xff\x00'
+    (confd.folder / "templates" / "web.tmpl").write_bytes(text)
+    resource = confd.folder / "conf.d" / "web.toml"
+    resource.write_bytes(b"\xef\xbb\xbf" + resource.read_bytes().replace(b"\n", b"\r\n"))
+    done = confd.once()
+    assert done.returncode == 0, done.stderr
+    assert dest.read_bytes() == text.replace(b'{{getv "/a"}}', b"1")
+
+
+def test_an_absolute_source_is_below_the_folder_of_templates(confd: Confd) -> None:
+    dest = confd.resource("web", "x")
+    resource = confd.folder / "conf.d" / "web.toml"
+    resource.write_text(resource.read_text().replace('"web.tmpl"', '"/web.tmpl"'))
+    assert confd.once().returncode == 0
+    assert dest.read_text() == "x"
+
+
+def test_set_id_bits_of_the_old_file_are_not_kept(confd: Confd) -> None:
+    dest = confd.resource("web", "x")
+    dest.write_text("x")
+    dest.chmod(0o4755)
+    assert "has mode urwxr-xr-x should be -rwxr-xr-x" in confd.once().stderr
+    assert stat.S_IMODE(dest.stat().st_mode) == 0o755
+
+
+def test_an_owner_that_is_unknown_is_told_and_left(confd: Confd) -> None:
+    dest = confd.resource("web", "x", owner="nobody-of-that-name", group="nor-that")
+    done = confd.once()
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" in done.stderr
+    assert "nobody-of-that-name" in done.stderr
+    assert "nor-that" in done.stderr
+    assert dest.exists()
+    dest.unlink()
+    confd.backend = ("file", "--file", str(confd.values))
+    assert confd.once().returncode == 1, "the fork says it is an error"
+    assert not dest.exists()
+
+
+def test_a_check_command_that_is_no_template_has_failed(confd: Confd) -> None:
+    confd.resource("web", "x", check_cmd="true {{.src")
+    assert "FATAL Config check failed: template: checkcmd:1: unclosed" in confd.once().stderr
+    confd.resource("web", "x", check_cmd="kill -9 $$")
+    assert "FATAL Config check failed: signal: killed" in confd.once().stderr
+
+
+def test_a_missing_folder_of_resources_is_an_error_an_empty_one_a_warning(confd: Confd) -> None:
+    done = confd.once()
+    assert done.returncode == 0
+    assert "WARNING Found no templates" in done.stderr
+    (confd.folder / "conf.d").rmdir()
+    done = confd.once()
+    assert done.returncode == 1
+    assert f"FATAL stat {confd.folder}/conf.d: no such file or directory" in done.stderr
+
+
+def test_the_file_backend_without_a_file_has_no_values(confd: Confd) -> None:
+    dest = confd.resource("web", '{{exists "/a"}}')
+    confd.backend = ("-backend", "file")
+    done = confd.once()
+    assert done.returncode == 0, done.stderr
+    assert dest.read_text() == "false"
+    assert "WARNING" in done.stderr
+
+
+def test_debug_lines_tell_each_step(confd: Confd) -> None:
+    dest = confd.resource("web", "x", prefix="/app")
+    lines = [
+        line.partition(": DEBUG ")[2] for line in confd.once("-log-level=debug").stderr.splitlines()
+    ]
+    source = confd.folder / "templates" / "web.tmpl"
+    resource = confd.folder / "conf.d" / "web.toml"
+    assert [line for line in lines if line] == [
+        f"Loading template resources from confdir {confd.folder}",
+        f"Found template: {resource}",
+        f"Loading template resource from {resource}",
+        "Retrieving keys from store",
+        "Key prefix set to /app",
+        f"Using source template {source}",
+        f"Compiling source template {source}",
+        f"Comparing candidate config to {dest}",
+        f"Overwriting target config {dest}",
+    ]
+
+
 def test_what_is_in_sync_is_left_alone(confd: Confd) -> None:
     dest = confd.resource("web", "x", reload_cmd="echo once >> " + str(confd.folder / "count"))
     confd.once()

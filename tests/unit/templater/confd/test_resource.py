@@ -35,6 +35,12 @@ def test_everything_can_be_said() -> None:
     )  # fmt: skip
 
 
+def test_the_table_and_its_keys_are_found_whatever_their_case() -> None:
+    text = '[Template]\nSRC = "s"\nDest = "/d"\n[BackEnd]\nbackend = "env"\n'
+    found = read_resource(text, "r.toml", prefix="", is_joined=False)
+    assert found.resource == Resource(name="r.toml", src="s", dest="/d", backend={"backend": "env"})
+
+
 def test_the_global_prefix_replaces_or_joins() -> None:
     body = MINIMUM + 'keys = ["k"]\nprefix = "app"'
     assert read(body, "/g").resource.keys == ("/g/k",)
