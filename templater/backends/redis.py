@@ -103,7 +103,8 @@ class RedisBackend:
         """Yield the values now and whenever they differ."""
         async with self._connected() as connection, self._connected() as listening:
             hears = await _sends_events(connection)
-            pattern = f"__keyspace@{self._place.database}__:{_escaped(self._own(key))}*"
+            own = self._own(key) if self._below(self._own(key)) else ""
+            pattern = f"__keyspace@{self._place.database}__:{_escaped(own)}*"
             await listening.ask("PSUBSCRIBE", pattern)
             seen: Values | None = None
             while True:
@@ -163,8 +164,7 @@ class RedisBackend:
                 fields = _pairs(await _scanned(connection, "HSCAN", own, "COUNT", _SCAN))
                 found |= {f"{self._key(own)}/{text_of(name)}": text_of(v) for name, v in fields}
             else:
-                divider = self._separator or "/"
-                pattern = _escaped(own.removesuffix(divider) + divider) + "*"
+                pattern = _escaped(self._below(own)) + "*"
                 names = await _scanned(connection, "SCAN", "", "MATCH", pattern, "COUNT", _SCAN)
                 await self._take(connection, sorted({text_of(name) for name in names}), found)
         return found
@@ -184,6 +184,12 @@ class RedisBackend:
         if not self._separator:
             return key
         return key.removeprefix("/").replace("/", self._separator)
+
+    def _below(self, own: str) -> str:
+        """Return what keys below a key begin with; below the root are all, as confd has it."""
+        divider = self._separator or "/"
+        above = own.removesuffix(divider)
+        return above + divider if above else ""
 
     def _key(self, own: str) -> str:
         if not self._separator:

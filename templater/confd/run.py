@@ -128,7 +128,7 @@ class Run:
                 self._daemon.stop()
 
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop, number.name)
+            loop.add_signal_handler(number, stop, (signal.strsignal(number) or "").lower())
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         notifier = Notifier(os.environ if self._settings.is_on("systemd-notify") else {})
         try:

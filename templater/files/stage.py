@@ -55,7 +55,8 @@ class Stage:
         """Write ``content`` beside the destination and find out what would change.
 
         ``mode`` None: as the destination has it but for set-id bits, else 0644. A uid or gid of
-        -1: our own; one that may not be set is left, as confd does. Raises TransientError when it cannot be written.
+        -1: our own; one that may not be set is left, as confd does. Raises TransientError when it
+        cannot be written.
         """
         directory = -1
         try:

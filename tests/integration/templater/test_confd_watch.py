@@ -35,7 +35,7 @@ def test_a_change_reaches_the_file_and_a_burst_ends_with_the_last(confd: Confd) 
         time.sleep(0.005)
     until(lambda: _holds(dest, "99"))
     assert confd.stop() == 0
-    assert "Captured SIGTERM" in confd.log()
+    assert "Captured terminated. Exiting..." in confd.log()
 
 
 def test_template_and_resource_files_are_followed(confd: Confd) -> None:
