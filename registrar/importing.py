@@ -3,8 +3,6 @@
 What has no equal is a comment, so that nothing is lost without a word.
 """
 
-import json
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -12,6 +10,7 @@ import msgspec
 
 from registrar.flags import FLAGS, options_of, refusal_of
 from registrar.options import Options
+from sidecar.config.commandline import split_off, toml_text
 from sidecar.config.goflags import FlagError, Help, Parsed, parse
 from sidecar.config.model import RegistrarSettings, Settings
 from sidecar.errors import PermanentError
@@ -33,11 +32,7 @@ def toml_of(words: Sequence[str], environ: Mapping[str, str]) -> str:
 
     Raises PermanentError when the command line is wrong.
     """
-    if len(words) == 1:
-        words = _split(words[0])
-    variables, words = _variables(words)
-    if words and not words[0].startswith("-") and "registrat" in words[0].rpartition("/")[2]:
-        words = words[1:]
+    variables, words = split_off(words, lambda name: "registrat" in name)
     try:
         parsed = parse(FLAGS, words)
     except (FlagError, Help) as error:
@@ -48,33 +43,15 @@ def toml_of(words: Sequence[str], environ: Mapping[str, str]) -> str:
     return "\n".join(_lines(options, parsed, dict(environ) | variables)) + "\n"
 
 
-def _split(text: str) -> Sequence[str]:
-    try:
-        return shlex.split(text)
-    except ValueError as error:
-        raise PermanentError(f"the command line cannot be split: {error}") from None
-
-
-def _variables(words: Sequence[str]) -> tuple[dict[str, str], Sequence[str]]:
-    """Take the variables that stand before a command, as for a shell."""
-    found: dict[str, str] = {}
-    for place, word in enumerate(words):
-        name, equals, value = word.partition("=")
-        if not equals or not name.isidentifier():
-            return found, words[place:]
-        found[name] = value
-    return found, ()
-
-
 def _lines(options: Options, parsed: Parsed, environ: Mapping[str, str]) -> Iterator[str]:
     yield "# The settings of pinnace up that equal this command line."
     docker = environ.get("DOCKER_HOST") or options.docker.url
-    yield from ("", "[docker]", f"url = {_toml(docker)}")
-    yield from ("", "[registrar]", f"stores = {_toml(list(options.stores))}")
+    yield from ("", "[docker]", f"url = {toml_text(docker)}")
+    yield from ("", "[registrar]", f"stores = {toml_text(list(options.stores))}")
     for name, default in msgspec.structs.asdict(RegistrarSettings()).items():
         value = getattr(options.settings, name)
         if value != default and name != "stores":
-            yield f"{name} = {_toml(value)}"
+            yield f"{name} = {toml_text(value)}"
     if options.address_from == "name" and not options.settings.ip:
         yield '# ip: the original takes what its host name resolves to; write ip = "..." for that.'
     for flag in parsed.given:
@@ -83,10 +60,3 @@ def _lines(options: Options, parsed: Parsed, environ: Mapping[str, str]) -> Iter
     for name in sorted(environ.keys() & _STORE):
         yield f"# {name}: is read from the environment as before."
     yield from ("", "[lb]", 'kind = "none"')
-
-
-def _toml(value: object) -> str:
-    """Return a value; JSON's texts, numbers and lists are TOML's too, but for one character."""
-    if isinstance(value, tuple):
-        value = list(value)
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -56,7 +56,10 @@ COMMANDS: Final[Mapping[str, str]] = {
     "version": "print the version",
 }
 
-IMPORTERS: Final[Mapping[str, str]] = {"registrator": "registrar.importing"}
+IMPORTERS: Final[Mapping[str, str]] = {
+    "registrator": "registrar.importing",
+    "confd": "templater.confd.importing",
+}
 """Program to the module whose ``toml_of(words, environ)`` says what equals its command line."""
 
 

@@ -14,6 +14,7 @@ from sidecar.metrics import gauge
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from templater.backends.base import Backend
+from templater.backends.files import Signature
 from templater.confd.apply import Applier
 from templater.confd.feeds import Feeds
 from templater.confd.keeper import Keeper
@@ -118,11 +119,11 @@ class Daemon:
 
     async def _wake_changed(self, before: object) -> object:
         """Wake the keepers whose template changed; return what they look like now."""
-        resources = tuple(kept.keeper.resource for kept in self._kept.values())
-        now = await asyncio.to_thread(source_signatures, self._settings, resources)
+        sources = {name: kept.keeper.sources for name, kept in self._kept.items()}
+        now = await asyncio.to_thread(source_signatures, sources)
         if isinstance(before, dict):
             for name, look in now.items():
-                if name in before and before[name] != look and name in self._kept:
+                if name in before and _differs(before[name], look) and name in self._kept:
                     _log.info(f"template of {name} changed")
                     self._kept[name].keeper.wake()
         return now
@@ -210,3 +211,9 @@ class Daemon:
         _, late = await asyncio.wait(tasks, timeout=self._settings.seconds("shutdown-timeout"))
         for task in late:
             task.cancel()
+
+
+def _differs(before: Signature, now: Signature) -> bool:
+    """Say whether a file was changed; one that is newly included was just read."""
+    looks = {row[0]: row for row in before}
+    return any(looks.get(row[0], row) != row for row in now)

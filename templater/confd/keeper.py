@@ -6,6 +6,7 @@ nothing is lost while a command runs. A broken resource harms only itself.
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 from sidecar.errors import PinnaceError, RenderError
@@ -58,6 +59,11 @@ class Keeper:
         self._pause_render = Backoff(1.0, _SLOWEST_CHECK)
         self._pause_reload = Backoff(1.0, _SLOWEST_RELOAD)
         self.is_done_once = False
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """Return the files that the template is made of."""
+        return self._applier.renderer.sources
 
     def trouble(self) -> str | None:
         """Return what is wrong with the file or its reload, or None."""

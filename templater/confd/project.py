@@ -1,6 +1,7 @@
 """The folder of confd: its resources, and how to notice that something in it changed. Blocks."""
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,10 +71,9 @@ def resource_signature(settings: Settings) -> Signature:
     return signature(_files(settings))
 
 
-def source_signatures(settings: Settings, resources: tuple[Resource, ...]) -> dict[str, Signature]:
-    """Return, by resource, what tells whether its template was changed."""
-    folder = templates_of(settings)
-    return {one.name: signature([folder / one.src.lstrip("/")]) for one in resources}
+def source_signatures(sources: Mapping[str, Sequence[Path]]) -> dict[str, Signature]:
+    """Return, by resource, what tells whether its template or what it includes was changed."""
+    return {name: signature(paths) for name, paths in sources.items()}
 
 
 def _files(settings: Settings) -> list[Path]:

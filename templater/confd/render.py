@@ -18,6 +18,7 @@ from sidecar.runtime.log import get_logger
 from templater.backends.base import text_of
 from templater.confd.extra import EXTRA
 from templater.confd.functions import TABLE, store_functions
+from templater.confd.including import Includes
 from templater.confd.resource import Resource
 from templater.confd.store import Store
 
@@ -35,9 +36,17 @@ class Renderer:
         self._resource = resource
         self.source = templates / resource.src.lstrip("/")
         self.store = Store(resource.prefix)
-        self._functions = {**EXTRA, **TABLE, **world, **store_functions(self.store)}
+        self._includes = Includes(templates)
+        self._functions = self._includes.functions_with(
+            {**EXTRA, **TABLE, **world, **store_functions(self.store)}
+        )
         self._text: str | None = None
         self._template: Template | None = None
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """Return the files that the last rendering was made of."""
+        return self.source, *sorted(self._includes.used)
 
     def compile(self) -> Template:
         """Return the template of what is in the file now. Raises RenderError."""
@@ -60,6 +69,7 @@ class Renderer:
     def render(self, values: Mapping[str, str]) -> bytes:
         """Return the content of the file. Raises RenderError."""
         template = self.compile()
+        self._includes.begin()
         self.store.fill(values)
         least = self._resource.min_keys
         if len(self.store.values) < least:

@@ -369,3 +369,56 @@ def test_bytes_that_are_no_text_reach_the_file_unchanged(confd: Confd) -> None:
     done = confd.run("-onetime", "-file", str(confd.folder / "raw.yml"))
     assert done.returncode == 0, done.stderr
     assert dest.read_bytes() == b"\xff\xfe\x00"
+
+
+def test_include_takes_files_of_the_templates_folder(confd: Confd) -> None:
+    parts = confd.folder / "templates" / "parts"
+    parts.mkdir()
+    (parts / "line.tmpl").write_text('{{getv "/a"}}-{{.}}')
+    dest = confd.resource("web", '{{include "parts/line.tmpl" "x"}} {{include "/parts/line.tmpl"}}')
+    done = confd.once()
+    assert done.returncode == 0, done.stderr
+    assert dest.read_text() == "1-x 1-<no value>"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("../x.tmpl", "", 'include path "../x.tmpl" is outside template directory'),
+        ("parts/../../x", "", "is outside template directory"),
+        ("none.tmpl", None, "include none.tmpl: open "),
+        ("me.tmpl", '{{include "me.tmpl"}}', "include cycle detected: "),
+        ("bad.tmpl", "{{", "parse include bad.tmpl: "),
+        ("fails.tmpl", '{{getv "/no"}}', "execute include fails.tmpl: "),
+    ],
+)
+def test_an_include_that_cannot_be_is_told(
+    confd: Confd, name: str, text: str | None, words: str
+) -> None:
+    if text:
+        confd.template(name, text)
+    dest = confd.resource("web", f'{{{{include "{name}"}}}}')
+    done = confd.once()
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert not dest.exists()
+
+
+def test_includes_stand_ten_deep_at_most(confd: Confd) -> None:
+    for number in range(11):
+        confd.template(f"{number}.tmpl", f'{{{{include "{number + 1}.tmpl"}}}}')
+    confd.template("11.tmpl", "end")
+    dest = confd.resource("web", '{{include "2.tmpl"}}')
+    assert confd.once().returncode == 0
+    assert dest.read_text() == "end"
+    confd.resource("web", '{{include "1.tmpl"}}')
+    assert "maximum include depth (10) exceeded" in confd.once().stderr
+
+
+def test_addresses_of_an_interface_are_found(confd: Confd) -> None:
+    dest = confd.resource("web", '{{lookupIfaceIPV4 "lo"}} {{lookupIfaceIPV6 "lo"}}')
+    done = confd.once()
+    assert done.returncode == 0, done.stderr
+    assert dest.read_text() in {"127.0.0.1 ::1", "127.0.0.1 "}, "a machine may have no IPv6"
+    confd.resource("web", '{{lookupIfaceIPV4 "none9"}}')
+    assert "no such network interface" in confd.once().stderr

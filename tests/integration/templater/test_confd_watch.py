@@ -301,3 +301,13 @@ def test_no_process_is_left_over(confd: Confd) -> None:
     children = Path(f"/proc/{confd.pid}/task/{confd.pid}/children")
     until(lambda: not children.read_text().split())
     assert len(os.listdir(f"/proc/{confd.pid}/fd")) < 40
+
+
+def test_an_included_file_is_followed(confd: Confd) -> None:
+    confd.template("part", "one")
+    dest = confd.resource("web", '{{include "part"}}')
+    confd.start("-watch", "-stat-cache-ttl=100ms")
+    until(lambda: _holds(dest, "one"))
+    time.sleep(0.3)
+    confd.template("part", "two!")
+    until(lambda: _holds(dest, "two!"))
