@@ -47,6 +47,11 @@ class Agenda:
         """Whether a reload has yet to succeed."""
         return self._reload_at is not None
 
+    @property
+    def is_due(self) -> bool:
+        """Whether it is to be rendered at the next occasion, not after a pause for a failure."""
+        return self._first is not None and self._not_before == 0.0
+
     def change(self, now: float) -> None:
         """Note that the values or the template changed; an earlier failure waits no longer."""
         if self._first is None:

@@ -123,6 +123,10 @@ class Applier:
             RELOADS.labels("ok" if outcome.is_good else "failed").inc()
             if not outcome.is_good:
                 raise ReloadFailed(f"reload of {resource.dest} failed: {outcome}")
+        await self.forgive()
+
+    async def forgive(self) -> None:
+        """Take a reload that somebody else ran as ours."""
         await asyncio.to_thread(self._owed.clear)
 
     def _prepare(self) -> bool:

@@ -17,6 +17,7 @@ from templater.backends.base import Backend
 from templater.backends.files import Signature
 from templater.confd.apply import Applier
 from templater.confd.feeds import Feeds
+from templater.confd.group import Groups
 from templater.confd.keeper import Keeper
 from templater.confd.once import Backends
 from templater.confd.project import Project, load, resource_signature, source_signatures
@@ -56,6 +57,7 @@ class Daemon:
         self._clock = clock
         self._feeds: dict[int, Feeds] = {}
         self._kept: dict[str, _Kept] = {}
+        self._groups = Groups()
         self._stopping = asyncio.Event()
         self._look_now = asyncio.Event()
         self._problems: tuple[str, ...] = ()
@@ -167,6 +169,7 @@ class Daemon:
             self._clock,
             debounce=self._settings.seconds("debounce"),
             batch=self._settings.seconds("batch-interval"),
+            group=self._groups.of(resource.reload_group),
         )
         feeds.listen(resource.keys, keeper.changed, group)
         task = group.create_task(self._guarded(keeper), name=f"keep {resource.dest}")

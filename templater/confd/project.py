@@ -63,6 +63,7 @@ def load(settings: Settings) -> Project:
             resources.append(read.resource)
             warnings += read.warnings
     warnings += _doubles(resources)
+    warnings += _disagreeing(resources)
     return Project(tuple(resources), tuple(problems), tuple(warnings))
 
 
@@ -97,3 +98,14 @@ def _doubles(resources: list[Resource]) -> list[str]:
             doubles.append(f"{one.name}: {one.dest} is also written by {seen[one.dest]}")
         seen.setdefault(one.dest, one.name)
     return doubles
+
+
+def _disagreeing(resources: list[Resource]) -> list[str]:
+    """Return a line for each resource whose group is reloaded by another command."""
+    first: dict[str, Resource] = {}
+    lines = []
+    for one in resources:
+        other = first.setdefault(one.reload_group, one) if one.reload_group else one
+        if other.reload_cmd != one.reload_cmd:
+            lines.append(f"{one.name}: its reload_cmd is not that of {other.name}, of one group")
+    return lines

@@ -15,7 +15,7 @@ __all__ = ["Read", "Resource", "read_resource"]
 _FORMATS: Final = ("json", "yaml", "yml", "toml", "xml")
 _TEXTS: Final = (
     "src", "dest", "prefix", "mode", "owner", "group", "check_cmd", "reload_cmd", "output_format",
-    "check_cmd_timeout", "reload_cmd_timeout", "min_reload_interval", "debounce",
+    "check_cmd_timeout", "reload_cmd_timeout", "min_reload_interval", "debounce", "reload_group",
 )  # fmt: skip
 _NUMBERS: Final = ("uid", "gid", "min_keys")
 _KNOWN: Final = frozenset({*_TEXTS, *_NUMBERS, "keys"})
@@ -44,6 +44,8 @@ class Resource:
     min_reload_interval: float = 0.0
     debounce: float = 0.0
     output_format: str = ""
+    reload_group: str = ""
+    """Resources of one group are reloaded once, by the same command (ours)."""
     min_keys: int = 0
     """Fewer values than this are not believed (ours)."""
     backend: Mapping[str, object] | None = None
@@ -185,6 +187,7 @@ def _resource(  # noqa: PLR0917
         min_reload_interval=problems.seconds("min_reload_interval", texts["min_reload_interval"]),
         debounce=problems.seconds("debounce", texts["debounce"]),
         output_format=texts["output_format"],
+        reload_group=texts["reload_group"],
         min_keys=max(numbers["min_keys"], 0),
         backend=backend if isinstance(backend, Mapping) else None,
     )

@@ -422,3 +422,18 @@ def test_addresses_of_an_interface_are_found(confd: Confd) -> None:
     assert dest.read_text() in {"127.0.0.1 ::1", "127.0.0.1 "}, "a machine may have no IPv6"
     confd.resource("web", '{{lookupIfaceIPV4 "none9"}}')
     assert "no such network interface" in confd.once().stderr
+
+
+def test_resources_of_one_group_are_reloaded_once_after_all_of_them(confd: Confd) -> None:
+    seen, flag = confd.folder / "seen", confd.folder / "works"
+    command = f"ls {confd.out} | tr '\\n' ' ' >> {seen}; echo >> {seen}; test -e {flag}"
+    for name in ("a", "b", "c"):
+        confd.resource(name, "x", reload_cmd=command, reload_group="lb")
+    assert confd.once().returncode == 1
+    assert seen.read_text() == "a b c \n"
+    flag.touch()
+    assert confd.once().returncode == 0, "owed by all, done once"
+    assert seen.read_text() == "a b c \n" * 2
+    assert sorted(path.name for path in confd.out.iterdir()) == ["a", "b", "c"]
+    confd.resource("d", "x", reload_cmd="true", reload_group="lb")
+    assert "its reload_cmd is not that of " in confd.once().stderr

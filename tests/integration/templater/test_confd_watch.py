@@ -311,3 +311,27 @@ def test_an_included_file_is_followed(confd: Confd) -> None:
     time.sleep(0.3)
     confd.template("part", "two!")
     until(lambda: _holds(dest, "two!"))
+
+
+def test_a_change_of_many_resources_of_a_group_is_one_reload(confd: Confd) -> None:
+    count, flag = confd.folder / "count", confd.folder / "works"
+    flag.touch()
+    command = f"echo once >> {count}; test -e {flag}"
+    files = [
+        confd.resource(f"r{n}", '{{getv "/a"}}', reload_cmd=command, reload_group="lb")
+        for n in range(10)
+    ]
+    alone = confd.resource("alone", '{{getv "/a"}}', reload_cmd=f"echo alone >> {count}")
+    confd.start("-watch")
+    until(lambda: confd.count("has been updated") == 11)
+    begun = count.read_text().split()
+    assert begun.count("once") <= 3, "at the start they come one after the other"
+    assert begun.count("alone") == 1
+    flag.unlink()
+    confd.put({"a": "2"})
+    until(lambda: all(_holds(path, "2") for path in [*files, alone]))
+    until(lambda: confd.count("tried again until it succeeds") == 10)
+    flag.touch()
+    until(lambda: confd.count("has been updated") == 22)
+    until(lambda: not any(path.name.endswith("owed") for path in confd.out.iterdir()))
+    assert count.read_text().split().count("once") <= len(begun) + 3
