@@ -81,7 +81,12 @@ def _redis(settings: Settings) -> Backend:
         place = RedisPlace.parse(settings.nodes[0], settings["client-key"])
     except ValueError as error:
         raise ConfigError([f"node {settings.nodes[0]}: {error}"]) from error
-    return RedisBackend(place, separator=settings["separator"])
+    return RedisBackend(
+        place,
+        separator=settings["separator"],
+        dial=settings.seconds("dial-timeout"),
+        reply=settings.seconds("read-timeout"),
+    )
 
 
 def _vault(settings: Settings, clock: Clock) -> Backend:

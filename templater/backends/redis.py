@@ -56,7 +56,10 @@ class RedisPlace:
 class _Connection:
     """One connection; not shared between tasks."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: float
+    ) -> None:
+        self._limit = limit
         self._reader = reader
         self._writer = writer
         self._replies = Replies()
@@ -64,7 +67,7 @@ class _Connection:
 
     async def ask(self, *words: str) -> Reply:
         self._writer.write(command(words))
-        async with asyncio.timeout(_REPLY):
+        async with asyncio.timeout(self._limit):
             await self._writer.drain()
             reply = await self.next()
         if isinstance(reply, Refusal):
@@ -87,8 +90,21 @@ class _Connection:
 class RedisBackend:
     """Reads with one connection per read or watch."""
 
-    def __init__(self, place: RedisPlace, *, separator: str = "", look: float = _LOOK) -> None:
-        """``separator`` stands in Redis for ``/`` of a key; then no key begins with it."""
+    def __init__(
+        self,
+        place: RedisPlace,
+        *,
+        separator: str = "",
+        look: float = _LOOK,
+        dial: float = _DIAL,
+        reply: float = _REPLY,
+    ) -> None:
+        """``separator`` stands in Redis for ``/`` of a key; then no key begins with it.
+
+        ``dial`` and ``reply`` are the time to connect and for one answer.
+        """
+        self._dial = dial
+        self._reply = reply
         self._place = place
         self._separator = separator if separator != "/" else ""
         self._look = look
@@ -138,11 +154,14 @@ class RedisBackend:
 
     async def _connect(self) -> _Connection:
         place = self._place
-        async with asyncio.timeout(_DIAL):
+        async with asyncio.timeout(self._dial):
             if place.host.startswith("/"):
-                connection = _Connection(*await asyncio.open_unix_connection(place.host))
+                connection = _Connection(
+                    *await asyncio.open_unix_connection(place.host), self._reply
+                )
             else:
-                connection = _Connection(*await asyncio.open_connection(place.host, place.port))
+                streams = await asyncio.open_connection(place.host, place.port)
+                connection = _Connection(*streams, self._reply)
         try:
             if place.password:
                 await connection.ask("AUTH", place.password)

@@ -92,11 +92,15 @@ class Stage:
         return None
 
     def place(self) -> None:
-        """Rename over the destination. Raises TransientError; the destination is as it was then."""
+        """Rename over the destination. Raises TransientError; the destination is as it was then.
+
+        A directory that was exchanged meanwhile (a link that now leads elsewhere) is such an error.
+        """
         name = self.destination.name
         try:
             os.rename(self._name, name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
             self._placed = True
+            self._check_directory()
         except OSError as error:
             if error.errno != errno.EBUSY:
                 raise _failed(self.destination, error) from error
@@ -112,6 +116,12 @@ class Stage:
         os.close(self._file)
         os.close(self._directory)
         self._file = -1
+
+    def _check_directory(self) -> None:
+        """Raise TransientError when the destination's directory is not the one we wrote into."""
+        now, ours = self.destination.parent.stat(), os.fstat(self._directory)
+        if (now.st_dev, now.st_ino) != (ours.st_dev, ours.st_ino):
+            raise TransientError(f"{self.destination.parent} was exchanged while it was written to")
 
     def _fill(self, content: bytes, mode: int | None, uid: int, gid: int) -> None:
         fcntl.flock(self._file, fcntl.LOCK_EX)

@@ -437,3 +437,27 @@ def test_resources_of_one_group_are_reloaded_once_after_all_of_them(confd: Confd
     assert sorted(path.name for path in confd.out.iterdir()) == ["a", "b", "c"]
     confd.resource("d", "x", reload_cmd="true", reload_group="lb")
     assert "its reload_cmd is not that of " in confd.once().stderr
+
+
+@pytest.mark.parametrize("is_fork", [False, True], ids=["confd", "fork"])
+def test_checks_mock_data_and_diff_are_there_in_both_dialects(confd: Confd, is_fork: bool) -> None:
+    mock = confd.folder / "mock.yml"
+    mock.write_text("a: mocked\n")
+    nowhere = ("--node", "127.0.0.1:1")
+    confd.backend = ("consul", *nowhere) if is_fork else ("-backend", "consul", *nowhere)
+    dest = confd.resource("web", '{{getv "/a"}}\n')
+    assert "ok: 1 template resources" in confd.run("--check-config").stdout
+    mocked = ("--mock-data", str(mock))
+    assert confd.run("--validate", *mocked).returncode == 0
+    done = confd.run("--diff", *mocked)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1:] == [f"+++ {dest}", "@@ -0,0 +1 @@", "+mocked"]
+    assert not dest.exists()
+    assert confd.once(*mocked).returncode == 0
+    assert dest.read_text() == "mocked\n"
+    mock.write_text("b: x\n")
+    assert "key does not exist: /a" in confd.run("--validate", *mocked).stderr
+    confd.template("web.tmpl", "{{nope}}")
+    done = confd.run("--check-config")
+    assert done.returncode == 1
+    assert 'function "nope" not defined' in done.stderr

@@ -335,3 +335,33 @@ def test_a_change_of_many_resources_of_a_group_is_one_reload(confd: Confd) -> No
     until(lambda: confd.count("has been updated") == 22)
     until(lambda: not any(path.name.endswith("owed") for path in confd.out.iterdir()))
     assert count.read_text().split().count("once") <= len(begun) + 3
+
+
+def test_a_directory_exchanged_while_it_is_written_to_gets_the_file(confd: Confd) -> None:
+    """The check command plays whoever switches the link between writing and renaming."""
+    old, new, link = (confd.folder / name for name in ("v1", "v2", "current"))
+    old.mkdir()
+    new.mkdir()
+    link.symlink_to("v1")
+    switch = f"ln -sfn v2 {confd.folder}/next && mv -T {confd.folder}/next {link}"
+    confd.resource("web", "x", dest=str(link / "web"), check_cmd=switch)
+    confd.start("-watch")
+    until(lambda: _holds(new / "web", "x"))
+    assert "was exchanged while it was written to" in confd.log()
+    until(lambda: [path.name for path in new.iterdir()] == ["web"])
+
+
+def test_a_backend_of_files_follows_a_switched_link(confd: Confd) -> None:
+    """As a cluster's configuration volume is exchanged as a whole."""
+    for name, text in (("v1", "one"), ("v2", "two")):
+        (confd.folder / name).mkdir()
+        (confd.folder / name / "values.json").write_text(json.dumps({"a": text}))
+    link = confd.folder / "data"
+    link.symlink_to("v1")
+    confd.backend = ("-backend", "file", "-file", str(link / "values.json"))
+    dest = confd.resource("web", '{{getv "/a"}}')
+    confd.start("-watch")
+    until(lambda: _holds(dest, "one"))
+    (confd.folder / "next").symlink_to("v2")
+    (confd.folder / "next").replace(link)
+    until(lambda: _holds(dest, "two"))
