@@ -111,7 +111,8 @@ class Applier:
         try:
             return await self._take(stage)
         finally:
-            await asyncio.to_thread(stage.discard)
+            if stage.is_open:
+                await asyncio.to_thread(stage.discard)
 
     async def reload(self) -> None:
         """Run the reload command. Raises ReloadFailed; the reload is owed until this succeeds."""
@@ -213,6 +214,7 @@ class Applier:
             if owes and not had:
                 self._owed.clear()
             raise
+        stage.discard()  # here, because another thread costs more than the whole of it
 
     async def _check(self, stage: Stage) -> None:
         resource = self.resource

@@ -106,6 +106,11 @@ class Stage:
                 raise _failed(self.destination, error) from error
             self._write_in_place()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it has yet to be discarded."""
+        return self._file >= 0
+
     def discard(self) -> None:
         """Remove the stage file, unless it was placed or is kept, and close what is open."""
         if self._file < 0:

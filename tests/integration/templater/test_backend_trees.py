@@ -1,12 +1,14 @@
 """The drop-in on real stores that keep trees: etcd by both its APIs, and ZooKeeper."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
 
 import pytest
 from kazoo.client import KazooClient
+from kazoo.exceptions import NodeExistsError
 
 from deploy.tools.etcd import Etcd
 from deploy.tools.zookeeper import ZooKeeper
@@ -74,10 +76,9 @@ class _ZooKeeper:
         self.arguments = ("-backend", "zookeeper", "-node", self.server.address)
 
     def put(self, key: str, value: str) -> None:
-        if self.client.exists(key):
-            self.client.set(key, value.encode())
-        else:
-            self.client.create(key, value.encode(), makepath=True)
+        with suppress(NodeExistsError):
+            self.client.create(key, makepath=True)
+        self.client.set(key, value.encode())
 
     def delete(self, key: str) -> None:
         self.client.delete(key)
