@@ -45,9 +45,9 @@ deps:
 unit:
 	$(BIN)/pytest tests/unit $(wildcard tests/fuzz) $(ARGS)
 
-image:  ## build the image (BASE=debian:stable-slim TAG=pinnace:latest)
+image:  ## build the image (BASE=debian:stable-slim TAG=pinnace:latest TARGET=registrator)
 	deploy/setup test
-	$(BIN)/python -m deploy.tools.image $(if $(BASE),--base $(BASE)) $(if $(TAG),--tag $(TAG))
+	$(BIN)/python -m deploy.tools.image $(if $(BASE),--base $(BASE)) $(if $(TAG),--tag $(TAG)) $(if $(TARGET),--target $(TARGET))
 
 bench:  ## measure the figures on real parts
 	deploy/setup test

@@ -10,12 +10,14 @@ import uvloop
 
 from registrar.component import Registrar
 from registrar.draining import Drainer
+from registrar.endings import Endings
 from registrar.host import default_node, host_addresses, is_in_container
 from registrar.interfaces import asks_engine
 from registrar.options import Options
 from registrar.ports import Place, place_of
 from registrar.preview import as_json, as_text
 from registrar.rehearsal import rehearsed
+from registrar.sweep import Sweep
 from registrar.tagging import tagging_of
 from sidecar.catalog.model import Node
 from sidecar.config.model import HttpSettings, RegistrarSettings
@@ -34,6 +36,7 @@ from sidecar.stores.base import Edge, EdgeOptions
 __all__ = ["run"]
 
 EMBEDDED = "embedded:"
+FAILURE = 1  # Registrator knows no other
 _SETTLE = 1.0  # seconds after the start, when nobody waits for the first answer any more
 
 _clock = SystemClock()
@@ -62,16 +65,18 @@ async def _run(options: Options) -> int:
                 await engine.running()  # as Registrator, which ends when it cannot list
         except PinnaceError as error:
             _log.error("cannot start", action="fatal", reason=error)
-            return error.exit_status
+            return FAILURE
         except asyncio.CancelledError:
-            return 1
+            return FAILURE
         return await _serve(options, engine, edges, place)
 
 
 async def _preview(options: Options, engine: Engine, edges: Sequence[Edge], place: Place) -> int:
-    found = await rehearsed(engine, edges, place)
+    settings = options.settings
+    sweep = Sweep(Endings(settings.deregister, settings.compat), cleanup=settings.cleanup)
+    found = await rehearsed(engine, edges, place, adopts=settings.cleanup, removes=not sweep.is_off)
     told = as_json if options.preview == "json" else as_text
-    sys.stdout.write(told(found.by_store, found.problems) + "\n")
+    sys.stdout.write(told(found.by_store, found.problems, found.removed) + "\n")
     return 0
 
 
@@ -94,10 +99,10 @@ async def _serve(options: Options, engine: Engine, edges: Sequence[Edge], place:
         await supervisor.run(started)
     except asyncio.CancelledError:
         _log.warning("stopped at once")
-        return 1
+        return FAILURE
     except PinnaceError as error:
         _log.error("cannot go on", action="fatal", reason=error)
-        return error.exit_status
+        return FAILURE
     finally:
         notifier.stopping()
     _log.info("stopped")
@@ -131,7 +136,11 @@ def _edge(url: str, options: Options, place: Place) -> Edge:
 
     settings = options.settings
     edge_options = EdgeOptions(
-        ttl=settings.ttl, refresh=settings.ttl_refresh, is_marked=not settings.compat
+        ttl=settings.ttl,
+        refresh=settings.ttl_refresh,
+        is_marked=not settings.compat,
+        is_original=settings.compat,
+        v2_first=options.v2_first,
     )
     return open_edge(url, edge_options, clock=_clock)
 

@@ -35,7 +35,7 @@ def checks_of(
 ) -> tuple[Check, ...]:
     """Return the checks of an instance: those its labels define, then Docker's."""
     definitions = list(_definitions(target, attributes, place, complain))
-    docker = () if place.compat else _docker(target, attributes, alone=not definitions)
+    docker = () if place.compat else _docker(target, attributes)
     prefix = f"service:{target.id}"
     ids = (
         [prefix]
@@ -59,7 +59,7 @@ def _check(id_: str, target: Target, definition: Definition) -> Check:
     )
 
 
-def _docker(target: Target, attributes: Attributes, *, alone: bool) -> tuple[Check, ...]:
+def _docker(target: Target, attributes: Attributes) -> tuple[Check, ...]:
     """Return what Docker knows: paused is critical, and so is a HEALTHCHECK that is not healthy."""
     container = target.container
     if container.paused:
@@ -69,7 +69,7 @@ def _docker(target: Target, attributes: Attributes, *, alone: bool) -> tuple[Che
     else:
         says = container.health
     status = Status.PASSING if says == "healthy" else Status.CRITICAL
-    id_ = f"service:{target.id}" if alone else f"service:{target.id}:docker"
+    id_ = f"service:{target.id}:docker"
     output = cut(cleaned(says), TAG_LIMIT)
     return (Check(id=id_, name="Docker", status=status, output=output, type="docker"),)
 

@@ -36,6 +36,9 @@ class Marks(Protocol):
     async def written(self) -> None:
         """Return when each store has what it should, or is known to be in trouble."""
 
+    def trouble(self) -> str | None:
+        """Return what keeps a store from having what it should, or None."""
+
 
 class Stopper(Protocol):
     """Who stops containers (sidecar.engine.client.Engine)."""
@@ -58,13 +61,19 @@ class Drainer:
         *,
         work: InFlight | None = None,
         default: float = 10.0,
+        is_shared: bool = False,
     ) -> None:
-        """``default``: seconds to wait when neither ``work`` nor the container says more."""
+        """``default``: seconds to wait when neither ``work`` nor the container says more.
+
+        ``is_shared``: other hosts send work too, which ``work`` does not count; so the container's
+        own ``SERVICE_DRAIN`` is waited for besides.
+        """
         self._engine = engine
         self._marks = marks
         self._clock = clock
         self._work = work
         self._default = default
+        self._is_shared = is_shared
         self._busy: set[str] = set()
 
     async def drain(
@@ -81,12 +90,16 @@ class Drainer:
         try:
             instances = self._marks.drain(id_, on=True)
             _log.info("marked", container=container.name, instances=len(instances))
+            # Who sends work hears of the mark from a shared store: if that has it not, a count of
+            # nothing says nothing about the next moment.
+            is_told = not self._is_shared
             with suppress(TimeoutError):  # a store that hangs is not waited for
                 async with asyncio.timeout(_WRITE):
                     await self._marks.written()
+                    is_told = is_told or self._marks.trouble() is None
             names = tuple(instance.id for instance in instances)
             yield Step(phase="marked", seconds=self._since(begun), instances=names)
-            async for step in self._wait(instances, begun, timeout):
+            async for step in self._wait(instances, begun, timeout, is_counted=is_told):
                 yield step
             if stop:
                 await self._engine.stop(id_)
@@ -114,17 +127,25 @@ class Drainer:
         return container
 
     async def _wait(
-        self, instances: Sequence[Instance], begun: float, timeout: float | None
+        self,
+        instances: Sequence[Instance],
+        begun: float,
+        timeout: float | None,
+        *,
+        is_counted: bool,
     ) -> AsyncIterator[Step]:
         """Yield what is still waited for, and at last ``done`` or ``overdue``."""
         limit = _LIMIT if timeout is None else timeout
         pause = _pause_of(instances, self._default)
+        least = _pause_of(instances, 0.0) if self._is_shared else 0.0
         told, quiet = begun, 0
         while instances:
             await self._clock.sleep(_POLL)
-            count, waited = await self._count(instances), self._since(begun)
+            count = await self._count(instances) if is_counted else None
+            waited = self._since(begun)
             quiet = quiet + 1 if count == 0 else 0
-            if quiet > 1 or (count is None and waited > pause - _POLL / 2):
+            over = least if quiet > 1 else pause
+            if (quiet > 1 or count is None) and waited > over - _POLL / 2:
                 break
             if waited >= limit:
                 yield Step(phase="overdue", seconds=waited, in_flight=count)

@@ -92,7 +92,7 @@ def options_of(parsed: Parsed, base: Settings, given: frozenset[str], *, drop_in
     changes = _changes(parsed, base.registrar, given, drop_in=drop_in) | _addresses(parsed)
     registrar = replace(base.registrar, **changes)
     _refuse_contradictions(replace(base, registrar=registrar))
-    stores = (*parsed.rest, *parsed.all("store"), *registrar.stores)
+    stores = (*map(_store, (*parsed.rest, *parsed.all("store"))), *registrar.stores)
     for url in stores:
         _refuse_unknown(url)
     if http := parsed.text("http"):
@@ -109,6 +109,7 @@ def options_of(parsed: Parsed, base: Settings, given: frozenset[str], *, drop_in
         http=http,
         preview=("json" if parsed.is_on("json") else "text") if parsed.is_on("dry-run") else "",
         style="registrator" if style == "registrator" or (drop_in and not style) else "ours",
+        v2_first=drop_in or registrar.compat,
     )
 
 
@@ -117,7 +118,7 @@ def _changes(
 ) -> dict[str, Any]:
     """Return what the flags change, after what Registrator has by default."""
     flags = {key: read(parsed, flag) for flag, (key, read) in _READ.items() if flag in parsed.given}
-    changes: dict[str, Any] = {"internal": "never"}
+    changes: dict[str, Any] = {"internal": "never", "ttl": 0.0, "ttl_refresh": 0.0}
     if drop_in:
         changes["retry_attempts"] = 0
     if flags.get("compat", base.compat):
@@ -200,6 +201,18 @@ def _refuse_contradictions(settings: Settings) -> None:
         raise Fatal("-ttl must be greater than -ttl-refresh")
     for wrong in contradictions(settings):
         raise Fatal(wrong)
+
+
+def _store(uri: str) -> str:
+    """Return the URL that Registrator reads: no host needs no slashes, Consul has no path."""
+    scheme, colon, rest = uri.partition(":")
+    if not colon or scheme not in STORES:
+        return uri
+    if not rest.startswith("//"):
+        rest = f"//{rest}" if rest.startswith("/") else "//"
+    if scheme in ("consul", "consul-tls"):
+        rest = "//" + rest[2:].partition("/")[0]
+    return f"{scheme}:{rest}"
 
 
 def _refuse_unknown(url: str) -> None:

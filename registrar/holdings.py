@@ -166,6 +166,7 @@ class Holdings:
             kept = {key for key, container in self._kept.items() if container == id_}
             for key in kept:
                 del self._kept[key]
+            self.spared -= {box_of(key.id) for key in kept}
             keys |= kept
         return keys
 

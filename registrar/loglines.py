@@ -1,7 +1,7 @@
 """Our events as the lines that people grep for in Registrator's log. Pure.
 
 An event that has such a line carries ``action``; any other is told in our own words. The fields
-used are ``container``, ``id``, ``containers`` and ``what``.
+used are ``container``, ``id``, ``containers``, ``what`` and ``reason``.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,10 @@ _LINES: Final = {
     "refreshed": "refreshed: {container:.12} {id}",
     "ignored": "ignored: {container:.12} {what}",
     "dangling": "dangling: {id}",
+    "fatal": "{reason}",
 }
+
+_FIELDS: Final = ("container", "id", "containers", "what", "reason")
 
 
 def line_of(fields: Mapping[str, object]) -> str | None:
@@ -26,5 +29,4 @@ def line_of(fields: Mapping[str, object]) -> str | None:
     line = _LINES.get(str(fields.get("action", "")))
     if line is None:
         return None
-    texts = {key: str(fields.get(key, "")) for key in ("container", "id", "containers", "what")}
-    return line.format_map(texts)
+    return line.format_map({key: str(fields.get(key, "")) for key in _FIELDS})

@@ -6,7 +6,7 @@ In compat, and only for catalogues of others, both are left as they are.
 from typing import Final
 
 from registrar.labels import Attributes, split_tags
-from registrar.names import META_LIMIT, TAG_LIMIT, cleaned, cut, meta_key
+from registrar.names import META_LIMIT, TAG_LIMIT, cleaned, cut, meta_key, whole
 from registrar.ports import Place
 from registrar.problems import Complaints
 from sidecar.engine.facts import Container, Port
@@ -34,7 +34,8 @@ def tags_of(
         return given + udp
     if len(given) >= _TAGS:
         complain(label, f"only {_TAGS - 1} of {len(given)} tags kept")
-    tags = tuple(_safe(tag, TAG_LIMIT, label, complain) for tag in given[: _TAGS - 1])
+    safe = _safe if place.is_ours else _kept
+    tags = tuple(safe(tag, TAG_LIMIT, label, complain) for tag in given[: _TAGS - 1])
     return tuple(tag for tag in tags if tag) + udp
 
 
@@ -44,6 +45,7 @@ def meta_of(attributes: Attributes, place: Place, complain: Complaints) -> dict[
     if place.compat and not place.is_ours:
         return left
     most = _PAIRS - 2 if place.is_ours else _PAIRS
+    safe = _safe if place.is_ours else _kept
     meta: dict[str, str] = {}
     for given, value in left.items():
         label = attributes.label(given)
@@ -57,14 +59,28 @@ def meta_of(attributes: Attributes, place: Place, complain: Complaints) -> dict[
         else:
             if key != given:
                 complain(label, f"meta key changed to {key[:60]!r}")
-            meta[key] = _safe(value, META_LIMIT, label, complain)
+            meta[key] = safe(value, META_LIMIT, label, complain)
     return meta
 
 
-def _safe(text: str, limit: int, label: str, complain: Complaints) -> str:
+def _kept(text: str, limit: int, label: str, complain: Complaints) -> str:
+    """Return a value for the catalogue of others: lines and tabs stay, as with Registrator."""
+    short = _short(text, limit, label, complain)
+    kept = cut(whole(short), limit)
+    if kept != short:
+        complain(label, "what is no text replaced")
+    return kept
+
+
+def _short(text: str, limit: int, label: str, complain: Complaints) -> str:
     short = cut(text, limit)
     if len(short) < len(text):
         complain(label, f"value cut to {limit} bytes")
+    return short
+
+
+def _safe(text: str, limit: int, label: str, complain: Complaints) -> str:
+    short = _short(text, limit, label, complain)
     clean = cut(cleaned(short), limit)
     if clean != short:
         complain(label, "control characters dropped from the value")

@@ -20,6 +20,7 @@ __all__ = [
     "is_instance_id",
     "is_plain",
     "is_service_name",
+    "is_url_path",
     "is_wildcard_address",
     "meta_key",
     "whole",
@@ -38,6 +39,8 @@ _ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,254}", re.ASCII)
 _NOT_KEY: Final = re.compile(r"[^A-Za-z0-9_-]", re.ASCII)
 _HOST_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST: Final = re.compile(rf"(?:\*\.)?{_HOST_LABEL}(?:\.{_HOST_LABEL})*", re.ASCII)
+_SEGMENTS: Final = re.compile(r"(?:/[A-Za-z0-9._~+@:-]+)*/?", re.ASCII)
+_PATH_LIMIT: Final = 256
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 
@@ -67,6 +70,16 @@ def is_plain(text: str) -> bool:
 def is_host_pattern(text: str) -> bool:
     """Say whether text is a lower-case host name; the first label may be ``*``."""
     return len(text) <= 253 and _HOST.fullmatch(text) is not None
+
+
+def is_url_path(text: str) -> bool:
+    """Say whether text is a path of plain segments: no ``.`` or ``..``, nothing to decode."""
+    return (
+        text.startswith("/")
+        and len(text) <= _PATH_LIMIT
+        and _SEGMENTS.fullmatch(text) is not None
+        and not {".", ".."} & {*text.split("/")}
+    )
 
 
 def is_address(text: str) -> bool:

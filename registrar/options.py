@@ -18,7 +18,7 @@ class Options:
     the ``route``, which ``settings.interfaces`` overrides. ``http`` is ``ADDR:PORT`` for
     ``/healthz`` and ``/metrics``, or empty. ``preview``: write nothing, print what would be
     written and end. ``style``: ``registrator`` logs its lines (``registrar.loglines``), ``ours``
-    as ``log`` says.
+    as ``log`` says. ``v2_first``: ``etcd://`` is asked by v2, as by Registrator, where it can be.
     """
 
     stores: tuple[str, ...]
@@ -29,3 +29,4 @@ class Options:
     http: str = ""
     preview: Literal["", "text", "json"] = ""
     style: Literal["registrator", "ours"] = "registrator"
+    v2_first: bool = False

@@ -2,29 +2,51 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from registrar.problems import Problem
-from sidecar.catalog.model import Instance
+from sidecar.catalog.model import Instance, Key
 
 __all__ = ["as_json", "as_text"]
 
+Removed = Mapping[str, Iterable[Key]]
+_NOTHING: Final[Removed] = {}
 
-def as_text(by_store: Mapping[str, Iterable[Instance]], problems: Iterable[Problem] = ()) -> str:
+
+def as_text(
+    by_store: Mapping[str, Iterable[Instance]],
+    problems: Iterable[Problem] = (),
+    removed: Removed = _NOTHING,
+) -> str:
     """Return a block per store (its address without secrets), then what is wrong with labels."""
-    return "\n".join(_text(by_store, problems))
+    return "\n".join(_text(by_store, problems, removed))
 
 
-def as_json(by_store: Mapping[str, Iterable[Instance]], problems: Iterable[Problem] = ()) -> str:
-    """Return an object: ``stores`` with the instances of each, and ``problems``."""
-    stores = {url: [_object(each) for each in _ordered(found)] for url, found in by_store.items()}
-    wrong = [problem._asdict() for problem in problems]
-    return json.dumps({"stores": stores, "problems": wrong}, indent=2, ensure_ascii=False)
+def as_json(
+    by_store: Mapping[str, Iterable[Instance]],
+    problems: Iterable[Problem] = (),
+    removed: Removed = _NOTHING,
+) -> str:
+    """Return an object: ``stores`` with the instances of each, ``removed``, and ``problems``."""
+    told = {
+        "stores": {url: [_object(one) for one in _ordered(all_)] for url, all_ in by_store.items()},
+        "removed": {
+            url: [{"service": key.service, "id": key.id} for key in removed.get(url, ())]
+            for url in by_store
+        },
+        "problems": [problem._asdict() for problem in problems],
+    }
+    return json.dumps(told, indent=2, ensure_ascii=False)
 
 
-def _text(by_store: Mapping[str, Iterable[Instance]], problems: Iterable[Problem]) -> Iterator[str]:
+def _text(
+    by_store: Mapping[str, Iterable[Instance]], problems: Iterable[Problem], removed: Removed
+) -> Iterator[str]:
     for url, found in by_store.items():
-        instances = _ordered(found)
-        yield f"{url}: {len(instances)} instance{'s' * (len(instances) != 1)}"
+        instances, gone = _ordered(found), [*removed.get(url, ())]
+        tail = f", {len(gone)} removed" if gone else ""
+        yield f"{url}: {len(instances)} instance{'s' * (len(instances) != 1)}{tail}"
+        yield from (f"  removed: {key.service} {key.id}" for key in gone)
         for instance in instances:
             at = f"[{instance.address}]" if ":" in instance.address else instance.address
             yield f"  {instance.service} {instance.id} {at}:{instance.port}"

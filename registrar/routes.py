@@ -1,26 +1,27 @@
-"""What a container asks of the load balancer -> meta for one of its instances. Pure.
+"""What a container asks of the load balancer -> meta for its instances. Pure.
 
 ``pinnace.http.host`` (or the variable ``VIRTUAL_HOST``) names hosts whose HTTP traffic it wants;
 ``pinnace.http.port`` (``VIRTUAL_PORT``) says on which of its ports, by default its only TCP port,
-else 80, else the lowest. ``pinnace.tcp.listen`` asks for a TCP listener; it goes to the port of the
-same number, else to the lowest TCP port that has no HTTP hosts. A label beats a variable.
+else 80, else the lowest. ``VIRTUAL_HOST_MULTIPORTS`` says all of this for each host and path, and
+beats them. ``pinnace.tcp.listen`` asks for a TCP listener; it goes to the port of the same number,
+else to the lowest TCP port that has no HTTP hosts. A label beats a variable. The other settings
+(``registrar.virtual``) hold for every port, as each has hosts by its service's own name.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from registrar.labels import value_of
-from registrar.names import META_LIMIT, cleaned, is_host_pattern
-from sidecar.catalog.model import HTTP_HOST, TCP_LISTEN
+from registrar.names import META_LIMIT, cleaned
+from registrar.virtual import Place, places_of, settings_of
+from sidecar.catalog.model import HTTP_HOST, HTTP_PROTO, TCP_LISTEN
 from sidecar.engine.facts import Container, Port
 
 __all__ = ["routes_of"]
 
 Complain = Callable[[str, str], None]
-_HTTP: Final = ("pinnace.http.host", "VIRTUAL_HOST")
 _HTTP_PORT: Final = ("pinnace.http.port", "VIRTUAL_PORT")
 _LISTEN: Final = ("pinnace.tcp.listen", "")
-_HOSTS_READ: Final = 4096
 
 
 def routes_of(
@@ -28,15 +29,18 @@ def routes_of(
 ) -> Mapping[Port, Mapping[str, str]]:
     """Return extra meta by port; ``complain(label, text)`` is told what is refused."""
     offered = sorted(port for port in ports if port.protocol == "tcp")
-    routes: dict[Port, dict[str, str]] = {}
-    hosts = _hosts(container, complain)
-    if hosts:
-        port = _http_port(container, offered, complain)
-        if port is not None:
-            routes.setdefault(port, {})[HTTP_HOST] = hosts
+    settings = settings_of(container, complain) if offered else {}
+    routes = {port: dict(settings) for port in offered if settings}
+    label, places = places_of(container, complain)
+    taken: set[Port] = set()
+    if places:
+        default = _Default(container, offered, complain, label)
+        for port, wanted in _by_port(places, default, offered, complain, label).items():
+            routes[port] = settings | _meta(wanted, complain, label)
+            taken.add(port)
     listen = _number(container, _LISTEN, complain)
     if listen is not None:
-        free = [port for port in offered if port not in routes] or offered
+        free = [port for port in offered if port not in taken] or offered
         if not free:
             complain(_LISTEN[0], "ignored: the container offers no TCP port")
         else:
@@ -45,27 +49,63 @@ def routes_of(
     return routes
 
 
-def _hosts(container: Container, complain: Complain) -> str:
-    found = value_of(container, *_HTTP)
-    if found is None:
-        return ""
-    text, label = found
-    if len(text) > _HOSTS_READ:
-        complain(label, f"only the first {_HOSTS_READ} characters are read")
-    hosts: dict[str, None] = {}
-    for part in text[:_HOSTS_READ].split(","):
-        host = part.strip(" ").lower()
-        if is_host_pattern(host):
-            hosts[host] = None
-        elif host:
-            complain(label, f"host refused: {cleaned(host[:60])!r} is no host name")
+class _Default:
+    """The port of places that name none, looked for when it is needed."""
+
+    def __init__(
+        self, container: Container, offered: Sequence[Port], complain: Complain, label: str
+    ) -> None:
+        self._container = container
+        self._offered = offered
+        self._complain = complain
+        self._label = label
+        self._known: list[Port | None] = []
+
+    def __call__(self) -> Port | None:
+        if not self._known:
+            self._known.append(
+                _http_port(self._container, self._offered, self._complain, self._label)
+            )
+        return self._known[0]
+
+
+def _by_port(
+    places: Iterable[Place],
+    default: Callable[[], Port | None],
+    offered: Sequence[Port],
+    complain: Complain,
+    label: str,
+) -> dict[Port, list[Place]]:
+    found: dict[Port, list[Place]] = {}
+    for place in places:
+        port = Port(place.port) if place.port else default()
+        if port is None:
+            continue
+        if port not in offered:
+            complain(label, f"{place.text}: the container offers no TCP port {port.number}")
+            continue
+        found.setdefault(port, []).append(place)
+    return found
+
+
+def _meta(places: Sequence[Place], complain: Complain, label: str) -> dict[str, str]:
+    """Return the meta of one port; a port speaks one protocol."""
+    meta: dict[str, str] = {}
+    protocols = dict.fromkeys(place.proto for place in places if place.proto)
+    if protocols:
+        meta[HTTP_PROTO] = next(iter(protocols))
+    for other in list(protocols)[1:]:
+        complain(label, f"ignored: {other} on a port that speaks {meta[HTTP_PROTO]}")
+    hosts = dict.fromkeys(place.text for place in places)
     while len(",".join(hosts)) > META_LIMIT:
         last, _ = hosts.popitem()
         complain(label, f"host refused: {last!r} is over {META_LIMIT} characters in all")
-    return ",".join(hosts)
+    return {HTTP_HOST: ",".join(hosts), **meta}
 
 
-def _http_port(container: Container, offered: Sequence[Port], complain: Complain) -> Port | None:
+def _http_port(
+    container: Container, offered: Sequence[Port], complain: Complain, label: str
+) -> Port | None:
     found = value_of(container, *_HTTP_PORT)
     if found is not None and found[0]:
         wanted = _number(container, _HTTP_PORT, complain)
@@ -73,7 +113,7 @@ def _http_port(container: Container, offered: Sequence[Port], complain: Complain
             complain(found[1], f"no HTTP routes: the container offers no TCP port {wanted}")
         return Port(wanted) if wanted is not None and Port(wanted) in offered else None
     if not offered:
-        complain(_HTTP[0], "no HTTP routes: the container offers no TCP port")
+        complain(label, "no HTTP routes: the container offers no TCP port")
         return None
     return Port(80) if Port(80) in offered else offered[0]
 

@@ -23,7 +23,7 @@ class Sweep:
 
     def __init__(self, endings: Endings, *, cleanup: bool) -> None:
         """Registrator removes nothing without ``-cleanup``, so nor does compat."""
-        self._is_off = endings.deregister == "never" or (endings.compat and not cleanup)
+        self.is_off = endings.deregister == "never" or (endings.compat and not cleanup)
         self._is_compat = endings.compat
         self._first: dict[Key, int] = {}
 
@@ -46,7 +46,7 @@ class Sweep:
 
         ``look`` numbers the last complete look, 0 when there was none yet.
         """
-        if self._is_off or look == 0:
+        if self.is_off or look == 0:
             return frozenset()
         left = set(left)
         if self._is_compat:

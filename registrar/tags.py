@@ -88,7 +88,7 @@ def _m_index(key: str, table: object) -> str:
 
 
 def _to_upper(text: str) -> str:
-    return text.upper()
+    return "".join(up if len(up := char.upper()) == 1 else char for char in text)
 
 
 def _to_lower(text: str) -> str:

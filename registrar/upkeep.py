@@ -242,7 +242,7 @@ class Upkeep:
         self._backoff.reset()
         if self._keys or self._is_due:
             self._begin()
-        elif not self._work.is_set():
+        elif not self._work.is_set() and not self._sweep.is_waiting:  # else another look is due
             if self._is_looked and isinstance(self.edge, Completing):
                 self.edge.complete()
             self._idle.set()

@@ -37,7 +37,7 @@ from sidecar.stores.embedded import EmbeddedStore
 if TYPE_CHECKING:
     from registrar.component import Registrar
     from sidecar.engine.client import Engine
-    from sidecar.stores.base import Edge, Mirror
+    from sidecar.stores.base import Edge, KeyValue, Mirror
     from templater.component import LoadBalancer
 
 __all__ = ["main"]
@@ -115,7 +115,14 @@ async def _supervisor(
         return {"store": Health(Phase.READY, 0, kept.trouble()), **supervisor.health()}
 
     registrar, engine = await _registrar(settings, edges, stack)
-    drains = Drainer(engine, registrar, clock, work=balancer, default=settings.lb.drain)
+    drains = Drainer(
+        engine,
+        registrar,
+        clock,
+        work=balancer,
+        default=settings.lb.drain,
+        is_shared=mirror is not None,
+    )
     web = WebServer(
         store.catalog,
         settings.http,
@@ -142,6 +149,11 @@ async def _supervisor(
     ]
     if balancer is not None:
         parts.append(balancer)
+    if settings.template:
+        from templater.own.component import Templates  # noqa: PLC0415
+
+        keys = store.kv if mirror is None else _keys(settings, clock, stack)
+        parts.append(Templates(store.catalog, keys, settings.template, clock=clock))
     supervisor = Supervisor(parts, clock=clock)
     return supervisor
 
@@ -167,6 +179,16 @@ def _mirror(settings: Settings, store: EmbeddedStore, clock: Clock) -> "Mirror |
     return open_mirror(settings.store.url, store.catalog, clock=clock)
 
 
+def _keys(settings: Settings, clock: Clock, stack: AsyncExitStack) -> "KeyValue":
+    """Return the keys of the store that the catalogue mirrors."""
+    from sidecar.stores.opening import open_keyvalue  # noqa: PLC0415
+
+    keys = open_keyvalue(settings.store.url, clock=clock)
+    if (close := getattr(keys, "close", None)) is not None:
+        stack.push_async_callback(close)
+    return keys
+
+
 async def _edges(
     settings: Settings, store: EmbeddedStore, clock: Clock, stack: AsyncExitStack
 ) -> "list[Edge]":
@@ -185,7 +207,12 @@ async def _edges(
         from sidecar.stores.base import EdgeOptions  # noqa: PLC0415
         from sidecar.stores.opening import open_edge  # noqa: PLC0415
 
-        options = EdgeOptions(ttl=given.ttl, refresh=given.ttl_refresh, is_marked=not given.compat)
+        options = EdgeOptions(
+            ttl=given.ttl,
+            refresh=given.ttl_refresh,
+            is_marked=not given.compat,
+            is_original=given.compat,
+        )
         edges += (open_edge(url, options, clock=clock) for url in urls)
     for edge in edges:
         stack.push_async_callback(edge.close)
@@ -270,7 +297,7 @@ def _reload(old: Settings, again: Callable[[], Loaded]) -> None:
     log.configure(fresh.log.format, fresh.log.level)
     waiting = [
         name
-        for name in ("docker", "store", "registrar", "dns", "http", "lb")
+        for name in ("docker", "store", "registrar", "dns", "http", "lb", "template")
         if getattr(fresh, name) != getattr(old, name)
     ]
     _log.info("settings read again", restart_needed_for=",".join(waiting) or "nothing")

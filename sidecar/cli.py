@@ -50,11 +50,18 @@ COMMANDS: Final[Mapping[str, str]] = {
     "up": "run everything for one host in one process",
     "explain": "show every setting, its value and where that comes from",
     "validate": "check the configuration and report every mistake",
+    "render": "show what the templates of the configuration would write",
     "healthcheck": "ask a running pinnace whether it is ready",
     "drain": "let a container finish what it has, then stop it",
     "import": "print the configuration that equals another program's command line",
     "version": "print the version",
 }
+
+_EPILOG: Final = f"""one part alone, by these names or by a link of that name to this program:
+  {", ".join(name for name, part in PROGRAMS.items() if part in PARTS)}
+  (pinnace NAME -h shows its options)
+
+exit status: 0 ok, 1 failure, 2 usage, 65 damaged state, 78 bad configuration"""
 
 IMPORTERS: Final[Mapping[str, str]] = {
     "registrator": "registrar.importing",
@@ -111,7 +118,7 @@ def _parsers(asked: str) -> "tuple[ArgumentParser, dict[str, ArgumentParser]]":
     parser = argparse.ArgumentParser(
         prog="pinnace",
         description="Service discovery and dynamic load balancing as sidecars.",
-        epilog="exit status: 0 ok, 1 failure, 2 usage, 65 damaged state, 78 bad configuration",
+        epilog=_EPILOG,
         formatter_class=formatter,
         allow_abbrev=False,
     )
@@ -123,12 +130,14 @@ def _parsers(asked: str) -> "tuple[ArgumentParser, dict[str, ArgumentParser]]":
         )
         for name, text in COMMANDS.items()
     }
-    if asked in {"up", "explain", "validate"}:
+    if asked in {"up", "explain", "validate", "render"}:
         _add_settings(subparsers[asked])
     if asked == "explain":
         subparsers[asked].add_argument("--json", action="store_true", help="as a JSON object")
     if asked in {"healthcheck", "drain"}:
         _add_option(subparsers[asked], "--http")
+    if asked == "render":
+        _add_render(subparsers[asked])
     if asked == "drain":
         _add_drain(subparsers[asked])
     return parser, subparsers
@@ -168,6 +177,16 @@ def _add_drain(parser: "ArgumentParser") -> None:
     parser.add_argument("--json", action="store_true", help="a JSON object per step")
 
 
+def _add_render(parser: "ArgumentParser") -> None:
+    parser.add_argument("destinations", nargs="*", metavar="DESTINATION", help="[all templates]")
+    parser.add_argument(
+        "--data", dest="data_file", metavar="JSON", default="", help="made-up data from this file"
+    )
+    parser.add_argument(
+        "--diff", dest="is_diff", action="store_true", help="what would change in the files"
+    )
+
+
 def _hint(word: str, known: Sequence[str]) -> str:
     import difflib  # noqa: PLC0415
 
@@ -204,9 +223,23 @@ def _explain(options: "Namespace") -> int:
 
 
 def _validate(options: "Namespace") -> int:
-    _loaded(options)
+    templates = _loaded(options).settings.template
+    if templates:
+        from templater.own.cli import mistakes  # noqa: PLC0415
+
+        if found := mistakes(templates):
+            raise ConfigError(found)
     print("ok")
     return OK
+
+
+def _render(options: "Namespace") -> int:
+    loaded = _loaded(options)
+    from templater.own.cli import render  # noqa: PLC0415
+
+    return render(
+        loaded.settings, options.destinations, data=options.data_file, is_diff=options.is_diff
+    )
 
 
 def _healthcheck(options: "Namespace") -> int:
@@ -260,6 +293,7 @@ _RUN: Final[Mapping[str, "Callable[[Namespace], int]"]] = {
     "up": _up,
     "explain": _explain,
     "validate": _validate,
+    "render": _render,
     "healthcheck": _healthcheck,
     "drain": _drain,
     "version": _version,

@@ -1,28 +1,23 @@
 """The load balancer: follows the catalogue and keeps a proxy equal to it."""
 
 import asyncio
-import socket
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from pathlib import Path
 from typing import Final
 
 from sidecar.catalog.model import Instance
 from sidecar.config.model import LbSettings
 from sidecar.config.units import endpoint as parse_endpoint
-from sidecar.errors import ConfigError, PermanentError
+from sidecar.errors import ConfigError
 from sidecar.metrics import counter, gauge
 from sidecar.runtime.clock import Clock, SystemClock
-from sidecar.runtime.listen import bind
 from sidecar.runtime.log import get_logger
 from sidecar.stores.base import Source
 from templater.guard import loses_most
-from templater.haproxy.directory import Directory, private_directory
-from templater.haproxy.driver import Driver
-from templater.haproxy.process import find_program
 from templater.names import Address, Port, SocketAddress
+from templater.opening import opened
 from templater.proxy import Proxy
-from templater.routes import Key, Known, Problem, Routes, routes_of
+from templater.routes import Known, Problem, Routes, routes_of
 
 __all__ = ["LoadBalancer"]
 
@@ -62,27 +57,19 @@ class LoadBalancer:
         self._proxy: Proxy | None = None
 
     async def run(self, ready: Callable[[], None]) -> None:
-        """Serve until cancelled; raises PermanentError without HAProxy, AddressInUse."""
-        if self._settings.kind != "haproxy":
-            raise PermanentError(f"--lb {self._settings.kind} is not available yet; use haproxy")
-        program = await asyncio.to_thread(find_program, self._settings.program)
-        given = self._settings.dir
-        directory = Directory(Path(given) if given else private_directory(self._port))
-        await asyncio.to_thread(directory.open)
-        try:
-            bind(self._address, self._port, kind=socket.SOCK_STREAM, option="--lb-listen").close()
-            proxy = Driver(
-                program, directory, SocketAddress(self._address, self._port), self._address,
-                drain=self._settings.drain, clock=self._clock, report=self._report_ports,
-            )  # fmt: skip
+        """Serve until cancelled; raises PermanentError without the program, AddressInUse."""
+        async with opened(
+            self._settings, self._address, self._port,
+            clock=self._clock, report=self._report_ports,
+        ) as proxy:  # fmt: skip
             self._proxy = proxy
-            async with asyncio.TaskGroup() as group:
-                self._take(proxy)
-                group.create_task(self._follow(proxy), name="lb-source")
-                await proxy.run(ready)
-        finally:
-            self._proxy = None
-            await asyncio.to_thread(directory.close)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    self._take(proxy)
+                    group.create_task(self._follow(proxy), name="lb-source")
+                    await proxy.run(ready)
+            finally:
+                self._proxy = None
 
     def trouble(self) -> str | None:
         """Return what is wrong in one line (not ready), or None."""
@@ -92,7 +79,7 @@ class LoadBalancer:
         """Return the requests and connections an instance has now; None: not known here."""
         if self._proxy is None:
             return None
-        return await self._proxy.in_flight(instance.service, Key(instance.node, instance.id))
+        return await self._proxy.in_flight(instance)
 
     def status(self) -> dict[str, object]:
         """Return routes, endpoints and the last apply, ready for JSON."""
@@ -102,9 +89,13 @@ class LoadBalancer:
             "listen": str(SocketAddress(self._address, self._port)),
             "hosts": {str(host): to.service for host, to in routes.hosts.items()},
             "wildcards": {f"*{suffix}": to.service for suffix, to in routes.wildcards.items()},
+            "paths": {
+                f"{'*' if site.host.startswith('.') else ''}{site.host}{site.path}": to.service
+                for site, to in routes.paths.items()
+            },
             "listeners": {str(port): to.service for port, to in routes.listeners.items()},
             "upstreams": {
-                f"{upstream.protocol}.{upstream.service}": [
+                f"{upstream.protocol}.{upstream.service}{upstream.shape}": [
                     {
                         "node": one.key.node,
                         "id": one.key.id,

@@ -9,10 +9,24 @@ import ipaddress
 import re
 from typing import Final, Self
 
-__all__ = ["Address", "Host", "Port", "SocketAddress", "Weight", "Wildcard", "shown"]
+__all__ = [
+    "Address",
+    "Host",
+    "Network",
+    "Port",
+    "RouteKey",
+    "SocketAddress",
+    "UrlPath",
+    "Weight",
+    "Wildcard",
+    "shown",
+]
 
 _LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
+# A percent sign would begin an expression in HAProxy, and a path has two spellings with it.
+_SEGMENT: Final = re.compile(r"[A-Za-z0-9._~+@:-]+", re.ASCII)
+_MAX_PATH: Final = 256
 _MAX_NAME: Final = 253  # RFC 1035 section 2.3.4, as text without the final dot
 _MAX_WEIGHT: Final = 256  # HAProxy's range; nginx has none
 _SHOWN: Final = 60
@@ -41,6 +55,50 @@ class Wildcard(str):
         if not text.startswith("*."):
             raise ValueError(f"{shown(text)} is not a wildcard such as *.example.org")
         return super().__new__(cls, "." + Host(text[2:]))
+
+
+class UrlPath(str):
+    """A path of whole segments, ``/api/v1``, without a slash at its end; the root is empty."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Take plain segments, none of them ``.`` or ``..``."""
+        path = text.removesuffix("/")
+        segments = path.split("/")[1:]
+        if (
+            not text.startswith("/")
+            or len(text) > _MAX_PATH
+            or not all(_SEGMENT.fullmatch(one) and one not in {".", ".."} for one in segments)
+        ):
+            raise ValueError(f"{shown(text)} is not a path of plain segments such as /api")
+        return super().__new__(cls, path)
+
+
+class RouteKey(str):
+    """A host (or wildcard) and a path, ``example.org/api/``, as requests are looked up by."""
+
+    __slots__ = ()
+
+    def __new__(cls, site: Host | Wildcard, path: UrlPath) -> Self:
+        """Join two checked values."""
+        return super().__new__(cls, f"{site}{path}/")
+
+
+class Network(str):
+    """A network in its canonical text, ``192.0.2.0/24``; an address is a network of one."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Take a network; bits of the host part are dropped."""
+        try:
+            if not text.isascii() or "%" in text:
+                raise ValueError
+            network = ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            raise ValueError(f"{shown(text)} is not a network such as 192.0.2.0/24") from None
+        return super().__new__(cls, str(network))
 
 
 class Address(str):

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from sidecar.catalog.model import Instance
 from sidecar.errors import TransientError
-from templater.routes import Key, Routes
+from templater.routes import Routes
 
 __all__ = ["Applied", "Proxy", "ProxyUnavailable"]
 
@@ -39,5 +40,9 @@ class Proxy(Protocol):
     def trouble(self) -> str | None:
         """Return what is wrong in one line, or None."""
 
-    async def in_flight(self, service: str, key: Key) -> int | None:
-        """Return how many requests and connections an endpoint has; None: not known here."""
+    async def in_flight(self, instance: Instance) -> int | None:
+        """Return how many requests and connections it has; None: not known here.
+
+        The instance is the registrar's own: in what is mirrored from a store its node or id may
+        be others, and it may be gone already.
+        """

@@ -7,15 +7,28 @@ Whatever cannot be represented is left out with a Problem naming service and fie
 services are not touched.
 """
 
-import enum
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
-from typing import Final, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from sidecar.catalog.model import HTTP_HOST, TCP_LISTEN, Instance, Node, Snapshot, Status
+from sidecar.catalog.model import HTTP_HOST, TCP_LISTEN, Instance, Node, Snapshot
 from sidecar.catalog.query import address_of
-from templater.names import Address, Host, Port, Weight, Wildcard, shown
+from templater.claims import Asking, Claim, claim_of
+from templater.names import Host, Port, Wildcard, shown
+from templater.upstreams import (
+    Endpoint,
+    Key,
+    Problem,
+    Protocol,
+    Routes,
+    Site,
+    State,
+    Upstream,
+)
+
+if TYPE_CHECKING:
+    from templater.shapes import Https
 
 __all__ = [
     "Endpoint",
@@ -24,95 +37,13 @@ __all__ = [
     "Problem",
     "Protocol",
     "Routes",
+    "Site",
     "State",
     "Upstream",
     "routes_of",
 ]
 
-_MAX_SERVICE: Final = 200
-_MAX_HOSTS: Final = 64  # per service: a label of 100 kB must not fill the map
-_MAX_WEIGHT: Final = 256
-
-
-class State(enum.StrEnum):
-    """What a proxy may send to an endpoint: new work, nothing new, nothing."""
-
-    READY = "ready"
-    DRAIN = "drain"
-    MAINT = "maint"
-
-
-class Protocol(enum.StrEnum):
-    """How an upstream is spoken to."""
-
-    HTTP = "http"
-    TCP = "tcp"
-
-
-class Upstream(NamedTuple):
-    """A service as a proxy sees it, by one protocol."""
-
-    protocol: Protocol
-    service: str
-
-
-class Key(NamedTuple):
-    """Which instance of its service an endpoint is."""
-
-    node: str
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One member of an upstream; ``key`` never reaches a configuration."""
-
-    key: Key
-    address: Address
-    port: Port
-    weight: Weight
-    state: State
-
-
-class Problem(NamedTuple):
-    """Why a service, or a part of what it asks for, is left out."""
-
-    service: str
-    field: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Routes:
-    """Everything a proxy serves; ``upstreams`` holds each upstream named by the others."""
-
-    hosts: Mapping[Host, Upstream] = field(default_factory=dict)
-    wildcards: Mapping[Wildcard, Upstream] = field(default_factory=dict)
-    listeners: Mapping[Port, Upstream] = field(default_factory=dict)
-    upstreams: Mapping[Upstream, tuple[Endpoint, ...]] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
-
-    def endpoints(self) -> frozenset[tuple[str, Key]]:
-        """Return service and key of every endpoint."""
-        return frozenset(
-            (upstream.service, endpoint.key)
-            for upstream, members in self.upstreams.items()
-            for endpoint in members
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    """What one service alone asks for."""
-
-    endpoints: tuple[Endpoint, ...]
-    own: tuple[Host, ...]
-    asked: tuple[Host | Wildcard, ...]
-    ports: tuple[Port, ...]
-    problems: tuple[Problem, ...]
-
-
-Known = MutableMapping[str, tuple[tuple[Instance, ...], tuple[str, ...], _Claim | None]]
+Known = MutableMapping[str, tuple[tuple[Instance, ...], tuple[str, ...], Claim | None]]
 """What earlier snapshots' services asked for, reused for those that are the same object.
 
 In the middle: the addresses that their instances have from their nodes.
@@ -140,13 +71,13 @@ def routes_of(
 
 def _remembered(
     known: Known, name: str, snapshot: Snapshot, domains: Sequence[str]
-) -> _Claim | None:
+) -> Claim | None:
     instances, nodes = snapshot.services[name], snapshot.nodes
     lent = tuple(address_of(one, nodes) for one in instances if not one.address)
     found = known.get(name)
     if found is None or found[0] is not instances or found[1] != lent:
         placed = [one if one.address else _placed(one, nodes) for one in instances]
-        found = known[name] = (instances, lent, _claim(name, placed, domains))
+        found = known[name] = (instances, lent, claim_of(name, placed, domains))
     return found[2]
 
 
@@ -154,111 +85,90 @@ def _placed(instance: Instance, nodes: Mapping[str, Node]) -> Instance:
     return replace(instance, address=address_of(instance, nodes))
 
 
-def _settled(claims: Mapping[str, _Claim], reserved: AbstractSet[int]) -> Routes:
-    hosts: dict[Host, Upstream] = {}
-    wildcards: dict[Wildcard, Upstream] = {}
-    listeners: dict[Port, Upstream] = {}
-    upstreams: dict[Upstream, tuple[Endpoint, ...]] = {}
-    problems = [problem for claim in claims.values() for problem in claim.problems]
-    for own in (True, False):
-        for name, claim in claims.items():
-            upstream = Upstream(Protocol.HTTP, name)
-            upstreams[upstream] = claim.endpoints
-            for host in claim.own if own else claim.asked:
-                taken = (
-                    wildcards.setdefault(host, upstream)
-                    if isinstance(host, Wildcard)
-                    else hosts.setdefault(host, upstream)
-                )
-                if taken != upstream:
-                    where = "name" if own else HTTP_HOST
-                    shape = f"*{host}" if isinstance(host, Wildcard) else host
-                    reason = f"host {shape} belongs to service {shown(taken.service)}"
-                    problems.append(Problem(name, where, reason))
+def _settled(claims: Mapping[str, Claim], reserved: AbstractSet[int]) -> Routes:
+    settling = _Settling(claims)
     for name, claim in claims.items():
-        for port in claim.ports:
-            upstream = Upstream(Protocol.TCP, name)
-            if port in reserved:
-                problems.append(Problem(name, TCP_LISTEN, f"port {port} is one of our own"))
-            elif (taken := listeners.setdefault(port, upstream)) != upstream:
-                reason = f"port {port} belongs to service {shown(taken.service)}"
-                problems.append(Problem(name, TCP_LISTEN, reason))
-            else:
-                upstreams[upstream] = claim.endpoints
-    return Routes(hosts, wildcards, listeners, upstreams, tuple(dict.fromkeys(problems)))
-
-
-def _claim(name: str, instances: Iterable[Instance], domains: Sequence[str]) -> _Claim | None:
-    """Return what a service asks for, or None when it has only UDP."""
-    members = [instance for instance in instances if "udp" not in instance.tags]
-    if not members:
-        return None
-    problems: list[Problem] = []
-    own = _own_hosts(name, domains, problems)
-    if not own:
-        return _Claim((), (), (), (), tuple(problems))
-    endpoints = tuple(found for one in members if (found := _endpoint(one, problems)) is not None)
-    asked = tuple(_asked_hosts(name, members, problems))
-    ports = tuple(_ports(name, members, problems))
-    return _Claim(endpoints, own, asked, ports, tuple(dict.fromkeys(problems)))
-
-
-def _own_hosts(name: str, domains: Sequence[str], problems: list[Problem]) -> tuple[Host, ...]:
-    try:
-        if len(name) > _MAX_SERVICE or name.endswith("."):
-            raise ValueError(f"{shown(name)} is not a host name")  # caught two lines below
-        below = ["localhost", *domains, *(f"service.{domain}" for domain in domains)]
-        return tuple(Host(f"{name}.{domain}") for domain in below)
-    except ValueError:
-        problems.append(Problem(name, "name", f"{shown(name)} cannot be part of a host name"))
-        return ()
-
-
-def _asked_hosts(
-    name: str, members: Iterable[Instance], problems: list[Problem]
-) -> Iterator[Host | Wildcard]:
-    texts = {text for one in members if (text := one.meta.get(HTTP_HOST))}
-    words = dict.fromkeys(
-        word for text in sorted(texts) for part in text.split(",") if (word := part.strip(" "))
+        settling.own(name, claim)
+    for name, claim in claims.items():
+        for asking in claim.asked:
+            settling.ask(name, asking)
+    for name, claim in claims.items():
+        settling.listen(name, claim, reserved)
+    return Routes(
+        settling.hosts,
+        settling.wildcards,
+        settling.listeners,
+        settling.upstreams,
+        tuple(dict.fromkeys(settling.problems)),
+        settling.paths,
+        settling.https,
     )
-    if len(words) > _MAX_HOSTS:
-        problems.append(Problem(name, HTTP_HOST, f"more than {_MAX_HOSTS} hosts; the first stay"))
-    for word in list(words)[:_MAX_HOSTS]:
-        try:
-            yield Wildcard(word) if word.startswith("*") else Host(word)
-        except ValueError as error:
-            problems.append(Problem(name, HTTP_HOST, str(error)))
 
 
-def _ports(name: str, members: Iterable[Instance], problems: list[Problem]) -> Iterator[Port]:
-    for text in sorted({text for one in members if (text := one.meta.get(TCP_LISTEN))}):
-        try:
-            yield Port(text.strip(" "))
-        except ValueError as error:
-            problems.append(Problem(name, TCP_LISTEN, str(error)))
+class _Settling:
+    """Routes in the making."""
+
+    def __init__(self, claims: Mapping[str, Claim]) -> None:
+        self.hosts: dict[Host, Upstream] = {}
+        self.wildcards: dict[Wildcard, Upstream] = {}
+        self.paths: dict[Site, Upstream] = {}
+        self.https: dict[Host | Wildcard, Https] = {}
+        self.listeners: dict[Port, Upstream] = {}
+        self.upstreams: dict[Upstream, tuple[Endpoint, ...]] = {}
+        self.problems = [problem for claim in claims.values() for problem in claim.problems]
+        self._owners: dict[str, str] = {}
+
+    def own(self, name: str, claim: Claim) -> None:
+        """Give a service the hosts that follow from its name."""
+        upstream = Upstream(Protocol.HTTP, name, claim.shape)
+        self.upstreams[upstream] = claim.endpoints
+        for host in claim.own:
+            taken = self.hosts.setdefault(host, upstream)
+            self._owners[host] = taken.service
+            if taken != upstream:
+                self._refuse(name, "name", host, taken.service)
+
+    def ask(self, name: str, asking: Asking) -> None:
+        """Give a service a place, unless it is another's."""
+        site, path, dest = asking.place
+        owner = self._owners.get(site, name)
+        upstream = Upstream(Protocol.HTTP, name, asking.shape)
+        if owner != name:
+            self._refuse(name, HTTP_HOST, site, owner)
+            return
+        if path:
+            taken = self.paths.setdefault(Site(site, path), upstream)
+        elif isinstance(site, Wildcard):
+            taken = self.wildcards.setdefault(site, upstream)
+        elif site in self._owners and dest is not None:
+            taken = self.hosts[site] = upstream
+        else:
+            taken = self.hosts.setdefault(site, upstream)
+        if taken != upstream:
+            self._refuse(name, HTTP_HOST, f"{_shape_of(site)}{path}", taken.service)
+            return
+        self.upstreams[upstream] = asking.endpoints
+        if asking.https is not None:
+            self.https.setdefault(site, asking.https)
+
+    def listen(self, name: str, claim: Claim, reserved: AbstractSet[int]) -> None:
+        """Give a service its TCP ports, unless they are others'."""
+        upstream = Upstream(Protocol.TCP, name)
+        for port in claim.ports:
+            if port in reserved:
+                reason = f"port {port} is one of our own"
+                self.problems.append(Problem(name, TCP_LISTEN, reason))
+            elif (taken := self.listeners.setdefault(port, upstream)) != upstream:
+                reason = f"port {port} belongs to service {shown(taken.service)}"
+                self.problems.append(Problem(name, TCP_LISTEN, reason))
+            else:
+                self.upstreams[upstream] = claim.endpoints
+
+    def _refuse(self, name: str, field_: str, what: str, owner: str) -> None:
+        shape = f"*{what}" if isinstance(what, Wildcard) else what
+        reason = f"host {shape} belongs to service {shown(owner)}"
+        self.problems.append(Problem(name, field_, reason))
 
 
-def _endpoint(instance: Instance, problems: list[Problem]) -> Endpoint | None:
-    asked = instance.warning_weight if instance.status is Status.WARNING else instance.weight
-    weight = min(max(asked, 0), _MAX_WEIGHT)
-    if weight != asked:
-        reason = f"weight {asked} is taken as {weight}"
-        problems.append(Problem(instance.service, "weight", reason))
-    place = "address"
-    try:
-        address = Address(instance.address)
-        if not address.is_endpoint:
-            raise ValueError(f"{address} is not the address of one host")
-        place = "port"
-        port = Port(instance.port)
-    except ValueError as error:
-        problems.append(Problem(instance.service, place, str(error)))
-        return None
-    key = Key(instance.node, instance.id)
-    return Endpoint(key, address, port, Weight(weight), _state(instance))
-
-
-def _state(instance: Instance) -> State:
-    if instance.status is Status.CRITICAL:
-        return State.MAINT
-    return State.DRAIN if instance.draining else State.READY
+def _shape_of(site: Host | Wildcard) -> str:
+    return f"*{site}" if isinstance(site, Wildcard) else site

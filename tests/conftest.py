@@ -29,6 +29,11 @@ def _without_haproxy() -> str | None:
     return None if shutil.which("haproxy") else "missing: haproxy (deploy/setup installs it)"
 
 
+def _without_nginx() -> str | None:
+    found = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    return None if found else "missing: nginx (deploy/setup installs it)"
+
+
 def _without_strace() -> str | None:
     return None if shutil.which("strace") else "missing: strace (deploy/setup installs it)"
 
@@ -50,6 +55,7 @@ def _without_mounts() -> str | None:
 REAL_PARTS = {
     "engine": why_not,
     "haproxy": _without_haproxy,
+    "nginx": _without_nginx,
     "etcd": without_etcd,
     "strace": _without_strace,
     "faketime": _without_faketime,

@@ -7,31 +7,25 @@ address. Everything it opens is on loopback.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import http.client
 import json
-import os
-import socket
 import subprocess
 import sys
-import tempfile
-import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from deploy.tools.debian import Unavailable, cache_folder, unpacked
+from deploy.tools.server import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-__all__ = ["VERSION", "Consul", "Unavailable", "binary", "free_ports", "main"]
+__all__ = ["VERSION", "Consul", "Unavailable", "binary", "main"]
 
 VERSION = "1.8.7"
 _RELEASE = "bullseye"  # the last Debian release with the package
 _FOLDER = cache_folder("consul") / VERSION
 _PORTS = ("http", "dns", "grpc", "serf_lan", "serf_wan", "server")
-_START_LIMIT = 40.0
-_ATTEMPTS = 3  # another process may take a port between our look and Consul's bind
 
 
 def binary() -> Path:
@@ -43,7 +37,7 @@ def binary() -> Path:
     return program
 
 
-class Consul:
+class Consul(Server):
     """One agent with a state of its own; a context manager that leaves nothing behind.
 
     ``dev`` is ``agent -dev`` (state in memory, indented JSON); without it a single server writes
@@ -54,6 +48,9 @@ class Consul:
     recording across it cannot be repeated. The next one is a minute away.
     """
 
+    name = "consul"
+    start_limit = 40.0
+
     def __init__(
         self,
         *,
@@ -63,74 +60,23 @@ class Consul:
         config: Mapping[str, Any] | None = None,
         program: Path | None = None,
     ) -> None:
-        """Prepare folders and ports; ``program`` replaces the downloaded one."""
+        """Prepare; ``program`` replaces the downloaded one."""
+        super().__init__(len(_PORTS))
         self.node = node
         self._dev = dev
         self._quiet = quiet
         self._config = dict(config or {})
         self._program = program or binary()
-        self._folder = tempfile.TemporaryDirectory(prefix="consul-")
-        self.log_path = Path(self._folder.name) / "log"
-        self.data_dir = Path(self._folder.name) / "data"
-        self.ports: dict[str, int] = {}
-        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Its ports by Consul's names."""
+        return dict(zip(_PORTS, self.numbers, strict=True))
 
     @property
     def url(self) -> str:
         """Base address of the HTTP API, without a slash at the end."""
         return f"http://127.0.0.1:{self.ports['http']}"
-
-    @property
-    def pid(self) -> int:
-        """Process id while it runs."""
-        if self._process is None:
-            raise RuntimeError("consul is not started")
-        return self._process.pid
-
-    def __enter__(self) -> Self:
-        """Start."""
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop and remove its files."""
-        self.stop()
-        self._folder.cleanup()
-
-    def start(self) -> None:
-        """Start (again, on the same data) and wait until it leads and knows itself."""
-        for attempt in range(_ATTEMPTS):
-            self.ports = self.ports or dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
-            self._launch()
-            if self._wait():
-                return
-            self.stop()
-            if attempt + 1 < _ATTEMPTS:
-                self.ports = {}
-        raise RuntimeError(f"consul did not start: {self.log_text()[-2000:]}")
-
-    def stop(self) -> None:
-        """End the process; its data stays until the context ends."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-    def kill(self) -> None:
-        """End it as ``kill -9`` does."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def log_text(self) -> str:
-        """Return what it printed."""
-        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def get(self, path: str) -> tuple[int, Any]:
         """Return status and decoded JSON body (None when there is none); status 0 when refused."""
@@ -145,7 +91,8 @@ class Consul:
         finally:
             connection.close()
 
-    def _launch(self) -> None:
+    def command(self) -> Sequence[str | Path]:
+        """Write its configuration; return the words that start it."""
         settings = {
             "node_name": self.node,
             "bind_addr": "127.0.0.1",
@@ -157,28 +104,14 @@ class Consul:
             **({} if self._dev else {"server": True, "bootstrap_expect": 1}),
             **self._config,
         }
-        file = Path(self._folder.name) / "config.json"
+        file = self.folder / "config.json"
         file.write_text(json.dumps(settings))
         mode = ["-dev"] if self._dev else [f"-data-dir={self.data_dir}"]
-        with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                [self._program, "agent", *mode, f"-config-file={file}"],
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                env={"PATH": os.environ.get("PATH", ""), "HOME": self._folder.name},
-            )
+        return [self._program, "agent", *mode, f"-config-file={file}"]
 
-    def _wait(self) -> bool:
-        """Wait for a leader and the agent's own entry; False when the process ended."""
-        deadline = time.monotonic() + _START_LIMIT
-        while time.monotonic() < deadline:
-            if self._process is None or self._process.poll() is not None:
-                return False
-            if self._knows_itself() and (not self._quiet or self._synced_twice()):
-                return True
-            time.sleep(0.02)
-        return False
+    def serves(self) -> bool:
+        """Say whether it leads and knows itself."""
+        return self._knows_itself() and (not self._quiet or self._synced_twice())
 
     def _knows_itself(self) -> bool:
         """Whether the catalogue holds what the agent wrote, not only what the leader saw."""
@@ -192,7 +125,7 @@ class Consul:
         checks = self.get(f"/v1/health/node/{self.node}")[1] or []
         return (
             "consul-network-segment" in meta
-            and "consul" in node["Services"]
+            and ("consul" in node["Services"] or not self._config.get("server", True))
             and any(check["CheckID"] == "serfHealth" for check in checks)
         )
 
@@ -202,21 +135,6 @@ class Consul:
     def _denies(self) -> bool:
         acl = self._config.get("acl", {})
         return bool(acl.get("enabled")) and acl.get("default_policy") == "deny"
-
-
-def free_ports(count: int) -> list[int]:
-    """Return distinct loopback ports, free for TCP and UDP right now."""
-    with contextlib.ExitStack() as stack:
-        ports: list[int] = []
-        while len(ports) < count:
-            tcp = stack.enter_context(socket.socket())
-            udp = stack.enter_context(socket.socket(type=socket.SOCK_DGRAM))
-            tcp.bind(("127.0.0.1", 0))
-            port: int = tcp.getsockname()[1]
-            with contextlib.suppress(OSError):
-                udp.bind(("127.0.0.1", port))
-                ports.append(port)
-        return ports
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -8,27 +8,20 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
-import os
 import shutil
-import signal
 import ssl
-import subprocess
 import sys
-import tempfile
-import time
 from base64 import b64encode
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from deploy.tools.consul import free_ports
+from deploy.tools.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 __all__ = ["Etcd", "main", "why_not"]
 
-_START_LIMIT = 20.0
-_ATTEMPTS = 3  # another process may take a port between our look and etcd's bind
 _PASSWORD = "root-password"
 
 
@@ -37,97 +30,28 @@ def why_not() -> str | None:
     return None if shutil.which("etcd") else "missing: etcd (deploy/setup installs etcd-server)"
 
 
-class Etcd:
+class Etcd(Server):
     """One member with a state of its own; a context manager that leaves nothing behind.
 
     ``v2``: it answers the v2 keys API too. ``arguments`` are more of its own. ``tls`` is a folder
     with ca.pem, cert.pem and key.pem: clients must then come with a certificate of that authority.
     """
 
+    name = "etcd"
+
     def __init__(
         self, *, v2: bool = False, tls: Path | None = None, arguments: Sequence[str] = ()
     ) -> None:
         """Prepare the folder."""
+        super().__init__(2)
         self._v2 = v2
         self._tls = tls
         self._arguments = tuple(arguments)
-        self._folder = tempfile.TemporaryDirectory(prefix="etcd-")
-        self.log_path = Path(self._folder.name) / "log"
-        self._data = Path(self._folder.name) / "data"
-        self._ports: list[int] = []
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def port(self) -> int:
-        """Where it listens for clients; the same after every start."""
-        return self._ports[0]
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it was started and not ended."""
-        return self._process is not None
-
-    @property
-    def pid(self) -> int:
-        """Process id while it runs."""
-        if self._process is None:
-            raise RuntimeError("etcd is not started")
-        return self._process.pid
-
-    def __enter__(self) -> Self:
-        """Start."""
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop and remove its files."""
-        self.kill()
-        self._folder.cleanup()
-
-    def start(self) -> None:
-        """Start (again, on the same data) and wait until it has a leader."""
-        for _ in range(_ATTEMPTS):
-            is_first = not self._ports
-            self._ports = self._ports or free_ports(2)
-            self._launch()
-            if self._wait():
-                return
-            self.kill()
-            if is_first:
-                self._ports = []
-        raise RuntimeError(f"etcd did not start: {self.log_text()[-2000:]}")
-
-    def stop(self) -> None:
-        """End it as its supervisor does; the data stays."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(10)
-            self._process = None
-
-    def kill(self) -> None:
-        """End it as ``kill -9`` does; the data stays."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def freeze(self) -> None:
-        """Let it neither run nor end (SIGSTOP)."""
-        os.kill(self.pid, signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let it run again."""
-        os.kill(self.pid, signal.SIGCONT)
-
-    def wipe(self) -> None:
-        """Kill it and start it again without its data."""
-        self.kill()
-        shutil.rmtree(self._data, ignore_errors=True)
-        self.start()
-
-    def log_text(self) -> str:
-        """Return what it printed."""
-        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+        """Where it listens for clients."""
+        return self.numbers[0]
 
     def ask(self, method: str, path: str, body: str = "", **headers: str) -> tuple[int, Any]:
         """Return status and decoded answer; status 0 when there is none."""
@@ -198,24 +122,24 @@ class Etcd:
         context.load_cert_chain(self._tls / "cert.pem", self._tls / "key.pem")
         return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=10, context=context)
 
-    def _launch(self) -> None:
-        client, peer = (f"127.0.0.1:{port}" for port in self._ports)
+    def command(self) -> Sequence[str]:
+        """Return the words that start it."""
+        client, peer = (f"127.0.0.1:{port}" for port in self.numbers)
         scheme = "http" if self._tls is None else "https"
-        with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    "etcd", "--name=only", f"--data-dir={self._data}", "--unsafe-no-fsync",
-                    f"--listen-client-urls={scheme}://{client}",
-                    f"--advertise-client-urls={scheme}://127.0.0.1:1",  # must never be used
-                    f"--listen-peer-urls=http://{peer}",
-                    f"--initial-advertise-peer-urls=http://{peer}",
-                    f"--initial-cluster=only=http://{peer}",
-                    f"--enable-v2={'true' if self._v2 else 'false'}",
-                    *self._tls_arguments(), *self._arguments,
-                ],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                env={"PATH": os.environ.get("PATH", ""), "HOME": self._folder.name},
-            )  # fmt: skip
+        return [
+            "etcd", "--name=only", f"--data-dir={self.data_dir}", "--unsafe-no-fsync",
+            f"--listen-client-urls={scheme}://{client}",
+            f"--advertise-client-urls={scheme}://127.0.0.1:1",  # must never be used
+            f"--listen-peer-urls=http://{peer}",
+            f"--initial-advertise-peer-urls=http://{peer}",
+            f"--initial-cluster=only=http://{peer}",
+            f"--enable-v2={'true' if self._v2 else 'false'}",
+            *self._tls_arguments(), *self._arguments,
+        ]  # fmt: skip
+
+    def serves(self) -> bool:
+        """Say whether it has a leader."""
+        return self.ask("GET", "/health") == (200, {"health": "true"})
 
     def _tls_arguments(self) -> list[str]:
         if self._tls is None:
@@ -226,18 +150,6 @@ class Etcd:
             f"--trusted-ca-file={self._tls / 'ca.pem'}",
             "--client-cert-auth",
         ]
-
-    def _wait(self) -> bool:
-        """Wait until it answers; False when the process ended."""
-        deadline = time.monotonic() + _START_LIMIT
-        while time.monotonic() < deadline:
-            if self._process is None or self._process.poll() is not None:
-                return False
-            status, answer = self.ask("GET", "/health")
-            if status == 200 and answer == {"health": "true"}:
-                return True
-            time.sleep(0.02)
-        return False
 
 
 def _text(value: str) -> str:

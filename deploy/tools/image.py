@@ -21,8 +21,11 @@ _WHEELS: Final = _TOP / "deploy" / "wheels"
 _PLATFORMS: Final = ("linux", "manylinux2014", "manylinux_2_17", "manylinux_2_28")
 
 
-def build(base: str, tag: str, env: dict[str, str]) -> None:
-    """Build the image on this base; ``env`` tells the docker command line where the engine is."""
+def build(base: str, tag: str, env: dict[str, str], target: str = "") -> None:
+    """Build the image on this base; ``env`` tells the docker command line where the engine is.
+
+    ``target`` is another image of the Dockerfile: ``registrator``.
+    """
     # First the system alone: only the base knows which Python the wheels must be for.
     _docker(env, "build", "-q", "--target", "system", "-t", f"{tag}-system", *_arguments(base))
     version = _docker(
@@ -30,7 +33,8 @@ def build(base: str, tag: str, env: dict[str, str]) -> None:
         "-c", "import sys; print('%d.%d' % sys.version_info[:2])",
     )  # fmt: skip
     collect_wheels(version.strip())
-    _docker(env, "build", "-q", "-t", tag, *_arguments(base))
+    chosen = ("--target", target) if target else ()
+    _docker(env, "build", "-q", "-t", tag, *chosen, *_arguments(base))
     _docker(env, "rmi", f"{tag}-system")
 
 
@@ -70,9 +74,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Build the image of Pinnace.")
     parser.add_argument("--base", default="debian:stable-slim", help="a Debian image")
     parser.add_argument("--tag", default="pinnace:latest")
+    parser.add_argument("--target", default="", help="registrator: in that image's place")
     options = parser.parse_args()
     try:
-        build(options.base, options.tag, dict(os.environ))
+        build(options.base, options.tag, dict(os.environ), options.target)
     except RuntimeError as error:
         sys.stderr.write(f"{error}\n")
         return 1

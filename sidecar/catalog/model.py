@@ -12,8 +12,13 @@ from types import MappingProxyType
 from typing import Final, NamedTuple, NewType
 
 __all__ = [
+    "CERT_NAME",
     "EMPTY",
+    "HTTPS_METHOD",
+    "HTTP_ACCESS",
+    "HTTP_BALANCE",
     "HTTP_HOST",
+    "HTTP_PROTO",
     "TCP_LISTEN",
     "Check",
     "Instance",
@@ -31,7 +36,17 @@ __all__ = [
 InstanceId = NewType("InstanceId", str)
 
 HTTP_HOST: Final = "pinnace-http-host"
-"""Meta key: host names, comma separated, that HTTP routes to this service."""
+"""Meta key: hosts, comma separated, whose HTTP goes to this service: ``HOST[/PATH][=/DEST]``."""
+HTTP_PROTO: Final = "pinnace-http-proto"
+"""Meta key: how the service speaks: ``http``, ``https``, ``grpc`` or ``grpcs``."""
+HTTP_ACCESS: Final = "pinnace-http-access"
+"""Meta key: who may ask: ``external`` (everybody), ``internal``, or networks, comma separated."""
+HTTP_BALANCE: Final = "pinnace-http-balance"
+"""Meta key: how requests are shared out: ``roundrobin``, ``leastconn``, ``source``, ``random``."""
+HTTPS_METHOD: Final = "pinnace-https-method"
+"""Meta key: ``redirect``, ``noredirect``, ``nohttp`` or ``nohttps``, where there is TLS."""
+CERT_NAME: Final = "pinnace-cert-name"
+"""Meta key: the name of the certificate for the service's hosts."""
 TCP_LISTEN: Final = "pinnace-tcp-listen"
 """Meta key: the port on which the load balancer listens for this service's TCP traffic."""
 

@@ -2,34 +2,32 @@
 
 import json
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from sidecar.errors import PermanentError
 
-__all__ = ["split_off", "toml_text"]
+__all__ = ["split_words", "toml_text", "variables_before"]
 
 
-def split_off(
-    words: Sequence[str], is_program: Callable[[str], bool]
-) -> tuple[dict[str, str], Sequence[str]]:
-    """Return the variables before a command, and its arguments without the program's name.
+def split_words(words: Sequence[str]) -> Sequence[str]:
+    """Return the words; one alone is split as a shell does. Raises PermanentError."""
+    if len(words) != 1:
+        return words
+    try:
+        return shlex.split(words[0])
+    except ValueError as error:
+        raise PermanentError(f"the command line cannot be split: {error}") from None
 
-    One word is split as a shell does. Raises PermanentError when it cannot be.
-    """
-    if len(words) == 1:
-        try:
-            words = shlex.split(words[0])
-        except ValueError as error:
-            raise PermanentError(f"the command line cannot be split: {error}") from None
-    variables: dict[str, str] = {}
-    for word in words:
+
+def variables_before(words: Sequence[str]) -> tuple[dict[str, str], Sequence[str]]:
+    """Take the variables that stand before a command, as for a shell."""
+    found: dict[str, str] = {}
+    for place, word in enumerate(words):
         name, equals, value = word.partition("=")
         if not equals or not name.isidentifier():
-            break
-        variables[name] = value
-    words = words[len(variables) :]
-    named = words and not words[0].startswith("-") and is_program(words[0].rpartition("/")[2])
-    return variables, words[1:] if named else words
+            return found, words[place:]
+        found[name] = value
+    return found, ()
 
 
 def toml_text(value: object) -> str:

@@ -11,13 +11,15 @@ from typing import Final, Literal, NamedTuple, get_args, get_origin
 
 import msgspec
 
-from sidecar.config.model import Settings
+from sidecar.config.model import Settings, TemplateSettings
 
 __all__ = [
     "KEYS",
     "OPTIONS",
     "PREFIX",
     "SECTIONS",
+    "TEMPLATES",
+    "TEMPLATE_KEYS",
     "VARIABLES",
     "Key",
     "Option",
@@ -68,6 +70,8 @@ class Option(NamedTuple):
 def _keys() -> dict[str, Key]:
     keys = {}
     for section in msgspec.structs.fields(Settings):
+        if section.name == "template":
+            continue  # an array of tables: only a file can hold it
         for field in msgspec.structs.fields(section.type):
             key = Key(section.name, field.name, field.type, field.default)
             keys[str(key)] = key
@@ -77,6 +81,16 @@ def _keys() -> dict[str, Key]:
 KEYS: Final[Mapping[str, Key]] = MappingProxyType(_keys())
 SECTIONS: Final = tuple(dict.fromkeys(key.section for key in KEYS.values()))
 VARIABLES: Final[Mapping[str, Key]] = MappingProxyType({k.variable: k for k in KEYS.values()})
+
+TEMPLATES: Final = Key("template", "*", tuple[TemplateSettings, ...], ())
+"""All of ``[[template]]``, as one setting."""
+TEMPLATE_KEYS: Final[Mapping[str, Key]] = MappingProxyType(
+    {
+        field.name: Key("template", field.name, field.type, field.default)
+        for field in msgspec.structs.fields(TemplateSettings)
+    }
+)
+"""The keys of each ``[[template]]``."""
 
 OPTIONS: Final[Mapping[str, Option]] = MappingProxyType(
     {

@@ -14,10 +14,10 @@ from typing import Final
 import msgspec
 
 from sidecar.config import sources
-from sidecar.config.keys import KEYS
+from sidecar.config.keys import KEYS, TEMPLATES
 from sidecar.config.model import Settings
 from sidecar.config.rules import contradictions
-from sidecar.config.sources import Found, Origin, Value
+from sidecar.config.sources import Found, Origin
 from sidecar.errors import ConfigError
 
 __all__ = ["FILE_VARIABLE", "Loaded", "Origin", "load", "settle"]
@@ -72,7 +72,7 @@ def settle(
 
 
 def _loaded(values: Mapping[str, Found]) -> Loaded:
-    sections: dict[str, dict[str, Value]] = {}
+    sections: dict[str, dict[str, object]] = {}
     origins: dict[str, Origin] = {}
     for name, key in KEYS.items():
         item = values.get(name)
@@ -80,6 +80,8 @@ def _loaded(values: Mapping[str, Found]) -> Loaded:
         if item is not None:
             sections.setdefault(key.section, {})[key.name] = item.value
     settings = msgspec.convert(sections, Settings)
+    if (found := values.get(str(TEMPLATES))) is not None:
+        settings = msgspec.structs.replace(settings, template=found.value)
     if wrong := contradictions(settings):
         raise ConfigError(wrong)
     return Loaded(settings, MappingProxyType(origins))

@@ -18,6 +18,7 @@ __all__ = [
     "RegistrarSettings",
     "Settings",
     "StoreSettings",
+    "TemplateSettings",
 ]
 
 
@@ -29,7 +30,7 @@ class DockerSettings(_Section, frozen=True):
     """How to reach the Docker engine."""
 
     url: str = "unix:///var/run/docker.sock"  # or DOCKER_HOST when that is set
-    ping: float = 10.0  # a half-open event stream is noticed within this, as docker-gen does
+    ping: float = 8.0  # with an answer's limit a half-open event stream is noticed within 15 s
 
 
 class StoreSettings(_Section, frozen=True):
@@ -63,8 +64,8 @@ class RegistrarSettings(_Section, frozen=True):
     merge_tags: bool = False  # a port's list replaces the plain one, as in Registrator
     name_suffix: Literal["auto", "always", "never"] = "auto"
     service_prefix: str = ""
-    ttl: float = 0.0  # 0: entries stay in the store; only etcd and skydns2 expire them
-    ttl_refresh: float = 0.0
+    ttl: float = 60.0  # a lost host is gone within it; a restart of ours is quicker by far
+    ttl_refresh: float = 20.0  # two of three may be missed
     resync: float = 30.0  # also after every reconnect; events are hints only
     deregister: Literal["always", "on-success", "never"] = "always"
     cleanup: bool = False  # what carries our mark is always cleaned up; this is for the unmarked
@@ -107,6 +108,22 @@ class LbSettings(_Section, frozen=True):
     drain: float = 10.0  # how long an instance that leaves may finish what it has
 
 
+class TemplateSettings(_Section, frozen=True):
+    """One file rendered from the live catalogue: a ``[[template]]`` of the file."""
+
+    source: str
+    destination: str
+    language: Literal["jinja", "go"] = "jinja"
+    mode: str = ""  # empty: as the file has it, else 0644
+    owner: str = ""  # USER or USER:GROUP; empty: ourselves
+    check: tuple[str, ...] = ()  # words, no shell; {src} is the new file, {dest} the old one
+    reload: tuple[str, ...] = ()  # as check
+    timeout: float = 30.0  # a command that takes longer is killed with all it started
+    min_instances: int = 0  # fewer instances than this are not believed
+    debounce: float = 0.0  # a single change need not wait
+    min_reload_interval: float = 0.0  # reloads of small programs cost little
+
+
 class LogSettings(_Section, frozen=True):
     """How to log, on stderr."""
 
@@ -124,3 +141,4 @@ class Settings(_Section, frozen=True):
     http: HttpSettings = HttpSettings()
     lb: LbSettings = LbSettings()
     log: LogSettings = LogSettings()
+    template: tuple[TemplateSettings, ...] = ()

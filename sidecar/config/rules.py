@@ -15,12 +15,14 @@ from sidecar.config.keys import suggestion
 from sidecar.config.model import RegistrarSettings, Settings
 from sidecar.config.units import endpoint
 
-__all__ = ["RULES", "STORES", "contradictions", "plain", "redacted"]
+__all__ = ["RULES", "STORES", "TEMPLATE_RULES", "contradictions", "plain", "redacted"]
 
 # Control characters, line separators and what is left of bytes that are not UTF-8.
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII | re.IGNORECASE)
 _PREFIX: Final = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?", re.ASCII)
+_MODE: Final = re.compile(r"0?[0-7]{3}")
+_OWNER: Final = re.compile(r"[a-z0-9_][a-z0-9_.-]*(?::[a-z0-9_][a-z0-9_.-]*)?", re.IGNORECASE)
 _USERINFO: Final = re.compile(r"(?<=://)[^/?#]*@")
 _SECRET_QUERY: Final = re.compile(r"(?i)([?&][a-z_-]*(?:token|password|secret)=)[^&#]*")
 
@@ -189,17 +191,44 @@ def _number(count: int) -> int:
     return count
 
 
+def _absolute(text: str) -> str:
+    if not text.startswith("/"):
+        raise ValueError(f"{text!r} is not an absolute path")
+    return text
+
+
+def _mode_or_empty(text: str) -> str:
+    if text and not _MODE.fullmatch(text):
+        raise ValueError(f"{text!r} is not a file mode such as 0640")
+    return text
+
+
+def _owner_or_empty(text: str) -> str:
+    if text and not _OWNER.fullmatch(text):
+        raise ValueError(f"{text!r} is not USER or USER:GROUP")
+    return text
+
+
+def _command(words: tuple[str, ...]) -> tuple[str, ...]:
+    if words and not words[0]:
+        raise ValueError("the first word is the program and must not be empty")
+    return words
+
+
 def contradictions(settings: Settings) -> list[str]:
     """Return what is wrong with settings that are right one by one."""
-    return [f"registrar: {text}" for text in _of_registrar(settings.registrar)]
+    found = [f"registrar: {text}" for text in _of_registrar(settings.registrar)]
+    names = [one.destination for one in settings.template]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    return found + [f"template: {name} is the destination of more than one" for name in twice]
 
 
 def _of_registrar(registrar: RegistrarSettings) -> list[str]:
     found = []
     ttl, refresh = registrar.ttl, registrar.ttl_refresh
-    if (ttl > 0) != (refresh > 0):
-        found.append("ttl and ttl_refresh must be given together")
-    elif ttl > 0 and ttl <= refresh:
+    if ttl > 0 and not refresh > 0:
+        found.append("ttl needs ttl_refresh")
+    elif 0 < ttl <= refresh:
         found.append("ttl must be more than ttl_refresh")
     if registrar.second_ip and not registrar.ip:
         found.append("second_ip needs ip")
@@ -240,3 +269,18 @@ RULES: Final[Mapping[str, Callable[[Any], str | float | int | bool | tuple[str, 
         }
     )
 )
+TEMPLATE_RULES: Final[Mapping[str, Callable[[Any], str | float | int | tuple[str, ...]]]] = (
+    MappingProxyType(
+        {
+            "template.source": _absolute,
+            "template.destination": _absolute,
+            "template.mode": _mode_or_empty,
+            "template.owner": _owner_or_empty,
+            "template.check": _command,
+            "template.reload": _command,
+            "template.timeout": _more_than_zero,
+            "template.min_instances": _number,
+        }
+    )
+)
+"""The same for the keys of ``[[template]]``."""

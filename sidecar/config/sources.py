@@ -17,13 +17,16 @@ from sidecar.config.keys import (
     OPTIONS,
     PREFIX,
     SECTIONS,
+    TEMPLATE_KEYS,
+    TEMPLATES,
     VARIABLES,
     Key,
     nearest,
     suggestion,
 )
+from sidecar.config.model import TemplateSettings
 from sidecar.config.positions import Position
-from sidecar.config.rules import RULES, plain
+from sidecar.config.rules import RULES, TEMPLATE_RULES, plain
 from sidecar.config.units import duration
 
 __all__ = ["Found", "Origin", "Value", "checked", "docker_host", "environment", "file", "flags"]
@@ -46,7 +49,7 @@ class Found(NamedTuple):
     """A value that a source gives for a key."""
 
     key: Key
-    value: Value
+    value: Value | tuple[TemplateSettings, ...]
     origin: Origin
 
 
@@ -75,7 +78,7 @@ def checked(key: Key, value: object, *, strict: bool = False) -> Value:
         if isinstance(text, str):
             plain(text)
     typed = _typed(key, value, strict=strict)
-    rule = RULES.get(str(key))
+    rule = RULES.get(str(key)) or TEMPLATE_RULES.get(str(key))
     return typed if rule is None else rule(typed)
 
 
@@ -175,6 +178,9 @@ class _File:
 
     def section(self, name: str, content: object) -> Iterator[Found]:
         at = self._positions[name,]
+        if name == TEMPLATES.section:
+            yield from self._templates(content, at)
+            return
         if not isinstance(content, dict):
             self.complain(at, _misplaced(name))
             return
@@ -185,6 +191,34 @@ class _File:
         if section:
             for key_name, value in content.items():
                 yield from self._pair(section, key_name, value, self._positions[name, key_name])
+
+    def _templates(self, content: object, at: Position) -> Iterator[Found]:
+        if not isinstance(content, list) or not all(isinstance(one, dict) for one in content):
+            self.complain(at, "'template' must be an array of tables: [[template]]")
+            return
+        found = [self._template(one, number) for number, one in enumerate(content)]
+        whole = tuple(one for one in found if one is not None)
+        yield Found(TEMPLATES, whole, Origin("file", f"{self._name}:{at}"))
+
+    def _template(self, table: Mapping[str, object], number: int) -> TemplateSettings | None:
+        """Return one ``[[template]]``, or None after telling what is wrong with it."""
+        before = len(self.mistakes)
+        values: dict[str, Value] = {}
+        for name, value in table.items():
+            at = self._positions["template", number, name]
+            if (key := TEMPLATE_KEYS.get(name)) is None:
+                hint = suggestion(name, TEMPLATE_KEYS)
+                self.complain(at, f"unknown key {name!r} in [[template]]{hint}")
+                continue
+            try:
+                values[name] = checked(key, value, strict=True)
+            except ValueError as error:
+                self.complain(at, f"{key}: {error}")
+        at = self._positions["template", number]
+        for name in ("source", "destination"):
+            if name not in table:
+                self.complain(at, f"[[template]] needs {name}")
+        return msgspec.convert(values, TemplateSettings) if len(self.mistakes) == before else None
 
     def _pair(self, section: str, name: str, value: object, at: Position) -> Iterator[Found]:
         key = KEYS.get(f"{section}.{name}")

@@ -20,7 +20,7 @@ from sidecar.errors import EngineDenied, EngineUnavailable, ProtocolError
 __all__ = ["Connection", "decode"]
 
 _CALL: Final = 10.0  # an inspect waits while its container starts or stops
-_PING: Final = 5.0
+_PING: Final = 4.0  # with ten seconds of silence before, a dead stream is noticed within 15
 _BODY_LIMIT: Final = 64 << 20
 _UNIX: Final = "unix://"
 

@@ -4,12 +4,14 @@ Theory. A stream that broke is discarded with its connection and never asked aga
 for what happened since the last event it saw. The engine's memory of events is bounded and empty
 after its restart, so whoever listens must look at everything again after each ``Connected``.
 A stream whose peer vanished without a word looks like a quiet one: after ``ping`` seconds of
-silence the engine is asked over a second connection, and no answer means the stream is dead.
+silence the engine is asked over a second connection, and no answer means the stream is dead. So
+does an answer that tells of an event the stream did not: something on the way swallows it.
 """
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,6 +28,8 @@ __all__ = ["Connected", "EventStream", "Lost", "Missed", "Signal"]
 _FILTERS: Final = json.dumps({"type": ["container", "network"]})
 _CHUNK: Final = 1 << 16
 _NANO: Final = 1_000_000_000
+_FRESH: Final = 1.0  # seconds; such an event may still be on its way
+_REPLAY: Final = 4.0
 _log = get_logger("engine")
 
 
@@ -116,11 +120,37 @@ class EventStream:
                     data = await content.read(_CHUNK)
             except TimeoutError:
                 await connection.ping(self._ping)
+                if await self._has_more(connection):
+                    raise EngineUnavailable("the event stream is silent about events") from None
                 continue
             if not data:
                 return
             for line in splitter.feed(data):
                 yield line
+
+    async def _has_more(self, connection: Connection) -> bool:
+        """Say whether the engine knows of an event that the stream has not told.
+
+        An engine whose clock is behind ours answers late or not at all, which says nothing.
+        """
+        if self._last is None:
+            return False
+        query = self._query() | {"until": f"{self._clock.wall() - _FRESH:.9f}"}
+        splitter = LineSplitter()
+        with suppress(EngineUnavailable):
+            async with connection.get("events", timeout=_REPLAY, **query) as response:
+                async for data in response.content.iter_any():
+                    if any(self._is_missed(line) for line in splitter.feed(data)):
+                        return True
+        return False
+
+    def _is_missed(self, line: bytes) -> bool:
+        try:
+            event = event_of(decode(line))
+        except ProtocolError:
+            return False
+        last = self._last
+        return event is not None and last is not None and event.time_nano > last.time_nano
 
     def _deliver(self, line: bytes, deliver: Callable[[Signal], None]) -> None:
         try:

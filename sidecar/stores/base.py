@@ -72,12 +72,16 @@ class EdgeOptions:
 
     ``refresh`` is how often they are told again. ``is_marked``: leave a mark beside the entries,
     never in them, that says whose they are; without it ``audit`` knows only what this process
-    wrote and what can be adopted.
+    wrote and what can be adopted. ``is_original``: name entries as Registrator does also where
+    that is a trap. ``v2_first``: ask what ``etcd://`` means by v2, as Registrator does, where the
+    server has it.
     """
 
     ttl: float = 0.0
     refresh: float = 0.0
     is_marked: bool = True
+    is_original: bool = False
+    v2_first: bool = False
 
 
 class Edge(Protocol):

@@ -11,22 +11,24 @@ from dataclasses import dataclass
 from grp import getgrnam
 from pathlib import Path
 from pwd import getpwnam
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 from sidecar.catalog.golang import quoted
 from sidecar.errors import ReloadFailed, RenderError
 from sidecar.metrics import counter
 from sidecar.runtime.log import get_logger
-from templater.commands.run import Outcome, run, shell
+from templater.commands.run import Command, Outcome, run, shell
 from templater.confd.options import Dialect
-from templater.confd.render import Renderer, command_text
+from templater.confd.render import command_text
 from templater.confd.resource import Resource
 from templater.confd.settings import Settings
 from templater.files.diff import unified
 from templater.files.owed import Owed
 from templater.files.stage import Stage, remove_leftovers
 
-__all__ = ["Applier", "CheckFailed", "Rules"]
+__all__ = ["Applier", "CheckFailed", "Rendering", "Rules"]
+
+V_contra = TypeVar("V_contra", contravariant=True)
 
 RENDERS: Final = counter(
     "pinnace_templater_renders_total", "Templates rendered, by what came of it.", ["result"]
@@ -81,10 +83,26 @@ def _print(text: str) -> None:
     sys.stdout.flush()
 
 
-class Applier:
+class Rendering(Protocol[V_contra]):
+    """What makes the content of a file."""
+
+    source: Path
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """Return the files that the last rendering was made of."""
+
+    def render(self, values: V_contra, /) -> bytes:
+        """Return the content. Blocks. Raises RenderError."""
+
+    def concerned(self, keys: frozenset[str], /) -> bool:
+        """Say whether the last rendering looked at one of these."""
+
+
+class Applier(Generic[V_contra]):
     """Keeps one destination; one call at a time."""
 
-    def __init__(self, resource: Resource, renderer: Renderer, rules: Rules) -> None:
+    def __init__(self, resource: Resource, renderer: Rendering[V_contra], rules: Rules) -> None:
         """Prepare; nothing is touched yet."""
         self.resource = resource
         self.renderer = renderer
@@ -93,11 +111,16 @@ class Applier:
         self._owed = Owed(self._destination)
         self._told: set[str] = set()
 
+    @property
+    def has_reload(self) -> bool:
+        """Whether somebody is to be told of a new file."""
+        return bool(self.resource.reload_cmd)
+
     async def prepare(self) -> bool:
         """Remove what a killed run left; say whether it owed a reload."""
         return await asyncio.to_thread(self._prepare)
 
-    async def sync(self, values: Mapping[str, str]) -> bool:
+    async def sync(self, values: V_contra) -> bool:
         """Make the file what it should be; say whether a reload is owed now.
 
         Raises RenderError (another try makes sense only after a change), CheckFailed and
@@ -116,19 +139,38 @@ class Applier:
 
     async def reload(self) -> None:
         """Run the reload command. Raises ReloadFailed; the reload is owed until this succeeds."""
-        resource = self.resource
-        if resource.reload_cmd and not self._rules.is_sync_only:
-            data = {"src": str(self.renderer.source), "dest": resource.dest}
-            text = command_text("reloadcmd", resource.reload_cmd, data, is_lenient=True)
-            outcome = await self._run(text, resource.reload_timeout or self._rules.reload_timeout)
+        command = None if self._rules.is_sync_only else self.reload_command()
+        if command is not None:
+            outcome = await self._run(command)
             RELOADS.labels("ok" if outcome.is_good else "failed").inc()
             if not outcome.is_good:
-                raise ReloadFailed(f"reload of {resource.dest} failed: {outcome}")
+                raise ReloadFailed(f"reload of {self.resource.dest} failed: {outcome}")
         await self.forgive()
 
     async def forgive(self) -> None:
         """Take a reload that somebody else ran as ours."""
         await asyncio.to_thread(self._owed.clear)
+
+    def check_command(self, staged: Path) -> Command | None:
+        """Return what decides whether a staged file is good. Raises RenderError."""
+        resource = self.resource
+        if not resource.check_cmd:
+            return None
+        data = {"src": str(staged)}
+        try:
+            text = command_text("checkcmd", resource.check_cmd, data, is_lenient=False)
+        except RenderError as error:
+            raise RenderError(f"Config check failed: {error}") from error
+        return shell(text, resource.check_timeout or self._rules.check_timeout or None)
+
+    def reload_command(self) -> Command | None:
+        """Return what tells the readers of the file."""
+        resource = self.resource
+        if not resource.reload_cmd:
+            return None
+        data = {"src": str(self.renderer.source), "dest": resource.dest}
+        text = command_text("reloadcmd", resource.reload_cmd, data, is_lenient=True)
+        return shell(text, resource.reload_timeout or self._rules.reload_timeout or None)
 
     def _prepare(self) -> bool:
         if self._rules.is_noop:
@@ -138,12 +180,12 @@ class Applier:
                 _log.info(f"removed {path}, left by a run that was killed")
         if not self._owed.is_set():
             return False
-        if not self.resource.reload_cmd:
+        if not self.has_reload:
             self._owed.clear()
             return False
         return not self._rules.is_sync_only
 
-    def _staged(self, values: Mapping[str, str]) -> Stage:
+    def _staged(self, values: V_contra) -> Stage:
         resource = self.resource
         content = self.renderer.render(values)
         uid, gid = self._owner()
@@ -197,7 +239,7 @@ class Applier:
         _log.info(f"Target config {dest} out of sync")
         await self._check(stage)
         _log.debug(f"Overwriting target config {dest}")
-        owes = bool(self.resource.reload_cmd) and not self._rules.is_sync_only
+        owes = self.has_reload and not self._rules.is_sync_only
         await asyncio.to_thread(self._place, stage, owes)
         RENDERS.labels("changed").inc()
         if not owes:
@@ -217,22 +259,17 @@ class Applier:
         stage.discard()  # here, because another thread costs more than the whole of it
 
     async def _check(self, stage: Stage) -> None:
-        resource = self.resource
-        if not resource.check_cmd or self._rules.is_sync_only:
+        command = None if self._rules.is_sync_only else self.check_command(stage.path)
+        if command is None:
             return
-        data = {"src": str(stage.path)}
-        try:
-            text = command_text("checkcmd", resource.check_cmd, data, is_lenient=False)
-        except RenderError as error:
-            raise RenderError(f"Config check failed: {error}") from error
-        outcome = await self._run(text, resource.check_timeout or self._rules.check_timeout)
+        outcome = await self._run(command)
         if not outcome.is_good:
             RENDERS.labels("refused").inc()
             raise CheckFailed(f"Config check failed: {outcome}")
 
-    async def _run(self, text: str, timeout: float) -> Outcome:
-        _log.debug(f"Running {text}")
-        outcome = await run(shell(text, timeout or None), self._rules.environ)
+    async def _run(self, command: Command) -> Outcome:
+        _log.debug(f"Running {command}")
+        outcome = await run(command, self._rules.environ)
         if outcome.is_good:
             _log.debug(quoted(outcome.output))
         else:

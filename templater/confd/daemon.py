@@ -13,7 +13,7 @@ from sidecar.errors import PinnaceError
 from sidecar.metrics import gauge
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
-from templater.backends.base import Backend
+from templater.backends.base import Backend, Values
 from templater.backends.files import Signature
 from templater.confd.apply import Applier
 from templater.confd.feeds import Feeds
@@ -34,7 +34,7 @@ _log = get_logger("confd")
 class _Kept:
     """A keeper at work."""
 
-    def __init__(self, keeper: Keeper, feeds: Feeds, task: asyncio.Task[None]) -> None:
+    def __init__(self, keeper: Keeper[Values], feeds: Feeds, task: asyncio.Task[None]) -> None:
         self.keeper = keeper
         self.feeds = feeds
         self.task = task
@@ -47,7 +47,7 @@ class Daemon:
         self,
         settings: Settings,
         backends: Backends,
-        applier: Callable[[Resource], Applier],
+        applier: Callable[[Resource], Applier[Values]],
         clock: Clock,
     ) -> None:
         """``applier`` makes what renders and places one resource."""
@@ -189,7 +189,7 @@ class Daemon:
                 feeds.start_probe(group)
         return feeds
 
-    async def _guarded(self, keeper: Keeper) -> None:
+    async def _guarded(self, keeper: Keeper[Values]) -> None:
         """Run a keeper; a bug in one must not end the others."""
         while True:
             try:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from sidecar.catalog.golang import truth
-from sidecar.config.commandline import split_off, toml_text
+from sidecar.config.commandline import split_words, toml_text, variables_before
 from sidecar.errors import PermanentError
 from templater.confd.flags import Given, UsageError, parse
 from templater.confd.options import FORK_ONLY, OPTIONS, Dialect, Kind
@@ -28,7 +28,10 @@ def toml_of(words: Sequence[str], environ: Mapping[str, str]) -> str:
 
     Raises PermanentError when the command line is wrong, ConfigError when its values are.
     """
-    variables, words = split_off(words, lambda name: "confd" in name or name == "templater")
+    variables, words = variables_before(split_words(words))
+    name = words[0].rpartition("/")[2] if words and not words[0].startswith("-") else ""
+    if "confd" in name or name == "templater":
+        words = words[1:]
     try:
         given = parse(words)
     except UsageError as error:

@@ -7,19 +7,20 @@ nothing is lost while a command runs. A broken resource harms only itself.
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from sidecar.errors import PinnaceError, RenderError
 from sidecar.metrics import gauge
 from sidecar.runtime.backoff import Backoff
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
-from templater.backends.base import Values
 from templater.confd.agenda import Agenda, Step
 from templater.confd.apply import Applier, CheckFailed
 from templater.confd.group import ReloadGroup
 
 __all__ = ["Keeper"]
+
+V = TypeVar("V")
 
 FAILING: Final = gauge(
     "pinnace_templater_failing_resources", "Resources whose file is not as it should be."
@@ -30,13 +31,13 @@ _SLOWEST_RELOAD: Final = 30.0
 _log = get_logger("confd")
 
 
-class Keeper:
+class Keeper(Generic[V]):
     """Runs one resource. ``values`` gives the newest, None while they are not known."""
 
     def __init__(
         self,
-        applier: Applier,
-        values: Callable[[], Values | None],
+        applier: Applier[V],
+        values: Callable[[], V | None],
         clock: Clock,
         *,
         debounce: float = 0.0,
@@ -79,7 +80,7 @@ class Keeper:
         if self._values() is None:
             return
         is_settled = self.is_done_once and self._failure is None
-        if not is_settled or self._applier.renderer.store.concerned(keys):
+        if not is_settled or self._applier.renderer.concerned(keys):
             self.wake()
 
     def wake(self) -> None:
@@ -165,6 +166,8 @@ class Keeper:
 
     async def settle(self, debt: int, failure: str | None) -> None:
         """Take a reload as this resource's own, unless it was placed again meanwhile."""
+        if self._placing.locked():
+            return  # it will owe another one
         async with self._placing:
             if self.debt != debt:
                 return

@@ -29,10 +29,12 @@ class Once:
         self._settings = settings
         self._backends = backends
         self._clock = clock
-        self._waiting: dict[str, list[Applier]] = {}
+        self._waiting: dict[str, list[Applier[Values]]] = {}
         self._known: dict[tuple[int, str], Values] = {}
 
-    async def run(self, project: Project, applier: Callable[[Resource], Applier]) -> str | None:
+    async def run(
+        self, project: Project, applier: Callable[[Resource], Applier[Values]]
+    ) -> str | None:
         """Do it; return the last error, or None."""
         last: str | None = None
         for problem in project.problems:
@@ -76,7 +78,7 @@ class Once:
             found.update(self._known[place])
         return found
 
-    async def _process(self, resource: Resource, applier: Applier) -> None:
+    async def _process(self, resource: Resource, applier: Applier[Values]) -> None:
         owed = await applier.prepare()
         owes = await applier.sync(await self.values(resource))
         if (owes or owed) and resource.reload_group:

@@ -66,6 +66,10 @@ class Renderer:
             self._text = text
         return self._template
 
+    def concerned(self, keys: frozenset[str]) -> bool:
+        """Say whether the last rendering looked at one of these keys."""
+        return self.store.concerned(keys)
+
     def render(self, values: Mapping[str, str]) -> bytes:
         """Return the content of the file. Raises RenderError."""
         template = self.compile()

@@ -12,7 +12,7 @@ from sidecar.errors import ConfigError, PinnaceError
 from sidecar.runtime.clock import SystemClock
 from sidecar.runtime.log import get_logger
 from sidecar.runtime.notify import Notifier
-from templater.backends.base import Backend
+from templater.backends.base import Backend, Values
 from templater.backends.opening import open_backend
 from templater.commands.run import without_secrets
 from templater.confd import lines
@@ -207,7 +207,7 @@ class Run:
     def _renderer(self, resource: Resource) -> Renderer:
         return Renderer(resource, templates_of(self._settings), self._world)
 
-    def _applier(self, resource: Resource) -> Applier:
+    def _applier(self, resource: Resource) -> Applier[Values]:
         rules = Rules.of(self._settings, without_secrets(self._environ))
         return Applier(resource, self._renderer(resource), rules)
 

@@ -27,5 +27,7 @@ async def differences(
     if not maps:
         return commands, None
     commands += plan.map_repairs(await runtime.hosts(), model.hosts)
+    commands += plan.path_repairs(await runtime.paths(), model.paths)
     same = await runtime.wildcards() == list(model.wildcards)
+    same = same and await runtime.sites() == [part for part, _ in model.wildcards]
     return commands, None if same else model.wildcards

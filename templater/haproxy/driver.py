@@ -1,4 +1,4 @@
-"""Keeps one HAProxy running and equal to the newest routes.
+"""Keeps one HAProxy equal to the newest routes.
 
 The theory. There is one live Model: what file and process both say. New routes become a model
 that the live structure can hold; it goes into the file first and then, by Runtime API, into the
@@ -13,39 +13,25 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from sidecar.catalog.model import Instance
 from sidecar.errors import PinnaceError, ProtocolError, ReloadFailed
-from sidecar.metrics import counter, gauge, histogram
 from sidecar.runtime.backoff import Backoff
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
-from templater.haproxy import plan, slots
+from templater.haproxy import places, plan, slots
 from templater.haproxy.compare import differences
 from templater.haproxy.directory import CANDIDATE, Directory
-from templater.haproxy.model import NOTHING, BackendName, Model, name_of
-from templater.haproxy.ports import without_taken
+from templater.haproxy.model import NOTHING, BackendName, Model
 from templater.haproxy.process import Haproxy
 from templater.haproxy.render import Renderer
 from templater.names import Address, SocketAddress
+from templater.ports import without_taken
 from templater.proxy import Applied, ProxyUnavailable
-from templater.routes import Key, Problem, Protocol, Routes, Upstream
+from templater.reach import reach_of
+from templater.routes import Problem, Routes
+from templater.telemetry import APPLIES, APPLY_SECONDS, ENDPOINTS, FAILURES, REPAIRS, RESTARTS
 
 __all__ = ["Driver"]
-
-APPLIES: Final = counter(
-    "pinnace_templater_applies_total", "Changes made live in the proxy, by kind.", ["kind"]
-)
-APPLY_SECONDS: Final = histogram(
-    "pinnace_templater_apply_seconds",
-    "From new routes to live.",
-    (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
-    ["kind"],
-)
-FAILURES: Final = counter("pinnace_templater_reload_failures_total", "Reloads that failed.")
-REPAIRS: Final = counter(
-    "pinnace_templater_repairs_total", "Commands that repaired what ran differently from the file."
-)
-RESTARTS: Final = counter("pinnace_templater_restarts_total", "Starts of a proxy that had ended.")
-ENDPOINTS: Final = gauge("pinnace_templater_endpoints", "Endpoints in the proxy's slots.")
 
 _AUDIT: Final = 10.0  # seconds between two comparisons when nothing changes
 _TRIES: Final = 3
@@ -109,20 +95,15 @@ class Driver:
             RESTARTS.inc()
             await self._clock.sleep(lives.next())
 
-    async def in_flight(self, service: str, key: Key) -> int | None:
-        """Return how many requests and connections an endpoint has; None: not known here."""
-        names: list[BackendName] = []
-        address: SocketAddress | None = None
-        for protocol in Protocol:
-            backend = self._live.backends.get(name_of(Upstream(protocol, service)))
-            for endpoint in backend.slots if backend is not None else ():
-                if backend is not None and endpoint is not None and endpoint.key == key:
-                    names.append(backend.name)
-                    address = SocketAddress(endpoint.address, endpoint.port)
-        if address is None or self._haproxy is None:
+    async def in_flight(self, instance: Instance) -> int | None:
+        """Return how many requests and connections it has; None: not known here."""
+        reach = reach_of(places.seated(self._live, instance.service), instance)
+        if reach is None or self._haproxy is None:
             return None
         try:
-            return await self._haproxy.sessions(names, address)
+            return await self._haproxy.sessions(
+                places.backends_of(self._live, instance.service), SocketAddress(*reach)
+            )
         except (ProxyUnavailable, ProtocolError):
             return None
 

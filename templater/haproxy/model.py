@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, Self
 
-from templater.names import Host, Port, Wildcard
+from templater.names import Host, Port, RouteKey, Wildcard
 from templater.routes import Endpoint, Protocol, Upstream
 
 __all__ = [
     "HOSTS_MAP",
     "NOTHING",
+    "NO_ROUTE",
+    "PATHS_MAP",
+    "SITES_MAP",
     "WILDCARDS_MAP",
     "Backend",
     "BackendName",
@@ -26,14 +29,18 @@ __all__ = [
 
 HOSTS_MAP: Final = "hosts.map"
 WILDCARDS_MAP: Final = "wildcards.map"
+SITES_MAP: Final = "sites.map"
+"""Wildcards to themselves: which of them a host is under."""
+PATHS_MAP: Final = "paths.map"
 _PLAIN: Final = re.compile(r"[A-Za-z0-9.-]", re.ASCII)
 
 
 class BackendName(str):
-    """The name of a backend: protocol, ``.`` and the service, encoded.
+    """The name of a backend: protocol, ``.``, the service, encoded, and the mark of its shape.
 
     Letters, digits, ``.`` and ``-`` stay, ``_`` doubles, each other byte of UTF-8 is ``_x`` and
-    two hex digits; so two upstreams never share a name, and no name needs quoting.
+    two hex digits, and ``_s`` begins a mark; so two upstreams never share a name, and no name
+    needs quoting.
     """
 
     __slots__ = ()
@@ -41,7 +48,13 @@ class BackendName(str):
     def __new__(cls, upstream: Upstream) -> Self:
         """Encode an upstream."""
         service = "".join(_encoded(char) for char in upstream.service)
-        return super().__new__(cls, f"{upstream.protocol}.{service}")
+        mark = f"_s{upstream.shape.mark}" if upstream.shape.mark else ""
+        return super().__new__(cls, f"{upstream.protocol}.{service}{mark}")
+
+    @classmethod
+    def of_nothing(cls) -> Self:
+        """Return the name of the backend that answers what leads nowhere."""
+        return super().__new__(cls, "no_route")
 
 
 def _encoded(char: str) -> str:
@@ -69,14 +82,20 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """All that the file says; ``wildcards`` is ordered, the longest suffix first."""
+    """All that the file says; ``wildcards`` is ordered, the longest suffix first.
+
+    Each host and wildcard of ``paths`` is in ``hosts`` or ``wildcards`` too.
+    """
 
     backends: Mapping[BackendName, Backend] = field(default_factory=dict)
     hosts: Mapping[Host, BackendName] = field(default_factory=dict)
     wildcards: tuple[tuple[Wildcard, BackendName], ...] = ()
     listeners: Mapping[Port, BackendName] = field(default_factory=dict)
+    paths: Mapping[RouteKey, BackendName] = field(default_factory=dict)
 
 
+NO_ROUTE: Final = BackendName.of_nothing()
+"""Where requests to a host go that has only paths; its name stands in the fixed text."""
 NOTHING: Final = Model()
 
 

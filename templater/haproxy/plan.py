@@ -4,16 +4,19 @@ Every value in a command is of a checked type (`templater.names`, BackendName), 
 the blank, ``;`` or line end that would start another argument or command.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
 from templater.haproxy.answers import Server
-from templater.haproxy.model import HOSTS_MAP, Backend, BackendName, Model, slot_name
-from templater.names import Host, Wildcard
+from templater.haproxy.model import HOSTS_MAP, PATHS_MAP, Backend, BackendName, Model, slot_name
+from templater.names import Host, RouteKey, Wildcard
 from templater.routes import Endpoint, State
 
-__all__ = ["Plan", "between", "map_repairs", "missing", "repairs"]
+__all__ = ["Plan", "between", "map_repairs", "missing", "path_repairs", "repairs"]
 
+_KEY: Final = re.compile(r"[A-Za-z0-9._~+@:/-]+", re.ASCII)
 Wildcards = tuple[tuple[Wildcard, BackendName], ...]
 
 
@@ -47,7 +50,10 @@ def between(old: Model, new: Model) -> Plan:
         for index, (was, now) in enumerate(zip(before.slots, backend.slots, strict=True)):
             commands = _slot_commands(f"{name}/{slot_name(index)}", was, now)
             (adding if now is not None and now.state is State.READY else removing).extend(commands)
-    maps = tuple(_map_commands(old.hosts, new.hosts)) if old.hosts != new.hosts else ()
+    maps = (
+        *(_map_commands(HOSTS_MAP, old.hosts, new.hosts) if old.hosts != new.hosts else ()),
+        *(_map_commands(PATHS_MAP, old.paths, new.paths) if old.paths != new.paths else ()),
+    )
     return Plan(
         (*adding, *maps, *removing),
         new.wildcards if old.wildcards != new.wildcards else None,
@@ -89,7 +95,15 @@ def map_repairs(actual: Mapping[str, str], wanted: Mapping[Host, BackendName]) -
             known[Host(text)] = name
         except ValueError:
             continue
-    return tuple(_map_commands(known, wanted))
+    return tuple(_map_commands(HOSTS_MAP, known, wanted))
+
+
+def path_repairs(
+    actual: Mapping[str, str], wanted: Mapping[RouteKey, BackendName]
+) -> tuple[str, ...]:
+    """Return the same for the map of paths; a key that we could not have written stays."""
+    known = {key: name for key, name in actual.items() if _KEY.fullmatch(key)}
+    return tuple(_map_commands(PATHS_MAP, known, wanted))
 
 
 def _slot_commands(
@@ -108,15 +122,17 @@ def _slot_commands(
         yield f"set server {path} state {now.state}"
 
 
-def _map_commands(old: Mapping[Host, str], new: Mapping[Host, BackendName]) -> Iterator[str]:
-    for host, name in new.items():
-        if host not in old:
-            yield f"add map {HOSTS_MAP} {host} {name}"
-        elif old[host] != name:
-            yield f"set map {HOSTS_MAP} {host} {name}"
-    for host in old:
-        if host not in new:
-            yield f"del map {HOSTS_MAP} {host}"
+def _map_commands(
+    file: str, old: Mapping[Any, str], new: Mapping[Any, BackendName]
+) -> Iterator[str]:
+    for key, name in new.items():
+        if key not in old:
+            yield f"add map {file} {key} {name}"
+        elif old[key] != name:
+            yield f"set map {file} {key} {name}"
+    for key in old:
+        if key not in new:
+            yield f"del map {file} {key}"
 
 
 def _agrees(endpoint: Endpoint | None, server: Server) -> bool:

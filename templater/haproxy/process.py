@@ -1,4 +1,4 @@
-"""The HAProxy program: found, checked, started, reloaded, stopped.
+"""The HAProxy program: checked, started, reloaded, stopped.
 
 Facts of 2.6 handled here: the master's ``reload`` answers nothing and may reset the connection,
 and while the master executes itself anew it refuses connections; so success is read from
@@ -8,24 +8,22 @@ itself says ``Success=0`` with the reason.
 
 import asyncio
 import contextlib
-import os
 import re
-import shutil
 import signal
 from collections.abc import Sequence
 from typing import Final
 
-from sidecar.errors import PermanentError, ProtocolError, ReloadFailed
+from sidecar.errors import ProtocolError, ReloadFailed
 from sidecar.runtime.log import get_logger
+from templater.child import ENVIRONMENT, dying_with_us, line_of
+from templater.exchange import exchange
 from templater.haproxy import answers
 from templater.haproxy.directory import ADMIN_SOCKET, CONFIG, MASTER_SOCKET, Directory
-from templater.haproxy.runtime import Runtime, exchange
+from templater.haproxy.runtime import Runtime
 from templater.proxy import ProxyUnavailable
 
-__all__ = ["Haproxy", "find_program"]
+__all__ = ["Haproxy"]
 
-_MORE_PLACES: Final = "/usr/local/sbin:/usr/sbin:/sbin"  # not in PATH of Debian's plain users
-_ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}  # no token of ours (reliability T4)
 _LINE: Final = re.compile(r"\[(NOTICE|WARNING|ALERT)\]\s*\(\d+\) : (.*)")
 _START: Final = 5.0
 _RELOAD: Final = 10.0
@@ -37,26 +35,6 @@ _LAST_WORDS: Final = 20
 _QUIET: Final = ("Proxy ", "Former worker ", "Server ", "Reloading HAProxy")
 
 _log = get_logger("lb")
-
-
-def find_program(name: str) -> str:
-    """Return the path of the program; raises PermanentError saying what to do."""
-    places = os.pathsep.join((os.environ.get("PATH", os.defpath), _MORE_PLACES))
-    found = shutil.which(name or "haproxy", path=places)
-    if found is None:
-        what = f"{name} is not a program" if name else "haproxy was not found in PATH"
-        raise PermanentError(f"{what}; install it (package haproxy) or start with --lb none")
-    return found
-
-
-def _dying_with_us() -> Sequence[str]:
-    """Return the words before a command that has the kernel end it when we end, even by SIGKILL.
-
-    prctl(2) PR_SET_PDEATHSIG, which survives exec. Without the program (it is in util-linux) an
-    orphan lives until our next start, which ends it.
-    """
-    found = shutil.which("setpriv")
-    return (found, "--pdeathsig", "TERM", "--") if found else ()
 
 
 class Haproxy:
@@ -81,7 +59,7 @@ class Haproxy:
     async def check(self, name: str) -> None:
         """Have HAProxy check a file of the directory; raises ReloadFailed with its words."""
         process = await asyncio.create_subprocess_exec(
-            self._program, "-c", "-f", str(self._path / name), cwd=self._path, env=_ENVIRONMENT,
+            self._program, "-c", "-f", str(self._path / name), cwd=self._path, env=ENVIRONMENT,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
@@ -103,10 +81,10 @@ class Haproxy:
         ``follow`` must be running, or a full pipe would stop HAProxy.
         """
         self._process = await asyncio.create_subprocess_exec(
-            *(await asyncio.to_thread(_dying_with_us)),
+            *(await asyncio.to_thread(dying_with_us)),
             self._program, "-W", "-S", f"unix@{MASTER_SOCKET},mode,600,level,admin",
             "-f", str(self._path / CONFIG),
-            cwd=self._path, env=_ENVIRONMENT, stdin=asyncio.subprocess.DEVNULL,
+            cwd=self._path, env=ENVIRONMENT, stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
         )  # fmt: skip
@@ -129,7 +107,7 @@ class Haproxy:
         """Bring HAProxy's words into our log until it ends; return its exit status."""
         process = self._running()
         if process.stderr is not None:
-            while line := await _line(process.stderr):
+            while line := await line_of(process.stderr):
                 self._heard(line.decode("utf-8", "replace").rstrip())
         return await process.wait()
 
@@ -165,11 +143,12 @@ class Haproxy:
         except TimeoutError as error:
             raise ReloadFailed(f"no new worker within {_RELOAD} s after a reload") from error
 
-    async def sessions(self, backends: Sequence[str], address: str) -> int:
+    async def sessions(self, backends: Sequence[str], address: str) -> int | None:
         """Return the sessions that all workers, old ones too, have with a server address.
 
-        A worker that does not answer is asked again, as it may be ending; raises ProxyUnavailable
-        rather than count too few.
+        None: no worker knows the address; a slot that was freed keeps its last one. A worker that
+        does not answer is asked again, as it may be ending; raises ProxyUnavailable rather than
+        count too few.
         """
         try:
             async with asyncio.timeout(_AWAY):
@@ -180,14 +159,14 @@ class Haproxy:
         except TimeoutError as error:
             raise ProxyUnavailable(f"not all workers answer within {_AWAY} s") from error
 
-    async def _sessions(self, backends: Sequence[str], address: str) -> int:
+    async def _sessions(self, backends: Sequence[str], address: str) -> int | None:
         now = await self._asked()
-        total = 0
+        counts: list[int] = []
         for pid in (*now.workers, *now.old_workers):
             for name in backends:
                 reply = await self._ask_worker(pid, f"show stat {name} 4 -1")
-                total += sum(count for at, count in answers.sessions(reply) if at == address)
-        return total
+                counts += [count for at, count in answers.sessions(reply) if at == address]
+        return sum(counts) if counts else None
 
     async def stop(self, drain: float) -> None:
         """Let requests finish for at most ``drain`` seconds, then end it.
@@ -268,13 +247,6 @@ class Haproxy:
             _log.warning("haproxy says", line=words)
         else:
             _log.debug("haproxy says", line=words)
-
-
-async def _line(stream: asyncio.StreamReader) -> bytes:
-    try:
-        return await stream.readline()
-    except ValueError:  # longer than the stream's limit
-        return b"(a line too long)\n"
 
 
 def _alerts(lines: Sequence[str]) -> str:

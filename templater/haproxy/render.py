@@ -15,18 +15,39 @@ from typing import Final
 
 from sidecar.errors import RenderError
 from templater.haproxy.model import Backend, BackendName, Model, slot_name
-from templater.names import Address, Host, Port, SocketAddress, Weight, Wildcard
+from templater.names import (
+    Address,
+    Host,
+    Network,
+    Port,
+    RouteKey,
+    SocketAddress,
+    UrlPath,
+    Weight,
+    Wildcard,
+)
 from templater.routes import Endpoint, Protocol, State
+from templater.shapes import Balance, Scheme, Shape
 
 __all__ = ["Files", "Renderer"]
 
 _UNSAFE: Final = re.compile("[\x00-\x20\x7f\x85\u2028\u2029\"'#\\\\]")
 _TYPES: Final = (
-    int, Address, BackendName, Host, Port, Protocol, SocketAddress, Weight, Wildcard,
+    int, Address, Balance, BackendName, Host, Network, Port, Protocol, RouteKey, SocketAddress,
+    UrlPath, Weight, Wildcard,
 )  # fmt: skip
 _EXTRA: Final = {
     Protocol.TCP: ("timeout server 1h", "option srvtcpka"),
     Protocol.HTTP: ("retry-on conn-failure empty-response response-timeout",),
+}
+
+
+_SERVERS: Final = {
+    Scheme.HTTP: "",
+    # A certificate of a container is its own; that it changes must not stop the traffic.
+    Scheme.HTTPS: "ssl verify none",
+    Scheme.GRPC: "proto h2",
+    Scheme.GRPCS: "ssl verify none alpn h2",
 }
 
 
@@ -37,6 +58,8 @@ class Files:
     config: str
     hosts: str
     wildcards: str
+    paths: str
+    sites: str
 
 
 class Renderer:
@@ -61,6 +84,8 @@ class Renderer:
             self._config(model),
             self._hosts[1],
             "".join(f"{_word(part)} {_word(name)}\n" for part, name in model.wildcards),
+            "".join(f"{_word(key)} {_word(name)}\n" for key, name in model.paths.items()),
+            "".join(f"{_word(part)} {_word(part)}\n" for part, _ in model.wildcards),
         )
 
     def _config(self, model: Model) -> str:
@@ -94,8 +119,25 @@ def _lines(backend: Backend) -> Iterator[str]:
     yield f"    mode {_word(backend.protocol)}"
     for line in _EXTRA[backend.protocol]:
         yield f"    {line}"
+    for line in _shaped(backend.upstream.shape):
+        yield f"    {line}"
     for index, endpoint in enumerate(backend.slots):
         yield f"    server {slot_name(index)} {_server(endpoint)}"
+
+
+def _shaped(shape: Shape) -> Iterator[str]:
+    if shape.balance is not Balance.ROUNDROBIN:
+        yield f"balance {_word(shape.balance)}"
+    if shape.balance is Balance.SOURCE:
+        yield "hash-type consistent"  # the other type takes no change of weight at run time
+    if shape.allowed:
+        networks = " ".join(map(_word, shape.allowed))
+        yield f"http-request deny deny_status 403 unless {{ src {networks} }}"
+    if shape.dest is not None:
+        cut = _word(len(shape.prefix))
+        yield f"http-request set-path {_word(shape.dest)}/%[path,bytes({cut}),ltrim(/)]"
+    if words := _SERVERS[shape.scheme]:
+        yield f"default-server {words}"
 
 
 def _server(endpoint: Endpoint | None) -> str:

@@ -1,51 +1,23 @@
-"""HAProxy's two control sockets: the worker's Runtime API and the master's.
+"""HAProxy's Runtime API: one connection per batch, as the socket closes after each line."""
 
-One connection per batch, as the sockets close after each line. Every exchange has a time limit:
-a frozen HAProxy accepts connections and never answers.
-"""
-
-import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from templater.exchange import exchange
 from templater.haproxy import answers
-from templater.haproxy.model import HOSTS_MAP, WILDCARDS_MAP, BackendName
+from templater.haproxy.model import (
+    HOSTS_MAP,
+    PATHS_MAP,
+    SITES_MAP,
+    WILDCARDS_MAP,
+    BackendName,
+)
 from templater.names import Wildcard
-from templater.proxy import ProxyUnavailable
 
-__all__ = ["Runtime", "exchange"]
+__all__ = ["Runtime"]
 
 _LINE: Final = 8000  # a command line must fit HAProxy's buffer of 16384 bytes
-_MAX_REPLY: Final = 64 * 1024 * 1024
-
-
-async def exchange(path: Path, line: str, *, timeout: float) -> str:
-    """Send one line, return all that comes back; raises ProxyUnavailable."""
-    try:
-        async with asyncio.timeout(timeout):
-            reader, writer = await asyncio.open_unix_connection(str(path))
-            try:
-                writer.write(line.encode("ascii") + b"\n")
-                writer.write_eof()  # the master's socket stays open without
-                return await _all(reader)
-            finally:
-                writer.close()
-    except TimeoutError as error:
-        raise ProxyUnavailable(f"no answer within {timeout} s on {path.name}") from error
-    except OSError as error:
-        raise ProxyUnavailable(f"{path.name}: {error.strerror or error}") from error
-
-
-async def _all(reader: asyncio.StreamReader) -> str:
-    parts: list[bytes] = []
-    size = 0
-    while part := await reader.read(65536):
-        parts.append(part)
-        size += len(part)
-        if size > _MAX_REPLY:
-            raise ProxyUnavailable("an answer has no end")
-    return b"".join(parts).decode("utf-8", "replace")
 
 
 class Runtime:
@@ -66,13 +38,21 @@ class Runtime:
     async def replace_wildcards(
         self, wildcards: Iterable[tuple[Wildcard, BackendName]]
     ) -> list[str]:
-        """Set the ordered map of wildcards in one step (a version of its own, then commit)."""
-        created = await self._ask(f"prepare map {WILDCARDS_MAP}")
+        """Set the ordered maps of wildcards, each in one step (a version of its own, then commit).
+
+        First which wildcard a host is under: without an entry there a path leads nowhere.
+        """
+        pairs = list(wildcards)
+        complaints = await self._replace(SITES_MAP, [(part, part) for part, _ in pairs])
+        return complaints + await self._replace(WILDCARDS_MAP, pairs)
+
+    async def _replace(self, file: str, pairs: Iterable[tuple[str, str]]) -> list[str]:
+        created = await self._ask(f"prepare map {file}")
         version = created.strip().removeprefix("New version created: ")
         if not version.isdigit():
             return [created.strip()]
-        adding = [f"add map @{version} {WILDCARDS_MAP} {key} {to}" for key, to in wildcards]
-        return await self.change([*adding, f"commit map @{version} {WILDCARDS_MAP}"])
+        adding = [f"add map @{version} {file} {key} {to}" for key, to in pairs]
+        return await self.change([*adding, f"commit map @{version} {file}"])
 
     async def servers(
         self, backends: Sequence[BackendName] | None = None
@@ -88,6 +68,14 @@ class Runtime:
     async def hosts(self) -> Mapping[str, str]:
         """Return the map of hosts that runs."""
         return dict(answers.map_of(await self._ask(f"show map {HOSTS_MAP}")))
+
+    async def paths(self) -> Mapping[str, str]:
+        """Return the map of paths that runs."""
+        return dict(answers.map_of(await self._ask(f"show map {PATHS_MAP}")))
+
+    async def sites(self) -> list[str]:
+        """Return the ordered list of wildcards that runs beside their map."""
+        return [key for key, _ in answers.map_of(await self._ask(f"show map {SITES_MAP}"))]
 
     async def wildcards(self) -> list[tuple[str, str]]:
         """Return the ordered map of wildcards that runs."""

@@ -7,15 +7,16 @@ not suffice, which is structure and needs a reload; a backend whose service is g
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeVar
 
-from templater.haproxy.model import Backend, BackendName, Model, name_of
-from templater.names import Port
+from templater.haproxy.model import NO_ROUTE, Backend, BackendName, Model, name_of
+from templater.names import Port, RouteKey, Wildcard
 from templater.routes import Endpoint, Routes, Upstream
 
 __all__ = ["fitted", "grown", "why_reload"]
 
 _FIRST: Final = 4
+K = TypeVar("K")
 
 
 def fitted(live: Model, routes: Routes) -> Model:
@@ -64,19 +65,26 @@ def _model(
     listeners: Mapping[Port, BackendName],
     live: Model,
 ) -> Model:
-    hosts = {host: name_of(upstream) for host, upstream in routes.hosts.items()}
-    wildcards = [(wildcard, name_of(to)) for wildcard, to in routes.wildcards.items()]
-    hosts = {host: name for host, name in hosts.items() if name in backends}
+    def live_ones(found: Mapping[K, Upstream]) -> dict[K, BackendName]:
+        named = {key: name_of(upstream) for key, upstream in found.items()}
+        return {key: name for key, name in named.items() if name in backends}
+
+    hosts = live_ones(routes.hosts)
+    wildcards = live_ones(routes.wildcards)
+    sites = live_ones(routes.paths)
+    for host, _ in sites:
+        # What has only paths must not fall through to a wildcard above it.
+        if isinstance(host, Wildcard):
+            wildcards.setdefault(host, NO_ROUTE)
+        else:
+            hosts.setdefault(host, NO_ROUTE)
+    paths = {RouteKey(host, path): name for (host, path), name in sites.items()}
     return Model(
         backends,
         live.hosts if hosts == live.hosts else hosts,
-        tuple(
-            sorted(
-                ((wildcard, name) for wildcard, name in wildcards if name in backends),
-                key=lambda pair: (-len(pair[0]), pair[0]),
-            )
-        ),
+        tuple(sorted(wildcards.items(), key=lambda pair: (-len(pair[0]), pair[0]))),
         listeners,
+        live.paths if paths == live.paths else paths,
     )
 
 

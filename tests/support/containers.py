@@ -2,9 +2,12 @@
 
 import uuid
 
-from deploy.tools.engine import PrivateEngine
+from deploy.tools.engine import EngineError, PrivateEngine
 
 __all__ = ["Containers"]
+
+_TAKEN = "address already in use"
+_TRIES = 20
 
 
 class Containers:
@@ -31,11 +34,20 @@ class Containers:
         """Start a container, return its full name, which it also answers as its host name."""
         name = self.name(short)
         self._names.append(name)
-        self.engine.docker(
+        words = [
             "run", "-d", "--name", name, "--hostname", name,
             *(("-P",) if publish else ()), *options, image, *command,
-        )  # fmt: skip
-        return name
+        ]  # fmt: skip
+        for _ in range(_TRIES):
+            try:
+                self.engine.docker(*words)
+            except EngineError as error:
+                if _TAKEN not in str(error):
+                    raise
+                self.engine.docker("rm", "-f", name)  # another engine has that port; take the next
+            else:
+                return name
+        raise EngineError(f"no free port for {name}")
 
     def port(self, name: str, inner: str = "80/tcp") -> int:
         """Return the host port a container port is published at."""

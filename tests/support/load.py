@@ -13,11 +13,15 @@ class Load:
     """Requests as fast as the clients can, until the block ends."""
 
     def __init__(
-        self, port: int, host: str, *, clients: int = 10, path: str = "/", pause: float = 0.0
-    ) -> None:
-        """Each client keeps its connection; ``pause`` seconds lie between its requests."""
+        self, port: int, host: str, *, clients: int = 10, path: str = "/", pause: float = 0.0,
+        keep_alive: bool = True,
+    ) -> None:  # fmt: skip
+        """Each client keeps its connection, or opens one for each request.
+
+        ``pause`` seconds lie between its requests.
+        """
         self._port = port
-        self._host = host
+        self._headers = {"Host": host} | ({} if keep_alive else {"Connection": "close"})
         self._path = path
         self._pause = pause
         self._stop = threading.Event()
@@ -51,7 +55,7 @@ class Load:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
         while not self._stop.is_set():
             try:
-                connection.request("GET", self._path, headers={"Host": self._host})
+                connection.request("GET", self._path, headers=self._headers)
                 response = connection.getresponse()
                 body = response.read()
                 if response.status != 200:

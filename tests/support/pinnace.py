@@ -89,6 +89,11 @@ class Pinnace:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def is_ended(self) -> bool:
+        """Whether it was not started, or stopped since."""
+        return self._process is None
+
     def start(self) -> None:
         """Start the process (again)."""
         with self.log_path.open("ab") as log:

@@ -20,6 +20,7 @@ class Relay:
         self._flows = asyncio.Event()
         self._flows.set()
         self._open: set[asyncio.StreamWriter] = set()
+        self._swallowed: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
     @property
@@ -60,6 +61,10 @@ class Relay:
         """Let pass again."""
         self._flows.set()
 
+    def swallow(self) -> None:
+        """Let nothing more pass to who is connected now; others are served."""
+        self._swallowed |= self._open
+
     async def _listen(self) -> asyncio.Server:
         self._unlink()
         return await asyncio.start_unix_server(self._serve, self.path)
@@ -99,8 +104,9 @@ class Relay:
         try:
             while data := await reader.read(65536):
                 await self._flows.wait()
-                writer.write(change(data))
-                await writer.drain()
+                if writer not in self._swallowed:
+                    writer.write(change(data))
+                    await writer.drain()
         except OSError:
             pass
         writer.transport.abort() if reader.exception() else writer.close()

@@ -21,10 +21,13 @@ class StubEngine:
         self.path = path
         self.answers: dict[str, bytes] = {}
         self.events: list[bytes] = []
+        self.past: list[bytes] = []
+        """What is told to who asks for events until now."""
         self.requests: list[str] = []
         self.ends_streams = False
         self.open = 0
         self.most_open = 0
+        self._streams: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
@@ -38,6 +41,15 @@ class StubEngine:
         finally:
             server.close()
 
+    def tell(self, event: bytes) -> None:
+        """Send an event on the streams that are open."""
+        for writer in self._streams:
+            writer.write(event)
+
+    def answer_to(self, path: str) -> bytes:
+        """Return the response to a GET; a KeyError closes the connection."""
+        return self.answers[path]
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.open += 1
         self.most_open = max(self.most_open, self.open)
@@ -46,10 +58,13 @@ class StubEngine:
                 target = head.split()[1].decode()
                 self.requests.append(target)
                 path = target.partition("?")[0].lstrip("/")
+                if path == "events" and "until=" in target:
+                    writer.write(answer(b"".join(self.past)))
+                    continue
                 if path == "events" and path not in self.answers:
                     await self._stream(writer, reader)
                     return
-                writer.write(self.answers[path])
+                writer.write(self.answer_to(path))
                 if self.ends_streams:
                     return
         except (OSError, asyncio.IncompleteReadError, KeyError):
@@ -64,4 +79,8 @@ class StubEngine:
             writer.write(event)
         await writer.drain()
         if not self.ends_streams:
-            await reader.read()
+            self._streams.add(writer)
+            try:
+                await reader.read()
+            finally:
+                self._streams.discard(writer)

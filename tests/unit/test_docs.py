@@ -5,15 +5,21 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from jinja2.filters import FILTERS
 
 from sidecar import cli
 from sidecar.config.explain import shown
-from sidecar.config.keys import KEYS, OPTIONS
+from sidecar.config.keys import KEYS, OPTIONS, TEMPLATE_KEYS
 from sidecar.config.load import settle
 from sidecar.errors import ConfigError
+from templater.jinja.engine import compile_template
+from templater.jinja.sandbox import Sandbox
+from templater.own.quoting import QUOTING
+from templater.own.world import RECORDS
 
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = (ROOT / "docs/configuration.md").read_text()
+TEMPLATES = (ROOT / "docs/templates.md").read_text()
 DOCUMENTS = [
     *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "README.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
@@ -108,3 +114,26 @@ def test_the_licence_is_the_one_the_project_declares() -> None:
     assert "Apache License" in (ROOT / "LICENSE").read_text()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["license"] == "Apache-2.0"
+
+
+def test_the_document_of_templates_has_each_key_with_its_default_and_a_meaning() -> None:
+    found = rows(TEMPLATES)[: len(TEMPLATE_KEYS)]
+    expected = [
+        [code(name), "required" if name in {"source", "destination"} else code(shown(key.default))]
+        for name, key in TEMPLATE_KEYS.items()
+    ]
+    assert [row[:2] for row in found] == expected
+    assert all(row[2].endswith(".") for row in found)
+
+
+def test_the_examples_of_templates_are_accepted_and_compile() -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", TEMPLATES, re.DOTALL)
+    assert len(settle({}, {}, example, "example").settings.template) == 1
+    (template,) = re.findall(r"```jinja\n(.*?)```", TEMPLATES, re.DOTALL)
+    compile_template("example", template, records=RECORDS)
+
+
+def test_every_quoting_filter_and_every_filter_left_out_is_in_the_document() -> None:
+    sandbox = Sandbox(RECORDS)
+    named = set(re.findall(r"`(\w+)", TEMPLATES))
+    assert set(QUOTING) | set(FILTERS) - set(sandbox.filters) <= named | {"e", "forceescape"}

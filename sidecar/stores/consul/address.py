@@ -64,7 +64,7 @@ def address_of(url: str, environ: Mapping[str, str]) -> Address:
     if scheme not in CATALOG_SCHEMES | KEY_SCHEMES:
         raise ConfigError([f"store: {scheme}:// is no URL of Consul"])
     place, parts = _place(scheme, rest, environ)
-    prefix = place.path.strip("/")
+    prefix = "/".join(filter(None, place.path.split("/")))
     if scheme in KEY_SCHEMES and not prefix:
         form = f"{scheme}:///SOCKET:/PREFIX" if place.socket else f"{scheme}://HOST:PORT/PREFIX"
         raise ConfigError([f"store: {scheme}:// needs the path of its keys: {form}"])

@@ -18,6 +18,7 @@ import msgspec
 from yarl import URL
 
 from sidecar.errors import StoreDenied, StoreUnavailable
+from sidecar.runtime.reason import reason_of
 from sidecar.runtime.tls import without_authorities
 from sidecar.stores.consul.address import Address
 from sidecar.stores.consul.sessions import FAREWELL, NewConnection, opened
@@ -221,8 +222,7 @@ class Client:
         except aiohttp.ClientConnectorCertificateError as error:
             raise StoreUnavailable(f"{self.url}: {error.certificate_error}") from error
         except (aiohttp.ClientConnectorError, aiohttp.ClientConnectorDNSError) as error:
-            reason = error.os_error.strerror or error.os_error
-            raise StoreUnavailable(f"{self.url}: {reason}") from error
+            raise StoreUnavailable(f"{self.url}: {reason_of(error.os_error)}") from error
         except (aiohttp.ClientError, OSError) as error:
             raise StoreUnavailable(f"{self.url}: {str(error) or type(error).__name__}") from error
 

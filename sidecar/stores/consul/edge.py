@@ -59,6 +59,7 @@ class ConsulEdge:
         self._contests = Contests()
         self._agent = Agent(client)
         self._marks = Marks(client, is_on=options.is_marked)
+        self._is_fed = not options.is_original
         self._held: dict[str, _Held] = {}
         self._doubted: set[str] = set()
         self._left: set[str] = set()
@@ -158,7 +159,7 @@ class ConsulEdge:
     # Writing
 
     async def _put(self, key: Key, instance: Instance) -> None:
-        told = _registration(instance)
+        told = self._registration(instance)
         held = self._held.get(key.id)
         if held == _Held(key, instance, told) and key.id not in self._doubted:
             return
@@ -195,6 +196,12 @@ class ConsulEdge:
         stale = [feed for feed in told.feeds if feed.is_own or feed.id in before]
         await self._agent.tell(stale)
 
+    def _registration(self, instance: Instance) -> Registration:
+        try:
+            return registration(instance, is_fed=self._is_fed)
+        except ValueError as error:
+            raise Refused(str(error)) from error
+
     def _is_drained(self, id_: str, held: _Held | None) -> bool:
         """Say whether the agent has the entry in our maintenance, as far as is known."""
         if id_ in self._checks:
@@ -220,7 +227,7 @@ class ConsulEdge:
             if there is None or not is_registered(instance, there):
                 continue
             try:
-                told = registration(instance)
+                told = registration(instance, is_fed=self._is_fed)
             except ValueError:
                 continue
             if is_told(instance, told, checks):
@@ -275,10 +282,3 @@ class ConsulEdge:
             if id_ not in self._left
             for feed in held.told.feeds
         ]
-
-
-def _registration(instance: Instance) -> Registration:
-    try:
-        return registration(instance)
-    except ValueError as error:
-        raise Refused(str(error)) from error

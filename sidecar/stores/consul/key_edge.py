@@ -15,7 +15,7 @@ from sidecar.stores.consul.client import Client, side_by_side
 from sidecar.stores.consul.keeper import Keeper
 from sidecar.stores.consul.keys import Keys
 from sidecar.stores.consul.marks import Marks
-from sidecar.stores.consul.pairs import key_of_place, parsed_key, value_of
+from sidecar.stores.consul.pairs import key_of_place, parsed_key, unfit, value_of
 from sidecar.stores.consul.progress import Progress
 from sidecar.stores.consul.watch import Disturbance, Watch
 
@@ -64,7 +64,7 @@ class ConsulKeyEdge:
         values: dict[str, bytes | None] = {}
         gone: set[str] = set()
         for key, instance in wanted.items():
-            if reason := _unfit(key):
+            if reason := unfit(key.service, key.id):
                 refused[key] = reason
             else:
                 values[self._path(key)] = _value(instance)
@@ -107,7 +107,9 @@ class ConsulKeyEdge:
         self._progress.forget(began)
         there = {pair.key: pair.data for pair in pairs}
         wanted = {
-            self._path(key): (key, _value(i)) for key, i in desired.items() if not _unfit(key)
+            self._path(key): (key, _value(each))
+            for key, each in desired.items()
+            if not unfit(key.service, key.id)
         }
         wrong: set[Key] = set()
         for path, (key, value) in wanted.items():
@@ -197,11 +199,3 @@ class _Below:
 
 def _value(instance: Instance | None) -> bytes | None:
     return None if instance is None or instance.draining else value_of(instance)
-
-
-def _unfit(key: Key) -> str:
-    """Return why a key cannot be written: Consul cleans paths, so it would become another."""
-    parts = (key.service, *key.id.split("/"))
-    if "/" in key.service or not all(parts) or not {".", ".."}.isdisjoint(parts):
-        return "name and id do not make a path"
-    return ""

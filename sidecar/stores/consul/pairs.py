@@ -6,8 +6,18 @@ import msgspec
 
 from sidecar.catalog.kv import Entry
 from sidecar.catalog.model import Instance, InstanceId
+from sidecar.stores.consul.adoption import node_of
 
-__all__ = ["Pair", "Place", "entry_of", "key_of_place", "parsed_key", "parsed_value", "value_of"]
+__all__ = [
+    "Pair",
+    "Place",
+    "entry_of",
+    "key_of_place",
+    "parsed_key",
+    "parsed_value",
+    "unfit",
+    "value_of",
+]
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -52,12 +62,27 @@ def key_of_place(prefix: str, service: str, id_: str) -> str:
     return f"{prefix}/{service}/{id_}"
 
 
+def unfit(service: str, id_: str) -> str:
+    """Return why there can be no such key: Consul cleans paths, so it would become another."""
+    parts = (*service.split("/"), *id_.split("/"))
+    if not all(parts) or not {".", ".."}.isdisjoint(parts):
+        return "name and id do not make a path"
+    return ""
+
+
 def parsed_key(prefix: str, key: str) -> Place | None:
-    """Return whose entry a key is; None when it is not one."""
+    """Return whose entry a key is; None when it is not one.
+
+    Name and id may both hold slashes. An id of Registrator's form is the last part; any other
+    begins behind the first.
+    """
     if not key.startswith(f"{prefix}/"):
         return None
-    service, _, id_ = key[len(prefix) + 1 :].partition("/")
-    return Place(service, InstanceId(id_)) if service and id_ else None
+    path = key[len(prefix) + 1 :]
+    service, _, id_ = path.rpartition("/")
+    if not node_of(id_):
+        service, _, id_ = path.partition("/")
+    return None if unfit(service, id_) else Place(service, InstanceId(id_))
 
 
 def value_of(instance: Instance) -> bytes:

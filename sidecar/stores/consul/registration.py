@@ -95,8 +95,11 @@ def maintenance_check(id_: str) -> str:
     return f"_service_maintenance:{id_}"
 
 
-def registration(instance: Instance) -> Registration:
-    """Return what an agent is told of an instance. Raises ValueError for a bad definition."""
+def registration(instance: Instance, *, is_fed: bool = True) -> Registration:
+    """Return what an agent is told of an instance. Raises ValueError for a bad definition.
+
+    ``is_fed``: we feed the TTL checks that labels ask for, which Registrator never does.
+    """
     base = f"service:{instance.id}"
     own = [check for check in instance.checks if check.definition]
     health = [check for check in instance.checks if check.type == _DOCKER and not check.definition]
@@ -108,7 +111,7 @@ def registration(instance: Instance) -> Registration:
         id_ = base if number == 1 else f"{base}:{number}"
         definition = _definition(check)
         kinds[id_] = next((_KINDS[key] for key in _KINDS if definition.get(key)), "")
-        feeds += _own_feed(id_, definition, instance)
+        feeds += _own_feed(id_, definition, instance) if is_fed else []
         told.append(definition if is_single else {"CheckID": id_, **definition})
     for check in health[:1]:
         id_ = f"{base}:{_DOCKER}"

@@ -1,7 +1,8 @@
 """Which of etcd's two APIs a store is asked by.
 
 ``etcd2://`` means v2. ``etcd://`` means v3, and v2 where the server answers nothing else.
-``skydns2://`` means v2 where the server has it, as Registrator, else v3, which CoreDNS reads.
+``skydns2://`` means v2 where the server has it, as Registrator, else v3, which CoreDNS reads; and
+so does ``etcd://`` for a registrar in Registrator's place, whose readers know v2 only.
 """
 
 import asyncio
@@ -22,9 +23,10 @@ _V2: Final = "/v2/keys/"
 class Choice:
     """The connection to one address, and the keyspace on it once it is known."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, v2_first: bool = False) -> None:
         """Ask nothing yet."""
         self.address = address
+        self._v2_first = v2_first or address.kind == "skydns2"
         self._connection = Connection(address)
         self._chosen: Gateway | Legacy | None = None
         self._choosing = asyncio.Lock()
@@ -43,10 +45,9 @@ class Choice:
     async def _choose(self) -> Gateway | Legacy:
         gateway = Gateway(self._connection, self.address)
         legacy = Legacy(self._connection, self.address)
-        kind = self.address.kind
-        if kind == "etcd2":
+        if self.address.kind == "etcd2":
             return legacy
-        for keyspace in (legacy, gateway) if kind == "skydns2" else (gateway, legacy):
+        for keyspace in (legacy, gateway) if self._v2_first else (gateway, legacy):
             if await (self._has_v2() if keyspace is legacy else self._has_v3()):
                 return keyspace
         raise StoreUnavailable(f"{self.address.url} answers neither etcd's v3 API nor its v2 API")

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import aiohttp
 
 from sidecar.errors import StoreUnavailable
+from sidecar.runtime.reason import reason_of
 from sidecar.stores.etcd.address import Address
 
 __all__ = ["Answer", "Connection"]
@@ -148,6 +149,10 @@ class _Unreachable(StoreUnavailable):
 
 
 def _words(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(
+        error, aiohttp.ClientSSLError
+    ):
+        return reason_of(error.os_error)
     return str(error) or type(error).__name__
 
 

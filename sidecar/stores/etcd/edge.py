@@ -38,8 +38,8 @@ class EtcdEdge:
         self._options = options
         self._ttl = math.ceil(options.ttl)
         self._clock = clock
-        self._choice = Choice(address)
-        self._layout = layout_of(address)
+        self._choice = Choice(address, v2_first=options.v2_first)
+        self._layout = layout_of(address, is_original=options.is_original)
         self._ledger = Ledger(self._layout)
         self._follower = Follower(self._choice.keyspace, self._layout.root, self.url, clock)
         self._owner = ""

@@ -54,17 +54,22 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How entries are written; ``root`` is what their keys begin with, a slash at its end."""
+    """How entries are written; ``root`` is what their keys begin with, a slash at its end.
+
+    ``is_original``: a blank in a name becomes a plus, as Registrator's client writes it.
+    """
 
     root: str
     is_skydns: bool = False
+    is_original: bool = False
 
     def key(self, entry: Key) -> str:
         """Return the store's key of an entry. Raises Unreadable for names that would leave it."""
         for what, name in (("service", entry.service), ("id", entry.id)):
             if not name.isprintable() or not _NO_SEGMENT.isdisjoint(name.split("/")):
                 raise Unreadable(f"the {what} {name!r} cannot be part of a key")
-        return f"{self.root}{entry.service}/{entry.id}"
+        path = f"{entry.service}/{entry.id}"
+        return self.root + (path.replace(" ", "+") if self.is_original else path)
 
     def value(self, instance: Instance) -> bytes:
         """Return what stands under the key of an instance."""
@@ -91,12 +96,13 @@ class Layout:
         return Found(service, id_, address, port)
 
 
-def layout_of(address: Address) -> Layout:
+def layout_of(address: Address, *, is_original: bool = False) -> Layout:
     """Return the layout below the path of an address."""
     if address.kind != "skydns2":
-        return Layout(f"{address.path}/")
+        return Layout(f"{address.path}/", is_original=is_original)
     labels = address.path.strip("/.").split(".")
-    return Layout("/".join(("/skydns", *reversed(labels), "")), is_skydns=True)
+    root = "/".join(("/skydns", *reversed(labels), ""))
+    return Layout(root, is_skydns=True, is_original=is_original)
 
 
 def mark_of(entry: Key, owner: str) -> bytes:

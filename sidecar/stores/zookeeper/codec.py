@@ -24,10 +24,13 @@ Place = tuple[str, str]
 """Service and leaf: the path below the base."""
 
 
-def place(instance: Instance) -> Place:
-    """Return where an instance stands when nobody else wants to stand there."""
+def place(instance: Instance, *, is_original: bool = False) -> Place:
+    """Return where an instance stands when nobody else wants to stand there.
+
+    Registrator puts no brackets around IPv6.
+    """
     address = instance.address
-    bracketed = f"[{address}]" if ":" in address else address
+    bracketed = f"[{address}]" if ":" in address and not is_original else address
     return instance.service, f"{bracketed}:{instance.port}"
 
 

@@ -35,7 +35,7 @@ class ZooKeeperEdge:
         self._client = client
         self._options = options
         self._nodes = Nodes(client)
-        self._layout = Layout()
+        self._layout = Layout(is_original=options.is_original)
         self._unsettled: set[Place] = set()
         self._stood: dict[Place, Key] = {}
         self._leftovers: dict[tuple[str, str], Place] = {}
@@ -63,7 +63,7 @@ class ZooKeeperEdge:
         }
         fit = {key: None if key in refused else each for key, each in wanted.items()}
         async with self._nodes.lock:
-            self._unsettled |= self._left(key for key, each in fit.items() if each is None)
+            self._unsettled |= self._left(fit)
             self._unsettled |= self._layout.change(fit)
             targets = self._layout.targets(self._unsettled, self._nodes.made)
             nodes = {at: node for at, node in targets.items() if node is not None}
@@ -77,10 +77,10 @@ class ZooKeeperEdge:
         return refused | {nodes[at].key: why for at, why in troubled.items() if at in nodes}
 
     def _left(self, keys: Iterable[Key]) -> set[Place]:
-        """Return where entries of these keys were left or found, wanted no more."""
-        gone = {(key.service, key.id) for key in keys}
-        left = {at for at, key in self._stood.items() if (key.service, key.id) in gone}
-        return left | {self._leftovers.pop(name) for name in gone & self._leftovers.keys()}
+        """Return where entries of these keys stand or were found, wanted there or not."""
+        names = {(key.service, key.id) for key in keys}
+        left = {at for at, key in self._stood.items() if (key.service, key.id) in names}
+        return left | {self._leftovers.pop(name) for name in names & self._leftovers.keys()}
 
     def _note(self, touched: Collection[Place], stands: Mapping[Place, Key]) -> None:
         """Remember who stands where, and watch it."""
@@ -92,7 +92,7 @@ class ZooKeeperEdge:
     async def audit(self, desired: Mapping[Key, Instance], holder: Holder) -> frozenset[Key]:
         """Compare what is desired with what is there (``Edge.audit``)."""
         wanted = {key: each for key, each in desired.items() if unfit(each) is None}
-        nodes = Layout(wanted).nodes()
+        nodes = Layout(wanted, is_original=self._options.is_original).nodes()
         async with self._nodes.lock:
             self._nodes.earlier = await self._earlier_sessions(holder)
             await self._nodes.read({*nodes, *self._nodes.made}, self._guard.watch)

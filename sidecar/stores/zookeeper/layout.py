@@ -25,8 +25,11 @@ class Node(NamedTuple):
 class Layout:
     """The wanted entries, in the order of writing."""
 
-    def __init__(self, wanted: Mapping[Key, Instance] | None = None) -> None:
-        """Take what is wanted at first."""
+    def __init__(
+        self, wanted: Mapping[Key, Instance] | None = None, *, is_original: bool = False
+    ) -> None:
+        """Take what is wanted at first, and whether names are exactly Registrator's."""
+        self._is_original = is_original
         self._groups: dict[Place, dict[Key, Instance]] = {}
         self._where: dict[Key, Place] = {}
         self.change(wanted or {})
@@ -35,7 +38,7 @@ class Layout:
         """Want these instead; return the plain places touched."""
         touched: set[Place] = set()
         for key, instance in wanted.items():
-            where = None if instance is None or instance.draining else place(instance)
+            where = self._place(instance)
             before = self._where.get(key)
             if before is not None and before != where:
                 self._leave(key, before)
@@ -65,6 +68,11 @@ class Layout:
     def is_empty(self, service: str) -> bool:
         """Say whether nothing of this service is wanted."""
         return not any(at[0] == service for at in self._groups)
+
+    def _place(self, instance: Instance | None) -> Place | None:
+        if instance is None or instance.draining:
+            return None
+        return place(instance, is_original=self._is_original)
 
     def _stand(self, key: Key, where: Place, instance: Instance) -> None:
         group = self._groups.setdefault(where, {})

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.tools import base
+from deploy.tools.consul import Consul
 from deploy.tools.engine import PrivateEngine
 from deploy.tools.image import build
 from tests.support.compose import command_of, run_options
 from tests.support.containers import Containers
 from tests.support.dns import ask
+from tests.support.oracle import consul_program
 from tests.support.pinnace import until
 from tests.support.ports import free_port
 
@@ -140,3 +142,28 @@ def test_image_holds_no_tools_and_says_what_it_is(engine: PrivateEngine, image: 
     labels = {name.rpartition(".")[2]: text for name, text in config["Labels"].items()}
     assert labels.keys() >= {"title", "description", "licenses", "version", "revision"}
     assert engine.docker("run", "--rm", image, "--version").startswith("pinnace ")
+
+
+def test_the_image_in_registrators_place_takes_its_arguments_and_its_socket(
+    engine: PrivateEngine, image: str, containers: Containers
+) -> None:
+    assert image == TAG, "its layers are there"
+    tag = "registrator:test"
+    build("pinnace-base", tag, engine.environment(), "registrator")
+    name = containers.run("web", "-e", "SERVICE_NAME=web")
+    with Consul(program=consul_program()) as consul:
+        socket, url = (
+            f"{engine.socket}:/tmp/docker.sock",
+            f"consul://127.0.0.1:{consul.ports['http']}",
+        )
+        words = ("-d", "--net=host", f"--volume={socket}", tag, "-ip", "192.0.2.7", url)
+        id_ = engine.docker("run", *words)
+        try:
+            until(lambda: len(consul.get("/v1/catalog/service/web")[1]) == 1, 20)
+            (web,) = consul.get("/v1/catalog/service/web")[1]
+            assert web["ServiceAddress"] == "192.0.2.7"
+            assert web["ServiceID"].endswith(f":{name}:80")
+        finally:
+            engine.docker("rm", "-f", id_)
+            engine.docker("rmi", "-f", tag, check=False)
+        consul.kill()

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import re
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from deploy.tools.consul import Consul
+from deploy.tools.freezing import freeze, thaw
 from tests.support.alone import Alone
 from tests.support.containers import Containers
 from tests.support.keeping import held, url_of
@@ -93,7 +93,7 @@ def test_a_second_signal_ends_at_once(containers: Containers, consul: Consul) ->
     name = containers.run("box")
     with alone(containers, consul, on_exit="deregister") as process:
         until(lambda: ids(consul) == {f"vm:{name}:80"})
-        os.kill(consul.pid, signal.SIGSTOP)
+        freeze(consul.pid)
         try:
             process.send()
             until(lambda: '"stopping"' in process.log_text())
@@ -101,7 +101,7 @@ def test_a_second_signal_ends_at_once(containers: Containers, consul: Consul) ->
             process.send()
             assert process.ended(1.0) == 1
         finally:
-            os.kill(consul.pid, signal.SIGCONT)
+            thaw(consul.pid)
 
 
 def test_a_store_that_never_answers_ends_the_start_after_the_attempts(
@@ -247,7 +247,7 @@ def test_many_containers_that_come_and_go_at_once_end_in_what_runs(
     names: list[str] = []
 
     def some(first: int) -> None:
-        for number in range(first, first + 6):
+        for number in range(first, first + 10):
             name = containers.run(f"storm{number}", "-e", "SERVICE_NAME=web")
             if number % 3:
                 containers.remove(name)
@@ -256,7 +256,7 @@ def test_many_containers_that_come_and_go_at_once_end_in_what_runs(
 
     with alone(containers, consul) as process:
         process.until_ready()
-        threads = [threading.Thread(target=some, args=(first,)) for first in (0, 6, 12)]
+        threads = [threading.Thread(target=some, args=(first,)) for first in (0, 10, 20)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -273,12 +273,12 @@ def test_a_frozen_store_holds_no_other(containers: Containers, consul: Consul) -
 
         with Alone(containers.engine.url, *stores) as process:
             process.until_ready()
-            os.kill(consul.pid, signal.SIGSTOP)
+            freeze(consul.pid)
             try:
                 name = containers.run("box", "-e", "SERVICE_NAME=web")
                 until(lambda: keys() == [f"services/web/vm:{name}:80"], 1.0)
             finally:
-                os.kill(consul.pid, signal.SIGCONT)
+                thaw(consul.pid)
             until(lambda: ids(consul) == {f"vm:{name}:80"}, 3.0)
             containers.remove(name)
             until(lambda: keys() == [] and ids(consul) == set(), 3.0)

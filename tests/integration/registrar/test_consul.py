@@ -1,8 +1,6 @@
 """The registrar between a real engine and a real Consul, each of which fails in turn."""
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,10 +8,11 @@ import pytest
 
 from deploy.tools.consul import Consul
 from deploy.tools.engine import PrivateEngine
+from deploy.tools.freezing import freeze, thaw
 from sidecar.config.model import RegistrarSettings
 from tests.support.alone import Alone
 from tests.support.containers import Containers
-from tests.support.keeping import Held, held, keeping, url_of
+from tests.support.keeping import held, keeping, url_of
 from tests.support.ports import free_port
 from tests.support.relay import Relay
 from tests.support.tap import Tap
@@ -120,14 +119,14 @@ async def test_ten_changes_while_consul_is_frozen_are_exact_afterwards_and_writt
     async with keeping(containers.engine.url, consul, url=url_of(consul, tap.port)) as world:
         await world.until_ids(*first)
         begun = len(tap.requests)
-        os.kill(consul.pid, signal.SIGSTOP)
+        await asyncio.to_thread(freeze, consul.pid)
         try:
             began = asyncio.get_running_loop().time()
             fresh = [await run(containers, f"new{number}") for number in range(7)]
             await asyncio.to_thread(containers.remove, *first)
             await asyncio.sleep(max(0.0, 5.0 - (asyncio.get_running_loop().time() - began)))
         finally:
-            os.kill(consul.pid, signal.SIGCONT)
+            thaw(consul.pid)
         await world.until_ids(*fresh, within=3.0)
         await asyncio.sleep(0.5)
         asked = [path for method, path in tap.requests[begun:] if method != "GET"]
@@ -172,29 +171,6 @@ async def test_a_restart_of_the_engine_takes_away_what_ended_with_it(
             await world.until_ids(kept, within=2.0)
     finally:
         await asyncio.to_thread(containers.clean)
-
-
-async def test_two_registrars_of_one_host_name_leave_each_other_alone(
-    containers: Containers, other: PrivateEngine, consul: Consul
-) -> None:
-    settings = RegistrarSettings(cleanup=True, resync=0.3)
-    theirs = Containers(other)
-    try:
-        async with (
-            keeping(containers.engine.url, consul, settings=settings) as world,
-            keeping(other.url, consul, settings=settings),
-        ):
-            one, two = await run(containers, "one"), await run(theirs, "two", publish=False)
-            await world.until_ids(one, two)
-            seen: list[Held] = []
-            for _ in range(20):
-                await asyncio.sleep(0.1)
-                seen.append(await world.services())
-            assert all(found.keys() == {f"vm:{one}:80", f"vm:{two}:80"} for found in seen)
-            await asyncio.to_thread(theirs.remove, two)
-            await world.until_ids(one)
-    finally:
-        await asyncio.to_thread(theirs.clean)
 
 
 async def test_what_on_success_keeps_and_what_it_removes(

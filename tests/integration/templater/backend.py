@@ -1,6 +1,7 @@
 """HTTP servers on loopback for the tests: ``backend.py COUNT [ADDRESS]`` prints their ports.
 
-Each answers every request with its own port, after ``?MS`` milliseconds; ``/hold`` never answers.
+Each answers every request with its own port, after ``?MS`` milliseconds; ``/hold`` never answers,
+a path with ``echo`` is added to the answer.
 """
 
 import asyncio
@@ -16,12 +17,20 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
             path = head.split(b" ", 2)[1]
             if path == b"/hold":
                 await asyncio.sleep(3600)
+            if b"echo" in path:
+                await reply(writer, body + b" " + path)
+                continue
             _, _, wait = path.partition(b"?")
             await asyncio.sleep(int(wait or b"0") / 1000)
-            length = str(len(body)).encode()
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: " + length + b"\r\n\r\n" + body)
+            await reply(writer, body)
     except (asyncio.IncompleteReadError, ConnectionError):
         writer.close()
+
+
+async def reply(writer: asyncio.StreamWriter, body: bytes) -> None:
+    length = str(len(body)).encode()
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: " + length + b"\r\n\r\n" + body)
+    await writer.drain()
 
 
 async def main() -> None:

@@ -17,8 +17,8 @@ from sidecar.catalog.model import Instance, InstanceId
 from sidecar.config.model import LbSettings
 from sidecar.metrics import REGISTRY
 from templater.component import LoadBalancer
+from templater.exchange import exchange
 from templater.haproxy.directory import MASTER_SOCKET
-from templater.haproxy.runtime import exchange
 from templater.proxy import ProxyUnavailable
 from tests.support.ports import free_port
 

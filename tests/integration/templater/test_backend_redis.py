@@ -18,8 +18,8 @@ pytestmark = pytest.mark.redis
 
 
 @pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Redis]:
-    with Redis(tmp_path, "--notify-keyspace-events", "KEA") as server:
+def redis() -> Iterator[Redis]:
+    with Redis("--notify-keyspace-events", "KEA") as server:
         yield server
 
 
@@ -83,8 +83,8 @@ async def test_changes_are_told_at_once(redis: Redis) -> None:
     await stream.aclose()
 
 
-async def test_a_wrong_password_is_denied(tmp_path: Path) -> None:
-    with Redis(tmp_path, "--requirepass", "s3cret") as guarded:
+async def test_a_wrong_password_is_denied() -> None:
+    with Redis("--requirepass", "s3cret") as guarded:
         with pytest.raises(StoreDenied, match="NOAUTH"):
             await backend(guarded).read(["/a"])
         with pytest.raises(StoreDenied) as raised:

@@ -2,11 +2,12 @@
 
 import asyncio
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sidecar.catalog.model import HTTP_HOST, TCP_LISTEN, Status
+from sidecar.catalog.model import HTTP_HOST, TCP_LISTEN, InstanceId, Status
 from tests.integration.templater.harness import (
     Bench,
     backends,
@@ -186,3 +187,27 @@ async def test_in_flight_counts_what_an_instance_still_does(tmp_path: Path) -> N
             assert await bench.lb.in_flight(one) == 1
             assert await task == (200, str(web))
         assert await bench.lb.in_flight(one) == 0
+
+
+async def test_in_flight_is_known_by_another_node_and_after_the_entry_is_gone(
+    tmp_path: Path,
+) -> None:
+    async with backends(2) as (web, same), running(Bench(tmp_path)) as bench:
+        bench.put(instance("a", web), instance("b", same))
+        await bench.applied("reload")
+        # A store may call the host by another name than the registrar does, or make its own ids.
+        ours = replace(instance("a", web), node="elsewhere")
+        assert await bench.lb.in_flight(ours) == 0
+        renamed = replace(ours, id=InstanceId("vm:a:80"))
+        assert await bench.lb.in_flight(renamed) == 0
+        assert await bench.lb.in_flight(replace(ours, address="")) == 0
+        assert await bench.lb.in_flight(replace(renamed, port=9)) is None
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(bench.get("web.localhost", "/?1500")) for _ in range(2)]
+            await asyncio.sleep(0.1)
+            assert await bench.lb.in_flight(renamed) == 1
+            bench.drop("a")  # how a store that knows only presence hears of a drain
+            await bench.applied("runtime")
+            assert await bench.lb.in_flight(renamed) == 1
+            assert {await task for task in tasks} == {(200, str(web)), (200, str(same))}
+        assert await bench.lb.in_flight(renamed) == 0

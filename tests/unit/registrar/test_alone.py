@@ -91,7 +91,7 @@ async def test_n_attempts_are_n_more_pings() -> None:
 def test_a_start_that_cannot_work_is_told_once_with_its_status(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    assert main(options("ftp://nowhere")) == 78
+    assert main(options("ftp://nowhere")) == 1
     assert main(options("unix:///nowhere", compat=True, node="vm", ip="192.0.2.7")) == 1
     assert caplog.messages == ["cannot start", "cannot start"]
 
@@ -99,8 +99,8 @@ def test_a_start_that_cannot_work_is_told_once_with_its_status(
 def test_a_preview_is_printed_for_people_and_programs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def rehearsed(*_: object) -> Rehearsal:
-        return Rehearsal({"embedded:": ()}, ())
+    async def rehearsed(*_: object, **_settings: object) -> Rehearsal:
+        return Rehearsal({"embedded:": ()}, (), {})
 
     monkeypatch.setattr(alone, "rehearsed", rehearsed)
     previews: tuple[Literal["text", "json"], ...] = ("text", "json")
@@ -113,4 +113,8 @@ def test_a_preview_is_printed_for_people_and_programs(
         assert main(asked) == 0
     text, _, data = capsys.readouterr().out.partition("\n")
     assert text == "embedded:: 0 instances"
-    assert json.loads(data) == {"stores": {"embedded:": []}, "problems": []}
+    assert json.loads(data) == {
+        "stores": {"embedded:": []},
+        "removed": {"embedded:": []},
+        "problems": [],
+    }

@@ -20,17 +20,28 @@ WEB = instance("web", "vm:box:80")
 class World:
     """An engine with one container, a registrar's marks, and a load balancer's counters."""
 
-    def __init__(self, *instances: Instance, counts: list[int | None] | None = None) -> None:
+    def __init__(
+        self,
+        *instances: Instance,
+        counts: list[int | None] | None = None,
+        is_shared: bool = False,
+    ) -> None:
         self.clock = FakeClock()
         self.containers: dict[str, Container] = {"box": container()}
         self.instances = instances or (WEB,)
         self.counts = counts
         self.marked: list[bool] = []
         self.stopped: list[str] = []
+        self.away: str | None = None
         self.refusal: Exception | None = None
         self.steps: list[Step] = []
         self.drainer = Drainer(
-            self, self, self.clock, work=None if counts is None else self, default=10.0
+            self,
+            self,
+            self.clock,
+            work=None if counts is None else self,
+            default=10.0,
+            is_shared=is_shared,
         )
 
     async def inspect(self, id_: str) -> Container | None:
@@ -49,6 +60,9 @@ class World:
 
     async def written(self) -> None:
         await asyncio.sleep(0)
+
+    def trouble(self) -> str | None:
+        return self.away
 
     async def in_flight(self, instance: Instance) -> int | None:
         assert self.counts is not None
@@ -99,6 +113,24 @@ async def test_the_container_says_how_long() -> None:
     one = instance("web", "vm:box:80", meta={"drain": "2s"})
     bad = instance("web", "vm:box:81", meta={"drain": "soon"})
     assert (await played(World(one, bad))).steps[-1].seconds == pytest.approx(2.0)
+
+
+async def test_where_other_hosts_send_work_the_containers_own_time_is_the_least() -> None:
+    asking = instance("web", "vm:box:80", meta={"drain": "2s"})
+    for counts, seconds in (([0], 2.0), ([5] * 14 + [0], 3.2)):
+        world = await played(World(asking, counts=[*counts], is_shared=True))
+        assert world.steps[-1].seconds == pytest.approx(seconds)
+    alone = await played(World(asking, counts=[0]))
+    assert alone.steps[-1].seconds == pytest.approx(0.4)
+    unasked = await played(World(counts=[0], is_shared=True))
+    assert unasked.steps[-1].seconds == pytest.approx(0.4)
+
+
+async def test_counters_say_nothing_when_a_shared_store_did_not_take_the_mark() -> None:
+    for is_shared, seconds in ((True, 10.0), (False, 0.4)):
+        world = World(counts=[0], is_shared=is_shared)
+        world.away = "store: no answer"
+        assert (await played(world)).steps[-1].seconds == pytest.approx(seconds)
 
 
 async def test_when_the_time_is_up_it_is_stopped_all_the_same() -> None:

@@ -27,17 +27,41 @@ def asked(
 def test_without_flags_all_is_as_registrator_has_it() -> None:
     assert asked() == Options(
         stores=(URI,),
-        settings=RegistrarSettings(internal="never", retry_attempts=0),
+        settings=RegistrarSettings(internal="never", retry_attempts=0, ttl=0.0, ttl_refresh=0.0),
         docker=DockerSettings(url="unix:///tmp/docker.sock"),
         log=Settings().log,
         address_from="name",
         style="registrator",
+        v2_first=True,
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("consul:", "consul://"),
+        ("consul:what:ever", "consul://"),
+        ("consulkv:/services", "consulkv:///services"),
+        ("zookeeper:/", "zookeeper:///"),
+        ("consul://h:1/path", "consul://h:1"),
+        ("consul-tls://[::1]:1/", "consul-tls://[::1]:1"),
+        ("consulkv://h:1/path", "consulkv://h:1/path"),
+        ("consul-unix:///a/b.sock", "consul-unix:///a/b.sock"),
+    ],
+)
+def test_a_registry_uri_is_read_as_registrator_reads_it(given: str, meant: str) -> None:
+    parsed = parse(FLAGS, [given])
+    assert options_of(parsed, Settings(), frozenset(), drop_in=True).stores == (meant,)
+
+
+def test_etcd_is_asked_by_v2_in_registrators_place_only() -> None:
+    assert asked(drop_in=False).v2_first is False
+    assert asked("-compat", drop_in=False).v2_first is True
 
 
 def test_under_our_own_name_the_start_waits_and_the_engine_is_where_it_usually_is() -> None:
     ours = asked(drop_in=False)
-    assert ours.settings == RegistrarSettings(internal="never")
+    assert ours.settings == RegistrarSettings(internal="never", ttl=0.0, ttl_refresh=0.0)
     assert (ours.docker, ours.address_from, ours.style) == (DockerSettings(), "route", "ours")
 
 
@@ -76,6 +100,7 @@ def test_under_our_own_name_the_start_waits_and_the_engine_is_where_it_usually_i
 )  # fmt: skip
 def test_each_flag_is_a_setting(words: list[str], changed: dict[str, Any]) -> None:
     usual: dict[str, Any] = {"internal": "never", "retry_attempts": 0}
+    usual |= {"ttl": 0.0, "ttl_refresh": 0.0}
     assert asked(*words).settings == RegistrarSettings(**(usual | changed))
 
 
@@ -84,7 +109,7 @@ def test_what_is_no_setting_of_the_registrar_stands_beside_them() -> None:
         "-store", "etcd://a,b/x", "-store", "consul:", "-http", ":9100", "-interface", "eth1",
         "-log-format", "json", "-log-level", "debug", "-dry-run", "-json",
     )  # fmt: skip
-    assert options.stores == (URI, "etcd://a,b/x", "consul:")
+    assert options.stores == (URI, "etcd://a,b/x", "consul://")
     assert (options.http, options.preview, options.style) == (":9100", "json", "ours")
     assert (options.log.format, options.log.level) == ("json", "debug")
     assert options.address_from == "route"
@@ -100,7 +125,7 @@ def test_a_file_or_a_variable_is_weaker_than_a_flag_and_stronger_than_the_defaul
         ),
         docker=DockerSettings(url="tcp://h:1"),
     )
-    given = ("registrar.internal", "registrar.resync", "docker.url")
+    given = ("registrar.internal", "registrar.resync", "registrar.ttl_refresh", "docker.url")
     options = asked("-compat", "-ttl", "12", base=base, given=given)
     assert (options.settings.internal, options.settings.resync) == ("auto", 5.0)
     assert (options.settings.ttl, options.settings.stores) == (12.0, ())

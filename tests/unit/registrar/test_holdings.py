@@ -195,6 +195,15 @@ def test_what_is_released_is_kept_no_more() -> None:
     assert not holdings.keeps(KEY), "it has run since"
 
 
+def test_a_removal_ends_the_keeping_also_when_a_later_look_listed_the_end() -> None:
+    holdings = ending(ON_SUCCESS)
+    holdings.ended(event("die", exit_code=1))
+    holdings.spared = frozenset({"box", "other"})
+    assert holdings.ended(event("destroy", after=2)) == KEYS
+    assert not holdings.keeps(KEY)
+    assert holdings.spared == {"other"}
+
+
 def test_what_is_kept_is_bounded() -> None:
     holdings = Holdings(PLACE, ON_SUCCESS)
     for number in range(10_001):

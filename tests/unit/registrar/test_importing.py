@@ -31,16 +31,46 @@ def test_what_is_printed_loads_as_what_was_meant(words: list[str]) -> None:
     assert settings.docker == DockerSettings(url="unix:///tmp/docker.sock")
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        "docker run -d --name=registrator --net=host -v /a:/tmp/docker.sock gliderlabs/registrator",
+        "sudo docker run --name registrator gliderlabs/registrator:latest",
+        "docker container run -e SOMETHING=else reg.example:5000/x/registrator@sha256:0a",
+        "podman run my/registrator-fork:1",
+    ],
+)
+def test_a_container_may_be_what_runs_it(before: str) -> None:
+    text = toml_of([f"{before} -internal {URI}"], {})
+    registrar = settle({}, {}, text).settings.registrar
+    assert (registrar.stores, registrar.internal) == ((URI,), "always")
+
+
+def test_the_variables_of_a_container_count_and_its_socket_does_not() -> None:
+    given = "-e DOCKER_HOST=tcp://h:1 --env CONSUL_CACERT=/c --env=DOCKER_TLS_VERIFY=1"
+    text = toml_of([f"docker run {given} a/registrator {URI}"], {})
+    assert settle({}, {}, text).settings.docker.url == "tcp://h:1"
+    assert "# CONSUL_CACERT, DOCKER_TLS_VERIFY: read from the environment, as before." in text
+
+
 def test_lists_are_printed_as_such() -> None:
     words = ["-network", "a,b", "-store", "etcd://e/x", URI]
     registrar = settle({}, {}, toml_of(words, {})).settings.registrar
-    assert (registrar.networks, registrar.stores) == (("a", "b"), (URI, "etcd://e/x"))
+    assert (registrar.networks, registrar.stores) == (("a", "b"), (URI, "etcd2://e/x"))
+
+
+def test_etcd_stays_with_the_api_that_the_original_speaks() -> None:
+    text = toml_of(["-store", "skydns2://e/a.b", "etcd://e/x"], {})
+    registrar = settle({}, {}, text).settings.registrar
+    assert registrar.stores == ("etcd2://e/x", "skydns2://e/a.b")
+    assert "# etcd2://: the API of the original; etcd:// asks by v3." in text
+    assert "# etcd2" not in toml_of([URI], {})
 
 
 def test_the_variables_before_a_command_count() -> None:
     text = toml_of([f"DOCKER_HOST=tcp://h:1 CONSUL_HTTP_TOKEN=secret registrator {URI}"], {})
     assert settle({}, {}, text).settings.docker.url == "tcp://h:1"
-    assert "# CONSUL_HTTP_TOKEN: is read from the environment as before." in text
+    assert "# CONSUL_HTTP_TOKEN: read from the environment, as before." in text
     assert "secret" not in text
 
 
@@ -61,6 +91,7 @@ def test_what_has_no_equal_is_a_comment() -> None:
         (["-x"], "flag provided but not defined: -x"),
         (["-h"], "asks for help"),
         (["-tags 'a"], "cannot be split"),
+        (["docker run alpine"], "no image of registrator"),
         (["-ttl", "5", URI], "must be specified together"),
     ],
 )

@@ -15,6 +15,7 @@ from registrar.loglines import line_of
         ),
         ({"action": "dangling", "id": "{x}"}, "dangling: {x}"),
         ({"action": "kept", "id": "x"}, None),
+        ({"action": "fatal", "reason": "no {such} store"}, "no {such} store"),
         ({}, None),
     ],
 )  # fmt: skip

@@ -177,7 +177,7 @@ def test_status(fields: dict[str, Any], status: Status) -> None:
 def test_a_healthcheck_stands_in_the_catalogue_as_a_check() -> None:
     (check,) = only(Health={"Status": "starting"}).checks
     assert check == Check(
-        id="service:vm:box:80",
+        id="service:vm:box:80:docker",
         name="Docker",
         status=Status.CRITICAL,
         output="starting",
@@ -252,6 +252,15 @@ def test_attributes_are_mended_or_refused(
     (problem,) = found.problems
     assert (instance.meta, problem.label) == (meta, label)
     assert words in problem.text
+
+
+def test_lines_and_tabs_of_values_stay_where_the_catalogue_is_anothers() -> None:
+    labels = {"SERVICE_CERT": "a\nb\tc\u2028", "SERVICE_TAGS": "x\ty,\ud800", "SERVICE_B": "\udcff"}
+    found = instances_of(container(published=ON_8080, labels=labels), replace(PLACE, is_ours=False))
+    (instance,) = found.instances
+    assert instance.meta == {"cert": "a\nb\tc\u2028", "b": "\ufffd"}
+    assert instance.tags == ("\ufffd", "x\ty")
+    assert [problem.text for problem in found.problems] == ["what is no text replaced"] * 2
 
 
 def test_two_keys_that_become_one_are_told() -> None:

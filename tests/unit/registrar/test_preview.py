@@ -3,6 +3,7 @@ from dataclasses import replace
 
 from registrar.mapping import instances_of
 from registrar.preview import as_json, as_text
+from sidecar.catalog.model import InstanceId, Key
 from tests.support.docker import PLACE, container
 
 BOX = instances_of(
@@ -38,6 +39,16 @@ def test_the_json_has_the_definitions_of_checks_as_objects() -> None:
     assert [check["definition"] for check in web["checks"]] == [{"TTL": "5s"}, None]
     assert told["problems"][0]["label"] == "SERVICE_B.C"
     assert "tagged" not in web
+
+
+def test_what_would_be_removed_is_told_too() -> None:
+    gone = {"etcd://e": (Key("web", "vm", InstanceId("vm:old:80")),)}
+    assert as_text({"etcd://e": ()}, (), gone).splitlines() == [
+        "etcd://e: 0 instances, 1 removed",
+        "  removed: web vm:old:80",
+    ]
+    told = json.loads(as_json({"etcd://e": ()}, (), gone))
+    assert told["removed"] == {"etcd://e": [{"service": "web", "id": "vm:old:80"}]}
 
 
 def test_two_families_are_shown_with_their_names() -> None:

@@ -20,6 +20,9 @@ async def test_a_rehearsal_tells_what_differs_and_writes_nothing(
     there.held[Key(one.service, one.node, one.id)] = one
     found = await rehearsed(engine, [there, away, empty], PLACE)
     assert found.by_store == {"a": (), "b": (one,), "c": (one,)}
+    assert found.removed == {"a": (Key("bb", "vm", InstanceId("vm:old:80")),), "b": (), "c": ()}
     assert [(p.container, p.label) for p in found.problems] == [("two", "SERVICE_NAME")]
     assert there.writes == away.writes == empty.writes == []
+    spared = await rehearsed(engine, [there], PLACE, removes=False)
+    assert spared.removed == {"a": ()}
     assert [r.getMessage() for r in caplog.records] == ["store not compared"]

@@ -19,6 +19,12 @@ DOCUMENT: dict[str, Any] = document(
 DOCUMENT["Config"]["Cmd"] = ["sleep", "3600"]
 DOCUMENT["Config"]["Odd"] = None
 DOCUMENT["State"]["Health"] = None
+DOCUMENT["State"] |= {
+    "StartedAt": "2026-01-02T03:04:05.006Z", "FinishedAt": "0001-01-01T00:00:00Z", "Running": True
+}  # fmt: skip
+DOCUMENT["Config"]["Healthcheck"] = {
+    "Test": ["CMD", "true"], "Interval": 100 * 10**9, "Timeout": 1_500_000_000, "Retries": 3
+}  # fmt: skip
 DOCUMENT["HostConfig"]["LogConfig"] = {"Type": "json-file", "Config": {"max-size": "1m"}}
 DOCUMENT["Mounts"] = [{"Source": "/a", "RW": True}, {"Source": "/b", "RW": False}]
 ANSWER = b'{"a": {"b": [1, "x\\"y"], "c" : {"d":null} }, "e": "f"}'
@@ -69,7 +75,19 @@ def test_the_observed_example() -> None:
         ('{{index .HostConfig.LogConfig.Config "max-size"}}{{.HostConfig.LogConfig.Type}}',
          "1mjson-file"),
         ("{{range .Mounts}}{{.Source}}{{if .RW}}!{{end}}{{end}}", "/a!/b"),
-        ("{{.Config.Odd}}", ""),
+        ("{{.Config.StopTimeout}}{{.HostConfig.MemorySwappiness}}{{.Config.User}}", "00"),
+        ("{{.State.StartedAt}}", "2026-01-02 03:04:05.006 +0000 UTC"),
+        ("{{.State.StartedAt.Year}}{{.State.FinishedAt.IsZero}}", "2026true"),
+        ('{{.State.StartedAt.Format "Jan 2"}}{{.State.StateString}}', "Jan 2running"),
+        ("{{range $port, $_ := .NetworkSettings.Ports}}{{$port.Port}}-{{$port.Proto}}{{end}}",
+         "80-tcp"),
+        ("{{.NetworkSettings.PortMappingAPI}}", "[{80 8080 tcp 0.0.0.0}]"),
+        ("{{.Config.Healthcheck}}", "{[CMD true] 1m40s 1.5s 0s 3}"),
+        ("{{.HostConfig.RestartPolicy}}{{.HostConfig.Ulimits}}", "{ 0}[]"),
+        ('{{printf "%T %T" .Config .State.Health.Log}}', "*docker.Config []docker.HealthCheck"),
+        ("{{.Config.Env}}{{.Mounts}}",
+         "[A=1 SERVICE_B=2 SERVICE_C=3][{ /a    true} { /b    false}]"),
+        ('{{toUpper "aß"}}', "Aß"),
         ("{{if .Node}}yes{{else}}no{{end}}", "no"),
         ("{{len .Config.Entrypoint}}{{.HostConfig.NetworkMode}}", "0default"),
     ],
@@ -90,6 +108,8 @@ def test_results(template: str, result: str) -> None:
         '{{matchFirstElement "(((a{0,99}){0,99}){0,9}){0,9}" .Config.Env}}',
         '{{jsonParse "{}" "a"}}',
         "{{.Nope}}",
+        "{{.Config.Odd}}",
+        "{{.Id}}",
         "{{.Node.ID}}",
         "{{.State",
     ],

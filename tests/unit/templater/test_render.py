@@ -5,7 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.catalog.changes import Put, apply
-from sidecar.catalog.model import EMPTY, HTTP_HOST, TCP_LISTEN, Instance, InstanceId
+from sidecar.catalog.model import (
+    CERT_NAME,
+    EMPTY,
+    HTTP_ACCESS,
+    HTTP_BALANCE,
+    HTTP_HOST,
+    HTTP_PROTO,
+    HTTPS_METHOD,
+    TCP_LISTEN,
+    Instance,
+    InstanceId,
+)
 from sidecar.errors import RenderError
 from templater.haproxy.model import NOTHING, Backend, BackendName
 from templater.haproxy.render import Files, Renderer
@@ -145,6 +156,72 @@ def test_no_value_adds_a_section_or_a_line(
     named = [words if words[1:] != (BackendName(Upstream(Protocol.HTTP, service)),) else
              ("backend", "http.web") for words in sections(rendered(service=service))]  # fmt: skip
     assert named in (harmless, sections(renderer().files(NOTHING)))
-    for text in (hostile.config, hostile.hosts, hostile.wildcards):
+    for text in (hostile.config, hostile.hosts, hostile.wildcards, hostile.paths, hostile.sites):
         assert text.isascii()
         assert all(char == "\n" or char.isprintable() for char in text)
+
+
+def shaped(**meta: str) -> str:
+    """Return the text of the backends of a service that asks for this."""
+    instance = Instance(
+        id=InstanceId("x"), node="n", service="web", address="192.0.2.1", port=80,
+        meta={key: value for key, value in meta.items() if value},
+    )  # fmt: skip
+    model = grown(NOTHING, routes_of(apply(EMPTY, [Put(instance)]), ("consul",)))
+    return renderer().files(model).config.rpartition("status 404\n")[2]
+
+
+@pytest.mark.parametrize(
+    ("meta", "lines"),
+    [
+        ({HTTP_PROTO: "https"}, ["default-server ssl verify none"]),
+        ({HTTP_PROTO: "grpc"}, ["default-server proto h2"]),
+        ({HTTP_PROTO: "grpcs"}, ["default-server ssl verify none alpn h2"]),
+        ({HTTP_BALANCE: "leastconn"}, ["balance leastconn"]),
+        ({HTTP_BALANCE: "source"}, ["balance source", "hash-type consistent"]),
+        (
+            {HTTP_ACCESS: "192.0.2.1, 2001:db8::/33"},
+            ["http-request deny deny_status 403 unless { src 192.0.2.1/32 2001:db8::/33 }"],
+        ),
+        (
+            {HTTP_HOST: "a.example.org/api/=/v1"},
+            ["http-request set-path /v1/%[path,bytes(4),ltrim(/)]"],
+        ),
+    ],
+)
+def test_a_shape_is_lines_of_its_backend(meta: dict[str, str], lines: list[str]) -> None:
+    text = shaped(**meta)
+    for line in lines:
+        assert f"    {line}\n" in text
+        assert f"    {line}\n" not in shaped()
+
+
+def test_paths_stand_in_a_map_with_what_they_belong_to() -> None:
+    meta = {HTTP_HOST: "a.example.org/api,*.example.net/x"}
+    instance = Instance(
+        id=InstanceId("x"), node="n", service="web", address="192.0.2.1", port=80, meta=meta
+    )
+    files = renderer().files(grown(NOTHING, routes_of(apply(EMPTY, [Put(instance)]), ("consul",))))
+    assert files.paths == "a.example.org/api/ http.web\n.example.net/x/ http.web\n"
+    assert "a.example.org no_route\n" in files.hosts
+    assert files.wildcards == ".example.net no_route\n"
+    assert files.sites == ".example.net .example.net\n"
+
+
+KEYS = (HTTP_HOST, HTTP_PROTO, HTTP_ACCESS, HTTP_BALANCE, HTTPS_METHOD, CERT_NAME)
+PATHS = st.builds("{}/{}={}".format, st.just("h.example.org"), ANY, ANY)
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(KEYS, ANY) | {HTTP_HOST: ANY | PATHS}))
+def test_no_meta_adds_a_line_but_those_of_its_shape(meta: dict[str, str]) -> None:
+    known = {
+        "", "mode", "retry-on", "server", "backend", "http-request", "balance", "hash-type",
+        "default-server",
+    }  # fmt: skip
+    text = shaped(**meta)
+    lines = [line for line in text.split("\n") if line.strip()]
+    assert {line.split()[0] for line in lines} <= known
+    sections = [line for line in lines if not line.startswith(" ")]
+    assert all(line.startswith("backend http.web") for line in sections)
+    assert len(sections) <= 2  # its own, and one with a path rewritten
+    assert all(char == "\n" or (char.isascii() and char.isprintable()) for char in text)

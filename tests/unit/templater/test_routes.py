@@ -6,8 +6,13 @@ import pytest
 
 from sidecar.catalog.changes import Put, PutNode, apply
 from sidecar.catalog.model import (
+    CERT_NAME,
     EMPTY,
+    HTTP_ACCESS,
+    HTTP_BALANCE,
     HTTP_HOST,
+    HTTP_PROTO,
+    HTTPS_METHOD,
     TCP_LISTEN,
     Instance,
     InstanceId,
@@ -16,7 +21,10 @@ from sidecar.catalog.model import (
     Status,
 )
 from templater.guard import loses_most
+from templater.haproxy.model import name_of
+from templater.names import Network
 from templater.routes import Key, Known, Problem, Protocol, Routes, State, Upstream, routes_of
+from templater.shapes import INTERNAL, Balance, Https, Method, Scheme, Shape
 
 DOMAINS = ("consul", "pinnace")
 
@@ -59,6 +67,23 @@ def test_asked_hosts_of_all_instances_count() -> None:
         instance(id_="b", meta={HTTP_HOST: "b.example.org"}),
     )
     assert owner(found, "a.example.org") == owner(found, "b.example.org") == "web"
+
+
+def test_a_place_leads_only_to_the_instances_that_ask_for_it() -> None:
+    both = "c.example.org"
+    found = routes(
+        instance(meta={HTTP_HOST: f"a.example.org,{both}", HTTP_ACCESS: "internal"}),
+        instance(id_="b", meta={HTTP_HOST: f"b.example.org/x,{both}"}),
+    )
+    ids = {
+        str(host): [one.key.id for one in found.upstreams[to]] for host, to in found.hosts.items()
+    }
+    assert ids["a.example.org"] == ["a"]
+    assert ids[both] == ids["web.localhost"] == ["a", "b"]
+    ((site, to),) = found.paths.items()
+    assert (site.path, [one.key.id for one in found.upstreams[to]]) == ("/x", ["b"])
+    assert to.shape.allowed == ()
+    assert len({name_of(upstream) for upstream in found.upstreams}) == 3
 
 
 def test_first_service_by_name_wins_an_asked_host_and_the_other_is_told_once() -> None:
@@ -227,3 +252,94 @@ def test_an_instance_without_an_address_is_reached_at_its_node() -> None:
     assert addresses(routes_of(second, DOMAINS, known=known)) == ["192.0.2.9", "192.0.2.1"]
     third = apply(second, [PutNode(Node(name="n1", address="192.0.2.8"))])
     assert addresses(routes_of(third, DOMAINS, known=known)) == ["192.0.2.8", "192.0.2.1"]
+
+
+def paths(found: Routes) -> dict[str, str]:
+    return {f"{site.host}{site.path}": to.service for site, to in found.paths.items()}
+
+
+def test_services_share_a_host_by_paths_and_the_first_by_name_wins_a_path() -> None:
+    found = routes(
+        instance("web", meta={HTTP_HOST: "x.example.org"}),
+        instance("api", meta={HTTP_HOST: "x.example.org/api/,*.y.example/v1"}),
+        instance("bad", meta={HTTP_HOST: "x.example.org/api"}),
+    )
+    assert owner(found, "x.example.org") == "web"
+    assert paths(found) == {"x.example.org/api": "api", ".y.example/v1": "api"}
+    assert found.problems == (
+        Problem("bad", HTTP_HOST, "host x.example.org/api belongs to service 'api'"),
+    )
+
+
+def test_nobody_takes_a_part_of_a_name_that_follows_from_another_service() -> None:
+    found = routes(instance("a", meta={HTTP_HOST: "web.localhost/login"}), instance("web"))
+    assert paths(found) == {}
+    assert [problem[:2] for problem in found.problems] == [("a", HTTP_HOST)]
+
+
+def test_a_rewritten_path_has_an_upstream_of_its_own() -> None:
+    found = routes(instance(meta={HTTP_HOST: "x.example.org/api=/v1,y.example.org=/base"}))
+    (site,) = found.paths
+    shape = found.paths[site].shape
+    assert (shape.prefix, shape.dest) == ("/api", "/v1")
+    (base,) = (to for host, to in found.hosts.items() if host == "y.example.org")
+    assert (base.shape.prefix, base.shape.dest) == ("", "/base")
+    assert len(found.upstreams) == 3
+    assert len({name_of(upstream) for upstream in found.upstreams}) == 3
+
+
+def test_protocol_balance_and_access_hold_for_every_name_of_a_service() -> None:
+    meta = {HTTP_PROTO: "https", HTTP_BALANCE: "leastconn", HTTP_ACCESS: "192.0.2.9/24"}
+    found = routes(instance(meta={HTTP_HOST: "x.example.org", **meta}))
+    assert {to.shape for to in found.hosts.values()} == {
+        Shape(Scheme.HTTPS, Balance.LEASTCONN, (Network("192.0.2.0/24"),))
+    }
+
+
+@pytest.mark.parametrize(
+    ("texts", "allowed"),
+    [
+        (("external", ""), ()),
+        (("internal",), INTERNAL),
+        (("external", "internal"), INTERNAL),
+        (("192.0.2.1", "internal"), ("192.0.2.1/32",)),
+        (("nonsense",), INTERNAL),
+        ((",",), INTERNAL),
+    ],
+)
+def test_access_that_is_unclear_is_the_strict_one(
+    texts: tuple[str, ...], allowed: tuple[str, ...]
+) -> None:
+    found = routes(
+        *(instance(id_=str(at), meta={HTTP_ACCESS: text}) for at, text in enumerate(texts))
+    )
+    ((upstream, _),) = found.upstreams.items()
+    assert upstream.shape.allowed == allowed
+
+
+def test_instances_that_differ_are_told_and_the_first_word_counts() -> None:
+    found = routes(
+        instance(meta={HTTP_PROTO: "https"}),
+        instance(id_="b", meta={HTTP_PROTO: "grpc"}),
+        instance(id_="c", meta={HTTP_PROTO: "gopher"}),
+    )
+    ((upstream, _),) = found.upstreams.items()
+    assert upstream.shape.scheme is Scheme.GRPC
+    assert [problem[:2] for problem in found.problems] == [("web", HTTP_PROTO)] * 2
+
+
+def test_wishes_for_tls_are_kept_by_host() -> None:
+    meta = {HTTP_HOST: "x.example.org,*.y.example", HTTPS_METHOD: "nohttp", CERT_NAME: "shared"}
+    found = routes(instance(meta=meta))
+    assert found.https == {
+        "x.example.org": Https(Method.NOHTTP, "shared"),
+        ".y.example": Https(Method.NOHTTP, "shared"),
+    }
+
+
+@pytest.mark.parametrize("path", ["/a b", "/../x", "/a//b", "/%41", "/a\n", "/" + "x" * 300])
+def test_a_path_that_is_not_plain_is_dropped_alone(path: str) -> None:
+    found = routes(instance(meta={HTTP_HOST: f"x.example.org{path},good.example.org"}))
+    assert owner(found, "good.example.org") == "web"
+    assert paths(found) == {}
+    assert [problem[:2] for problem in found.problems] == [("web", HTTP_HOST)]

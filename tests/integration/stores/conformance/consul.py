@@ -3,10 +3,8 @@
 import asyncio
 import base64
 import json
-import os
 import re
 import shutil
-import signal
 import tempfile
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
@@ -18,6 +16,7 @@ import aiohttp
 
 import sidecar.metrics  # noqa: F401 - its import reads /proc, which no loop should wait for
 from deploy.tools.consul import Consul
+from deploy.tools.freezing import freeze, thaw
 from sidecar.catalog.live import Catalog
 from sidecar.catalog.model import Instance, InstanceId
 from sidecar.runtime.clock import SystemClock
@@ -151,11 +150,11 @@ class _Backend:
         await self.start()
 
     async def freeze(self) -> None:
-        os.kill(self._process.pid, signal.SIGSTOP)
+        await asyncio.to_thread(freeze, self._process.pid)
 
     async def thaw(self) -> None:
         if self._is_up:
-            os.kill(self._process.pid, signal.SIGCONT)
+            thaw(self._process.pid)
 
     def edge(
         self, options: EdgeOptions | None = None, *, host: str = "127.0.0.1", secret: str = ""

@@ -56,7 +56,7 @@ class EtcdBackend:
         await asyncio.to_thread(self._etcd.wipe)
 
     async def freeze(self) -> None:
-        self._etcd.freeze()
+        await asyncio.to_thread(self._etcd.freeze)
 
     async def thaw(self) -> None:
         if self._etcd.is_running:

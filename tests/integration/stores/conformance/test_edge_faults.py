@@ -98,7 +98,7 @@ async def test_ten_changes_on_a_frozen_store_are_exact_afterwards(backend: Backe
                 keeper.drop(instances[number // 2])
             else:
                 keeper.want(entry(port=21011 + number))
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.2)
         keeper.want(flickering)  # its removal may have been sent and not answered
         await backend.thaw()
         await eventually(holds(backend, keeper), 5.0, "the last state")

@@ -106,6 +106,19 @@ async def test_what_changed_is_replaced(backend: Backend, changed: Instance) -> 
         assert await backend.raw() == backend.expected([PLAIN, other])
 
 
+async def test_what_was_let_go_and_comes_back_elsewhere_leaves_nothing_behind(
+    backend: Backend,
+) -> None:
+    again = replace(PLAIN, port=21009)
+    edge = backend.edge()
+    async with running(edge):
+        await edge.write(wanted(PLAIN))
+        edge.let_go([key_of(PLAIN)])
+        await edge.write(wanted(again))
+        assert await backend.raw() == backend.expected([again])
+        assert await edge.audit({key_of(again): again}, HERE) == frozenset()
+
+
 async def test_none_removes_that_entry_and_only_that(backend: Backend) -> None:
     mine, sibling, other = entry(), entry(port=21002), entry("api", 21003)
     theirs = entry(port=21004, holder=THERE, address="192.0.2.2")

@@ -59,7 +59,7 @@ class ZooKeeperBackend:
         await asyncio.to_thread(self.server.wipe)
 
     async def freeze(self) -> None:
-        self.server.freeze()
+        await asyncio.to_thread(self.server.freeze)
 
     async def thaw(self) -> None:
         self.server.thaw()

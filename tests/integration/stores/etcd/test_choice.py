@@ -16,10 +16,10 @@ PLAIN = {"/s/web/vm-1:web-21001:80": ("192.0.2.1:21001", 0)}
 SKYDNS = {"/skydns/local/cluster/web/vm-1:web-21001:80": ('{"host":"192.0.2.1","port":21001}', 0)}
 
 
-async def write(etcd: Etcd, url: str) -> None:
+async def write(etcd: Etcd, url: str, options: EdgeOptions | None = None) -> None:
     edge = open_edge(
         url.replace("HERE", f"127.0.0.1:{etcd.port}"),
-        EdgeOptions(),
+        options or EdgeOptions(),
         clock=SystemClock(),
         environ={},
     )
@@ -34,6 +34,16 @@ async def test_etcd_means_v3_where_the_server_has_both(server: Etcd) -> None:
     await write(server, "etcd://HERE/s")
     assert v3_entries(server) == PLAIN
     assert not v2_entries(server)
+
+
+async def test_etcd_means_v2_where_the_server_has_it_in_registrators_place(
+    server: Etcd, etcd: Etcd
+) -> None:
+    await write(server, "etcd://HERE/s", EdgeOptions(v2_first=True))
+    assert v2_entries(server) == PLAIN
+    assert not v3_entries(server)
+    await write(etcd, "etcd://HERE/s", EdgeOptions(v2_first=True))
+    assert v3_entries(etcd) == PLAIN
 
 
 async def test_etcd2_means_v2(server: Etcd) -> None:

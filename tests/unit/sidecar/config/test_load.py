@@ -110,9 +110,7 @@ def test_a_list_is_an_array_in_the_file_and_has_blanks_between_elsewhere() -> No
 
 
 def test_settings_that_contradict_each_other_are_refused() -> None:
-    assert problems("registrar.ttl = 30") == [
-        "registrar: ttl and ttl_refresh must be given together"
-    ]
+    assert problems("registrar.ttl = 3") == ["registrar: ttl must be more than ttl_refresh"]
 
 
 @pytest.mark.parametrize(

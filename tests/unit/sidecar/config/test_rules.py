@@ -110,7 +110,9 @@ def test_stores_interfaces_and_a_prefix_are_taken() -> None:
     ("values", "wrong"),
     [
         ({"ttl": 30.0, "ttl_refresh": 10.0}, []),
-        ({"ttl": 30.0}, ["registrar: ttl and ttl_refresh must be given together"]),
+        ({"ttl": 30.0}, []),
+        ({"ttl": 0.0}, []),
+        ({"ttl": 30.0, "ttl_refresh": 0.0}, ["registrar: ttl needs ttl_refresh"]),
         ({"ttl": 3.0, "ttl_refresh": 3.0}, ["registrar: ttl must be more than ttl_refresh"]),
         ({"ip": "192.0.2.1", "second_ip": "2001:db8::1"}, []),
         ({"second_ip": "2001:db8::1"}, ["registrar: second_ip needs ip"]),

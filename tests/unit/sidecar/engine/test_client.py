@@ -248,6 +248,24 @@ async def test_a_quiet_stream_stays_while_pings_are_answered(
     assert sum("events" in request for request in stub.requests) == 1
 
 
+async def test_a_quiet_stream_that_keeps_an_event_to_itself_is_lost(
+    stub: StubEngine, engine: Engine
+) -> None:
+    stub.answers = {"_ping": answer(b"OK")}
+    stub.events = [kill(nano=5)]
+    stub.past = [kill(nano=5), b'{"Type": "image"}\n', b"nonsense\n"]
+    told = asyncio.Event()
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        lost = lambda signal: told.set() if isinstance(signal, Lost) else None  # noqa: E731
+        task = group.create_task(engine.follow(lost, ping=0.02))
+        while sum("until=" in request for request in stub.requests) < 3:
+            await asyncio.sleep(0.01)
+        assert not told.is_set(), "what was told already, or means nothing, is not missed"
+        stub.past.append(kill(nano=6))
+        await told.wait()
+        task.cancel()
+
+
 async def test_a_quiet_stream_without_answer_to_a_ping_is_lost(
     stub: StubEngine, engine: Engine
 ) -> None:

@@ -12,6 +12,7 @@ from sidecar.stores.consul.pairs import (
     key_of_place,
     parsed_key,
     parsed_value,
+    unfit,
     value_of,
 )
 
@@ -40,7 +41,25 @@ def test_keys_are_registrators_and_come_back() -> None:
     assert parsed_key("a/b", key) == Place("web", InstanceId("vm:web/1:80"))
 
 
-@pytest.mark.parametrize("key", ["a/b", "a/b/", "a/b/web", "a/b/web/", "a/bc/web/i", "a/b//i"])
+@pytest.mark.parametrize(
+    ("service", "id_"), [("team/web", "vm:web:80"), ("a/b/c", "vm:web:53:udp"), ("web", "my/own")]
+)
+def test_a_name_may_be_a_path_as_with_registrator(service: str, id_: str) -> None:
+    assert unfit(service, id_) == ""
+    assert parsed_key("p", key_of_place("p", service, id_)) == Place(service, InstanceId(id_))
+
+
+@pytest.mark.parametrize(
+    ("service", "id_"),
+    [("", "i"), ("a/", "i"), ("a//b", "i"), ("..", "i"), ("a", "../i"), ("a", "")],
+)
+def test_what_consul_would_make_another_path_of_is_refused(service: str, id_: str) -> None:
+    assert unfit(service, id_) == "name and id do not make a path"
+
+
+@pytest.mark.parametrize(
+    "key", ["a/b", "a/b/c//vm:web:80", "a/b/", "a/b/web", "a/b/web/", "a/bc/web/i", "a/b//i"]
+)
 def test_what_is_no_entry_is_none(key: str) -> None:
     assert parsed_key("a/b", key) is None
 

@@ -139,6 +139,12 @@ def test_a_ttl_that_is_none_is_not_fed(ttl: str) -> None:
     assert registration(replace(PLAIN, checks=(own({"TTL": ttl}),))).feeds == ()
 
 
+def test_in_registrators_place_a_ttl_check_is_left_to_whoever_feeds_it() -> None:
+    instance = replace(PLAIN, checks=(own({"TTL": "30s"}),))
+    found = registration(instance, is_fed=False)
+    assert (found.body, found.feeds) == (registration(instance).body, ())
+
+
 def test_a_definition_that_is_no_object_is_refused() -> None:
     with pytest.raises(ValueError, match="no object"):
         registration(replace(PLAIN, checks=(own([1]),)))

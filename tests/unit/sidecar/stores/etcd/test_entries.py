@@ -29,6 +29,21 @@ def instance(address: str = "10.9.8.7", port: int = 21001) -> Instance:
 @pytest.mark.parametrize(
     ("url", "key"),
     [
+        ("etcd2://a/services", "/services/web/vm:web:80"),
+        ("skydns2://a/cluster.local", "/skydns/local/cluster/web/vm:web:80"),
+    ],
+)
+def test_a_blank_is_a_plus_where_registrators_keys_are_wanted(url: str, key: str) -> None:
+    entry = Key("my web", "vm", InstanceId("a b"))
+    where = key.removesuffix("web/vm:web:80")
+    assert layout_of(address_of(url, {})).key(entry) == f"{where}my web/a b"
+    exact = layout_of(address_of(url, {}), is_original=True)
+    assert exact.key(entry) == f"{where}my+web/a+b"
+
+
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [
         ("etcd://a/services", "/services/web/vm:web:80"),
         ("etcd://a/deep/er/", "/deep/er/web/vm:web:80"),
         ("etcd://a", "/web/vm:web:80"),

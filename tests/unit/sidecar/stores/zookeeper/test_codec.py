@@ -45,6 +45,7 @@ def test_an_ipv6_address_is_in_brackets_only_in_the_path() -> None:
     six = instance(address="2001:db8::7", port=80)
     assert place(six) == ("web", "[2001:db8::7]:80")
     assert json.loads(encoded(six))["IP"] == "2001:db8::7"
+    assert place(six, is_original=True) == ("web", "2001:db8::7:80"), "as Registrator does"
 
 
 @pytest.mark.parametrize(

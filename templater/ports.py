@@ -1,6 +1,6 @@
 """Which TCP listeners can be had: one taken port must not stop all other changes.
 
-HAProxy's check does not try to listen, and a reload fails as a whole, so we try first.
+HAProxy's and nginx's checks do not try to listen, and a reload fails as a whole, so we try first.
 """
 
 import socket
@@ -19,7 +19,7 @@ __all__ = ["without_taken"]
 def without_taken(
     routes: Routes, held: Container[Port], host: Address
 ) -> tuple[Routes, tuple[Problem, ...]]:
-    """Return routes without listeners on ports of other programs; ``held`` are HAProxy's now."""
+    """Return routes without listeners on ports of other programs; ``held`` are the proxy's now."""
     problems = []
     listeners = dict(routes.listeners)
     for port, upstream in routes.listeners.items():

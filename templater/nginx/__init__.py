@@ -1,0 +1,1 @@
+"""nginx as the load balancer: rendered anew and reloaded at each change."""

@@ -1,0 +1,59 @@
+"""The directory nginx runs in. Everything here blocks, as in `templater.rundir`."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+from templater.rundir import RunDirectory
+
+__all__ = ["CANDIDATE", "CONFIG", "SOCKET", "NginxDirectory"]
+
+CONFIG: Final = "nginx.conf"
+CANDIDATE: Final = "nginx.conf.new"
+SOCKET: Final = "status.sock"
+
+
+class NginxDirectory(RunDirectory):
+    """One run directory, between ``open`` and ``close``."""
+
+    names = (CONFIG, CANDIDATE, SOCKET, "nginx.pid", "nginx.pid.oldbin")
+    longest_socket = SOCKET
+
+    def text(self) -> str | None:
+        """Return what the configuration file says now, None when it cannot be read."""
+        try:
+            return (self.path / CONFIG).read_text("ascii", errors="replace")
+        except OSError:
+            return None
+
+    def clear_socket(self) -> None:
+        """Remove the socket that a killed nginx left: it would be an address in use."""
+        (self.path / SOCKET).unlink(missing_ok=True)
+
+    def promote(self) -> None:
+        """Make the candidate the configuration."""
+        (self.path / CANDIDATE).replace(self.path / CONFIG)
+
+    def close(self) -> None:
+        """Remove nginx's directories for temporary files too."""
+        for found in self.path.glob("temporary_*"):
+            shutil.rmtree(found, ignore_errors=True)
+        super().close()
+
+    def processes(self) -> list[int]:
+        """Return the nginx processes that run in our directory, orphaned workers too.
+
+        A worker's command line names no file, so the working directory is what counts.
+        """
+        wanted = self.path.resolve()
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    words = (entry / "cmdline").read_bytes()
+                    if b"nginx" in words[:80] and (entry / "cwd").readlink() == wanted:
+                        found.append(int(entry.name))
+                except OSError:
+                    continue
+        return [pid for pid in found if pid != os.getpid()]

@@ -1,0 +1,235 @@
+"""The text of nginx's configuration, from routes. Pure.
+
+What is fixed is a text of its own (``templates/nginx.conf``); what varies is written here, and
+each value passes a gate (`templater.nginx.names`). An endpoint that gets nothing new is not in the
+text: nginx keeps what it has with the workers from before. A server of its own, on a socket in
+our directory, says which text a worker runs.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from string import Template
+from typing import Final
+
+from sidecar.catalog.model import HTTP_HOST, TCP_LISTEN
+from templater.names import Address, Port, SocketAddress, shown
+from templater.nginx import sites
+from templater.nginx.names import GroupName, quoted, word
+from templater.nginx.sites import Names, Table
+from templater.routes import Endpoint, Protocol, Routes, State, Upstream
+from templater.shapes import Balance
+
+__all__ = ["Config", "Place", "Renderer", "blamed", "serving"]
+
+_SPARE: Final = 64  # descriptors of a worker that are no connections
+_BUCKET: Final = 512  # bytes; holds a server name of 253
+_NAMES: Final = 1024
+_ZONE: Final = 256 * 1024
+_ZONE_ENDPOINT: Final = 2048  # bytes, more than an endpoint or a group takes
+_MEMBER: Final = "max_fails=3 fail_timeout=1s"
+_LINE: Final = re.compile(r" in \S.*:(\d+)$", re.MULTILINE)
+_OF: Final = re.compile(r" +# (\S+)$")
+_LABELS: Final = {"server_name": HTTP_HOST, "listen": TCP_LISTEN, "server": "address"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What one machine gives: paths, numbers and modules that stand in the text.
+
+    ``user`` is set for root alone; ``stream`` is the file of the module for TCP, empty when it is
+    built in, None when there is none.
+    """
+
+    listen: SocketAddress
+    host: Address
+    socket: str
+    workers: int
+    files: int
+    user: tuple[str, str] | None
+    stream: str | None
+    has_stub_status: bool
+    temporary: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A whole configuration, and the digest by which a worker is asked for it."""
+
+    text: str
+    digest: str
+    routes: Routes
+
+
+class Renderer:
+    """Renders routes; keeps the text of what stays the same."""
+
+    def __init__(self, place: Place) -> None:
+        """Render for a place; reads the fixed text."""
+        self._place = place
+        fixed = Template(files("templater").joinpath("templates/nginx.conf").read_text("utf-8"))
+        self._head = _modules(place) + fixed.substitute(
+            listen=word(place.listen),
+            workers=place.workers,
+            files=place.files,
+            connections=place.files - _SPARE,
+        )
+        self._known: dict[object, tuple[object, str]] = {}
+        self._used: set[object] = set()
+
+    def config(self, routes: Routes) -> Config:
+        """Return the configuration for routes; raises RenderError."""
+        self._used.clear()
+        names = sites.names_of(routes)
+        groups = dict.fromkeys(upstream for table in names for _, upstream in table)
+        parts = [self._group(upstream, routes) for upstream in groups]
+        parts += (self._site(table, names[table], routes) for table in names)
+        streams = self._streams(routes) if self._place.stream is not None else ""
+        for gone in self._known.keys() - self._used:
+            del self._known[gone]
+        count = sum(map(len, names.values()))
+        sizes = "".join((*_sizes(self._place, count), *_zone("http", groups, routes)))
+        http = "".join((self._head, sizes, *parts))
+        digest = hashlib.sha256((http + streams).encode("ascii")).hexdigest()[:32]
+        text = "".join((http, *_status(self._place, digest), "}\n", streams))
+        return Config(text, digest, routes)
+
+    def _streams(self, routes: Routes) -> str:
+        if not routes.listeners:
+            return ""
+        groups = dict.fromkeys(routes.listeners.values())
+        parts = [self._group(upstream, routes) for upstream in groups]
+        listens = [_listener(self._place.host, *item, routes) for item in routes.listeners.items()]
+        return "".join((_STREAM, *_zone("tcp", groups, routes), *parts, *listens, "}\n"))
+
+    def _group(self, upstream: Upstream, routes: Routes) -> str:
+        members = serving(routes.upstreams[upstream])
+        return self._kept(upstream, members, lambda: _group(upstream, members))
+
+    def _site(self, table: Table, names: Names, routes: Routes) -> str:
+        lacking = frozenset(up for _, up in table if not serving(routes.upstreams[up]))
+        facts = names, lacking
+        return self._kept(table, facts, lambda: sites.lines(self._place.listen, table, *facts))
+
+    def _kept(self, key: object, facts: object, make: Callable[[], Iterable[str]]) -> str:
+        self._used.add(key)
+        known = self._known.get(key)
+        if known is not None and known[0] == facts:
+            return known[1]
+        text = "".join(f"    {line}\n" for line in make())
+        self._known[key] = facts, text
+        return text
+
+
+def serving(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
+    """Return the endpoints that get new work."""
+    return tuple(one for one in endpoints if one.state is State.READY and one.weight > 0)
+
+
+def blamed(config: Config, words: str) -> str:
+    """Say whose line it is that nginx complains about: ``service 'web', address``; or nothing."""
+    place = _LINE.search(words)
+    if place is None:
+        return ""
+    lines = config.text.splitlines()[: int(place[1])]
+    first = lines[-1].split()[:1] if lines else []
+    groups = {str(GroupName(upstream)): upstream.service for upstream in config.routes.upstreams}
+    for line in reversed(lines):
+        if (group := _OF.fullmatch(line)) is not None and group[1] in groups:
+            label = _LABELS.get("".join(first), "name")
+            return f"service {shown(groups[group[1]])}, {label}"
+    return ""
+
+
+def _modules(place: Place) -> str:
+    lines = [f"load_module {quoted(place.stream)};\n"] if place.stream else []
+    if place.user is not None:
+        lines.append(f"user {' '.join(map(quoted, place.user))};\n")
+    return "".join(lines)
+
+
+def _sizes(place: Place, names: int) -> Iterator[str]:
+    yield "\n"
+    yield f"    server_names_hash_bucket_size {_BUCKET};\n"
+    yield f"    server_names_hash_max_size {_power(_NAMES, 4 * names)};\n"
+    for name in place.temporary:
+        yield f"    {name}_temp_path temporary_{name};\n"
+
+
+def _zone(name: str, groups: Iterable[Upstream], routes: Routes) -> Iterator[str]:
+    """Give the shared memory its size once, in a group that nothing leads to."""
+    needed = sum((1 + len(routes.upstreams[up])) * _ZONE_ENDPOINT for up in groups)
+    yield f"    upstream pinnace_{name} {{\n"
+    yield f"        zone {name} {_power(_ZONE, 2 * needed) // 1024}k;\n"
+    yield "        server 127.0.0.1:1 down;\n    }\n"
+
+
+def _power(least: int, needed: int) -> int:
+    """Return a size that rarely changes: ``least``, doubled until it is enough."""
+    while least < needed:
+        least *= 2
+    return least
+
+
+_BALANCE: Final = {
+    Balance.LEASTCONN: "least_conn",
+    Balance.SOURCE: "hash $remote_addr consistent",
+    Balance.RANDOM: "random two",
+}
+
+
+def _group(upstream: Upstream, members: tuple[Endpoint, ...]) -> Iterator[str]:
+    if not members:
+        return
+    name = word(GroupName(upstream))
+    yield f"# {name}"
+    yield f'upstream "{name}" {{'
+    yield f"    zone {upstream.protocol};"
+    if upstream.shape.balance in _BALANCE:
+        yield f"    {_BALANCE[upstream.shape.balance]};"
+    for one in members:
+        address = word(SocketAddress(one.address, one.port))
+        yield f'    server "{address}" weight={word(one.weight)} {_MEMBER};'
+    if upstream.protocol is Protocol.HTTP:
+        yield "    keepalive 32;"
+        yield "    keepalive_timeout 5s;"
+    yield "}"
+
+
+_STREAM: Final = """
+stream {
+    tcp_nodelay on;
+    proxy_connect_timeout 1s;
+    proxy_timeout 1h;
+    proxy_socket_keepalive on;
+    proxy_next_upstream_tries 4;
+"""
+
+
+def _listener(host: Address, port: Port, upstream: Upstream, routes: Routes) -> str:
+    name = word(GroupName(upstream))
+    members = serving(routes.upstreams[upstream])
+    # Without an endpoint a connection is closed at once.
+    target = f'proxy_pass "{name}";' if members else 'return "";'
+    return (
+        f"    # {name}\n"
+        "    server {\n"
+        f'        listen "{word(SocketAddress(host, port))}" so_keepalive=on;\n'
+        f"        {target}\n"
+        "    }\n"
+    )
+
+
+def _status(place: Place, digest: str) -> Iterator[str]:
+    yield "    server {\n"
+    yield f"        listen {quoted('unix:' + place.socket)};\n"
+    yield "        location = /digest {\n"
+    yield f"            return 200 {quoted(digest)};\n"
+    yield "        }\n"
+    if place.has_stub_status:
+        yield "        location = /status {\n"
+        yield "            stub_status;\n"
+        yield "        }\n"
+    yield "    }\n"

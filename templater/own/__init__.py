@@ -1,0 +1,1 @@
+"""Our own templates: `[[template]]` of the configuration, rendered from the live catalogue."""

@@ -1,0 +1,91 @@
+"""Upstreams, endpoints and routes: what any proxy is told. Pure."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from templater.names import Address, Host, Port, UrlPath, Weight, Wildcard
+from templater.shapes import PLAIN, Https, Shape
+
+__all__ = ["Endpoint", "Key", "Problem", "Protocol", "Routes", "Site", "State", "Upstream"]
+
+
+class State(enum.StrEnum):
+    """What a proxy may send to an endpoint: new work, nothing new, nothing."""
+
+    READY = "ready"
+    DRAIN = "drain"
+    MAINT = "maint"
+
+
+class Protocol(enum.StrEnum):
+    """How an upstream is spoken to."""
+
+    HTTP = "http"
+    TCP = "tcp"
+
+
+class Upstream(NamedTuple):
+    """A service as a proxy sees it, by one protocol and in one shape."""
+
+    protocol: Protocol
+    service: str
+    shape: Shape = PLAIN
+
+
+class Site(NamedTuple):
+    """A part of a host (or wildcard): all paths below one that is not the root."""
+
+    host: Host | Wildcard
+    path: UrlPath
+
+
+class Key(NamedTuple):
+    """Which instance of its service an endpoint is."""
+
+    node: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One member of an upstream; ``key`` never reaches a configuration."""
+
+    key: Key
+    address: Address
+    port: Port
+    weight: Weight
+    state: State
+
+
+class Problem(NamedTuple):
+    """Why a service, or a part of what it asks for, is left out."""
+
+    service: str
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """Everything a proxy serves; ``upstreams`` holds each upstream named by the others.
+
+    A host that is in ``paths`` only leads nowhere elsewhere. ``https`` waits for a proxy with TLS.
+    """
+
+    hosts: Mapping[Host, Upstream] = field(default_factory=dict)
+    wildcards: Mapping[Wildcard, Upstream] = field(default_factory=dict)
+    listeners: Mapping[Port, Upstream] = field(default_factory=dict)
+    upstreams: Mapping[Upstream, tuple[Endpoint, ...]] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    paths: Mapping[Site, Upstream] = field(default_factory=dict)
+    https: Mapping[Host | Wildcard, Https] = field(default_factory=dict)
+
+    def endpoints(self) -> frozenset[tuple[str, Key]]:
+        """Return service and key of every endpoint."""
+        return frozenset(
+            (upstream.service, endpoint.key)
+            for upstream, members in self.upstreams.items()
+            for endpoint in members
+        )
