@@ -3,9 +3,7 @@
 What has no equal is a comment, so that nothing is lost without a word.
 """
 
-import json
 import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
@@ -14,6 +12,7 @@ import msgspec
 
 from registrar.flags import FLAGS, options_of, refusal_of
 from registrar.options import Options
+from sidecar.config.commandline import split_words, toml_text, variables_before
 from sidecar.config.goflags import FlagError, Help, Parsed, parse
 from sidecar.config.model import RegistrarSettings, Settings
 from sidecar.errors import PermanentError
@@ -38,9 +37,7 @@ def toml_of(words: Sequence[str], environ: Mapping[str, str]) -> str:
 
     Raises PermanentError when the command line is wrong.
     """
-    if len(words) == 1:
-        words = _split(words[0])
-    variables, words = _variables([*_without_sudo(words)])
+    variables, words = variables_before(_without_sudo(split_words(words)))
     if words and words[0] in _RUNNERS:
         more, words = _contained(words)
         variables |= more
@@ -54,24 +51,6 @@ def toml_of(words: Sequence[str], environ: Mapping[str, str]) -> str:
         raise PermanentError(refusal.strip())
     options = options_of(parsed, Settings(), frozenset(), drop_in=True)
     return "\n".join(_lines(options, parsed, dict(environ) | variables)) + "\n"
-
-
-def _split(text: str) -> Sequence[str]:
-    try:
-        return shlex.split(text)
-    except ValueError as error:
-        raise PermanentError(f"the command line cannot be split: {error}") from None
-
-
-def _variables(words: Sequence[str]) -> tuple[dict[str, str], Sequence[str]]:
-    """Take the variables that stand before a command, as for a shell."""
-    found: dict[str, str] = {}
-    for place, word in enumerate(words):
-        name, equals, value = word.partition("=")
-        if not equals or not name.isidentifier():
-            return found, words[place:]
-        found[name] = value
-    return found, ()
 
 
 def _without_sudo(words: Sequence[str]) -> Sequence[str]:
@@ -96,15 +75,15 @@ def _contained(words: Sequence[str]) -> tuple[dict[str, str], Sequence[str]]:
 def _lines(options: Options, parsed: Parsed, environ: Mapping[str, str]) -> Iterator[str]:
     yield "# The settings of pinnace up that equal this command line."
     docker = environ.get("DOCKER_HOST") or options.docker.url
-    yield from ("", "[docker]", f"url = {_toml(docker)}")
+    yield from ("", "[docker]", f"url = {toml_text(docker)}")
     stores = [_LEGACY.sub("etcd2://", url) for url in options.stores]
-    yield from ("", "[registrar]", f"stores = {_toml(stores)}")
+    yield from ("", "[registrar]", f"stores = {toml_text(stores)}")
     if stores != [*options.stores]:
         yield "# etcd2://: the API of the original; etcd:// asks by v3."
     for name, default in msgspec.structs.asdict(RegistrarSettings()).items():
         value = getattr(options.settings, name)
         if value != default and name != "stores":
-            yield f"{name} = {_toml(value)}"
+            yield f"{name} = {toml_text(value)}"
     if options.address_from == "name" and not options.settings.ip:
         yield '# ip: the original takes what its host name resolves to; write ip = "..." for that.'
     for flag in parsed.given:
@@ -113,10 +92,3 @@ def _lines(options: Options, parsed: Parsed, environ: Mapping[str, str]) -> Iter
     if read := [name for name in sorted(environ) if _READ.fullmatch(name)]:
         yield f"# {', '.join(read)}: read from the environment, as before."
     yield from ("", "[lb]", 'kind = "none"')
-
-
-def _toml(value: object) -> str:
-    """Return a value; JSON's texts, numbers and lists are TOML's too, but for one character."""
-    if isinstance(value, tuple):
-        value = list(value)
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

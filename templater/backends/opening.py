@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from sidecar.errors import ConfigError
 from sidecar.runtime.clock import Clock
-from sidecar.runtime.log import ROOT
+from sidecar.runtime.log import ROOT, get_logger
 from sidecar.stores.base import KeyValue
 from templater.backends.adapted import Adapted, leaves_below, path_below, text_below
 from templater.backends.base import Backend
@@ -16,6 +16,7 @@ from templater.confd.settings import Settings
 
 __all__ = ["nodes_by_srv", "open_backend"]
 
+_log = get_logger("confd")
 _QUIET: Final = ("consul", "etcd", "zookeeper")
 """Clients that tell each lost watch by themselves; here that is one line for all."""
 
@@ -46,7 +47,7 @@ def _files(paths: Sequence[str], pattern: str, clock: Clock) -> Backend:
     from templater.backends.files import FileBackend  # noqa: PLC0415
 
     if not paths:
-        raise ConfigError(["backend file needs -file"])
+        _log.warning("backend file has no -file, so there are no values")
     return FileBackend(paths, pattern, clock=clock)
 
 
@@ -80,7 +81,12 @@ def _redis(settings: Settings) -> Backend:
         place = RedisPlace.parse(settings.nodes[0], settings["client-key"])
     except ValueError as error:
         raise ConfigError([f"node {settings.nodes[0]}: {error}"]) from error
-    return RedisBackend(place, separator=settings["separator"])
+    return RedisBackend(
+        place,
+        separator=settings["separator"],
+        dial=settings.seconds("dial-timeout"),
+        reply=settings.seconds("read-timeout"),
+    )
 
 
 def _vault(settings: Settings, clock: Clock) -> Backend:

@@ -56,7 +56,10 @@ class RedisPlace:
 class _Connection:
     """One connection; not shared between tasks."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: float
+    ) -> None:
+        self._limit = limit
         self._reader = reader
         self._writer = writer
         self._replies = Replies()
@@ -64,7 +67,7 @@ class _Connection:
 
     async def ask(self, *words: str) -> Reply:
         self._writer.write(command(words))
-        async with asyncio.timeout(_REPLY):
+        async with asyncio.timeout(self._limit):
             await self._writer.drain()
             reply = await self.next()
         if isinstance(reply, Refusal):
@@ -87,8 +90,21 @@ class _Connection:
 class RedisBackend:
     """Reads with one connection per read or watch."""
 
-    def __init__(self, place: RedisPlace, *, separator: str = "", look: float = _LOOK) -> None:
-        """``separator`` stands in Redis for ``/`` of a key; then no key begins with it."""
+    def __init__(
+        self,
+        place: RedisPlace,
+        *,
+        separator: str = "",
+        look: float = _LOOK,
+        dial: float = _DIAL,
+        reply: float = _REPLY,
+    ) -> None:
+        """``separator`` stands in Redis for ``/`` of a key; then no key begins with it.
+
+        ``dial`` and ``reply`` are the time to connect and for one answer.
+        """
+        self._dial = dial
+        self._reply = reply
         self._place = place
         self._separator = separator if separator != "/" else ""
         self._look = look
@@ -103,7 +119,8 @@ class RedisBackend:
         """Yield the values now and whenever they differ."""
         async with self._connected() as connection, self._connected() as listening:
             hears = await _sends_events(connection)
-            pattern = f"__keyspace@{self._place.database}__:{_escaped(self._own(key))}*"
+            own = self._own(key) if self._below(self._own(key)) else ""
+            pattern = f"__keyspace@{self._place.database}__:{_escaped(own)}*"
             await listening.ask("PSUBSCRIBE", pattern)
             seen: Values | None = None
             while True:
@@ -137,11 +154,14 @@ class RedisBackend:
 
     async def _connect(self) -> _Connection:
         place = self._place
-        async with asyncio.timeout(_DIAL):
+        async with asyncio.timeout(self._dial):
             if place.host.startswith("/"):
-                connection = _Connection(*await asyncio.open_unix_connection(place.host))
+                connection = _Connection(
+                    *await asyncio.open_unix_connection(place.host), self._reply
+                )
             else:
-                connection = _Connection(*await asyncio.open_connection(place.host, place.port))
+                streams = await asyncio.open_connection(place.host, place.port)
+                connection = _Connection(*streams, self._reply)
         try:
             if place.password:
                 await connection.ask("AUTH", place.password)
@@ -163,8 +183,7 @@ class RedisBackend:
                 fields = _pairs(await _scanned(connection, "HSCAN", own, "COUNT", _SCAN))
                 found |= {f"{self._key(own)}/{text_of(name)}": text_of(v) for name, v in fields}
             else:
-                divider = self._separator or "/"
-                pattern = _escaped(own.removesuffix(divider) + divider) + "*"
+                pattern = _escaped(self._below(own)) + "*"
                 names = await _scanned(connection, "SCAN", "", "MATCH", pattern, "COUNT", _SCAN)
                 await self._take(connection, sorted({text_of(name) for name in names}), found)
         return found
@@ -184,6 +203,12 @@ class RedisBackend:
         if not self._separator:
             return key
         return key.removeprefix("/").replace("/", self._separator)
+
+    def _below(self, own: str) -> str:
+        """Return what keys below a key begin with; below the root are all, as confd has it."""
+        divider = self._separator or "/"
+        above = own.removesuffix(divider)
+        return above + divider if above else ""
 
     def _key(self, own: str) -> str:
         if not self._separator:

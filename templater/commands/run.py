@@ -57,10 +57,12 @@ class Outcome:
         return self.status == 0
 
     def __str__(self) -> str:
-        """Return why it is not good: ``exit status N``, ``signal N``, or why there is none."""
+        """Return why it is not good: ``exit status N``, ``signal: killed``, why there is none."""
         if self.status is None:
             return self.problem
-        return f"exit status {self.status}" if self.status >= 0 else f"signal {-self.status}"
+        if self.status >= 0:
+            return f"exit status {self.status}"
+        return f"signal: {(signal.strsignal(-self.status) or str(-self.status)).lower()}"
 
 
 def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:

@@ -3,7 +3,8 @@
 * A change waits until changes rest for ``debounce`` seconds, four times that at most, and at least
   ``batch`` after the first; the first rendering never waits.
 * A reload that is owed stays owed until it succeeds. ``min_reload`` seconds lie between two: one
-  that comes earlier is postponed, and all changes until then are in it.
+  that comes earlier is postponed, and all changes until then are in it. Rendering comes first, so
+  that a reload has the newest; but after a second it waits no longer for changes without end.
 * What failed is tried again after the pause that the caller names.
 """
 
@@ -13,6 +14,7 @@ from typing import Final
 __all__ = ["Agenda", "Step"]
 
 _LONGEST: Final = 4.0
+_PATIENCE: Final = 1.0
 
 
 class Step(enum.Enum):
@@ -45,6 +47,11 @@ class Agenda:
         """Whether a reload has yet to succeed."""
         return self._reload_at is not None
 
+    @property
+    def is_due(self) -> bool:
+        """Whether it is to be rendered at the next occasion, not after a pause for a failure."""
+        return self._first is not None and self._not_before == 0.0
+
     def change(self, now: float) -> None:
         """Note that the values or the template changed; an earlier failure waits no longer."""
         if self._first is None:
@@ -67,8 +74,8 @@ class Agenda:
 
     def owe(self, now: float) -> None:
         """Note that the file is newer than what its readers know."""
-        earliest = max(now, self._reloaded + self._min_reload)
-        self._reload_at = earliest if self._reload_at is None else max(earliest, self._reload_at)
+        if self._reload_at is None:
+            self._reload_at = max(now, self._reloaded + self._min_reload)
 
     def reloaded(self, now: float) -> None:
         """Note that a reload succeeded."""
@@ -82,7 +89,8 @@ class Agenda:
     def next(self, now: float) -> tuple[Step, float | None]:
         """Return what to do, or how long to wait (None: until something changes)."""
         render_at = self._render_at()
-        if render_at is not None and render_at <= now:
+        is_overdue = self._reload_at is not None and self._reload_at + _PATIENCE <= now
+        if render_at is not None and render_at <= now and not is_overdue:
             return Step.RENDER, None
         if self._reload_at is not None and self._reload_at <= now:
             return Step.RELOAD, None

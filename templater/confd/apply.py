@@ -5,18 +5,19 @@ what fails after it leaves a reload owed, which is written down beside the file 
 """
 
 import asyncio
-import grp
-import pwd
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from grp import getgrnam
 from pathlib import Path
+from pwd import getpwnam
 from typing import Generic, Protocol, TypeVar
 
 from sidecar.catalog.golang import quoted
 from sidecar.errors import ReloadFailed, RenderError
 from sidecar.runtime.log import get_logger
 from templater.commands.run import Command, Outcome, run, shell
+from templater.confd.options import Dialect
 from templater.confd.render import command_text
 from templater.confd.resource import Resource
 from templater.confd.settings import Settings
@@ -51,6 +52,8 @@ class Rules:
     """Takes what would change, as a diff."""
     diff_context: int = 3
     is_colored: bool = False
+    needs_owner: bool = False
+    """Whether an owner or group that is unknown is an error (the fork), or left (confd)."""
 
     @classmethod
     def of(cls, settings: Settings, environ: Mapping[str, str]) -> "Rules":
@@ -65,6 +68,7 @@ class Rules:
             show=_print if settings.is_on("diff") else None,
             diff_context=int(settings.seconds("diff-context")),
             is_colored=settings.is_on("color"),
+            needs_owner=settings.dialect is Dialect.FORK,
         )
 
 
@@ -77,6 +81,10 @@ class Rendering(Protocol[V_contra]):
     """What makes the content of a file."""
 
     source: Path
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """Return the files that the last rendering was made of."""
 
     def render(self, values: V_contra, /) -> bytes:
         """Return the content. Blocks. Raises RenderError."""
@@ -95,6 +103,7 @@ class Applier(Generic[V_contra]):
         self._rules = rules
         self._destination = Path(resource.dest)
         self._owed = Owed(self._destination)
+        self._told: set[str] = set()
 
     @property
     def has_reload(self) -> bool:
@@ -119,7 +128,8 @@ class Applier(Generic[V_contra]):
         try:
             return await self._take(stage)
         finally:
-            await asyncio.to_thread(stage.discard)
+            if stage.is_open:
+                await asyncio.to_thread(stage.discard)
 
     async def reload(self) -> None:
         """Run the reload command. Raises ReloadFailed; the reload is owed until this succeeds."""
@@ -129,6 +139,10 @@ class Applier(Generic[V_contra]):
             RELOADS.labels("ok" if outcome.is_good else "failed").inc()
             if not outcome.is_good:
                 raise ReloadFailed(f"reload of {self.resource.dest} failed: {outcome}")
+        await self.forgive()
+
+    async def forgive(self) -> None:
+        """Take a reload that somebody else ran as ours."""
         await asyncio.to_thread(self._owed.clear)
 
     def check_command(self, staged: Path) -> Command | None:
@@ -136,7 +150,11 @@ class Applier(Generic[V_contra]):
         resource = self.resource
         if not resource.check_cmd:
             return None
-        text = command_text("checkcmd", resource.check_cmd, {"src": str(staged)}, is_lenient=False)
+        data = {"src": str(staged)}
+        try:
+            text = command_text("checkcmd", resource.check_cmd, data, is_lenient=False)
+        except RenderError as error:
+            raise RenderError(f"Config check failed: {error}") from error
         return shell(text, resource.check_timeout or self._rules.check_timeout or None)
 
     def reload_command(self) -> Command | None:
@@ -164,7 +182,7 @@ class Applier(Generic[V_contra]):
     def _staged(self, values: V_contra) -> Stage:
         resource = self.resource
         content = self.renderer.render(values)
-        uid, gid = _owner_of(resource)
+        uid, gid = self._owner()
         stage = Stage.make(self._destination, content, mode=resource.mode, uid=uid, gid=gid)
         stage.keep = self._rules.keeps_stage
         if self._rules.show is not None and stage.changes:
@@ -176,12 +194,34 @@ class Applier(Generic[V_contra]):
             )
         return stage
 
+    def _owner(self) -> tuple[int, int]:
+        """Return uid and gid; names count where no number is given. Raises RenderError."""
+        resource = self.resource
+        return (
+            self._id(resource.uid, resource.owner, "owner", lambda name: getpwnam(name).pw_uid),
+            self._id(resource.gid, resource.group, "group", lambda name: getgrnam(name).gr_gid),
+        )
+
+    def _id(self, number: int, name: str, what: str, known: Callable[[str], int]) -> int:
+        if number >= 0 or not name:
+            return number
+        found = _id_of(name, known)
+        if found is None:
+            words = f"{self.resource.name}: {what} {name!r} is not known here"
+            if self._rules.needs_owner:
+                raise RenderError(words)
+            if words not in self._told:
+                _log.warning(f"{words}; it is left as confd leaves it")
+                self._told.add(words)
+        return -1 if found is None else found
+
     async def _take(self, stage: Stage) -> bool:
         """Check and place a stage that differs; log as confd does."""
         dest = self.resource.dest
         if self._rules.keeps_stage:
             _log.info(f"Keeping staged file: {stage.path}")
-        for change in stage.changes:
+        _log.debug(f"Comparing candidate config to {dest}")
+        for change in () if stage.is_new else stage.changes:
             _log.info(change)
         if self._rules.is_noop:
             _log.warning(f"Noop mode enabled. {dest} will not be modified")
@@ -210,6 +250,7 @@ class Applier(Generic[V_contra]):
             if owes and not had:
                 self._owed.clear()
             raise
+        stage.discard()  # here, because another thread costs more than the whole of it
 
     async def _check(self, stage: Stage) -> None:
         command = None if self._rules.is_sync_only else self.check_command(stage.path)
@@ -230,14 +271,9 @@ class Applier(Generic[V_contra]):
         return outcome
 
 
-def _owner_of(resource: Resource) -> tuple[int, int]:
-    """Return uid and gid; names count where no number is given. Raises RenderError."""
-    uid, gid = resource.uid, resource.gid
+def _id_of(name: str, known: Callable[[str], int]) -> int | None:
+    """Return the number of a name, None when nobody has it."""
     try:
-        if uid < 0 and resource.owner:
-            uid = pwd.getpwnam(resource.owner).pw_uid
-        if gid < 0 and resource.group:
-            gid = grp.getgrnam(resource.group).gr_gid
-    except KeyError as error:
-        raise RenderError(f"{resource.name}: {error.args[0]}") from error
-    return uid, gid
+        return known(name)
+    except KeyError:
+        return None

@@ -34,8 +34,9 @@ def main(program: str, arguments: Sequence[str]) -> int:
     try:
         given = parse(arguments)
     except UsageError as error:
-        sys.stderr.write(f"{error}\n" * bool(str(error)) + usage(program))
-        return _USAGE
+        words = str(error)
+        sys.stderr.write(f"{words}\n" * bool(words) + usage(program))
+        return _USAGE if words else 0
     if "version" in given.values:
         print(f"confd {_AS} (Pinnace {__version__})")
         return 0
@@ -61,7 +62,7 @@ def _sources(given: Given) -> Sources:
     asked = given.values.get("config-file")
     path = Path(asked[-1] if asked else "/etc/confd/confd.toml")
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except FileNotFoundError:
         text = ""
     except (OSError, UnicodeDecodeError) as error:

@@ -13,8 +13,10 @@ from sidecar.errors import PinnaceError
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from templater.backends.base import Backend, Values
+from templater.backends.files import Signature
 from templater.confd.apply import Applier
 from templater.confd.feeds import Feeds
+from templater.confd.group import Groups
 from templater.confd.keeper import Keeper
 from templater.confd.once import Backends
 from templater.confd.project import Project, load, resource_signature, source_signatures
@@ -54,6 +56,7 @@ class Daemon:
         self._clock = clock
         self._feeds: dict[int, Feeds] = {}
         self._kept: dict[str, _Kept] = {}
+        self._groups = Groups()
         self._stopping = asyncio.Event()
         self._look_now = asyncio.Event()
         self._problems: tuple[str, ...] = ()
@@ -117,11 +120,11 @@ class Daemon:
 
     async def _wake_changed(self, before: object) -> object:
         """Wake the keepers whose template changed; return what they look like now."""
-        resources = tuple(kept.keeper.resource for kept in self._kept.values())
-        now = await asyncio.to_thread(source_signatures, self._settings, resources)
+        sources = {name: kept.keeper.sources for name, kept in self._kept.items()}
+        now = await asyncio.to_thread(source_signatures, sources)
         if isinstance(before, dict):
             for name, look in now.items():
-                if name in before and before[name] != look and name in self._kept:
+                if name in before and _differs(before[name], look) and name in self._kept:
                     _log.info(f"template of {name} changed")
                     self._kept[name].keeper.wake()
         return now
@@ -165,6 +168,7 @@ class Daemon:
             self._clock,
             debounce=self._settings.seconds("debounce"),
             batch=self._settings.seconds("batch-interval"),
+            group=self._groups.of(resource.reload_group),
         )
         feeds.listen(resource.keys, keeper.changed, group)
         task = group.create_task(self._guarded(keeper), name=f"keep {resource.dest}")
@@ -209,3 +213,9 @@ class Daemon:
         _, late = await asyncio.wait(tasks, timeout=self._settings.seconds("shutdown-timeout"))
         for task in late:
             task.cancel()
+
+
+def _differs(before: Signature, now: Signature) -> bool:
+    """Say whether a file was changed; one that is newly included was just read."""
+    looks = {row[0]: row for row in before}
+    return any(looks.get(row[0], row) != row for row in now)

@@ -14,6 +14,7 @@ from sidecar.gotemplate.values import Slice, truth
 from templater.confd.functions import strings
 from templater.confd.store import KVPair
 from templater.functions.gojson import read_value
+from templater.functions.regex import compiled
 
 __all__ = ["EXTRA"]
 
@@ -81,29 +82,16 @@ def _squote(*values: object) -> str:
 
 
 def _regex_match(pattern: str, text: str) -> bool:
-    return _regex(pattern).search(text) is not None
+    return compiled(pattern).matches(text)
 
 
 def _regex_find(pattern: str, text: str) -> str:
-    found = _regex(pattern).search(text)
-    return found[0] if found else ""
+    found = compiled(pattern).all(text, 1)
+    return text[found[0][0] : found[0][1]] if found else ""
 
 
 def _regex_replace_all(pattern: str, text: str, new: str) -> str:
-    """Replace; ``$1`` and ``${name}`` in the new text are groups."""
-    template = re.sub(r"\\", r"\\\\", new)
-    template = re.sub(r"\$(?:\{(\w+)\}|(\w+))", r"\\g<\1\2>", template)
-    try:
-        return _regex(pattern).sub(template, text)
-    except (re.error, IndexError) as error:
-        raise ValueError(f"error in the replacement: {error}") from None
-
-
-def _regex(pattern: str) -> re.Pattern[str]:
-    try:
-        return re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"error parsing regexp: {error}") from None
+    return compiled(pattern).replaced(text, new)
 
 
 def _trim_prefix(text: str, prefix: str) -> str:

@@ -8,7 +8,8 @@ its first word that is no flag: a backend's name.
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from sidecar.catalog.golang import truth
+from sidecar.catalog.golang import integer, truth
+from sidecar.config.units import duration
 from templater.confd.options import BACKENDS, FORK_ONLY, OPTIONS, Dialect, Kind
 
 __all__ = ["Given", "UsageError", "parse", "usage"]
@@ -72,7 +73,22 @@ def _flag(word: str, rest: list[str]) -> tuple[str, str]:
         if not rest:
             raise UsageError(f"flag needs an argument: -{shown}")
         value = rest.pop(0)
+    if name == "interval":
+        value = _seconds(value)
     return name, value
+
+
+def _seconds(text: str) -> str:
+    """Return a whole number as Go writes one, or a duration, which is ours."""
+    try:
+        return str(integer(text))
+    except ValueError:
+        pass
+    try:
+        duration(text)
+    except ValueError:
+        raise UsageError(f'invalid value "{text}" for flag -interval: parse error') from None
+    return text
 
 
 def usage(program: str) -> str:

@@ -6,6 +6,7 @@ nothing is lost while a command runs. A broken resource harms only itself.
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from sidecar.errors import PinnaceError, RenderError
@@ -14,6 +15,7 @@ from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from templater.confd.agenda import Agenda, Step
 from templater.confd.apply import Applier, CheckFailed
+from templater.confd.group import ReloadGroup
 from templater.counters import FAILING, OWED
 
 __all__ = ["Keeper"]
@@ -36,6 +38,7 @@ class Keeper(Generic[V]):
         *,
         debounce: float = 0.0,
         batch: float = 0.0,
+        group: ReloadGroup | None = None,
     ) -> None:
         """``debounce`` and ``batch`` hold where the resource says nothing."""
         resource = applier.resource
@@ -48,6 +51,9 @@ class Keeper(Generic[V]):
             batch=batch,
             min_reload=resource.min_reload_interval,
         )
+        self._group = group if group is not None else ReloadGroup()
+        self._debts = 0
+        self._placing = asyncio.Lock()
         self._woken = asyncio.Event()
         self._failure: str | None = None
         self._reload_failure: str | None = None
@@ -55,6 +61,11 @@ class Keeper(Generic[V]):
         self._pause_render = Backoff(1.0, _SLOWEST_CHECK)
         self._pause_reload = Backoff(1.0, _SLOWEST_RELOAD)
         self.is_done_once = False
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """Return the files that the template is made of."""
+        return self._applier.renderer.sources
 
     def trouble(self) -> str | None:
         """Return what is wrong with the file or its reload, or None."""
@@ -85,18 +96,22 @@ class Keeper(Generic[V]):
             self._owe()
         if self._values() is not None:
             self.wake()
+        self._group.join(self)
         try:
             while not self._stopping:
                 self._woken.clear()  # before looking: what comes after it is not missed
                 step, pause = self._agenda.next(self._clock.monotonic())
                 match step:
                     case Step.RENDER:
-                        await self._render()
+                        async with self._placing:
+                            await self._render()
+                        self._group.rendered()
                     case Step.RELOAD:
-                        await self._reload()
+                        await self._group.reload(self)
                     case Step.WAIT:
                         await self._wait(pause)
         finally:
+            self._group.leave(self)
             self._forget()
 
     async def _wait(self, seconds: float | None) -> None:
@@ -131,22 +146,45 @@ class Keeper(Generic[V]):
         if owes:
             self._owe()
 
-    async def _reload(self) -> None:
-        try:
-            await self._applier.reload()
-        except PinnaceError as error:
-            self._agenda.reload_failed(self._clock.monotonic(), self._pause_reload.next())
-            if self._reload_failure != str(error):
-                _log.error(f"{error}; it is tried again until it succeeds")
-            self._reload_failure = str(error)
-            return
-        self._agenda.reloaded(self._clock.monotonic())
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is about to be rendered, or is being."""
+        return self._placing.locked() or (self._agenda.is_due and self._values() is not None)
+
+    @property
+    def debt(self) -> int | None:
+        """Return what tells one owed reload from a later one."""
+        return self._debts if self._agenda.owes_reload else None
+
+    async def run_reload(self) -> None:
+        """Run the reload command. Raises ReloadFailed."""
+        await self._applier.reload()
+
+    async def settle(self, debt: int, failure: str | None) -> None:
+        """Take a reload as this resource's own, unless it was placed again meanwhile."""
+        if self._placing.locked():
+            return  # it will owe another one
+        async with self._placing:
+            if self.debt != debt:
+                return
+            if failure is not None:
+                self._fail_reload(failure)
+                return
+            await self._applier.forgive()
+            self._agenda.reloaded(self._clock.monotonic())
         OWED.dec()
         self._pause_reload.reset()
         self._reload_failure = None
         _log.info(f"Target config {self.resource.dest} has been updated")
 
+    def _fail_reload(self, why: str) -> None:
+        self._agenda.reload_failed(self._clock.monotonic(), self._pause_reload.next())
+        if self._reload_failure != why:
+            _log.error(f"{why}; it is tried again until it succeeds")
+        self._reload_failure = why
+
     def _owe(self) -> None:
+        self._debts += 1
         if not self._agenda.owes_reload:
             OWED.inc()
         self._agenda.owe(self._clock.monotonic())

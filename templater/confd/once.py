@@ -29,6 +29,7 @@ class Once:
         self._settings = settings
         self._backends = backends
         self._clock = clock
+        self._waiting: dict[str, list[Applier[Values]]] = {}
         self._known: dict[tuple[int, str], Values] = {}
 
     async def run(
@@ -47,10 +48,27 @@ class Once:
             except (PinnaceError, TimeoutError) as error:
                 last = str(error) or "time is over"
                 _log.error(last)
+        return await self._reload_groups() or last
+
+    async def _reload_groups(self) -> str | None:
+        """Reload once for each group; return the last error, or None."""
+        last: str | None = None
+        for appliers in self._waiting.values():
+            try:
+                await appliers[0].reload()
+            except PinnaceError as error:
+                last = str(error)
+                _log.error(last)
+                continue
+            for applier in appliers:
+                await applier.forgive()
+                _log.info(f"Target config {applier.resource.dest} has been updated")
         return last
 
     async def values(self, resource: Resource) -> Values:
         """Return the values of a resource; each key is read once for all."""
+        _log.debug("Retrieving keys from store")
+        _log.debug(f"Key prefix set to {resource.prefix}")
         backend = await self._backends(resource)
         found: dict[str, str] = {}
         for key in resource.keys:
@@ -63,7 +81,9 @@ class Once:
     async def _process(self, resource: Resource, applier: Applier[Values]) -> None:
         owed = await applier.prepare()
         owes = await applier.sync(await self.values(resource))
-        if owes or owed:
+        if (owes or owed) and resource.reload_group:
+            self._waiting.setdefault(resource.reload_group, []).append(applier)
+        elif owes or owed:
             await applier.reload()
             _log.info(f"Target config {resource.dest} has been updated")
 

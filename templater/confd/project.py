@@ -1,15 +1,19 @@
 """The folder of confd: its resources, and how to notice that something in it changed. Blocks."""
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from sidecar.errors import ConfigError
+from sidecar.runtime.log import get_logger
 from templater.backends.files import Signature, signature
 from templater.confd.resource import Resource, read_resource
 from templater.confd.settings import Settings
 
 __all__ = ["Project", "load", "resource_signature", "source_signatures", "templates_of"]
+
+_log = get_logger("confd")
 
 
 class Project(NamedTuple):
@@ -34,12 +38,21 @@ def load(settings: Settings) -> Project:
         warnings.append(
             f"Cannot load template resources: confdir '{settings.confdir}' does not exist"
         )
-    for path in _files(settings):
+    elif not (folder := Path(settings.confdir) / "conf.d").is_dir():
+        problems.append(f"stat {folder}: no such file or directory")
+    _log.debug(f"Loading template resources from confdir {settings.confdir}")
+    files = _files(settings)
+    if not (files or warnings or problems):
+        warnings.append("Found no templates")
+    for path in files:
+        _log.debug(f"Found template: {path}")
+    for path in files:
         if not _is_wanted(path, settings["resource"]):
             continue
+        _log.debug(f"Loading template resource from {path}")
         try:
             read = read_resource(
-                path.read_text("utf-8"), str(path),
+                path.read_text("utf-8-sig"), str(path),
                 prefix=settings.prefix, is_joined=settings.joins_prefixes,
             )  # fmt: skip
         except ConfigError as error:
@@ -50,6 +63,7 @@ def load(settings: Settings) -> Project:
             resources.append(read.resource)
             warnings += read.warnings
     warnings += _doubles(resources)
+    warnings += _disagreeing(resources)
     return Project(tuple(resources), tuple(problems), tuple(warnings))
 
 
@@ -58,10 +72,9 @@ def resource_signature(settings: Settings) -> Signature:
     return signature(_files(settings))
 
 
-def source_signatures(settings: Settings, resources: tuple[Resource, ...]) -> dict[str, Signature]:
-    """Return, by resource, what tells whether its template was changed."""
-    folder = templates_of(settings)
-    return {one.name: signature([folder / one.src]) for one in resources}
+def source_signatures(sources: Mapping[str, Sequence[Path]]) -> dict[str, Signature]:
+    """Return, by resource, what tells whether its template or what it includes was changed."""
+    return {name: signature(paths) for name, paths in sources.items()}
 
 
 def _files(settings: Settings) -> list[Path]:
@@ -85,3 +98,14 @@ def _doubles(resources: list[Resource]) -> list[str]:
             doubles.append(f"{one.name}: {one.dest} is also written by {seen[one.dest]}")
         seen.setdefault(one.dest, one.name)
     return doubles
+
+
+def _disagreeing(resources: list[Resource]) -> list[str]:
+    """Return a line for each resource whose group is reloaded by another command."""
+    first: dict[str, Resource] = {}
+    lines = []
+    for one in resources:
+        other = first.setdefault(one.reload_group, one) if one.reload_group else one
+        if other.reload_cmd != one.reload_cmd:
+            lines.append(f"{one.name}: its reload_cmd is not that of {other.name}, of one group")
+    return lines

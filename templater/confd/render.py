@@ -14,13 +14,17 @@ import yaml
 from sidecar.errors import RenderError
 from sidecar.gotemplate.failures import TemplateError
 from sidecar.gotemplate.template import Template, compile_template
+from sidecar.runtime.log import get_logger
+from templater.backends.base import text_of
 from templater.confd.extra import EXTRA
 from templater.confd.functions import TABLE, store_functions
+from templater.confd.including import Includes
 from templater.confd.resource import Resource
 from templater.confd.store import Store
 
 __all__ = ["Renderer", "command_text"]
 
+_log = get_logger("confd")
 Functions = Mapping[str, Callable[..., object]]
 
 
@@ -30,21 +34,31 @@ class Renderer:
     def __init__(self, resource: Resource, templates: Path, world: Functions) -> None:
         """``templates`` is the folder that ``src`` is relative to."""
         self._resource = resource
-        self.source = templates / resource.src
+        self.source = templates / resource.src.lstrip("/")
         self.store = Store(resource.prefix)
-        self._functions = {**EXTRA, **TABLE, **world, **store_functions(self.store)}
+        self._includes = Includes(templates)
+        self._functions = self._includes.functions_with(
+            {**EXTRA, **TABLE, **world, **store_functions(self.store)}
+        )
         self._text: str | None = None
         self._template: Template | None = None
 
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """Return the files that the last rendering was made of."""
+        return self.source, *sorted(self._includes.used)
+
     def compile(self) -> Template:
         """Return the template of what is in the file now. Raises RenderError."""
+        _log.debug(f"Using source template {self.source}")
         try:
-            text = self.source.read_text("utf-8", "surrogateescape")
+            text = text_of(self.source.read_bytes())
         except FileNotFoundError:
             raise RenderError(f"Missing template: {self.source}") from None
         except OSError as error:
             raise RenderError(f"{self.source}: {error.strerror or error}") from error
         if self._template is None or text != self._text:
+            _log.debug(f"Compiling source template {self.source}")
             try:
                 self._template = compile_template(self.source.name, text, self._functions)
             except TemplateError as error:
@@ -59,6 +73,7 @@ class Renderer:
     def render(self, values: Mapping[str, str]) -> bytes:
         """Return the content of the file. Raises RenderError."""
         template = self.compile()
+        self._includes.begin()
         self.store.fill(values)
         least = self._resource.min_keys
         if len(self.store.values) < least:

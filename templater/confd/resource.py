@@ -15,7 +15,7 @@ __all__ = ["Read", "Resource", "read_resource"]
 _FORMATS: Final = ("json", "yaml", "yml", "toml", "xml")
 _TEXTS: Final = (
     "src", "dest", "prefix", "mode", "owner", "group", "check_cmd", "reload_cmd", "output_format",
-    "check_cmd_timeout", "reload_cmd_timeout", "min_reload_interval", "debounce",
+    "check_cmd_timeout", "reload_cmd_timeout", "min_reload_interval", "debounce", "reload_group",
 )  # fmt: skip
 _NUMBERS: Final = ("uid", "gid", "min_keys")
 _KNOWN: Final = frozenset({*_TEXTS, *_NUMBERS, "keys"})
@@ -44,6 +44,8 @@ class Resource:
     min_reload_interval: float = 0.0
     debounce: float = 0.0
     output_format: str = ""
+    reload_group: str = ""
+    """Resources of one group are reloaded once, by the same command (ours)."""
     min_keys: int = 0
     """Fewer values than this are not believed (ours)."""
     backend: Mapping[str, object] | None = None
@@ -67,16 +69,20 @@ def read_resource(text: str, name: str, *, prefix: str, is_joined: bool) -> Read
                 for at, words in document.mistakes
             ]
         )
-    table = document.values.get("template")
+    # Go finds tables and keys whatever their case.
+    tables = {key.lower(): (key, value) for key, value in document.values.items()}
+    title, table = tables.get("template", ("template", {}))
     if not isinstance(table, Mapping):
         table = {}
-    problems = _Problems(name, document)
+    problems = _Problems(name, document, title)
     values = problems.checked(table)
     if not values.texts["src"]:
         problems.found.append(f"{name}: empty src template")
     if not values.texts["dest"]:
         problems.found.append(f"{name}: empty dest")
-    resource = _resource(name, values, problems, prefix, is_joined, document.values.get("backend"))
+    resource = _resource(
+        name, values, problems, prefix, is_joined, tables.get("backend", ("", None))[1]
+    )
     if problems.found:
         raise ConfigError(problems.found)
     return Read(resource, tuple(problems.warnings))
@@ -91,7 +97,8 @@ class _Table(NamedTuple):
 class _Problems:
     """What is wrong with a file, each with its place."""
 
-    def __init__(self, name: str, document: Document) -> None:
+    def __init__(self, name: str, document: Document, title: str) -> None:
+        self._title = title
         self._name = name
         self._document = document
         self.found: list[str] = []
@@ -99,12 +106,11 @@ class _Problems:
 
     def place(self, key: str) -> str:
         """Return where a key of the table stands."""
-        at = self._document.positions.get(("template", key))
+        at = self._document.positions.get((self._title, key))
         return f"{self._name}:{at}" if at else self._name
 
     def checked(self, table: Mapping[str, object]) -> _Table:
         """Return the values by type; note what has another."""
-        # Go finds keys whatever their case.
         given = {key.lower(): (key, value) for key, value in table.items()}
         for key, _ in given.values():
             if key.lower() not in _KNOWN:
@@ -181,6 +187,7 @@ def _resource(  # noqa: PLR0917
         min_reload_interval=problems.seconds("min_reload_interval", texts["min_reload_interval"]),
         debounce=problems.seconds("debounce", texts["debounce"]),
         output_format=texts["output_format"],
+        reload_group=texts["reload_group"],
         min_keys=max(numbers["min_keys"], 0),
         backend=backend if isinstance(backend, Mapping) else None,
     )

@@ -62,8 +62,9 @@ class Run:
             if settings.is_on("validate") or settings.is_on("preflight"):
                 return await self._check() or await self._preflight()
             _log.info("Starting confd")
-            if settings.backend not in {"env", "file"}:
-                _log.info(f"Backend source(s) set to {', '.join(settings.nodes)}")
+            if settings.backend != "env":
+                sources = settings.files if settings.backend == "file" else settings.nodes
+                _log.info(f"Backend source(s) set to {', '.join(sources)}")
             if settings.is_onetime or settings.is_on("diff"):
                 return await self._once()
             return await self._forever()
@@ -127,7 +128,7 @@ class Run:
                 self._daemon.stop()
 
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop, number.name)
+            loop.add_signal_handler(number, stop, (signal.strsignal(number) or "").lower())
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         notifier = Notifier(os.environ if self._settings.is_on("systemd-notify") else {})
         try:

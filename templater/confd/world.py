@@ -14,6 +14,7 @@ from sidecar.gotemplate.kinds import GoType, pointer_to, slice_of
 from sidecar.gotemplate.values import Slice
 from sidecar.runtime.clock import Clock
 from templater.confd.functions import strings
+from templater.confd.interfaces import ipv4_of, ipv6_of
 from templater.confd.srv import Srv, lookup
 from templater.functions.moment import Moment
 
@@ -41,6 +42,8 @@ def world_functions(
         "fileExists": _file_exists,
         "getenv": getenv,
         "hostname": socket.gethostname,
+        "lookupIfaceIPV4": ipv4_of,
+        "lookupIfaceIPV6": ipv6_of,
         "lookupIP": _addresses,
         "lookupIPV4": _addresses_4,
         "lookupIPV6": _addresses_6,

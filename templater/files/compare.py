@@ -28,7 +28,16 @@ def differences(path: str, have: Look | None, want: Look) -> tuple[str, ...]:
     if have.gid != want.gid:
         lines.append(f"{path} has GID {have.gid} should be {want.gid}")
     if have.mode != want.mode:
-        lines.append(f"{path} has mode {have.mode:04o} should be {want.mode:04o}")
+        lines.append(f"{path} has mode {_shown(have.mode)} should be {_shown(want.mode)}")
     if (have.size, have.digest) != (want.size, want.digest):
         lines.append(f"{path} has md5sum {have.digest} should be {want.digest}")
     return tuple(lines)
+
+
+def _shown(mode: int) -> str:
+    """Return mode bits as Go's ``FileMode`` prints those of a file."""
+    special = "".join(
+        char for char, bit in (("u", 0o4000), ("g", 0o2000), ("t", 0o1000)) if mode & bit
+    )
+    rights = "".join(char if mode >> (8 - at) & 1 else "-" for at, char in enumerate("rwxrwxrwx"))
+    return (special or "-") + rights

@@ -46,7 +46,7 @@ class Stage:
         self._placed = False
         self.keep = False
         self.changes: tuple[str, ...] = ()
-        self._before: bytes | None = None
+        self.is_new = False
 
     @classmethod
     def make(
@@ -54,8 +54,9 @@ class Stage:
     ) -> Self:
         """Write ``content`` beside the destination and find out what would change.
 
-        ``mode`` None: as the destination has it, else 0644. A uid or gid of -1: our own; one that
-        may not be set is left, as confd does. Raises TransientError when it cannot be written.
+        ``mode`` None: as the destination has it but for set-id bits, else 0644. A uid or gid of
+        -1: our own; one that may not be set is left, as confd does. Raises TransientError when it
+        cannot be written.
         """
         directory = -1
         try:
@@ -91,15 +92,24 @@ class Stage:
         return None
 
     def place(self) -> None:
-        """Rename over the destination. Raises TransientError; the destination is as it was then."""
+        """Rename over the destination. Raises TransientError; the destination is as it was then.
+
+        A directory that was exchanged meanwhile (a link that now leads elsewhere) is such an error.
+        """
         name = self.destination.name
         try:
             os.rename(self._name, name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
             self._placed = True
+            self._check_directory()
         except OSError as error:
             if error.errno != errno.EBUSY:
                 raise _failed(self.destination, error) from error
             self._write_in_place()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has yet to be discarded."""
+        return self._file >= 0
 
     def discard(self) -> None:
         """Remove the stage file, unless it was placed or is kept, and close what is open."""
@@ -112,11 +122,17 @@ class Stage:
         os.close(self._directory)
         self._file = -1
 
+    def _check_directory(self) -> None:
+        """Raise TransientError when the destination's directory is not the one we wrote into."""
+        now, ours = self.destination.parent.stat(), os.fstat(self._directory)
+        if (now.st_dev, now.st_ino) != (ours.st_dev, ours.st_ino):
+            raise TransientError(f"{self.destination.parent} was exchanged while it was written to")
+
     def _fill(self, content: bytes, mode: int | None, uid: int, gid: int) -> None:
         fcntl.flock(self._file, fcntl.LOCK_EX)
         _write_all(self._file, content)
         have = _look(self.destination)
-        wanted = mode if mode is not None else have.mode if have else _DEFAULT_MODE
+        wanted = mode if mode is not None else have.mode & 0o777 if have else _DEFAULT_MODE
         owner = os.geteuid() if uid < 0 else uid
         group = os.getegid() if gid < 0 else gid
         # The owner first: a change of owner clears the set-id bits of the mode.
@@ -126,6 +142,7 @@ class Stage:
         found = os.fstat(self._file)
         digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
         want = Look(found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode), len(content), digest)
+        self.is_new = have is None
         self.changes = differences(str(self.destination), have, want)
 
     def _write_in_place(self) -> None:

@@ -50,6 +50,11 @@ class Renderer:
         """Say yes: who wakes us has looked at ``reads`` already."""
         return True
 
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """Return the files that the content is made of."""
+        return (self.source,)
+
     def render(self, state: State) -> bytes:
         """Return the content of the file. Raises RenderError."""
         run = self.compile()

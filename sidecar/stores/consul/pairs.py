@@ -1,6 +1,5 @@
 """Consul's keys as JSON, as our entries, and as Registrator's consulkv entries. Pure."""
 
-import base64
 from typing import NamedTuple
 
 import msgspec
@@ -25,7 +24,7 @@ class Pair(msgspec.Struct, frozen=True):
     """A key as the kv endpoint shows it."""
 
     key: str = msgspec.field(name="Key")
-    value: str | None = msgspec.field(name="Value", default=None)
+    value: bytes | None = msgspec.field(name="Value", default=None)
     flags: int = msgspec.field(name="Flags", default=0)
     lock_index: int = msgspec.field(name="LockIndex", default=0)
     session: str = msgspec.field(name="Session", default="")
@@ -34,8 +33,8 @@ class Pair(msgspec.Struct, frozen=True):
 
     @property
     def data(self) -> bytes:
-        """The value."""
-        return base64.b64decode(self.value or "")
+        """The value; decoding took it out of its base64."""
+        return self.value or b""
 
 
 class Place(NamedTuple):

@@ -1,5 +1,6 @@
 """The drop-in on a real Consul: shared watches, being away, many resources on one tree."""
 
+import http.client
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -70,3 +71,44 @@ def test_while_consul_is_away_files_stay_and_it_is_told_once(confd: Confd) -> No
         until(lambda: confd.count("is read again") == 1, limit=15)
         put(consul, "app/1", "x")
         until(lambda: (dest.read_text(), more.read_text()) == ("[0 2 3 4 5 x]", "x"), limit=15)
+
+
+def test_a_hundred_changes_a_second_end_with_the_last_and_leave_no_zombie(
+    confd: Confd, consul: Consul
+) -> None:
+    count = confd.folder / "count"
+    put(consul, "app/a", "start")
+    files = [
+        confd.resource(
+            f"r{number}", '{{getv "/a"}}', prefix="/app", min_reload_interval="500ms",
+            reload_cmd=f"echo {number} >> {count}; sleep 0.02",
+        )
+        for number in range(3)
+    ]  # fmt: skip
+    confd.start("-watch")
+    until(lambda: all(path.exists() for path in files))
+    connection = http.client.HTTPConnection("127.0.0.1", consul.ports["http"])
+    begun, zombies = time.monotonic(), 0
+    for number in range(300):
+        connection.request("PUT", "/v1/kv/app/a", str(number).encode())
+        connection.getresponse().read()
+        zombies = max(zombies, _zombies_of(confd.pid))
+        time.sleep(max(0.0, begun + number / 100 - time.monotonic()))
+    connection.close()
+    until(lambda: {path.read_text() for path in files} == {"299"})
+    until(lambda: not any(path.name.endswith("owed") for path in confd.out.iterdir()))
+    took = time.monotonic() - begun
+    assert zombies <= 3, "each is reaped at once"
+    assert _zombies_of(confd.pid) == 0
+    assert len(count.read_text().split()) <= 3 * (took / 0.5 + 2)
+
+
+def _zombies_of(pid: int) -> int:
+    found = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            try:
+                found += ") Z " in Path(f"/proc/{child}/stat").read_text()
+            except OSError:
+                continue
+    return found

@@ -1,8 +1,12 @@
 """Vault (against a server of its shape only) and metadata over HTTP."""
 
 import asyncio
+import json
+import threading
 from collections.abc import AsyncIterator, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -127,3 +131,41 @@ async def test_consul_templates_secrets_are_vaults(vault: VaultShape, tmp_path: 
         denied = await asyncio.to_thread(program.run, "-once", "-template", line, *wrong)
         assert denied.returncode == 14
         assert "permission denied" in denied.stderr
+
+
+class _Metadata(BaseHTTPRequestHandler):
+    """A metadata service of Rancher's shape."""
+
+    documents: ClassVar[dict[str, object]] = {
+        "/latest/": {"self": {"name": "web", "ips": ["10.0.0.1", "10.0.0.2"], "scale": 2}},
+        "/latest/self": {"name": "web", "ips": ["10.0.0.1", "10.0.0.2"], "scale": 2},
+    }
+
+    def do_GET(self) -> None:
+        found = self.documents.get(self.path)
+        body = json.dumps(found).encode()
+        self.send_response(404 if found is None else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_the_drop_in_reads_the_metadata_of_rancher(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Metadata) as server, Confd(tmp_path) as confd:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            node = f"http://127.0.0.1:{server.server_port}"
+            confd.backend = ("-backend", "rancher", "-node", node)
+            dest = confd.resource("web", '{{getv "/self/name"}}{{getvs "/self/ips/*"}}')
+            own = confd.resource("own", '{{getv "/self/scale"}}', keys='["/self"]')
+            done = confd.once()
+            assert done.returncode == 0, done.stderr
+            assert dest.read_text() == "web[10.0.0.1 10.0.0.2]"
+            assert own.read_text() == "2"
+        finally:
+            server.shutdown()
+            thread.join()

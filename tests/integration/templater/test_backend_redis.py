@@ -45,6 +45,18 @@ async def test_a_text_a_hash_and_all_below_a_key(redis: Redis) -> None:
     assert await source.read(["/none"]) == {}
 
 
+async def test_below_the_root_is_everything(redis: Redis) -> None:
+    await asyncio.to_thread(redis.do, "SET", "noslash", "n")
+    await asyncio.to_thread(redis.do, "SET", "a:b", "c")
+    assert await backend(redis).read(["/"]) == {"/noslash": "n", "/a:b": "c"}
+    assert await backend(redis, separator=":").read(["/"]) == {"/noslash": "n", "/a/b": "c"}
+    states = backend(redis).watch("/")
+    await anext(states)
+    await asyncio.to_thread(redis.do, "SET", "noslash", "m")
+    assert (await anext(states))["/noslash"] == "m"
+    await states.aclose()
+
+
 async def test_a_separator_stands_for_the_slash(redis: Redis) -> None:
     await asyncio.to_thread(redis.do, "SET", "app:x:y", "1")
     assert await backend(redis, separator=":").read(["/app/x"]) == {"/app/x/y": "1"}

@@ -47,6 +47,93 @@ def test_a_log_line_has_confds_form(confd: Confd) -> None:
     assert lines[-1].endswith(f"Target config {confd.out / 'web'} has been updated")
 
 
+def test_a_template_keeps_its_bytes(confd: Confd) -> None:
+    dest = confd.resource("web", "")
+    text = b'\xef\xbb\xbfone\r\n{{getv "/a"}}\r\n\xff\x00'
+    (confd.folder / "templates" / "web.tmpl").write_bytes(text)
+    resource = confd.folder / "conf.d" / "web.toml"
+    resource.write_bytes(b"\xef\xbb\xbf" + resource.read_bytes().replace(b"\n", b"\r\n"))
+    done = confd.once()
+    assert done.returncode == 0, done.stderr
+    assert dest.read_bytes() == text.replace(b'{{getv "/a"}}', b"1")
+
+
+def test_an_absolute_source_is_below_the_folder_of_templates(confd: Confd) -> None:
+    dest = confd.resource("web", "x")
+    resource = confd.folder / "conf.d" / "web.toml"
+    resource.write_text(resource.read_text().replace('"web.tmpl"', '"/web.tmpl"'))
+    assert confd.once().returncode == 0
+    assert dest.read_text() == "x"
+
+
+def test_set_id_bits_of_the_old_file_are_not_kept(confd: Confd) -> None:
+    dest = confd.resource("web", "x")
+    dest.write_text("x")
+    dest.chmod(0o4755)
+    assert "has mode urwxr-xr-x should be -rwxr-xr-x" in confd.once().stderr
+    assert stat.S_IMODE(dest.stat().st_mode) == 0o755
+
+
+def test_an_owner_that_is_unknown_is_told_and_left(confd: Confd) -> None:
+    dest = confd.resource("web", "x", owner="nobody-of-that-name", group="nor-that")
+    done = confd.once()
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" in done.stderr
+    assert "nobody-of-that-name" in done.stderr
+    assert "nor-that" in done.stderr
+    assert dest.exists()
+    dest.unlink()
+    confd.backend = ("file", "--file", str(confd.values))
+    assert confd.once().returncode == 1, "the fork says it is an error"
+    assert not dest.exists()
+
+
+def test_a_check_command_that_is_no_template_has_failed(confd: Confd) -> None:
+    confd.resource("web", "x", check_cmd="true {{.src")
+    assert "FATAL Config check failed: template: checkcmd:1: unclosed" in confd.once().stderr
+    confd.resource("web", "x", check_cmd="kill -9 $$")
+    assert "FATAL Config check failed: signal: killed" in confd.once().stderr
+
+
+def test_a_missing_folder_of_resources_is_an_error_an_empty_one_a_warning(confd: Confd) -> None:
+    done = confd.once()
+    assert done.returncode == 0
+    assert "WARNING Found no templates" in done.stderr
+    (confd.folder / "conf.d").rmdir()
+    done = confd.once()
+    assert done.returncode == 1
+    assert f"FATAL stat {confd.folder}/conf.d: no such file or directory" in done.stderr
+
+
+def test_the_file_backend_without_a_file_has_no_values(confd: Confd) -> None:
+    dest = confd.resource("web", '{{exists "/a"}}')
+    confd.backend = ("-backend", "file")
+    done = confd.once()
+    assert done.returncode == 0, done.stderr
+    assert dest.read_text() == "false"
+    assert "WARNING" in done.stderr
+
+
+def test_debug_lines_tell_each_step(confd: Confd) -> None:
+    dest = confd.resource("web", "x", prefix="/app")
+    lines = [
+        line.partition(": DEBUG ")[2] for line in confd.once("-log-level=debug").stderr.splitlines()
+    ]
+    source = confd.folder / "templates" / "web.tmpl"
+    resource = confd.folder / "conf.d" / "web.toml"
+    assert [line for line in lines if line] == [
+        f"Loading template resources from confdir {confd.folder}",
+        f"Found template: {resource}",
+        f"Loading template resource from {resource}",
+        "Retrieving keys from store",
+        "Key prefix set to /app",
+        f"Using source template {source}",
+        f"Compiling source template {source}",
+        f"Comparing candidate config to {dest}",
+        f"Overwriting target config {dest}",
+    ]
+
+
 def test_what_is_in_sync_is_left_alone(confd: Confd) -> None:
     dest = confd.resource("web", "x", reload_cmd="echo once >> " + str(confd.folder / "count"))
     confd.once()
@@ -282,3 +369,95 @@ def test_bytes_that_are_no_text_reach_the_file_unchanged(confd: Confd) -> None:
     done = confd.run("-onetime", "-file", str(confd.folder / "raw.yml"))
     assert done.returncode == 0, done.stderr
     assert dest.read_bytes() == b"\xff\xfe\x00"
+
+
+def test_include_takes_files_of_the_templates_folder(confd: Confd) -> None:
+    parts = confd.folder / "templates" / "parts"
+    parts.mkdir()
+    (parts / "line.tmpl").write_text('{{getv "/a"}}-{{.}}')
+    dest = confd.resource("web", '{{include "parts/line.tmpl" "x"}} {{include "/parts/line.tmpl"}}')
+    done = confd.once()
+    assert done.returncode == 0, done.stderr
+    assert dest.read_text() == "1-x 1-<no value>"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("../x.tmpl", "", 'include path "../x.tmpl" is outside template directory'),
+        ("parts/../../x", "", "is outside template directory"),
+        ("none.tmpl", None, "include none.tmpl: open "),
+        ("me.tmpl", '{{include "me.tmpl"}}', "include cycle detected: "),
+        ("bad.tmpl", "{{", "parse include bad.tmpl: "),
+        ("fails.tmpl", '{{getv "/no"}}', "execute include fails.tmpl: "),
+    ],
+)
+def test_an_include_that_cannot_be_is_told(
+    confd: Confd, name: str, text: str | None, words: str
+) -> None:
+    if text:
+        confd.template(name, text)
+    dest = confd.resource("web", f'{{{{include "{name}"}}}}')
+    done = confd.once()
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert not dest.exists()
+
+
+def test_includes_stand_ten_deep_at_most(confd: Confd) -> None:
+    for number in range(11):
+        confd.template(f"{number}.tmpl", f'{{{{include "{number + 1}.tmpl"}}}}')
+    confd.template("11.tmpl", "end")
+    dest = confd.resource("web", '{{include "2.tmpl"}}')
+    assert confd.once().returncode == 0
+    assert dest.read_text() == "end"
+    confd.resource("web", '{{include "1.tmpl"}}')
+    assert "maximum include depth (10) exceeded" in confd.once().stderr
+
+
+def test_addresses_of_an_interface_are_found(confd: Confd) -> None:
+    dest = confd.resource("web", '{{lookupIfaceIPV4 "lo"}} {{lookupIfaceIPV6 "lo"}}')
+    done = confd.once()
+    assert done.returncode == 0, done.stderr
+    assert dest.read_text() in {"127.0.0.1 ::1", "127.0.0.1 "}, "a machine may have no IPv6"
+    confd.resource("web", '{{lookupIfaceIPV4 "none9"}}')
+    assert "no such network interface" in confd.once().stderr
+
+
+def test_resources_of_one_group_are_reloaded_once_after_all_of_them(confd: Confd) -> None:
+    seen, flag = confd.folder / "seen", confd.folder / "works"
+    command = f"ls {confd.out} | tr '\\n' ' ' >> {seen}; echo >> {seen}; test -e {flag}"
+    for name in ("a", "b", "c"):
+        confd.resource(name, "x", reload_cmd=command, reload_group="lb")
+    assert confd.once().returncode == 1
+    assert seen.read_text() == "a b c \n"
+    flag.touch()
+    assert confd.once().returncode == 0, "owed by all, done once"
+    assert seen.read_text() == "a b c \n" * 2
+    assert sorted(path.name for path in confd.out.iterdir()) == ["a", "b", "c"]
+    confd.resource("d", "x", reload_cmd="true", reload_group="lb")
+    assert "its reload_cmd is not that of " in confd.once().stderr
+
+
+@pytest.mark.parametrize("is_fork", [False, True], ids=["confd", "fork"])
+def test_checks_mock_data_and_diff_are_there_in_both_dialects(confd: Confd, is_fork: bool) -> None:
+    mock = confd.folder / "mock.yml"
+    mock.write_text("a: mocked\n")
+    nowhere = ("--node", "127.0.0.1:1")
+    confd.backend = ("consul", *nowhere) if is_fork else ("-backend", "consul", *nowhere)
+    dest = confd.resource("web", '{{getv "/a"}}\n')
+    assert "ok: 1 template resources" in confd.run("--check-config").stdout
+    mocked = ("--mock-data", str(mock))
+    assert confd.run("--validate", *mocked).returncode == 0
+    done = confd.run("--diff", *mocked)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1:] == [f"+++ {dest}", "@@ -0,0 +1 @@", "+mocked"]
+    assert not dest.exists()
+    assert confd.once(*mocked).returncode == 0
+    assert dest.read_text() == "mocked\n"
+    mock.write_text("b: x\n")
+    assert "key does not exist: /a" in confd.run("--validate", *mocked).stderr
+    confd.template("web.tmpl", "{{nope}}")
+    done = confd.run("--check-config")
+    assert done.returncode == 1
+    assert 'function "nope" not defined' in done.stderr

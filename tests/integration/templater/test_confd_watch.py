@@ -35,7 +35,7 @@ def test_a_change_reaches_the_file_and_a_burst_ends_with_the_last(confd: Confd) 
         time.sleep(0.005)
     until(lambda: _holds(dest, "99"))
     assert confd.stop() == 0
-    assert "Captured SIGTERM" in confd.log()
+    assert "Captured terminated. Exiting..." in confd.log()
 
 
 def test_template_and_resource_files_are_followed(confd: Confd) -> None:
@@ -301,3 +301,67 @@ def test_no_process_is_left_over(confd: Confd) -> None:
     children = Path(f"/proc/{confd.pid}/task/{confd.pid}/children")
     until(lambda: not children.read_text().split())
     assert len(os.listdir(f"/proc/{confd.pid}/fd")) < 40
+
+
+def test_an_included_file_is_followed(confd: Confd) -> None:
+    confd.template("part", "one")
+    dest = confd.resource("web", '{{include "part"}}')
+    confd.start("-watch", "-stat-cache-ttl=100ms")
+    until(lambda: _holds(dest, "one"))
+    time.sleep(0.3)
+    confd.template("part", "two!")
+    until(lambda: _holds(dest, "two!"))
+
+
+def test_a_change_of_many_resources_of_a_group_is_one_reload(confd: Confd) -> None:
+    count, flag = confd.folder / "count", confd.folder / "works"
+    flag.touch()
+    command = f"echo once >> {count}; test -e {flag}"
+    files = [
+        confd.resource(f"r{n}", '{{getv "/a"}}', reload_cmd=command, reload_group="lb")
+        for n in range(10)
+    ]
+    alone = confd.resource("alone", '{{getv "/a"}}', reload_cmd=f"echo alone >> {count}")
+    confd.start("-watch")
+    until(lambda: confd.count("has been updated") == 11)
+    begun = count.read_text().split()
+    assert begun.count("once") <= 3, "at the start they come one after the other"
+    assert begun.count("alone") == 1
+    flag.unlink()
+    confd.put({"a": "2"})
+    until(lambda: all(_holds(path, "2") for path in [*files, alone]))
+    until(lambda: confd.count("tried again until it succeeds") == 10)
+    flag.touch()
+    until(lambda: confd.count("has been updated") == 22)
+    until(lambda: not any(path.name.endswith("owed") for path in confd.out.iterdir()))
+    assert count.read_text().split().count("once") <= len(begun) + 3
+
+
+def test_a_directory_exchanged_while_it_is_written_to_gets_the_file(confd: Confd) -> None:
+    """The check command plays whoever switches the link between writing and renaming."""
+    old, new, link = (confd.folder / name for name in ("v1", "v2", "current"))
+    old.mkdir()
+    new.mkdir()
+    link.symlink_to("v1")
+    switch = f"ln -sfn v2 {confd.folder}/next && mv -T {confd.folder}/next {link}"
+    confd.resource("web", "x", dest=str(link / "web"), check_cmd=switch)
+    confd.start("-watch")
+    until(lambda: _holds(new / "web", "x"))
+    assert "was exchanged while it was written to" in confd.log()
+    until(lambda: [path.name for path in new.iterdir()] == ["web"])
+
+
+def test_a_backend_of_files_follows_a_switched_link(confd: Confd) -> None:
+    """As a cluster's configuration volume is exchanged as a whole."""
+    for name, text in (("v1", "one"), ("v2", "two")):
+        (confd.folder / name).mkdir()
+        (confd.folder / name / "values.json").write_text(json.dumps({"a": text}))
+    link = confd.folder / "data"
+    link.symlink_to("v1")
+    confd.backend = ("-backend", "file", "-file", str(link / "values.json"))
+    dest = confd.resource("web", '{{getv "/a"}}')
+    confd.start("-watch")
+    until(lambda: _holds(dest, "one"))
+    (confd.folder / "next").symlink_to("v2")
+    (confd.folder / "next").replace(link)
+    until(lambda: _holds(dest, "two"))

@@ -52,6 +52,25 @@ def test_a_change_while_rendering_is_not_lost() -> None:
     assert agenda.next(0) == RENDER
 
 
+def test_changes_without_end_do_not_hold_up_a_reload() -> None:
+    agenda = Agenda()
+    agenda.owe(0)
+    steps = []
+    for tenth in range(25):
+        agenda.change(tenth / 10)
+        step, _ = agenda.next(tenth / 10)
+        steps.append(step)
+        if step is Step.RENDER:
+            agenda.begin()
+            agenda.owe(tenth / 10)
+        else:
+            agenda.reloaded(tenth / 10)
+            agenda.begin()
+            agenda.owe(tenth / 10)
+    assert steps.count(Step.RELOAD) == 2
+    assert steps.index(Step.RELOAD) == 10
+
+
 def test_a_refused_file_is_tried_again_after_the_pause_or_at_a_change() -> None:
     agenda = Agenda()
     agenda.change(0)

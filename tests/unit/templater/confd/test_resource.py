@@ -24,15 +24,21 @@ def test_everything_can_be_said() -> None:
         + 'keys = ["a", "/b/"]\nprefix = "app"\nmode = "0640"\nuid = 1\ngid = 2\nowner = "o"\n'
         'group = "g"\ncheck_cmd = "c {{.src}}"\nreload_cmd = "r"\ncheck_cmd_timeout = "1s"\n'
         'reload_cmd_timeout = "2m"\nmin_reload_interval = "5s"\ndebounce = "100ms"\n'
-        'output_format = "json"\nmin_keys = 3\n[backend]\nbackend = "env"'
+        'output_format = "json"\nmin_keys = 3\nreload_group = "lb"\n[backend]\nbackend = "env"'
     )
     assert found.warnings == ()
     assert found.resource == Resource(
         name="r.toml", src="s", dest="/d", prefix="/app", keys=("/app/a", "/app/b"), mode=0o640,
         uid=1, gid=2, owner="o", group="g", check_cmd="c {{.src}}", reload_cmd="r",
         check_timeout=1.0, reload_timeout=120.0, min_reload_interval=5.0, debounce=0.1,
-        output_format="json", min_keys=3, backend={"backend": "env"},
+        output_format="json", min_keys=3, reload_group="lb", backend={"backend": "env"},
     )  # fmt: skip
+
+
+def test_the_table_and_its_keys_are_found_whatever_their_case() -> None:
+    text = '[Template]\nSRC = "s"\nDest = "/d"\n[BackEnd]\nbackend = "env"\n'
+    found = read_resource(text, "r.toml", prefix="", is_joined=False)
+    assert found.resource == Resource(name="r.toml", src="s", dest="/d", backend={"backend": "env"})
 
 
 def test_the_global_prefix_replaces_or_joins() -> None:

@@ -99,7 +99,7 @@ def test_etcdctl_peers_are_the_nodes_of_etcd() -> None:
         ("-backend nope", "Invalid backend"),
         ("-backend ssm", "Invalid backend: ssm is not part"),
         ("-log-level loud", "not a valid log level"),
-        ("-interval soon", "interval: "),
+        ("-debounce soon", "debounce: "),
         ("-secret-keyring x", "not supported"),
     ],
 )

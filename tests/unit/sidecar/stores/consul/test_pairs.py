@@ -1,5 +1,6 @@
 import base64
 
+import msgspec
 import pytest
 
 from sidecar.catalog.kv import Entry
@@ -64,18 +65,14 @@ def test_what_is_no_entry_is_none(key: str) -> None:
 
 
 def test_a_pair_is_an_entry() -> None:
-    pair = Pair(
-        key="k",
-        value=base64.b64encode(b"v").decode(),
-        flags=2**64 - 1,
-        lock_index=1,
-        session="s",
-        created=3,
-        modified=4,
+    text = (
+        '{"Key":"k","Value":"%s","Flags":18446744073709551615,"LockIndex":1,"Session":"s",'
+        '"CreateIndex":3,"ModifyIndex":4}'
     )
+    pair = msgspec.json.decode(text % base64.b64encode(b"\xffv").decode(), type=Pair)
     assert entry_of(pair) == Entry(
         key="k",
-        value=b"v",
+        value=b"\xffv",
         flags=2**64 - 1,
         lock_index=1,
         session="s",
