@@ -1,5 +1,6 @@
 """A command line and its files to settings. Blocks."""
 
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +17,9 @@ from templater.envconsul.settings import Settings, notes_of
 
 __all__ = ["inherited", "settings_of"]
 
+_PLAIN: Final = re.compile(r"[^;&|(){}`#!\\\n]+")
+"""A line of the shell without lists, pipes, blocks and substitution of commands."""
+_WORD: Final = re.compile(r"[\w./@%+:,-]+")
 _STARTED: Final = Path("/proc/self/environ")
 _HOME_TOKEN: Final = ".vault-token"  # noqa: S105  (a file's name)
 
@@ -47,9 +51,17 @@ def inherited(environ: Mapping[str, str], path: Path = _STARTED) -> dict[str, st
 
 
 def _found(child: ExecSettings, environ: Mapping[str, str]) -> ExecSettings:
-    """Return the child with its program as our own PATH finds it: the child may have no PATH."""
+    """Return the child with its program as our own PATH finds it: the child may have no PATH.
+
+    A line of one plain command replaces the shell that reads it: otherwise the shell would stand
+    between us and the child, die first of a signal, and its status would be ours.
+    """
     if is_shell(child.command):
-        return child
+        line = child.command[0]
+        program = line.split()[0]
+        is_plain = _PLAIN.fullmatch(line) and _WORD.fullmatch(program)
+        is_program = is_plain and shutil.which(program, path=environ.get("PATH"))
+        return replace(child, command=(f"exec {line.lstrip()}",)) if is_program else child
     program = child.command[0].strip()
     found = shutil.which(program, path=environ.get("PATH"))
     return replace(child, command=(found or program, *child.command[1:]))
