@@ -63,7 +63,11 @@ _EPILOG: Final = f"""one part alone, by these names or by a link of that name to
 
 exit status: 0 ok, 1 failure, 2 usage, 65 damaged state, 78 bad configuration"""
 
-IMPORTERS: Final[Mapping[str, str]] = {"registrator": "registrar.importing"}
+IMPORTERS: Final[Mapping[str, str]] = {
+    "registrator": "registrar.importing",
+    "consul-template": "templater.consul_template.importing",
+    "envconsul": "templater.envconsul.importing",
+}
 """Program to the module whose ``toml_of(words, environ)`` says what equals its command line."""
 
 
