@@ -1,4 +1,4 @@
-"""The drop-in as a real process, called by the name ``envconsul``, with a child that keeps a log."""
+"""The drop-in as a real process, called by the name ``envconsul``; its child keeps a log."""
 
 import os
 import signal
