@@ -91,7 +91,8 @@ class Run:
         loop = asyncio.get_running_loop()
         chosen = self._settings.shared.reload_signal, self._settings.shared.kill_signal
         for number in {*_PASSED_ON, *filter(None, chosen)}:
-            loop.add_signal_handler(number, self._signalled, number)
+            with suppress(OSError, RuntimeError, ValueError):  # SIGKILL and its like: nobody's
+                loop.add_signal_handler(number, self._signalled, number)
 
     def _signalled(self, number: signal.Signals) -> None:
         shared = self._settings.shared

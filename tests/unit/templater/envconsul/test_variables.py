@@ -20,7 +20,9 @@ def pairs(values: dict[str, str]) -> Slice:
 
 
 def secret(data: dict[str, Any]) -> Secret:
-    return Secret("", "", 0, False, Map(dict(data)))
+    held: dict[object, object] = {}
+    held.update(data)
+    return Secret("", "", 0, False, Map(held))
 
 
 def found(tree: Tree, answers: dict[Query, object]) -> tuple[dict[str, str], tuple[str, ...]]:
