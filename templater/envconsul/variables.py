@@ -132,10 +132,14 @@ def _fields(
         yield from _service_fields(origin, answer)
     elif isinstance(answer, Secret):
         yield from _secret_fields(wanted, origin, answer, problems)
-    elif isinstance(answer, Sequence):
-        for pair in answer:
-            if isinstance(pair, Pair) and pair.key.strip():
+    else:
+        for pair in [each for each in _list(answer) if isinstance(each, Pair)]:
+            if pair.key.strip():
                 yield (_name(wanted, origin, pair.key),), pair.value
+
+
+def _list(answer: object) -> Sequence[object]:
+    return answer if isinstance(answer, Sequence) else ()
 
 
 def _name(wanted: Wanted, origin: Origin, key: str, own: NameFormat | None = None) -> _Name:
@@ -146,9 +150,7 @@ def _name(wanted: Wanted, origin: Origin, key: str, own: NameFormat | None = Non
 def _service_fields(
     origin: ServiceOrigin, answer: object
 ) -> Iterator[tuple[tuple[_Name, ...], str]]:
-    for entry in answer if isinstance(answer, Sequence) else ():
-        if not isinstance(entry, Entry):
-            continue
+    for entry in [each for each in _list(answer) if isinstance(each, Entry)]:
         fields = {
             "id": entry.id,
             "name": entry.name,

@@ -9,6 +9,7 @@ from templater.consul_template import importing as of_consul_template
 from templater.consul_template import keys as keys_of_consul_template
 from templater.consul_template import options as options_of_consul_template
 from templater.consul_template.schema import read_file
+from templater.consul_template.writing import hcl_of
 from templater.envconsul import importing as of_envconsul
 from templater.envconsul import keys as keys_of_envconsul
 from templater.envconsul import options as options_of_envconsul
@@ -42,6 +43,12 @@ def test_consul_template_reads_what_its_importer_prints(line: str) -> None:
     tree, problems = read_file(text, "x", keys_of_consul_template.SCHEMA)
     assert problems == []
     assert tree == options_of_consul_template.command_line(shlex.split(line)).tree
+
+
+def test_permissions_are_written_in_octal() -> None:
+    tree = {"template": [{"perms": 0o640}]}
+    lines = list(hcl_of(tree, keys_of_consul_template.SCHEMA))
+    assert lines == ["template {", '  perms = "0640"', "}"]
 
 
 def test_what_has_no_equal_is_a_comment() -> None:

@@ -43,10 +43,12 @@ def found(tree: Tree, answers: dict[Query, object]) -> tuple[dict[str, str], tup
          {"x_port": "80", "x_db_host": "h", "x_a_b": "c", "x_dir_": "d", "x_e": ""}),
         ({"format": '{{key | replaceKey "port" "P"}}'}, {},
          {"P": "80", "db/host": "h", "a-b": "c", "dir/": "d", "e": ""}),
+        ({"format": "{{replaceKey key}}"}, {"upcase": True},
+         {"PORT": "80", "DB/HOST": "h", "A-B": "c", "DIR/": "d", "E": ""}),
         ({"no_prefix": False, "format": "{{key}}!"}, {"sanitize": True, "upcase": True},
          {"APP_PORT_": "80", "APP_DB_HOST_": "h", "APP_A_B_": "c", "APP_DIR__": "d", "APP_E_": ""}),
     ],
-    ids=["plain", "upper and sanitized", "with the path", "format", "replaceKey", "all"],
+    ids=["plain", "upper and sanitized", "with the path", "format", "replaceKey", "replaceKey of one", "all"],
 )  # fmt: skip
 def test_keys_become_names(prefix: Tree, more: Tree, expected: dict[str, str]) -> None:
     tree = {"prefix": [{"path": "app", **prefix}], **more}
