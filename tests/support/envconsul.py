@@ -49,7 +49,10 @@ class Envconsul:
         self.child_log = folder / "child.log"
         self.child.write_text(_CHILD.format(log=self.child_log, folder=folder))
         self.log_path = folder / "log"
-        self.env = {"PATH": os.defpath, "HOME": str(folder), "CONSUL_HTTP_ADDR": url}
+        measured = {name: os.environ[name] for name in os.environ if name.startswith("COVERAGE_")}
+        self.env = {
+            "PATH": os.defpath, "HOME": str(folder), "CONSUL_HTTP_ADDR": url, **measured,
+        }  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
