@@ -66,6 +66,8 @@ exit status: 0 ok, 1 failure, 2 usage, 65 damaged state, 78 bad configuration"""
 IMPORTERS: Final[Mapping[str, str]] = {
     "registrator": "registrar.importing",
     "confd": "templater.confd.importing",
+    "consul-template": "templater.consul_template.importing",
+    "envconsul": "templater.envconsul.importing",
 }
 """Program to the module whose ``toml_of(words, environ)`` says what equals its command line."""
 

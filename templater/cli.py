@@ -11,6 +11,7 @@ PROGRAMS: Final[Mapping[str, str]] = {
     "templater": "templater.confd.cli",
     "confd": "templater.confd.cli",
     "consul-template": "templater.consul_template.cli",
+    "envconsul": "templater.envconsul.cli",
 }
 """Name to the module whose ``main(program, arguments)`` is that program; others come later."""
 

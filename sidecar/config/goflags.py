@@ -44,6 +44,8 @@ class Parsed(NamedTuple):
 
     given: Mapping[str, Sequence[str | int | bool]]
     rest: tuple[str, ...]
+    order: tuple[tuple[str, str | int | bool], ...] = ()
+    """The same across flags, for those that speak of one before them."""
 
     def all(self, name: str) -> tuple[str, ...]:
         """Return every text given for a flag."""
@@ -66,6 +68,7 @@ def parse(flags: Sequence[Flag], words: Sequence[str]) -> Parsed:
     """Return what the words say. Raises FlagError or Help."""
     known = {flag.name: flag for flag in flags}
     given: dict[str, list[str | int | bool]] = {}
+    order: list[tuple[str, str | int | bool]] = []
     left = list(words)
     while left and left[0].startswith("-") and left[0] != "-":
         word = left.pop(0)
@@ -85,8 +88,9 @@ def parse(flags: Sequence[Flag], words: Sequence[str]) -> Parsed:
             if not left:
                 raise FlagError(f"flag needs an argument: -{name}")
             text = left.pop(0)
-        given.setdefault(name, []).append(_value(flag, text))
-    return Parsed(given, tuple(left))
+        order.append((name, _value(flag, text)))
+        given.setdefault(name, []).append(order[-1][1])
+    return Parsed(given, tuple(left), tuple(order))
 
 
 def usage(flags: Sequence[Flag]) -> str:

@@ -10,10 +10,12 @@ from sidecar.errors import ProtocolError
 from sidecar.gotemplate.kinds import pointer_to
 from sidecar.gotemplate.values import Map, Pointer, Slice
 from sidecar.stores.consul.pairs import Pair as WirePair
+from templater.consul_template.instances import Entry, instances_of
 from templater.consul_template.queries import (
     DatacentersQuery,
     FileQuery,
     HealthQuery,
+    InstancesQuery,
     KeyQuery,
     KeysQuery,
     ListQuery,
@@ -73,6 +75,9 @@ def request_of(query: Query) -> Request:
             parts, params = ("kv", *query.prefix.split("/")), {"recurse": "", **params}
         case KeysQuery():
             parts, params = ("kv", *query.prefix.split("/")), {"keys": "", **params}
+        case InstancesQuery():
+            parts = ("catalog", "service", query.name)
+            params = _params(query.scope, near=query.near, tag=query.tag)
         case ServicesQuery():
             parts = ("catalog", "services")
         case NodesQuery():
@@ -120,6 +125,8 @@ def _value(query: Query, body: bytes | None) -> object:  # noqa: PLR0911  (a tab
             return _relative(query.prefix, msgspec.json.decode(body or b"[]", type=list[str]))
         case HealthQuery():
             return _services(query, body)
+        case InstancesQuery():
+            return instances_of(body)
         case ServicesQuery():
             found = msgspec.json.decode(body or b"{}", type=dict[str, list[str] | None])
             snippets = [Snippet(name, strings(sorted(found[name] or ()))) for name in sorted(found)]
@@ -145,7 +152,7 @@ def _identity(item: object) -> object:
     match item:
         case Pair():
             return item.path
-        case Service():
+        case Service() | Entry():
             return item.node, item.id
         case Snippet():
             return item.name

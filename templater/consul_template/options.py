@@ -10,7 +10,7 @@ from sidecar.config.goflags import Flag, FlagError
 from templater.consul_template.keys import FLAGS
 from templater.consul_template.schema import Kind, Tree, converted, merged, wait_of
 
-__all__ = ["OPTIONS", "CommandLine", "command_line", "template_of"]
+__all__ = ["OPTIONS", "CommandLine", "command_line", "flag_value", "template_of"]
 
 _PARTS: Final = re.compile(r"([a-zA-Z]:)?([^:]+)")
 
@@ -62,7 +62,7 @@ def command_line(words: Sequence[str]) -> CommandLine:
 def _setting(name: str, value: str | int | bool) -> Tree:
     path, kind = FLAGS[name]
     try:
-        found: object = _flag_value(name, kind, value)
+        found: object = flag_value(name, kind, value)
     except ValueError as error:
         raise _wrong(name, str(value), error) from None
     for key in reversed(path):
@@ -70,7 +70,8 @@ def _setting(name: str, value: str | int | bool) -> Tree:
     return found if isinstance(found, dict) else {}
 
 
-def _flag_value(name: str, kind: Kind, value: str | int | bool) -> object:
+def flag_value(name: str, kind: Kind, value: str | int | bool) -> object:
+    """Return what is put into the tree for a flag's value. Raises ValueError."""
     text = str(value)
     if name == "consul-auth":
         user, _, password = text.partition(":")

@@ -17,6 +17,7 @@ __all__ = [
     "DatacentersQuery",
     "FileQuery",
     "HealthQuery",
+    "InstancesQuery",
     "KeyQuery",
     "KeysQuery",
     "ListQuery",
@@ -30,6 +31,7 @@ __all__ = [
     "datacenters",
     "file",
     "health",
+    "instances",
     "key",
     "keys",
     "listing",
@@ -51,6 +53,9 @@ _HEALTH: Final = re.compile(
     + _NEAR
     + r"(?:\|(?P<filter>[\w,]+))?",
     re.ASCII,
+)
+_INSTANCES: Final = re.compile(
+    r"(?:(?P<tag>[\w=:.\-]+)\.)?(?P<name>[\w\-]+)" + _PARAMS + _DC + _NEAR, re.ASCII
 )
 _NODE: Final = re.compile(r"(?P<name>[\w.\-]+)" + _PARAMS + _DC, re.ASCII)
 _NODES: Final = re.compile(_PARAMS + _DC + _NEAR, re.ASCII)
@@ -137,6 +142,21 @@ class HealthQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class InstancesQuery:
+    """The instances of a service, whatever their status; only envconsul asks so."""
+
+    name: str
+    tag: str = ""
+    scope: Scope = Scope()
+    near: str = ""
+
+    def __str__(self) -> str:
+        """Return the peer's name."""
+        name = f"{self.tag}.{self.name}" if self.tag else self.name
+        return f"catalog.service({name}{self.scope}{'~' if self.near else ''}{self.near})"
+
+
+@dataclass(frozen=True, slots=True)
 class ServicesQuery:
     """The names of all services, with tags."""
 
@@ -217,8 +237,8 @@ class SecretsQuery:
 
 
 Query = (
-    KeyQuery | ListQuery | KeysQuery | HealthQuery | ServicesQuery | NodesQuery | NodeQuery
-    | DatacentersQuery | FileQuery | SecretQuery | SecretsQuery
+    KeyQuery | ListQuery | KeysQuery | HealthQuery | InstancesQuery | ServicesQuery | NodesQuery
+    | NodeQuery | DatacentersQuery | FileQuery | SecretQuery | SecretsQuery
 )  # fmt: skip
 
 
@@ -253,6 +273,14 @@ def health(text: str, *, is_connect: bool = False) -> HealthQuery:
         raise ValueError(f"{label}: cannot specify both peer and sameness-group")
     statuses = _statuses(found["filter"], text) if found["filter"] else ("passing",)
     return HealthQuery(found["name"], found["tag"], scope, found["near"], statuses, is_connect)
+
+
+@lru_cache(_CACHED)
+def instances(text: str) -> InstancesQuery:
+    """Return the query for a service's instances of any status. Raises ValueError."""
+    found = _parts(_INSTANCES, text, "catalog.service")
+    scope = _scope(found, "catalog.service")
+    return InstancesQuery(found["name"], found["tag"], scope, found["near"])
 
 
 @lru_cache(_CACHED)

@@ -46,7 +46,7 @@ class VaultShape:
             return (
                 (404, {"errors": []})
                 if found is None
-                else (200, {"data": {"data": found, "metadata": {}}})
+                else (200, {"data": {"data": found, "metadata": {"version": 1}}})
             )
         found = self.secrets.get(path)
         return (404, {"errors": []}) if found is None else (200, {"data": found})

@@ -1,0 +1,31 @@
+"""envconsul's command line -> the equal configuration file. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from sidecar.config.goflags import FlagError, Help
+from sidecar.errors import PermanentError
+from templater.envconsul.keys import SCHEMA
+from templater.envconsul.options import command_line
+from templater.envconsul.settings import modern, notes_of
+from templater.importing import text_of, words_of
+
+__all__ = ["toml_of"]
+
+
+def toml_of(words: Sequence[str], _environ: Mapping[str, str]) -> str:
+    """Return the file, in HCL; the name is what all importers have. Raises PermanentError."""
+    variables, words = words_of(words, "envconsul")
+    try:
+        given = command_line(words)
+    except (FlagError, Help) as error:
+        raise PermanentError(str(error) or "that command line asks for help") from None
+    notes = [
+        "The file of envconsul -config FILE (or pinnace envconsul -config FILE)",
+        "that equals this command line.",
+        *(f"{name} is read from the environment as before." for name in variables),
+        *(f"-config {path}: give it before this file." for path in given.paths),
+    ]
+    if given.is_once:
+        notes.append("-once: only the command line has it.")
+    notes += [f"{note}." for note in notes_of(given.tree)]
+    return text_of(modern(given.tree), SCHEMA, notes)
