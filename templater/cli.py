@@ -1,6 +1,5 @@
 """The programs that the templater stands for, by the name it is called by."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Final
@@ -13,15 +12,10 @@ PROGRAMS: Final[Mapping[str, str]] = {
     "consul-template": "templater.consul_template.cli",
     "envconsul": "templater.envconsul.cli",
 }
-"""Name to the module whose ``main(program, arguments)`` is that program; others come later."""
-
-_USAGE: Final = 2
+"""Name to the module whose ``main(program, arguments)`` is that program."""
 
 
 def main(program: str, arguments: Sequence[str]) -> int:
     """Run the command line of the program whose name was used."""
-    if (module := PROGRAMS.get(program)) is None:
-        print(f"{program}: this program is not available in this version", file=sys.stderr)
-        return _USAGE
-    status: int = import_module(module).main(program, arguments)
+    status: int = import_module(PROGRAMS[program]).main(program, arguments)
     return status

@@ -1,6 +1,5 @@
 """Queries to requests of Consul's HTTP API, and its answers to records. Pure."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -167,7 +166,7 @@ _PAIRS: Final = msgspec.json.Decoder(list[WirePair])
 
 
 def _text(pair: WirePair) -> str:
-    return base64.b64decode(pair.value or "").decode("utf-8", "surrogateescape")
+    return pair.data.decode("utf-8", "surrogateescape")
 
 
 def _listed(prefix: str, body: bytes | None) -> Slice:

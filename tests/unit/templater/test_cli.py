@@ -14,9 +14,3 @@ def test_confds_command_line_is_taken_under_both_names(
     assert cli.main(name, ["-nope"]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert lines[:2] == ["flag provided but not defined: -nope", f"Usage of {name}:"]
-
-
-@pytest.mark.parametrize("name", ["envconsul"])
-def test_what_is_not_there_yet_is_one_line(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(name, ["-once"]) == 2
-    assert capsys.readouterr().err == f"{name}: this program is not available in this version\n"
