@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from sidecar.catalog.live import Catalog
 from sidecar.errors import ConfigError
 from sidecar.runtime.clock import Clock
+from sidecar.runtime.log import get_logger
 from sidecar.stores.base import Edge, EdgeOptions, KeyValue, Mirror
 from sidecar.stores.zookeeper.location import SCHEME, location
 
@@ -22,6 +23,9 @@ __all__ = ["SCHEMES", "open_edge", "open_keyvalue", "open_mirror"]
 SCHEMES: Final = (SCHEME,)
 _AUTH: Final = "ZOOKEEPER_AUTH"
 _AUTH_FILE: Final = "ZOOKEEPER_AUTH_FILE"
+_HINT: Final = f"{_AUTH_FILE} names a file with user:password"
+
+_log = get_logger("zookeeper")
 
 
 def open_edge(
@@ -33,6 +37,8 @@ def open_edge(
 ) -> Edge:
     """Return the edge of a ``zookeeper://`` URL; raises ConfigError."""
     client = _client(url, environ)
+    if not (environ.get(_AUTH) or environ.get(_AUTH_FILE)):
+        _log.warning("entries may be changed by everybody", store=client.location.url, hint=_HINT)
     from sidecar.stores.zookeeper.edge import ZooKeeperEdge  # noqa: PLC0415
 
     return ZooKeeperEdge(client, options)

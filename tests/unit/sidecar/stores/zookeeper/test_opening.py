@@ -1,3 +1,4 @@
+import logging
 import subprocess
 import sys
 
@@ -18,6 +19,17 @@ def test_nothing_is_connected_before_the_first_request() -> None:
     assert edge.trouble() is None
     assert open_mirror(URL, Catalog(), clock=FakeClock(), environ={}).trouble() is None
     assert open_keyvalue(URL, clock=FakeClock(), environ={}) is not None
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"), [({}, 1), ({"ZOOKEEPER_AUTH_FILE": "/run/secrets/zookeeper"}, 0)]
+)
+def test_without_credentials_it_says_that_everybody_may_change_entries(
+    environ: dict[str, str], told: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        open_edge(URL, EdgeOptions(), clock=FakeClock(), environ=environ)
+    assert len([r for r in caplog.records if "changed by everybody" in r.message]) == told
 
 
 def test_a_wrong_url_is_a_mistake_of_the_configuration() -> None:
