@@ -1,12 +1,13 @@
 """What one service alone asks for, whoever else asks for the same. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from sidecar.catalog.model import TCP_LISTEN, Instance, Status
 from templater.asked import Place, https_of, places_of, shape_of
-from templater.names import Address, Host, Port, Weight, shown
+from templater.names import Address, Host, Port, SocketAddress, Weight, shown
 from templater.shapes import Https, Shape
 from templater.upstreams import Endpoint, Key, Problem, Protocol, State, Upstream
 
@@ -38,8 +39,16 @@ class Claim:
     """Where its own hosts lead."""
 
 
-def claim_of(name: str, instances: Iterable[Instance], domains: Sequence[str]) -> Claim | None:
-    """Return what a service asks for, or None when it has only UDP."""
+def claim_of(
+    name: str,
+    instances: Iterable[Instance],
+    domains: Sequence[str],
+    reserved: AbstractSet[int] = frozenset(),
+) -> Claim | None:
+    """Return what a service asks for, or None when it has only UDP.
+
+    ``reserved`` are our own ports: nobody may have the proxy lead to our own API (T7).
+    """
     members = [instance for instance in instances if "udp" not in instance.tags]
     if not members:
         return None
@@ -47,7 +56,7 @@ def claim_of(name: str, instances: Iterable[Instance], domains: Sequence[str]) -
     own = _own_hosts(name, domains, problems)
     if not own:
         return Claim((), (), (), (), tuple(problems), Upstream(Protocol.HTTP, name))
-    seats = [_endpoint(one, problems) for one in members]
+    seats = [_endpoint(one, problems, reserved) for one in members]
     endpoints = tuple(one for one in seats if one is not None)
 
     def complain(key: str, reason: str) -> None:
@@ -103,7 +112,9 @@ def _ports(name: str, members: Iterable[Instance], problems: list[Problem]) -> I
             problems.append(Problem(name, TCP_LISTEN, str(error)))
 
 
-def _endpoint(instance: Instance, problems: list[Problem]) -> Endpoint | None:
+def _endpoint(
+    instance: Instance, problems: list[Problem], reserved: AbstractSet[int]
+) -> Endpoint | None:
     asked = instance.warning_weight if instance.status is Status.WARNING else instance.weight
     weight = min(max(asked, 0), _MAX_WEIGHT)
     if weight != asked:
@@ -116,6 +127,8 @@ def _endpoint(instance: Instance, problems: list[Problem]) -> Endpoint | None:
             raise ValueError(f"{address} is not the address of one host")
         place = "port"
         port = Port(instance.port)
+        if port in reserved and address.is_loopback:
+            raise ValueError(f"{SocketAddress(address, port)} is this program itself")
     except ValueError as error:
         problems.append(Problem(instance.service, place, str(error)))
         return None

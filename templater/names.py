@@ -125,6 +125,13 @@ class Address(str):
         address = ipaddress.ip_address(str(self))
         return not (address.is_unspecified or address.is_multicast)
 
+    @property
+    def is_loopback(self) -> bool:
+        """Say whether it leads to this very host, written as IPv4 in IPv6 too."""
+        address = ipaddress.ip_address(str(self))
+        mapped = getattr(address, "ipv4_mapped", None)
+        return (mapped or address).is_loopback
+
 
 class Port(int):
     """A port from 1 to 65535."""

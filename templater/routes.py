@@ -62,7 +62,7 @@ def routes_of(
     claims = {
         name: claim
         for name in sorted(snapshot.services)
-        if (claim := _remembered(known, name, snapshot, domains)) is not None
+        if (claim := _remembered(known, name, snapshot, domains, reserved)) is not None
     }
     for gone in known.keys() - snapshot.services.keys():
         del known[gone]
@@ -70,14 +70,18 @@ def routes_of(
 
 
 def _remembered(
-    known: Known, name: str, snapshot: Snapshot, domains: Sequence[str]
+    known: Known,
+    name: str,
+    snapshot: Snapshot,
+    domains: Sequence[str],
+    reserved: AbstractSet[int],
 ) -> Claim | None:
     instances, nodes = snapshot.services[name], snapshot.nodes
     lent = tuple(address_of(one, nodes) for one in instances if not one.address)
     found = known.get(name)
     if found is None or found[0] is not instances or found[1] != lent:
         placed = [one if one.address else _placed(one, nodes) for one in instances]
-        found = known[name] = (instances, lent, claim_of(name, placed, domains))
+        found = known[name] = (instances, lent, claim_of(name, placed, domains, reserved))
     return found[2]
 
 

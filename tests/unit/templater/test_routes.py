@@ -372,3 +372,16 @@ def test_hosts_of_all_instances_together_are_bounded() -> None:
     )
     assert len(found.hosts) == 64 + 5
     assert found.problems[0].reason.startswith("more than 64 hosts")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
+def test_no_service_leads_to_our_own_ports(address: str) -> None:
+    found = routes(
+        instance(address=address, port=8500),
+        instance(id_="b", address=address, port=8501),
+        instance(id_="c", address="192.0.2.1", port=8500),
+        reserved=frozenset({8500}),
+    )
+    (members,) = found.upstreams.values()
+    assert [one.key.id for one in members] == ["b", "c"]
+    assert any("is this program itself" in problem.reason for problem in found.problems)
