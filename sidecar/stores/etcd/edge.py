@@ -171,10 +171,17 @@ class EtcdEdge:
             is_there = instance is not None and not instance.draining
             value = self._layout.value(instance) if instance is not None and is_there else None
             if value is not None or key not in wants:
-                has_mark = self._options.is_marked and self._owner
-                mark = mark_of(entry, self._owner) if has_mark else b""
-                wants[key] = Want(entry, key, value, mark)
+                wants[key] = Want(entry, key, value, self._mark(entry, key, instance))
         return wants, refused
+
+    def _mark(self, entry: Key, key: str, instance: Instance | None) -> bytes:
+        """Return whose an entry is: what it was written under, when it goes."""
+        if not self._options.is_marked:
+            return b""
+        if instance is None and (mark := self._ledger.mark(key)):
+            return mark
+        owner = (instance.owner if instance is not None else "") or self._owner
+        return mark_of(entry, owner) if owner else b""
 
     def _kept_by(self, keyspace: Gateway | Legacy) -> Keeping:
         """Return how entries are kept; another owner has another lease."""

@@ -44,7 +44,7 @@ class Ledger:
         """Know nothing yet."""
         self._layout = layout
         self._kept: dict[str, Want] = {}
-        self._gone: dict[str, None] = {}
+        self._gone: dict[str, bytes] = {}
         self._lost: set[str] = set()
         self._let_go: set[str] = set()
 
@@ -52,6 +52,11 @@ class Ledger:
     def kept(self) -> tuple[Want, ...]:
         """What is to be kept alive."""
         return tuple(self._kept.values())
+
+    def mark(self, key: str) -> bytes:
+        """Return the mark under which an entry was written last, or nothing."""
+        want = self._kept.get(key)
+        return want.mark if want is not None else self._gone.get(key, b"")
 
     def note(self, wants: Iterable[Want]) -> None:
         """Take what is being written."""
@@ -63,7 +68,7 @@ class Ledger:
                 self._gone.pop(want.key, None)
             else:
                 self._kept.pop(want.key, None)
-                self._gone[want.key] = None
+                self._gone[want.key] = want.mark
                 if len(self._gone) > _GONE:
                     del self._gone[next(iter(self._gone))]
 

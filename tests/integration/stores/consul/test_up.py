@@ -161,7 +161,7 @@ async def test_a_store_that_is_down_at_the_start_keeps_nothing_from_serving(
             await eventually(lambda: pinnace.get("/healthz")[0] == 200, 5.0)
             await eventually(lambda: _rcode(pinnace) == "SERVFAIL", 5.0)  # not known is not absent
             ready = json.loads((await asyncio.to_thread(pinnace.get, "/readyz"))[1])
-            assert "Connect call failed" in ready["components"]["store"]["trouble"]
+            assert "Connection refused" in ready["components"]["store"]["trouble"]
             await asyncio.to_thread(consul.start)
             await eventually(pinnace.is_ready)
             await eventually(lambda: pinnace.srv_ports("web") == {21001})
