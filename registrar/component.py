@@ -23,7 +23,7 @@ from registrar.sweep import Sweep
 from registrar.telling import Telling
 from registrar.upkeep import Upkeep
 from sidecar.catalog.model import Instance, Key
-from sidecar.config.model import RegistrarSettings
+from sidecar.config.model import DockerSettings, RegistrarSettings
 from sidecar.engine.client import EngineInfo
 from sidecar.engine.events import Connected, Lost, Missed, Signal
 from sidecar.engine.facts import Event
@@ -70,7 +70,7 @@ class Registrar:
         settings: RegistrarSettings,
         *,
         place: Place,
-        ping: float = 10.0,
+        ping: float = DockerSettings().ping,
         clock: Clock | None = None,
         draw: Callable[[], float] = random.random,
     ) -> None:

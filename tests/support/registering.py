@@ -9,7 +9,7 @@ from registrar.embedded import EmbeddedEdge
 from sidecar.catalog import Instance
 from sidecar.catalog.live import Catalog
 from sidecar.catalog.model import Node
-from sidecar.config.model import RegistrarSettings
+from sidecar.config.model import DockerSettings, RegistrarSettings
 from sidecar.engine.client import Engine
 from sidecar.stores.embedded import EmbeddedStore
 from tests.support.docker import PLACE
@@ -49,7 +49,11 @@ class Registering:
 
 @asynccontextmanager
 async def registering(
-    url: str, *, catalog: Catalog | None = None, resync: float = 30.0, ping: float = 10.0
+    url: str,
+    *,
+    catalog: Catalog | None = None,
+    resync: float = 30.0,
+    ping: float = DockerSettings().ping,
 ) -> AsyncIterator[Registering]:
     """Run a registrar against the engine at ``url``."""
     catalog = catalog if catalog is not None else Catalog()

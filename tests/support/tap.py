@@ -22,6 +22,7 @@ class Tap:
         self._own = (host, listen)
         self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
+        self._is_over = False
 
     @property
     def port(self) -> int:
@@ -34,20 +35,29 @@ class Tap:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Tap"]:
+        self._is_over = False
         self._server = await asyncio.start_server(self._serve, *self._own)
         try:
             yield self
         finally:
             self._server.close()
+            self._is_over = True
             for writer in self._writers:
                 writer.transport.abort()
+            async with asyncio.timeout(5):
+                while self.open:  # nothing passes from now on, nothing is left behind
+                    await asyncio.sleep(0.005)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.open += 1
         self.most_open = max(self.most_open, self.open)
+        self._writers.add(writer)
+        back: asyncio.StreamWriter | None = None
         try:
             there, back = await asyncio.open_connection("127.0.0.1", self._port)
-            self._writers |= {writer, back}
+            if self._is_over:
+                return
+            self._writers.add(back)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._pass(reader, back, is_noted=True))
                 group.create_task(self._pass(there, writer, is_noted=False))
@@ -55,8 +65,10 @@ class Tap:
             pass
         finally:
             self.open -= 1
-            self._writers.discard(writer)
-            writer.transport.abort()
+            for each in (writer, back):
+                if each is not None:
+                    self._writers.discard(each)
+                    each.transport.abort()
 
     async def _pass(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_noted: bool
