@@ -14,8 +14,8 @@ import re
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-from sidecar.catalog.golang import quoted, unquoted
 from sidecar.catalog.tree import All, Expression, FilterError, Match, No, Operator, Some
+from sidecar.golang.quoting import encoded, quoted, unquoted
 
 __all__ = ["MAX_DEPTH", "MAX_LENGTH", "parse"]
 
@@ -335,6 +335,7 @@ class _Reader:
             return None
         self.at = end + 1
         found = unquoted(self.text[start : self.at])
+        found = None if found is None else encoded(found).decode("utf-8", "replace")
         if found is None:
             self._mistake("string", "invalid syntax", start)
         return found or ""

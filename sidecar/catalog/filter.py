@@ -15,9 +15,10 @@ from typing import Final
 from sidecar.catalog.automaton import Automaton, Budget, TooExpensive, TooLarge
 from sidecar.catalog.expression import parse
 from sidecar.catalog.fields import Field, Kind, ListOf, MapOf, Struct
-from sidecar.catalog.golang import integer, quoted, truth
 from sidecar.catalog.pattern import PatternError, parse_pattern
 from sidecar.catalog.tree import All, Expression, FilterError, Match, No, Operator
+from sidecar.golang.quoting import quoted
+from sidecar.golang.reading import integer, truth
 
 __all__ = ["Filter", "FilterError", "compile_filter"]
 

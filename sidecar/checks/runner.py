@@ -16,7 +16,6 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from sidecar.catalog.golang import quoted
 from sidecar.catalog.model import Status
 from sidecar.checks.definition import CheckDefinition, Kind
 from sidecar.checks.policy import CheckPolicy
@@ -31,6 +30,7 @@ from sidecar.checks.state import (
     initial,
 )
 from sidecar.errors import PermanentError
+from sidecar.golang.quoting import quoted
 from sidecar.metrics import counter, gauge
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger

@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sidecar.catalog.golang import quoted
 from sidecar.catalog.model import Check, Status
 from sidecar.checks.definition import CheckDefinition, Kind
+from sidecar.golang.quoting import quoted
 
 __all__ = [
     "CheckState",

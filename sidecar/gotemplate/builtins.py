@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import quote_plus
 
+from sidecar.golang.quoting import decoded, encoded
 from sidecar.gotemplate import compare
 from sidecar.gotemplate.failures import CallFailed
 from sidecar.gotemplate.kinds import ANY, NILABLE, STRING, VALUE, GoType
 from sidecar.gotemplate.printing import printable, sprint, sprintln
-from sidecar.gotemplate.quoting import decoded, encoded
 from sidecar.gotemplate.signatures import Function, function_of
 from sidecar.gotemplate.values import (
     INVALID,

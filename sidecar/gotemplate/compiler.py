@@ -11,6 +11,7 @@ What Python's compiler cannot take (20 loops in each other) is left to the walke
 from itertools import count
 from typing import Final
 
+from sidecar.golang.quoting import quoted
 from sidecar.gotemplate.expressions import Expressions
 from sidecar.gotemplate.machine import Code
 from sidecar.gotemplate.nodes import (
@@ -25,7 +26,6 @@ from sidecar.gotemplate.nodes import (
     TextNode,
     WithNode,
 )
-from sidecar.gotemplate.quoting import quoted
 from sidecar.gotemplate.run import PACE, Program, weight
 from sidecar.gotemplate.scopes import Scope, Text, Unsupported, Variable
 from sidecar.gotemplate.trees import Tree

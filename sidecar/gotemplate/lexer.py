@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from sidecar.gotemplate.quoting import quoted
+from sidecar.golang.quoting import quoted
 from sidecar.gotemplate.tokens import KEYWORDS, Kind, Token
 
 __all__ = ["Lexer", "tokens"]

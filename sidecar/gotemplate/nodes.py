@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from sidecar.golang.quoting import quoted
 from sidecar.gotemplate.numbers import Number
-from sidecar.gotemplate.quoting import quoted
 
 __all__ = [
     "ActionNode",

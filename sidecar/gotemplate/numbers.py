@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from sidecar.gotemplate.quoting import quoted, unquoted_char
+from sidecar.golang.quoting import quoted, unquoted_char
 from sidecar.gotemplate.tokens import Kind
 
 __all__ = ["Number", "number"]

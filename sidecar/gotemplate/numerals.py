@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from sidecar.gotemplate.quoting import encoded, quoted, quoted_char
+from sidecar.golang.quoting import encoded, quoted, quoted_char
 
 __all__ = ["Flags", "complex_text", "float_text", "integer_text", "pad", "string_text"]
 

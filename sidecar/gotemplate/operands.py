@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from typing import Final, NoReturn
 
+from sidecar.golang.quoting import quoted, unquoted
 from sidecar.gotemplate.failures import LimitExceeded, TemplateError
 from sidecar.gotemplate.lexer import Lexer
 from sidecar.gotemplate.nodes import (
@@ -20,7 +21,6 @@ from sidecar.gotemplate.nodes import (
     VariableNode,
 )
 from sidecar.gotemplate.numbers import number
-from sidecar.gotemplate.quoting import quoted, unquoted
 from sidecar.gotemplate.tokens import Kind, Token
 
 __all__ = ["Operands"]

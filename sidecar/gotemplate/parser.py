@@ -6,6 +6,7 @@ The messages and their lines are Go's: the line is that of the furthest token re
 from collections.abc import Callable, Collection
 from typing import Final
 
+from sidecar.golang.quoting import quoted
 from sidecar.gotemplate.failures import LimitExceeded
 from sidecar.gotemplate.lexer import Lexer
 from sidecar.gotemplate.nodes import (
@@ -24,7 +25,6 @@ from sidecar.gotemplate.nodes import (
     WithNode,
 )
 from sidecar.gotemplate.operands import Operands
-from sidecar.gotemplate.quoting import quoted
 from sidecar.gotemplate.tokens import Kind, Token
 from sidecar.gotemplate.trees import Tree, is_empty
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from sidecar.golang.quoting import decoded
 from sidecar.gotemplate.access import fields_of, method
 from sidecar.gotemplate.failures import LimitExceeded
 from sidecar.gotemplate.kinds import GoType
@@ -15,7 +16,6 @@ from sidecar.gotemplate.numerals import (
     pad,
     string_text,
 )
-from sidecar.gotemplate.quoting import decoded
 from sidecar.gotemplate.values import (
     INVALID,
     Pointer,

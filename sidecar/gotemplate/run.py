@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
+from sidecar.golang.quoting import quoted
 from sidecar.gotemplate.failures import LimitExceeded, TemplateError
 from sidecar.gotemplate.nodes import BranchNode, ListNode, Node, RangeNode
-from sidecar.gotemplate.quoting import quoted
 from sidecar.gotemplate.signatures import Function
 from sidecar.gotemplate.trees import Tree
 

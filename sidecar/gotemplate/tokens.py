@@ -3,7 +3,7 @@
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
-from sidecar.gotemplate.quoting import quoted
+from sidecar.golang.quoting import quoted
 
 __all__ = ["KEYWORDS", "Kind", "Token"]
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sidecar.golang.quoting import encoded
 from sidecar.gotemplate.nodes import CommentNode, ListNode, Node, TextNode
-from sidecar.gotemplate.quoting import encoded
 
 __all__ = ["Tree", "is_empty"]
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import cast
 
+from sidecar.golang.quoting import quoted
 from sidecar.gotemplate.evaluation import Evaluator
 from sidecar.gotemplate.failures import LimitExceeded
 from sidecar.gotemplate.nodes import (
@@ -22,7 +23,6 @@ from sidecar.gotemplate.nodes import (
     WithNode,
 )
 from sidecar.gotemplate.printing import text
-from sidecar.gotemplate.quoting import quoted
 from sidecar.gotemplate.ranges import elements, pairs
 from sidecar.gotemplate.run import PACE, Program, Run, weight
 from sidecar.gotemplate.signatures import Fault

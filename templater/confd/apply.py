@@ -13,8 +13,8 @@ from pathlib import Path
 from pwd import getpwnam
 from typing import Generic, Protocol, TypeVar
 
-from sidecar.catalog.golang import quoted
 from sidecar.errors import ReloadFailed, RenderError
+from sidecar.golang.quoting import quoted
 from sidecar.runtime.log import get_logger
 from templater.commands.run import Command, Outcome, run, shell
 from templater.confd.options import Dialect

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from sidecar.catalog.golang import quoted
+from sidecar.golang.quoting import quoted
 from sidecar.gotemplate.values import Slice, truth
 from templater.confd.functions import strings
 from templater.confd.store import KVPair

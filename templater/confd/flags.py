@@ -8,8 +8,8 @@ its first word that is no flag: a backend's name.
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from sidecar.catalog.golang import integer, truth
 from sidecar.config.units import duration
+from sidecar.golang.reading import integer, truth
 from templater.confd.options import BACKENDS, FORK_ONLY, OPTIONS, Dialect, Kind
 
 __all__ = ["Given", "UsageError", "parse", "usage"]

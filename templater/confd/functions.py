@@ -8,7 +8,8 @@ import base64
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sidecar.catalog.golang import base64_of, quoted, truth
+from sidecar.golang.quoting import quoted
+from sidecar.golang.reading import base64_of, truth
 from sidecar.gotemplate.kinds import INT, STRING, GoType, slice_of
 from sidecar.gotemplate.signatures import Function
 from sidecar.gotemplate.values import Slice, type_of

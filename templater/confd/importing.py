@@ -6,9 +6,9 @@ What has no equal is a comment, so that nothing is lost without a word.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from sidecar.catalog.golang import truth
 from sidecar.config.commandline import split_words, toml_text, variables_before
 from sidecar.errors import PermanentError
+from sidecar.golang.reading import truth
 from templater.confd.flags import Given, UsageError, parse
 from templater.confd.options import FORK_ONLY, OPTIONS, Dialect, Kind
 from templater.confd.settings import Settings, settings_of

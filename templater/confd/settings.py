@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from sidecar.catalog.golang import truth
 from sidecar.config.document import parse as parse_document
 from sidecar.config.units import duration
 from sidecar.errors import ConfigError
+from sidecar.golang.reading import truth
 from templater.confd.flags import Given
 from templater.confd.options import BACKENDS, OPTIONS, Dialect, Kind
 

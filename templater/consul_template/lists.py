@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from sidecar.catalog.golang import quoted
+from sidecar.golang.quoting import quoted
 from sidecar.gotemplate.kinds import ANYS, INT, MAP, STRING, map_of
 from sidecar.gotemplate.printing import text as shown
 from sidecar.gotemplate.signatures import Function

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sidecar.catalog.golang import quoted
 from sidecar.config import goflags
 from sidecar.config.goflags import Flag, FlagError
+from sidecar.golang.quoting import quoted
 from templater.consul_template.keys import FLAGS
 from templater.consul_template.schema import Kind, Tree, converted, merged, wait_of
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from sidecar.catalog.golang import quoted
+from sidecar.golang.quoting import quoted
 
 __all__ = [
     "DatacentersQuery",

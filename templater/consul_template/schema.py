@@ -11,8 +11,9 @@ import signal
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sidecar.catalog.golang import quoted, truth
 from sidecar.config.units import go_duration
+from sidecar.golang.quoting import quoted
+from sidecar.golang.reading import truth
 from templater.consul_template.hcl import Block, HclError, Item, Value, parse
 
 __all__ = ["Kind", "Schema", "Tree", "converted", "merged", "read_file", "wait_of"]

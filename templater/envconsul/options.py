@@ -7,9 +7,9 @@ together with blanks, as the original does: more than one word is a line for the
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sidecar.catalog.golang import quoted
 from sidecar.config import goflags
 from sidecar.config.goflags import Flag, FlagError
+from sidecar.golang.quoting import quoted
 from templater.consul_template.options import flag_value
 from templater.consul_template.schema import Kind, Tree, merged
 from templater.envconsul.keys import FLAGS, SERVICE_FORMATS

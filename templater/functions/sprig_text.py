@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Final
 
-from sidecar.catalog.golang import quoted
+from sidecar.golang.quoting import quoted
 from sidecar.gotemplate.kinds import STRING, slice_of
 from sidecar.gotemplate.printing import text as shown
 from sidecar.gotemplate.values import Int64, Slice

@@ -12,11 +12,11 @@ with, so no window is ever opened, and a server that sends more than ``MOST`` by
 from typing import Final
 from urllib.parse import unquote
 
-from sidecar.catalog.golang import quoted
 from sidecar.checks.grpc.codes import Code, Outcome, code_of_reset, meaning_of_http
 from sidecar.checks.grpc.frames import FRAME_MOST, PREFACE, Flag, Frame, Frames, Type, written
 from sidecar.checks.grpc.hpack import Decoder, encoded
 from sidecar.errors import ProtocolError
+from sidecar.golang.quoting import quoted
 
 __all__ = ["MOST", "Call"]
 

@@ -8,11 +8,12 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from sidecar.catalog.golang import quoted, truth
 from sidecar.catalog.live import Catalog
 from sidecar.catalog.model import Check, Instance, Node, Status
 from sidecar.catalog.topics import service
 from sidecar.errors import ApiError
+from sidecar.golang.quoting import quoted
+from sidecar.golang.reading import truth
 from sidecar.web.blocking import wait_while
 from sidecar.web.consul import answers, shapes
 from sidecar.web.consul.bodies import SERVICE, agent_service, default_tagged

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sidecar.catalog.golang import quoted
 from sidecar.config.units import go_duration
 from sidecar.errors import ApiError
+from sidecar.golang.quoting import quoted
 from sidecar.web.consul.gojson import BadJson, Number, Object, Value, read
 
 __all__ = [

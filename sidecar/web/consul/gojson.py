@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from sidecar.catalog.golang import quoted
+from sidecar.golang.quoting import quoted
 
 __all__ = ["BadJson", "Number", "Object", "Value", "read"]
 

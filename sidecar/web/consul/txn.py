@@ -4,10 +4,10 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from sidecar.catalog.golang import base64_of
 from sidecar.catalog.kept import Kept
 from sidecar.catalog.transaction import MOST, WRITES, KeyOperation, Outcome, run
 from sidecar.errors import ApiError
+from sidecar.golang.reading import base64_of
 from sidecar.web.consul import answers
 from sidecar.web.consul.gojson import BadJson, read
 from sidecar.web.consul.kv import shape

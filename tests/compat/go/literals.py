@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sidecar.golang.quoting import unquoted, unquoted_char
 from sidecar.gotemplate.numbers import number
-from sidecar.gotemplate.quoting import unquoted, unquoted_char
 from sidecar.gotemplate.tokens import Kind
 
 __all__ = ["Call", "Composite", "Expression", "Name", "Rune", "Sum", "table", "variables"]

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.golang.quoting import encoded
 from sidecar.gotemplate.kinds import ANY, BOOL, COMPLEX, FLOAT, INT, STRING, map_of, slice_of
-from sidecar.gotemplate.quoting import encoded
 from sidecar.gotemplate.values import (
     Int8,
     Int16,

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import pytest
 
+from sidecar.golang.quoting import quoted
 from sidecar.gotemplate.builtins import js
 from sidecar.gotemplate.failures import TemplateError
 from sidecar.gotemplate.lexer import tokens
 from sidecar.gotemplate.numbers import number
 from sidecar.gotemplate.parser import parse
-from sidecar.gotemplate.quoting import quoted
 from sidecar.gotemplate.template import Template, compile_template
 from sidecar.gotemplate.tokens import Kind
 from sidecar.gotemplate.trees import is_empty

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from sidecar.golang.quoting import quoted_char
 from sidecar.gotemplate.kinds import INT, STRING, GoType, map_of, pointer_to, slice_of
-from sidecar.gotemplate.quoting import quoted_char
 from sidecar.gotemplate.signatures import Function
 from sidecar.gotemplate.template import LimitExceeded, Limits, TemplateError, compile_template
 from sidecar.gotemplate.tokens import Kind, Token

@@ -29,7 +29,10 @@ _LAST: Final = 0x10FFFF
 
 def encoded(text: str) -> bytes:
     """Return the bytes of a Go string."""
-    return text.encode("utf-8", "surrogateescape")
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # halves of pairs that stand for no byte
+        return text.encode("utf-8", "surrogatepass")
 
 
 def decoded(data: bytes) -> str:
@@ -67,10 +70,12 @@ def _shown(character: str, quote: str, ascii_only: bool) -> str:
 
 
 def unquoted(literal: str) -> str | None:
-    """Return what a quoted literal means, or None when it is malformed."""
+    """Return what a quoted literal means (``strconv.Unquote``), or None when it is malformed."""
     inner = literal[1:-1]
     if literal[0] == "`":
         return inner.replace("\r", "")
+    if "\n" in inner:
+        return None
     out: list[bytes] = []
     at = 0
     while at < len(inner):

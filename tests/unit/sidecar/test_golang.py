@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.catalog.golang import base64_of, integer, quoted, truth, unquoted
+from sidecar.golang.quoting import quoted, unquoted
+from sidecar.golang.reading import base64_of, integer, truth
 
 
 @pytest.mark.parametrize(

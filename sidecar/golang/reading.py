@@ -1,26 +1,13 @@
-"""Text as Go's standard library writes and reads it: Consul's error texts are made of it. Pure."""
+"""Numbers, booleans and base64 as Go reads them, refused in Go's words. Pure."""
 
 import re
 from binascii import a2b_base64
 from typing import Final
 
-__all__ = ["base64_of", "integer", "quoted", "truth", "unquoted"]
+from sidecar.golang.quoting import quoted
 
-_NAMED: Final = {
-    "\a": "\\a",
-    "\b": "\\b",
-    "\f": "\\f",
-    "\n": "\\n",
-    "\r": "\\r",
-    "\t": "\\t",
-    "\v": "\\v",
-    "\\": "\\\\",
-    '"': '\\"',
-}
-_LETTERS: Final = {escaped[1]: plain for plain, escaped in _NAMED.items()}
-_ESCAPE: Final = re.compile(
-    r"\\(?:([abfnrtv\\\"])|([0-7]{3})|x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8}))"
-)
+__all__ = ["base64_of", "integer", "truth"]
+
 _INTEGER: Final = re.compile(
     r"[+-]?(?:0[xX](?:_?[0-9a-fA-F])+|0[bB](?:_?[01])+|0[oO]?(?:_?[0-7])+|0|[1-9](?:_?[0-9])*)",
     re.ASCII,
@@ -28,60 +15,6 @@ _INTEGER: Final = re.compile(
 _BASE64: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 _TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE: Final = frozenset({"0", "f", "F", "false", "FALSE", "False"})
-
-
-def quoted(text: str) -> str:
-    """Return text as ``%q`` prints it."""
-    return '"' + "".join(_escaped(character) for character in text) + '"'
-
-
-def _escaped(character: str) -> str:
-    if character in _NAMED:
-        return _NAMED[character]
-    code = ord(character)
-    if character.isprintable():
-        return character
-    if code < 0x80:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def unquoted(literal: str) -> str | None:
-    """Return what a quoted literal means (``strconv.Unquote``), or None when it is malformed."""
-    inner = literal[1:-1]
-    if literal[0] == "`":
-        return inner.replace("\r", "")
-    if "\n" in inner:
-        return None
-    out: list[bytes] = []
-    at = 0
-    while at < len(inner):
-        if inner[at] != "\\":
-            end = inner.find("\\", at)
-            end = len(inner) if end < 0 else end
-            out.append(inner[at:end].encode("utf-8", "surrogatepass"))
-            at = end
-            continue
-        found = _ESCAPE.match(inner, at)
-        meant = _meaning(found) if found else None
-        if found is None or meant is None:
-            return None
-        out.append(meant)
-        at = found.end()
-    return b"".join(out).decode("utf-8", "replace")
-
-
-def _meaning(found: re.Match[str]) -> bytes | None:
-    letter, octal, byte, short, long = found.groups()
-    if letter:
-        return _LETTERS[letter].encode()
-    if octal or byte:
-        code = int(octal, 8) if octal else int(byte, 16)
-        return bytes([code]) if code < 256 else None
-    code = int(short or long, 16)
-    if code > 0x10FFFF or 0xD800 <= code < 0xE000:
-        return None
-    return chr(code).encode()
 
 
 def integer(text: str) -> int:

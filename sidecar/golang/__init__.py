@@ -1,0 +1,1 @@
+"""Text as Go's standard library writes and reads it. Pure."""
