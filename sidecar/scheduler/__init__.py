@@ -1,0 +1,1 @@
+"""Keep so many containers of each service running on so many Docker hosts."""

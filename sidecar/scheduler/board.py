@@ -1,0 +1,146 @@
+"""All nodes with what was decided since they were seen, kept so that a decision is cheap. Pure.
+
+Nodes that no rule can tell apart are one *kind* (equal labels, capacity, health, state); those of
+one kind that hold equally much share a *bucket*. Ranking looks at buckets, not at nodes: of ten
+thousand hosts there are a few dozen. Nodes are in a bucket by name, so that the order in which they
+were given decides nothing.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from sidecar.scheduler.model import ContainerView, NodeView, Policy
+from sidecar.scheduler.standing import Standing
+
+__all__ = ["Board", "Bucket"]
+
+_NOWHERE: Mapping[str, int] = MappingProxyType({})
+
+
+class Bucket(NamedTuple):
+    """What the nodes of one bucket have in common: ``kind`` indexes ``Board.kinds``."""
+
+    kind: int
+    cpu: int
+    memory: int
+    held: int
+
+
+class Board:
+    """Nodes, buckets, and who holds which port and service."""
+
+    def __init__(self, nodes: Iterable[NodeView], policy: Policy | None = None) -> None:
+        """Take the nodes as they were seen. Two of one name are an error: ValueError."""
+        self.policy = policy or Policy()
+        self.standings: dict[str, Standing] = {}
+        self.kinds: list[NodeView] = []
+        self.members: dict[Bucket, list[str]] = {}
+        self.log: list[Bucket] = []
+        """Buckets in the order in which they got their first node."""
+        self._kind_numbers: dict[object, int] = {}
+        self._buckets: dict[str, Bucket] = {}
+        self._ports: dict[tuple[str, int], set[str]] = {}
+        self._copies: dict[tuple[str, str], dict[str, int]] = {}
+        self._volumes: dict[str, dict[str, int]] = {}
+        for node in nodes:
+            self._enter(node)
+        self.names = sorted(self.standings)
+
+    def _enter(self, node: NodeView) -> None:
+        if node.name in self.standings:
+            raise ValueError(f"two nodes are called {node.name}")
+        standing = Standing(node, frees_stopped_ports=self.policy.frees_stopped_ports)
+        self.standings[node.name] = standing
+        for container in standing.containers:
+            self._count(container, node.name, 1)
+        kind = self._kind(node)
+        self._put(node.name, Bucket(kind, standing.cpu, standing.memory, standing.count))
+
+    def _kind(self, node: NodeView) -> int:
+        key = (
+            frozenset(node.labels.items()),
+            frozenset(node.engine_labels.items()),
+            node.capacity,
+            node.health,
+            node.state,
+            node.availability,
+            node.is_leader_capable,
+            node.strain,
+        )
+        number = self._kind_numbers.setdefault(key, len(self.kinds))
+        if number == len(self.kinds):
+            self.kinds.append(node)
+        return number
+
+    def bucket_of(self, node: str) -> Bucket:
+        """Return the bucket that a node is in now."""
+        return self._buckets[node]
+
+    def add(self, container: ContainerView, node: str) -> None:
+        """Count a container in."""
+        standing = self.standings[node]
+        old = standing.container(container.name)
+        if old is not None:
+            self.remove(old, node)
+        standing.add(container)
+        self._count(container, node, 1)
+        self._moved(node, standing)
+
+    def remove(self, container: ContainerView, node: str) -> None:
+        """Count a container out."""
+        standing = self.standings[node]
+        standing.remove(container.name)
+        self._count(container, node, -1)
+        self._moved(node, standing)
+
+    def copies(self, service: tuple[str, str]) -> Mapping[str, int]:
+        """Return on which nodes a service has how many containers."""
+        return self._copies.get(service, _NOWHERE)
+
+    def holders(self, protocol: str, number: int) -> Iterable[str]:
+        """Return the nodes on which a port is held, at any address."""
+        return self._ports.get((protocol, number), ())
+
+    def volume(self, name: str) -> Mapping[str, int]:
+        """Return the nodes on which a named volume is in use."""
+        return self._volumes.get(name, _NOWHERE)
+
+    def _moved(self, node: str, standing: Standing) -> None:
+        old = self._buckets[node]
+        names = self.members[old]
+        del names[bisect_left(names, node)]
+        if not names:
+            del self.members[old]
+        self._put(node, Bucket(old.kind, standing.cpu, standing.memory, standing.count))
+
+    def _put(self, node: str, bucket: Bucket) -> None:
+        self._buckets[node] = bucket
+        names = self.members.get(bucket)
+        if names is None:
+            self.members[bucket] = [node]
+            self.log.append(bucket)
+        else:
+            insort(names, node)
+
+    def _count(self, container: ContainerView, node: str, step: int) -> None:
+        if container.service:
+            key = container.stack, container.service
+            _tally(self._copies.setdefault(key, {}), node, step)
+        for volume in container.volumes:
+            _tally(self._volumes.setdefault(volume, {}), node, step)
+        for port in (*container.ports, *container.exposed * container.host_network):
+            place = port.protocol, port.number
+            if self.standings[node].bindings(*place):
+                self._ports.setdefault(place, set()).add(node)
+            elif place in self._ports:
+                self._ports[place].discard(node)
+
+
+def _tally(counts: dict[str, int], node: str, step: int) -> None:
+    number = counts.get(node, 0) + step
+    if number:
+        counts[node] = number
+    else:
+        counts.pop(node, None)

@@ -1,0 +1,218 @@
+"""Find the best node for requests that are alike, again and again. Pure.
+
+``Buckets`` asks a ranking and leaves out the nodes that only ports, copies or a wish to move away
+rule out. ``AllNodes`` asks every filter of every node once, and then again of those that changed.
+Both fill branches (the values of the labels to spread over) evenly; a full one leaves its share to
+the others.
+"""
+
+from collections.abc import Iterable, Mapping
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Protocol
+from zlib import crc32
+
+from sidecar.scheduler.board import Board, Bucket
+from sidecar.scheduler.expressions import Expression
+from sidecar.scheduler.filters import (
+    is_affine,
+    is_met,
+    port_holder,
+    protocols,
+    refusal_of,
+    wanted_ports,
+)
+from sidecar.scheduler.model import Request, Strategy
+from sidecar.scheduler.ranking import Branch, Choice, Ranking, branch_of, rank_of
+from sidecar.scheduler.standing import Standing
+
+if TYPE_CHECKING:
+    from sidecar.scheduler.strategies import Key
+
+__all__ = ["AllNodes", "Buckets", "Search", "home_of"]
+
+
+class Search(Protocol):
+    """Answers for one batch."""
+
+    def best(self, pick: int) -> Choice | None:
+        """Return the best node, None when there is none; ``pick`` chooses among equals."""
+
+    def placed(self, node: str) -> None:
+        """Note that one of the batch went to a node."""
+
+
+class _Branches:
+    """How many copies of the service each branch has, on each level of the tree."""
+
+    def __init__(self, board: Board, request: Request) -> None:
+        self._board = board
+        self._request = request
+        self._counts: dict[Branch, int] = {}
+        for node, copies in board.copies(request.key).items():
+            self.add(self.of(node), copies)
+
+    def of(self, node: str) -> Branch:
+        """Return the branch of a node."""
+        view = self._board.standings[node].view
+        return branch_of(self._request, self._board.policy, view)
+
+    def add(self, branch: Branch, copies: int = 1) -> None:
+        """Count copies."""
+        for level in range(1, len(branch) + 1):
+            path = branch[:level]
+            self._counts[path] = self._counts.get(path, 0) + copies
+
+    def in_order(self, branches: Iterable[Branch]) -> list[tuple[tuple[int, ...], Branch]]:
+        """Return the branches with their counts from the root on, the emptiest first."""
+        found = [
+            (tuple(self._counts.get(branch[:n], 0) for n in range(1, len(branch) + 1)), branch)
+            for branch in branches
+        ]
+        return sorted(found) if len(found) > 1 else found
+
+
+class Buckets:
+    """Searches by ranking."""
+
+    def __init__(self, board: Board, request: Request, ranking: Ranking) -> None:
+        """The request's rules are about kinds of nodes only."""
+        self._board = board
+        self._request = request
+        self._ranking = ranking
+        self._branches = _Branches(board, request)
+        self._holds_port = any(True for _ in wanted_ports(request))
+        self._ranks_copies = request.strategy is Strategy.BALANCED
+        is_even = bool(request.spread_over or request.soft)
+        self._is_any = request.strategy is Strategy.RANDOM and not is_even
+        self._but = {*request.avoid, *_busy(board, request)}
+        self._own = AllNodes(board, request, ()) if self._ranks_copies else None
+        for node, copies in board.copies(request.key).items():
+            self._note(node, copies)
+
+    def best(self, pick: int) -> Choice | None:
+        """Return the best node, None when there is none."""
+        self._ranking.refresh()
+        if self._is_any:
+            return self._ranking.any_of(pick, self._but)
+        found: Choice | None = None
+        fill: tuple[int, ...] | None = None
+        for counts, branch in self._branches.in_order(self._ranking.branches()):
+            if found is not None and counts != fill:
+                break
+            choice = self._best_of(branch, pick)
+            if choice is not None and (found is None or choice.key < found.key):
+                found, fill = choice, counts
+        return found
+
+    def _best_of(self, branch: Branch, pick: int) -> Choice | None:
+        choice = self._ranking.best(branch, pick, self._but)
+        own = self._own.best_of(branch) if self._own else None
+        if own is None or (choice is not None and choice.key <= own.key):
+            return choice
+        return own
+
+    def placed(self, node: str) -> None:
+        """Note that one of the batch went to a node."""
+        self._branches.add(self._branches.of(node))
+        if self._holds_port:
+            self._but.add(node)
+        self._note(node, self._board.copies(self._request.key)[node])
+
+    def _note(self, node: str, copies: int) -> None:
+        if self._own is not None:  # how many copies it has decides its rank: it stands for itself
+            self._but.add(node)
+            self._own.look_at(node)
+        elif self._request.max_per_node and copies >= self._request.max_per_node:
+            self._but.add(node)
+
+
+def _busy(board: Board, request: Request) -> set[str]:
+    busy: set[str] = set()
+    policy = board.policy
+    for port, is_host in wanted_ports(request):
+        for protocol in protocols(port, policy):
+            busy.update(
+                node
+                for node in board.holders(protocol, port.number)
+                if port_holder(port, board.standings[node], policy, is_host=is_host)
+            )
+    return busy
+
+
+class AllNodes:
+    """Searches node by node."""
+
+    def __init__(self, board: Board, request: Request, nodes: Iterable[str] | None = None) -> None:
+        """Ask the filters about ``nodes``, by default all of them."""
+        self._board = board
+        self._request = request
+        self._branches = _Branches(board, request)
+        self._heaps: dict[Branch, list[tuple[Key, int, str]]] = {}
+        self._keys: dict[str, Key] = {}
+        self._stem = f"{board.policy.seed}/{request.stack}/{request.service}/{request.slot}/"
+        self._home = home_of(board, request)
+        for node in board.standings if nodes is None else nodes:
+            self.look_at(node)
+
+    def best(self, pick: int) -> Choice | None:  # noqa: ARG002 - ties are told apart beforehand
+        """Return the best node, None when there is none."""
+        found: Choice | None = None
+        fill: tuple[int, ...] | None = None
+        for counts, branch in self._branches.in_order(list(self._heaps)):
+            if found is not None and counts != fill:
+                break
+            choice = self.best_of(branch)
+            if choice is not None and (found is None or choice.key < found.key):
+                found, fill = choice, counts
+        return found
+
+    def best_of(self, branch: Branch) -> Choice | None:
+        """Return the best node of a branch, None when there is none."""
+        heap = self._heaps.get(branch, [])
+        while heap:
+            key, _, node = heap[0]
+            if self._keys.get(node) == key:
+                return Choice(key, node, heap[1][2] if len(heap) > 1 else "")
+            heappop(heap)
+        return None
+
+    def placed(self, node: str) -> None:
+        """Note that one of the batch went to a node."""
+        self._branches.add(self._branches.of(node))
+        self.look_at(node)
+
+    def look_at(self, node: str) -> None:
+        """Ask the filters about a node again."""
+        standing, request = self._board.standings[node], self._request
+        self._keys.pop(node, None)
+        if self._home and node not in self._home:
+            return
+        if refusal_of(request, standing, self._board.policy) is not None:
+            return
+        bucket = Bucket(0, standing.cpu, standing.memory, standing.count)
+        copies = standing.copies.get(request.key, 0)
+        key = rank_of(request, standing.view, bucket, _worth(request, standing), copies)
+        self._keys[node] = key
+        tie = crc32(f"{self._stem}{node}".encode())
+        heappush(self._heaps.setdefault(self._branches.of(node), []), (key, tie, node))
+
+
+def _worth(request: Request, standing: Standing) -> int:
+    """Return the sum of the wishes that a node fulfils."""
+    worth = 0
+    for wish in request.soft:
+        rule = wish.expression
+        if wish.is_affinity and isinstance(rule, Expression):
+            worth += wish.weight * is_affine(rule, standing)
+        else:
+            worth += wish.weight * is_met(rule, standing.view)
+    return worth
+
+
+def home_of(board: Board, request: Request) -> Mapping[str, str]:
+    """Return the only node that has the named volumes, with the volume; empty: any will do."""
+    for volume in request.volumes:
+        nodes = board.volume(volume)
+        if len(nodes) == 1:
+            return dict.fromkeys(nodes, volume)
+    return {}
