@@ -39,11 +39,15 @@ PROGRAMS: Final[Mapping[str, str]] = {
     "adapter": "adapter",
     "statsd_exporter": "adapter",
     "jmx_exporter": "adapter",
-    "scheduler": "scheduler",
+    "stack": "scheduler",
 }
 """Name of the program (or ``pinnace NAME``) to the part it runs alone."""
 
-PARTS: Final[Mapping[str, str]] = {"registrar": "registrar.cli", "templater": "templater.cli"}
+PARTS: Final[Mapping[str, str]] = {
+    "registrar": "registrar.cli",
+    "templater": "templater.cli",
+    "scheduler": "sidecar.scheduler.cli",
+}
 """Part to the module whose ``main(program, arguments)`` runs it; others are not there yet."""
 
 COMMANDS: Final[Mapping[str, str]] = {

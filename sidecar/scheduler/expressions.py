@@ -67,8 +67,6 @@ def parse_expression(text: str, *, classic: bool = False) -> Expression:
     _check(key, value, text, begin, classic=classic)
     is_soft = value.startswith("~")
     matched = value[is_soft:]
-    if not matched:
-        raise ExpressionError("the value is empty", text, begin)
     warning = f"the value begins with = in {text!r}: is one = too many?" * value.startswith("=")
     return Expression(
         key,

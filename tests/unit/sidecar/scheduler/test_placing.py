@@ -279,7 +279,8 @@ def test_ties_do_not_all_go_to_the_same_node() -> None:
 @pytest.mark.parametrize(
     ("constraint", "fits"),
     [
-        ("node.ip == 192.0.2.0/24", True), ("node.ip!=192.0.2.7", False), ("node.role==manager", True),
+        ("node.ip == 192.0.2.0/24", True), ("node.ip!=192.0.2.7", False),
+        ("node.role==manager", True),
         ("node.hostname==HOST", True), ("node.labels.a==1", True), ("node.labels.A==1", False),
         ("engine.labels.b!=2", False), ("node.platform.arch==amd64", True), ("a=1", True),
         ("node.labels.none!=x", True), ("node.labels.none==x", False), ("a==/^1$/", True),

@@ -1,0 +1,151 @@
+"""A stack file as a whole: variables, profiles, order. Pure: text in, stack and problems out."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
+
+from sidecar.scheduler.compose.document import Item, Problems, parse
+from sidecar.scheduler.compose.interpolation import interpolated
+from sidecar.scheduler.compose.keys import FILE, Class, class_of
+from sidecar.scheduler.compose.reader import Reader
+from sidecar.scheduler.compose.service import service_of
+from sidecar.scheduler.spec import Condition, ServiceSpec, StackSpec
+
+__all__ = ["stack_of"]
+
+_DEFAULT: Final = "default"
+
+
+def stack_of(
+    text: str,
+    file: str,
+    problems: Problems,
+    *,
+    environ: Mapping[str, str] | None = None,
+    name: str = "",
+    folder: str = "",
+    profiles: Collection[str] = (),
+    classic: bool = False,
+) -> StackSpec:
+    """Return the stack of a file; what is wrong with it is noted in ``problems``.
+
+    Its name is ``name``, else what the file says, else its folder's.
+    """
+    document = parse(text, file, problems)
+    if document is None:
+        return StackSpec(name=name or _DEFAULT)
+    top = Reader(interpolated(document, environ or {}, problems), "the file", problems)
+    _classify(top)
+    services = Reader(top.get("services"), "services", problems)
+    if not services.item.map:
+        problems.error(top.item.place, "there are no services")
+    active = {
+        each: item
+        for each, item in services.item.map.items()
+        if _is_active(Reader(item, f"services.{each}", problems), profiles)
+    }
+    found = [service_of(each, item, problems, classic=classic) for each, item in active.items()]
+    _check(found, active, problems, known=services.item.map)
+    return StackSpec(name=name or top.text("name") or folder or _DEFAULT, services=_ordered(found))
+
+
+def _classify(top: Reader) -> None:
+    from sidecar.config.keys import suggestion  # noqa: PLC0415
+
+    for key in top.item.map:
+        place = top.item.place_of(key)
+        kind = class_of(FILE, key)
+        if key == "version":
+            top.problems.warn(place, "version is obsolete and ignored")
+        elif kind is Class.REFUSED:
+            top.problems.error(place, f"{key} is not supported")
+        elif kind is Class.UNKNOWN:
+            top.problems.error(place, f"unknown key {key!r}{suggestion(key, FILE)}")
+
+
+def _is_active(service: Reader, profiles: Collection[str]) -> bool:
+    wanted = {each.text for each in service.texts("profiles")}
+    return not wanted or bool(wanted & {*profiles}) or "*" in profiles
+
+
+def _check(
+    services: Iterable[ServiceSpec],
+    items: Mapping[str, Item],
+    problems: Problems,
+    *,
+    known: Collection[str],
+) -> None:
+    by_name = {service.name: service for service in services}
+    for service in by_name.values():
+        place = items[service.name].place_of("depends_on")
+        if service.pod and service.pod not in by_name:
+            problems.error(
+                items[service.name].place_of("network_mode"),
+                f"services.{service.name}.network_mode: there is no service {service.pod!r}",
+            )
+        for dependency in service.depends_on:
+            target = by_name.get(dependency.service)
+            if target is None:
+                why = (
+                    "is not in the active profiles"
+                    if dependency.service in known
+                    else "is not there"
+                )
+                tell = problems.error if dependency.is_required else problems.warn
+                tell(
+                    place,
+                    f"services.{service.name}.depends_on: {dependency.service!r} {why}",
+                )
+            elif dependency.condition is Condition.HEALTHY and not target.has_healthcheck:
+                problems.warn(
+                    place,
+                    f"services.{service.name}.depends_on.{target.name}: service_healthy needs a"
+                    " healthcheck of that service or of its image",
+                )
+    cycle = _cycle(by_name)
+    if cycle:
+        problems.error(
+            items[cycle[0]].place_of("depends_on"),
+            f"services depend on each other in a circle: {' -> '.join(cycle)}",
+        )
+
+
+def _needs(service: ServiceSpec, by_name: Mapping[str, ServiceSpec]) -> list[str]:
+    names = [each.service for each in service.depends_on] + [service.pod] * bool(service.pod)
+    return [name for name in names if name in by_name]
+
+
+def _cycle(by_name: Mapping[str, ServiceSpec]) -> list[str]:
+    """Return the names of a circle, the first again at its end; empty when there is none."""
+    done: set[str] = set()
+    for start in by_name:
+        path: list[str] = []
+        stack = [(start, iter(_needs(by_name[start], by_name)))]
+        path.append(start)
+        while stack:
+            name, needs = stack[-1]
+            target = next((each for each in needs if each not in done), None)
+            if target is None:
+                done.add(name)
+                path.pop()
+                stack.pop()
+            elif target in path:
+                return [*path[path.index(target) :], target]
+            else:
+                path.append(target)
+                stack.append((target, iter(_needs(by_name[target], by_name))))
+    return []
+
+
+def _ordered(services: Iterable[ServiceSpec]) -> tuple[ServiceSpec, ...]:
+    """Return each service after those it needs, otherwise as they are written."""
+    by_name = {service.name: service for service in services}
+    done: dict[str, ServiceSpec] = {}
+    waiting = list(by_name)
+    while waiting:
+        ready = [
+            name for name in waiting if all(need in done for need in _needs(by_name[name], by_name))
+        ] or waiting  # a circle is an error told elsewhere
+        for name in ready:
+            done[name] = by_name[name]
+        waiting = [name for name in waiting if name not in done]
+    return tuple(done.values())

@@ -1,0 +1,119 @@
+"""A stack as it is wanted: services with everything the core decides by. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from sidecar.scheduler.constraints import Constraint
+from sidecar.scheduler.expressions import Expression
+from sidecar.scheduler.model import Port, Request, Resources, Soft, Strategy
+
+__all__ = ["Condition", "Dependency", "Mode", "ServiceSpec", "StackSpec", "requests_of"]
+
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+_NO_RESOURCES: Final = Resources()
+
+
+def _nothing() -> Mapping[str, str]:
+    return _NOTHING
+
+
+class Mode(StrEnum):
+    """How many containers a service has: a number, or one on each node."""
+
+    REPLICATED = "replicated"
+    GLOBAL = "global"
+
+
+class Condition(StrEnum):
+    """What a dependency must have reached."""
+
+    STARTED = "service_started"
+    HEALTHY = "service_healthy"
+    COMPLETED = "service_completed_successfully"
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """One entry of ``depends_on``."""
+
+    service: str
+    condition: Condition = Condition.STARTED
+    is_required: bool = True
+    restarts: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSpec:
+    """One service."""
+
+    name: str
+    image: str = ""
+    container_name: str = ""
+    mode: Mode = Mode.REPLICATED
+    replicas: int = 1
+    labels: Mapping[str, str] = field(default_factory=_nothing, hash=False)
+    environment: Mapping[str, str | None] = field(default_factory=dict, hash=False)
+    strategy: Strategy = Strategy.SPREAD
+    resources: Resources = _NO_RESOURCES
+    shares: int = 0
+    """``cpu_shares`` in nano-CPUs: classic Swarm reads them as whole CPUs."""
+    ports: tuple[Port, ...] = ()
+    exposed: tuple[Port, ...] = ()
+    host_network: bool = False
+    constraints: tuple[Expression | Constraint, ...] = ()
+    affinities: tuple[Expression, ...] = ()
+    whitelists: tuple[Expression, ...] = ()
+    soft: tuple[Soft, ...] = ()
+    beside: tuple[str, ...] = ()
+    """Containers that must be on the same node."""
+    pod: str = ""
+    """The service whose network it shares (``network_mode: service:NAME``)."""
+    volumes: tuple[str, ...] = ()
+    platform: str = ""
+    max_per_node: int = 0
+    spread_over: tuple[str, ...] = ()
+    depends_on: tuple[Dependency, ...] = ()
+    has_healthcheck: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackSpec:
+    """A stack: its services in the order in which they must start."""
+
+    name: str
+    services: tuple[ServiceSpec, ...] = ()
+
+
+def requests_of(stack: str, service: ServiceSpec, *, classic: bool = False) -> list[Request]:
+    """Return what a service asks for, a request per slot."""
+    cpu = service.shares if classic else service.resources.cpu
+    request = Request(
+        stack=stack,
+        service=service.name,
+        image=service.image,
+        labels=service.labels,
+        strategy=service.strategy,
+        resources=Resources(cpu, service.resources.memory),
+        ports=service.ports,
+        host_network=service.host_network,
+        exposed=service.exposed,
+        constraints=service.constraints,
+        affinities=service.affinities,
+        whitelists=service.whitelists,
+        soft=service.soft,
+        beside=service.beside,
+        volumes=service.volumes,
+        platform=service.platform,
+        max_per_node=service.max_per_node,
+        spread_over=service.spread_over,
+    )
+    return [_slot(request, service, number) for number in range(1, service.replicas + 1)]
+
+
+def _slot(request: Request, service: ServiceSpec, number: int) -> Request:
+    return replace(request, slot=str(number), name=service.container_name)
