@@ -1,0 +1,71 @@
+"""What cannot be seen and is remembered: when copies failed. Pure.
+
+Losing it costs delays that begin anew, and no more.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from sidecar.scheduler.cluster import HEALED, Cluster, Health, Stage
+
+__all__ = ["Failure", "Memory", "counted"]
+
+_STRAIN: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A copy that ended or became unhealthy: of which slot and spec, where and when."""
+
+    service: str
+    slot: str
+    spec: str
+    node: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What was seen to fail, and which failures were counted."""
+
+    failures: tuple[Failure, ...] = ()
+    counted: frozenset[tuple[str, int, float]] = frozenset()
+    """Name, incarnation and time of each end that is in ``failures``."""
+    updated: Mapping[str, float] = field(default_factory=dict)
+    """When a slot of a service was updated last."""
+    paused: frozenset[tuple[str, str]] = frozenset()
+    """Rollouts that stopped: service and spec."""
+
+    def failures_of(self, service: str, slot: str, spec: str) -> list[float]:
+        """Return when copies of a slot failed."""
+        wanted = service, slot, spec
+        return [each.at for each in self.failures if (each.service, each.slot, each.spec) == wanted]
+
+    def failed_slots(self, service: str, spec: str) -> set[str]:
+        """Return the slots of which a copy of this spec failed."""
+        wanted = service, spec
+        return {each.slot for each in self.failures if (each.service, each.spec) == wanted}
+
+    def strain(self, node: str, now: float) -> int:
+        """Return how many copies failed on a node of late."""
+        return sum(each.node == node and now - each.at < _STRAIN for each in self.failures)
+
+
+def counted(cluster: Cluster, memory: Memory, now: float) -> Memory:
+    """Return the memory with the failures that are seen for the first time."""
+    found: list[Failure] = []
+    marks: set[tuple[str, int, float]] = set()
+    for service, copies in cluster.copies.items():
+        for copy in copies:
+            ended_badly = copy.stage is Stage.EXITED and not copy.is_draining
+            if not ended_badly and copy.health is not Health.UNHEALTHY:
+                continue
+            mark = copy.name, copy.incarnation, copy.since
+            marks.add(mark)
+            if mark not in memory.counted:
+                found.append(Failure(service, copy.slot, copy.spec, copy.node, now))
+    if not found and marks >= memory.counted:
+        return memory
+    recent = tuple(each for each in memory.failures if now - each.at < 2 * HEALED)
+    return replace(memory, failures=(*recent, *found), counted=frozenset(marks))

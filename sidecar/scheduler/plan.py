@@ -1,0 +1,288 @@
+"""From what is wanted and what is seen to the next actions. Pure, and level-triggered.
+
+Every look begins anew: nothing depends on having seen an event. Per service, in this order: what is
+wanted no more is retired; of two copies of a slot the older goes; what ended is started again by
+its policy; what is missing is placed; a new spec is rolled out, so many slots at a time.
+
+To *retire* a copy is to drain it, stop it when it is drained, and remove it when it has ended.
+``Memory`` holds what cannot be seen: when things failed. Losing it costs delays, no more.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sidecar.scheduler.actions import (
+    Action,
+    Alarm,
+    Create,
+    Deregister,
+    Drain,
+    Pending,
+    Remove,
+    Start,
+    Stop,
+)
+from sidecar.scheduler.board import Board
+from sidecar.scheduler.cluster import (
+    Cluster,
+    Copy,
+    Goal,
+    Health,
+    Need,
+    OnFailure,
+    Order,
+    Stage,
+)
+from sidecar.scheduler.memory import Memory, counted
+from sidecar.scheduler.model import NodeView, Placement, Policy, Request
+from sidecar.scheduler.placing import Placer
+from sidecar.scheduler.sight import UNREACHABLE, Sight
+from sidecar.scheduler.spec import Condition
+
+__all__ = ["Plan", "plan"]
+
+_KEPT: Final = 2
+"""Ended containers kept per slot, for their logs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do now, what to remember, and when to look again at the latest."""
+
+    actions: tuple[Action, ...]
+    memory: Memory
+    look_again: float | None = None
+
+
+def plan(
+    goals: Sequence[Goal], cluster: Cluster, memory: Memory, *, now: float, policy: Policy
+) -> Plan:
+    """Return the next actions; ``goals`` are in the order in which services must start."""
+    away = [node for node in cluster.nodes if node.state in UNREACHABLE]
+    if len(away) * 2 > len(cluster.nodes):
+        text = f"{len(away)} of {len(cluster.nodes)} nodes cannot be reached: nothing is done"
+        return Plan((Alarm(text),), memory)
+    look = _Look(cluster, memory, now, policy)
+    for goal in goals:
+        look.service(goal)
+    known = {goal.service for goal in goals}
+    for service in cluster.copies.keys() - known:
+        look.retire_all(service)
+    return Plan(tuple(look.actions), look.memory, look.look_again)
+
+
+class _Look:
+    """One pass over all services."""
+
+    def __init__(self, cluster: Cluster, memory: Memory, now: float, policy: Policy) -> None:
+        self.actions: list[Action] = []
+        self._sight = Sight(cluster, now)
+        self.memory = counted(cluster, memory, now)
+        self._cluster = cluster
+        self._now = now
+        strained = [self._strained(node) for node in cluster.nodes]
+        self._placer = Placer(Board(strained, policy))
+        self._last: dict[str, int] = {}
+
+    def _strained(self, node: NodeView) -> NodeView:
+        return replace(node, strain=self.memory.strain(node.name, self._now))
+
+    @property
+    def look_again(self) -> float | None:
+        """When to look again at the latest."""
+        return self._sight.look_again
+
+    def service(self, goal: Goal) -> None:
+        """Look at one service."""
+        goal = self._effective(goal)
+        slots: dict[str, list[Copy]] = {slot: [] for slot in goal.slots}
+        self._last = dict.fromkeys(goal.slots, 0)
+        for copy in self._cluster.copies.get(goal.service, ()):
+            if copy.slot not in slots:
+                self._retire(goal.service, copy)
+                continue
+            self._last[copy.slot] = max(self._last[copy.slot], copy.incarnation)
+            if not self._sight.is_lost(copy, goal):
+                slots[copy.slot].append(copy)
+            elif copy.stage is not Stage.EXITED:
+                self.actions.append(Deregister(goal.service, copy))
+        in_flux = sum(self._is_in_flux(goal, copies) for copies in slots.values())
+        for slot, copies in self._in_order(goal, slots):
+            in_flux += self._slot(goal, slot, copies, in_flux)
+
+    def retire_all(self, service: str) -> None:
+        """Retire all copies of a service that is wanted no more."""
+        for copy in self._cluster.copies.get(service, ()):
+            self._retire(service, copy)
+
+    def _effective(self, goal: Goal) -> Goal:
+        """Return the goal, or the previous one while a failed rollout is taken back."""
+        if goal.previous is None or goal.update.on_failure is not OnFailure.ROLLBACK:
+            return goal
+        if (goal.service, goal.spec) not in self.memory.paused:
+            return goal
+        return replace(goal.previous, slots=_same_slots(goal, goal.previous))
+
+    def _in_order(
+        self, goal: Goal, slots: Mapping[str, list[Copy]]
+    ) -> Iterator[tuple[str, list[Copy]]]:
+        """Return first the slots that lack most: an update begins where nothing runs."""
+
+        def lack(slot: str) -> int:
+            return sum(self._sight.is_ready(copy, goal) for copy in slots[slot])
+
+        return ((slot, slots[slot]) for slot in sorted(slots, key=lambda each: (lack(each), each)))
+
+    def _is_in_flux(self, goal: Goal, copies: Sequence[Copy]) -> bool:
+        """Return whether an update of a slot is under way."""
+        alive = [copy for copy in copies if copy.stage is not Stage.EXITED]
+        news = [copy for copy in alive if self._sight.is_current(copy, goal)]
+        olds = [copy for copy in alive if not self._sight.is_current(copy, goal)]
+        had = any(not self._sight.is_current(copy, goal) for copy in copies)
+        if any(copy.is_draining for copy in olds) or (olds and news) or (had and not alive):
+            return True
+        return bool(news) and had and not any(self._sight.is_ready(copy, goal) for copy in news)
+
+    def _slot(self, goal: Goal, slot: str, copies: Sequence[Copy], in_flux: int) -> int:
+        """Look at one slot; return how many updates it has begun."""
+        alive = sorted(
+            (copy for copy in copies if copy.stage is not Stage.EXITED), key=lambda each: each.age
+        )
+        ended = [copy for copy in copies if copy.stage is Stage.EXITED]
+        news = [copy for copy in alive if self._sight.is_current(copy, goal)]
+        olds = [copy for copy in alive if not self._sight.is_current(copy, goal)]
+        self._sweep(goal.service, ended, keeps=_KEPT)
+        if news:
+            self._settle(goal, news, olds)
+            return 0
+        if olds:
+            return self._update(goal, slot, olds, in_flux)
+        self._fill(goal, slot, ended)
+        return 0
+
+    def _settle(self, goal: Goal, news: Sequence[Copy], olds: Sequence[Copy]) -> None:
+        """Bring the newest copy up; retire the others when it is ready."""
+        *duplicates, newest = news
+        if self._sight.is_reachable(newest):
+            if newest.stage is Stage.CREATED:
+                self.actions.append(Start(goal.service, newest))
+            elif self._has_failed(goal, newest):
+                self._retire(goal.service, newest)
+        others = [*olds, *duplicates]
+        if others and (self._sight.is_ready(newest, goal) or goal.update.order is Order.STOP_FIRST):
+            for copy in others:
+                self._retire(goal.service, copy)
+
+    def _has_failed(self, goal: Goal, copy: Copy) -> bool:
+        if copy.health is Health.UNHEALTHY or copy.is_draining:
+            return True
+        is_late = copy.health is Health.STARTING and copy.since + goal.update.deadline <= self._now
+        if copy.health is Health.STARTING and not is_late:
+            self._sight.wait(copy.since + goal.update.deadline)
+        return is_late
+
+    def _update(self, goal: Goal, slot: str, olds: Sequence[Copy], in_flux: int) -> int:
+        """Begin the update of a slot if it is its turn; go on with one that has begun."""
+        if any(copy.is_draining for copy in olds):
+            for copy in olds:
+                self._retire(goal.service, copy)
+            return 0
+        reachable = all(self._sight.is_reachable(copy) for copy in olds)
+        if not reachable or not self._may_update(goal, in_flux):
+            for copy in olds:  # the old spec is kept alive meanwhile
+                if copy.stage is Stage.CREATED and self._sight.is_reachable(copy):
+                    self.actions.append(Start(goal.service, copy))
+            return 0
+        self.memory = replace(self.memory, updated={**self.memory.updated, goal.service: self._now})
+        if goal.update.order is Order.STOP_FIRST:
+            for copy in olds:
+                self._retire(goal.service, copy)
+        else:
+            self._create(goal, slot)
+        return 1
+
+    def _may_update(self, goal: Goal, in_flux: int) -> bool:
+        if goal.is_paused or (goal.service, goal.spec) in self.memory.paused:
+            return False
+        if goal.update.parallelism and in_flux >= goal.update.parallelism:
+            return False
+        if self._has_failed_too_much(goal):
+            return False
+        last = self.memory.updated.get(goal.service)
+        if last is not None and self._now - last < goal.update.delay:
+            self._sight.wait(last + goal.update.delay)
+            return False
+        return True
+
+    def _has_failed_too_much(self, goal: Goal) -> bool:
+        if goal.update.on_failure is OnFailure.CONTINUE:
+            return False
+        slots = self.memory.failed_slots(goal.service, goal.spec)
+        if len(slots) / max(len(goal.slots), 1) <= goal.update.max_failure_ratio:
+            return False
+        paused = self.memory.paused | {(goal.service, goal.spec)}
+        self.memory = replace(self.memory, paused=paused)
+        self.actions.append(Alarm(f"the rollout of {goal.service} stopped: too much of it failed"))
+        return True
+
+    def _fill(self, goal: Goal, slot: str, ended: Sequence[Copy]) -> None:
+        """Start what ended again, or put a new copy where there is none."""
+        last = max(ended, key=lambda each: (each.since, each.age), default=None)
+        if last is not None and last.spec == goal.spec and not self._is_due(goal, last):
+            return
+        if last is None and not all(self._is_met(need) for need in goal.needs):
+            return
+        self._create(goal, slot)
+
+    def _is_met(self, need: Need) -> bool:
+        copies = self._cluster.copies.get(need.service, ())
+        if need.condition is Condition.COMPLETED:
+            return any(copy.stage is Stage.EXITED and not copy.exit_code for copy in copies)
+        running = [copy for copy in copies if copy.stage is Stage.RUNNING]
+        if need.condition is Condition.HEALTHY:
+            return any(copy.health is Health.HEALTHY for copy in running)
+        return bool(running)
+
+    def _is_due(self, goal: Goal, last: Copy) -> bool:
+        """Return whether an ended copy is to be followed by another one now."""
+        restart = goal.restart
+        if not last.is_draining and not restart.is_wanted(last.exit_code):
+            return False
+        failures = self.memory.failures_of(goal.service, last.slot, goal.spec)
+        due = restart.due(failures, last.since, self._now, is_ended_by_us=last.is_draining)
+        if due is None:
+            return False
+        if due <= self._now:
+            return True
+        self._sight.wait(due)
+        return False
+
+    def _create(self, goal: Goal, slot: str) -> None:
+        (decision,) = self._placer.place([goal.slots[slot]])
+        if not isinstance(decision, Placement):
+            self.actions.append(Pending(goal.service, decision))
+            return
+        number = self._last[slot] + 1  # also after those that are lost
+        self.actions.append(Create(goal.service, slot, goal.spec, number, decision))
+
+    def _retire(self, service: str, copy: Copy) -> None:
+        if not self._sight.is_reachable(copy):
+            return
+        if copy.stage is Stage.EXITED:
+            self.actions.append(Remove(service, copy))
+        elif copy.stage is Stage.CREATED or copy.is_drained:
+            self.actions.append(Stop(service, copy))
+        elif not copy.is_draining:
+            self.actions.append(Drain(service, copy))
+
+    def _sweep(self, service: str, ended: Iterable[Copy], *, keeps: int) -> None:
+        newest_first = sorted(ended, key=lambda each: each.age, reverse=True)
+        for copy in newest_first[keeps:]:
+            if self._sight.is_reachable(copy):
+                self.actions.append(Remove(service, copy))
+
+
+def _same_slots(goal: Goal, previous: Goal) -> Mapping[str, Request]:
+    first = next(iter(previous.slots.values()))
+    return {slot: previous.slots.get(slot, replace(first, slot=slot)) for slot in goal.slots}
