@@ -89,6 +89,8 @@ class Copy:
     """When it came into its stage."""
     is_draining: bool = False
     is_drained: bool = False
+    is_registered: bool = True
+    """Whether the catalogue has instances of it."""
 
     @property
     def age(self) -> tuple[int, int]:

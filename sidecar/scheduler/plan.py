@@ -105,7 +105,7 @@ class _Look:
             self._last[copy.slot] = max(self._last[copy.slot], copy.incarnation)
             if not self._sight.is_lost(copy, goal):
                 slots[copy.slot].append(copy)
-            elif copy.stage is not Stage.EXITED:
+            elif copy.stage is not Stage.EXITED and copy.is_registered:
                 self.actions.append(Deregister(goal.service, copy))
         in_flux = sum(self._is_in_flux(goal, copies) for copies in slots.values())
         for slot, copies in self._in_order(goal, slots):
