@@ -86,6 +86,7 @@ class _Reader:
             state=self._word(known, "state", path, State.UP),
             availability=self._word(known, "availability", path, Availability.ACTIVE),
             is_leader_capable=known.get("leader_capable") is True,
+            images=self._images(known, path),
             containers=tuple(
                 self.container(each, f"{path}.containers[{n}]") for n, each in enumerate(containers)
             ),
@@ -112,6 +113,19 @@ class _Reader:
             service=labels.get("pinnace.service", ""),
             slot=labels.get("pinnace.slot", ""),
         )
+
+    def _images(self, known: Mapping[str, Any], path: str) -> Mapping[str, tuple[str, ...]]:
+        """Return the names of images by id; a list of names has none."""
+        value = known.get("images") or {}
+        if isinstance(value, list):
+            return {"": tuple(map(str, value))}
+        if not isinstance(value, dict):
+            self.wrong(f"{path}.images", "must be names of images, or lists of them by id")
+            return {}
+        return {
+            id_: tuple(map(str, self.list_of(names, f"{path}.images.{id_}")))
+            for id_, names in value.items()
+        }
 
     def _capacity(self, known: Mapping[str, Any], path: str) -> Resources:
         cpu, memory = self.number(known, "cpus", path), self.bytes(known, "memory", path)

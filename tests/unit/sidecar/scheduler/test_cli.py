@@ -101,6 +101,7 @@ def test_a_global_service_goes_to_every_node(
         ('[{"name": "a", "memory": true}]', "True is no number of bytes"),
         ('[{"name": "a", "healthy": 1}]', "must be true or false"),
         ('[{"name": "a", "state": "odd"}]', "must be one of joining"),
+        ('[{"name": "a", "images": 3}]', "must be names of images"),
         ('[{"name": "a", "labels": 3}]', "must be an object of texts"),
         ('[{"name": "a", "containers": [{"ports": ["x"]}]}]', "containers[0].ports[0]: 'x'"),
         ('[{"name": "a", "containers": [{"ports": [[]]}]}]', "[] is no port"),
@@ -126,6 +127,19 @@ def test_ports_of_containers_have_many_forms(
     (tmp_path / "nodes.json").write_text(json.dumps(held))
     assert _plan(files[0], "--nodes", files[1], "--json") == 3
     assert json.loads(capsys.readouterr().out)["placements"] == []
+
+
+@pytest.mark.parametrize("images", [["redis:7"], {"sha256:1": ["redis:7", "redis:8"]}])
+def test_images_of_a_node_can_be_asked_for(
+    files: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], images: Any
+) -> None:
+    (tmp_path / "stack.yaml").write_text(
+        "services: {a: {image: x, environment: ['affinity:image==redis']}}"
+    )
+    nodes = [_node("n1"), _node("n2", images=images), _node("n3", images={})]
+    (tmp_path / "nodes.json").write_text(json.dumps(nodes))
+    assert _plan(files[0], "--nodes", files[1], "--json") == 0
+    assert json.loads(capsys.readouterr().out)["placements"][0]["node"] == "n2"
 
 
 def test_check_tells_the_order_and_reads_standard_input(
