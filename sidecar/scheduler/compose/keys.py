@@ -37,8 +37,8 @@ SERVICE: Final = _table(
         pids_limit oom_kill_disable oom_score_adj pull_policy platform healthcheck restart configs
         secrets container_name
     """,
-    core="depends_on scale deploy profiles post_start pre_stop x-pinnace extends",
-    refused="credential_spec isolation provider models gpus use_api_socket",
+    core="depends_on scale deploy profiles post_start pre_stop x-pinnace",
+    refused="credential_spec isolation provider models gpus use_api_socket extends",
     ignored="develop attach blkio_config mac_address pull_refresh_after",
 )
 """Keys of a service; ``build`` is refused only where there is no image."""
@@ -51,8 +51,8 @@ DEPLOY: Final = _table(
 )
 
 FILE: Final = _table(
-    file="name version services networks volumes configs secrets include",
-    refused="models",
+    file="name version services networks volumes configs secrets",
+    refused="models include",
 )
 
 
