@@ -7,6 +7,7 @@ execution puts out is thrown away.
 from collections.abc import Callable, Mapping
 from typing import Final, NoReturn
 
+from sidecar.errors import RenderError
 from sidecar.gotemplate.values import Slice
 from templater.consul_template import queries
 from templater.consul_template.queries import Query
@@ -19,7 +20,7 @@ from templater.consul_template.records import (
     Pair,
 )
 
-__all__ = ["UNKNOWN", "Functions", "Knowledge", "Reading", "data_functions"]
+__all__ = ["UNKNOWN", "Functions", "Knowledge", "NotOffered", "Reading", "data_functions"]
 
 Functions = Mapping[str, Callable[..., object]]
 Knowledge = Mapping[Query, object]
@@ -41,6 +42,10 @@ _ELSEWHERE: Final = {
     ),
     "pkiCert": "Vault's certificate authority is not supported",
 }  # fmt: skip
+
+
+class NotOffered(RenderError):
+    """A function that is left out on purpose; another try cannot help."""
 
 
 class Reading:
@@ -83,7 +88,7 @@ def data_functions(reading: Reading, check_path: Callable[[str], None]) -> Funct
 
 def _refused(name: str, why: str) -> Callable[..., object]:
     def refuse(*_: object) -> NoReturn:
-        raise NotImplementedError(f"{name}: {why}")
+        raise NotOffered(f"{name}: {why}; remove the call from the template")
 
     return refuse
 
