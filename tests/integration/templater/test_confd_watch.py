@@ -1,6 +1,5 @@
 """confd that stays: follows values, templates and resources; survives kill, hangs and bad data."""
 
-import http.client
 import json
 import os
 import signal
@@ -13,6 +12,7 @@ import pytest
 from tests.support.confd import Confd
 from tests.support.pinnace import until
 from tests.support.ports import free_port
+from tests.support.web import get
 
 
 @pytest.fixture
@@ -245,10 +245,10 @@ def test_sighup_takes_new_settings_and_keeps_the_old_when_they_are_bad(confd: Co
     confd.start("-watch")
     until(lambda: _holds(dest, "1"))
     settings.write_text("prefix = 5\n")
-    confd.signal(signal.SIGHUP)
+    confd.send(signal.SIGHUP)
     until(lambda: confd.count("configuration not taken") == 1)
     settings.write_text('prefix = "/p"\n')
-    confd.signal(signal.SIGHUP)
+    confd.send(signal.SIGHUP)
     until(lambda: _holds(dest, "below"))
     assert confd.stop(signal.SIGINT) == 0
 
@@ -259,25 +259,14 @@ def test_metrics_and_readiness_are_served(confd: Confd) -> None:
     dest = confd.resource("web", "x", reload_cmd=f"test -e {flag}")
     confd.start("-watch", f"-metrics-addr=127.0.0.1:{port}")
 
-    def get(path: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            return response.status, response.read()
-        except OSError:
-            return 0, b""
-        finally:
-            connection.close()
-
-    until(lambda: get("/healthz")[0] == 200)
-    until(lambda: b"reload of" in get("/readyz")[1])
-    assert get("/readyz")[0] == 503
-    assert b"pinnace_templater_owed_reloads 1.0" in get("/metrics")[1]
+    until(lambda: get(port, "/healthz")[0] == 200)
+    until(lambda: b"reload of" in get(port, "/readyz")[1])
+    assert get(port, "/readyz")[0] == 503
+    assert b"pinnace_templater_owed_reloads 1.0" in get(port, "/metrics")[1]
     flag.touch()
-    until(lambda: get("/readyz") == (200, json.dumps({"trouble": []}).encode()))
-    assert b"pinnace_templater_owed_reloads 0.0" in get("/metrics")[1]
-    assert get("/nope")[0] == 404
+    until(lambda: get(port, "/readyz") == (200, json.dumps({"trouble": []}).encode()))
+    assert b"pinnace_templater_owed_reloads 0.0" in get(port, "/metrics")[1]
+    assert get(port, "/nope")[0] == 404
     assert dest.read_text() == "x"
 
 
