@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from sidecar.config.units import endpoint
+from sidecar.config.units import Endpoint, endpoint
 from sidecar.errors import ConfigError, PinnaceError
 from sidecar.runtime.clock import SystemClock
 from sidecar.runtime.log import get_logger
@@ -23,8 +23,8 @@ from templater.confd.project import load, templates_of
 from templater.confd.render import Renderer
 from templater.confd.resource import Resource
 from templater.confd.settings import Settings, own_backend
-from templater.confd.telemetry import Telemetry
 from templater.confd.world import world_functions
+from templater.health import telemetry
 
 __all__ = ["Run"]
 
@@ -132,13 +132,12 @@ class Run:
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         notifier = Notifier(os.environ if self._settings.is_on("systemd-notify") else {})
         try:
-            async with asyncio.TaskGroup() as group:
-                helpers = self._helpers(group, notifier)
+            async with telemetry(self._metrics(), self._trouble), asyncio.TaskGroup() as group:
+                watchdog = group.create_task(self._feed(notifier), name="watchdog")
                 while not self._is_stopping:
                     await self._one_life(notifier)
                 notifier.stopping()
-                for helper in helpers:
-                    helper.cancel()
+                watchdog.cancel()
         except asyncio.CancelledError:
             return _FAILURE
         except ExceptionGroup as raised:
@@ -156,23 +155,17 @@ class Run:
         await self._daemon.run(lambda: notifier.ready("keeping files"))
         await self._close()
 
-    def _helpers(self, group: asyncio.TaskGroup, notifier: Notifier) -> list[asyncio.Task[None]]:
-        helpers = []
-        settings = self._settings
-        if settings["metrics-addr"]:
-            try:
-                address = endpoint(settings["metrics-addr"])
-            except ValueError as error:
-                raise ConfigError([f"metrics-addr: {error}"]) from error
-            telemetry = Telemetry(address, self._trouble)
-            helpers.append(group.create_task(telemetry.serve(), name="telemetry"))
-        pause = settings.seconds("watchdog-interval")
-        if pause:
-            helpers.append(group.create_task(self._feed(notifier, pause), name="watchdog"))
-        return helpers
+    def _metrics(self) -> Endpoint | None:
+        """Return where metrics are read. Raises ConfigError."""
+        text = self._settings["metrics-addr"]
+        try:
+            return endpoint(text) if text else None
+        except ValueError as error:
+            raise ConfigError([f"metrics-addr: {error}"]) from error
 
-    async def _feed(self, notifier: Notifier, pause: float) -> None:
-        while True:
+    async def _feed(self, notifier: Notifier) -> None:
+        pause = self._settings.seconds("watchdog-interval")
+        while pause:
             notifier.alive()
             await self._clock.sleep(pause)
 
