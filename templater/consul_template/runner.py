@@ -7,7 +7,7 @@ the run unless the configuration says so: files stay, and it is tried again.
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,21 +19,18 @@ from templater.consul_template.board import Board
 from templater.consul_template.child import Child, ChildFailed
 from templater.consul_template.data import UNKNOWN, Functions
 from templater.consul_template.documents import Documents
+from templater.consul_template.ending import FAILED, Ended, status_of
 from templater.consul_template.placing import Placer
 from templater.consul_template.queries import Query
 from templater.consul_template.rendering import Interest, Rendered
 from templater.consul_template.settings import Settings, argv_of
-from templater.consul_template.views import Views
+from templater.consul_template.views import Views, ViewsMaker
 from templater.counters import FAILING, OWED, RELOADS, RENDERS, RESOURCES
 
-__all__ = ["FAILED", "Environments", "Runner"]
+__all__ = ["Environments", "Runner"]
 
-FAILED: Final = 14
 _LOOK: Final = 1.0
 _log = get_logger("consul-template")
-
-ViewsMaker = Callable[[Callable[[Query, object], None]], Views]
-"""Makes the watches of a run, which call back with each new answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +54,6 @@ class _Report:
     is_changed: bool = False
     failure: str = ""
     again: bool = False
-
-
-class _Ended(Exception):
-    """The run ends with this exit status."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
 
 
 class Runner:
@@ -117,6 +106,8 @@ class Runner:
         lines += [f"{self._name(user)}: {line}" for user, line in self._documents.mistakes.items()]
         away = self._views.trouble()
         lines += [away] if away else []
+        if self._child is not None and self._child.is_away:
+            lines.append("the child has ended and is not started again yet")
         lines += [
             f"{row.settings} is not rendered yet"
             for row in self._board.rows
@@ -144,10 +135,8 @@ class Runner:
                 if self._child is not None:
                     group.create_task(self._mind(self._child), name="child")
                 await self._work(group)
-        except* _Ended as ended:
-            self._ending = next(
-                error.status for error in ended.exceptions if isinstance(error, _Ended)
-            )
+        except* Ended as ended:
+            self._ending = status_of(ended)
         finally:
             self._views.close()
             if self._child is not None:
@@ -160,7 +149,10 @@ class Runner:
         while True:
             self._woken.clear()  # before looking: what comes after it is not missed
             if self._ending is not None:
-                raise _Ended(self._ending)
+                raise Ended(self._ending)
+            if self._views.given_up is not None:
+                _log.error("data cannot be read", reason=self._views.given_up)
+                raise Ended(FAILED)
             self._take()
             await self._pass(group)
             await self._run_commands()
@@ -243,7 +235,7 @@ class Runner:
         if self._board.failed(report.user, report.failure, now, again=report.again):
             _log.error("not rendered", template=self._name(report.user), reason=report.failure)
         if self._board.rows[report.user].settings.error_fatal:
-            raise _Ended(FAILED)
+            raise Ended(FAILED)
 
     async def _run_commands(self) -> None:
         for command in self._board.commands(self._clock.monotonic()):
@@ -264,7 +256,7 @@ class Runner:
             if self._board.command_failed(command, why, self._clock.monotonic()):
                 _log.error("it is tried again until it succeeds", reason=why)
             if self._settings.command_error_fatal:
-                raise _Ended(FAILED)
+                raise Ended(FAILED)
 
     async def _tend_child(self) -> None:
         """Start the child when every file was written; tell it of changes after that."""
@@ -279,18 +271,15 @@ class Runner:
                 await child.reload()
         except ChildFailed as error:
             _log.error("child not started", reason=error)
-            raise _Ended(FAILED) from error
+            raise Ended(FAILED) from error
 
     def _end_once(self) -> None:
         """End when there is nothing left to do, or no hope of it."""
-        if self._views.given_up is not None:
-            _log.error("data cannot be read", reason=self._views.given_up)
-            raise _Ended(FAILED)
         failures = self._board.failures()
         undecided = [row for row in self._board.rows if not row.is_written and not row.failure]
         if undecided or (self._child is not None and not failures):
             return  # the child's end ends the run
-        raise _Ended(FAILED if failures else 0)
+        raise Ended(FAILED if failures else 0)
 
     async def _wait(self, seconds: float | None) -> None:
         if seconds == 0.0:
@@ -302,7 +291,15 @@ class Runner:
             return
 
     async def _mind(self, child: Child) -> None:
-        raise _Ended(await child.ended())
+        """Let the child's end be ours, or start it again when it failed."""
+        while True:
+            status = await child.ended()
+            if status == 0 or not self._settings.child.restarts:
+                raise Ended(status)
+            pause = child.pause()
+            _log.error("child failed; it is started again", status=status, pause=f"{pause:.1f}s")
+            await self._clock.sleep(pause)
+            await child.revive()
 
     # --- templates
 

@@ -23,13 +23,16 @@ from templater.consul_template.sources import Fetched, Source
 from templater.counters import AWAY, HELD, READS
 from templater.guard import most_gone
 
-__all__ = ["Retry", "Views"]
+__all__ = ["Retry", "Views", "ViewsMaker"]
 
 _PAUSE: Final = 0.1
 _SECOND_LOOK: Final = 1.0
 _MANY: Final = 128
 _ERRORS: Final = (TransientError, PermanentError, ProtocolError, TimeoutError)
 _log = get_logger("consul-template")
+
+ViewsMaker = Callable[[Callable[[Query, object], None]], "Views"]
+"""Makes the watches of a run, which call back with each new answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,18 @@ class Views:
         *,
         retry: Retry | None = None,
         is_once: bool = False,
+        needs_all: bool = False,
     ) -> None:
-        """``deliver`` gets each new value; with ``is_once`` each query gets one."""
+        """``deliver`` gets each new value; with ``is_once`` each query gets one.
+
+        With ``needs_all`` an absent key that somebody waits for is given up at once.
+        """
         self._source_of = source_of
         self._deliver = deliver
         self._clock = clock
         self._retry = retry if retry is not None else Retry()
         self._is_once = is_once
+        self._needs_all = needs_all
         self._tasks: dict[Query, asyncio.Task[None]] = {}
         self._failing: dict[Query, str] = {}
         self._has_warned = False
@@ -113,13 +121,15 @@ class Views:
             except _ERRORS as error:
                 self._failed(query, str(error) or type(error).__name__)
                 if self._is_last(backoff):
-                    self.given_up = self._failing[query]
-                    self._deliver(query, UNKNOWN)
+                    self._give_up(query, self._failing[query])
                     return
                 await self._clock.sleep(backoff.next())
                 continue
             backoff.reset()
             self._recovered(query)
+            if self._needs_all and known is UNKNOWN and not is_news:
+                self._give_up(query, f"{query} does not exist")
+                return
             if is_news:
                 known = value
                 READS.inc()
@@ -127,6 +137,10 @@ class Views:
                 if self._is_once:
                     return
             await self._rest(began, is_news=is_news)
+
+    def _give_up(self, query: Query, why: str) -> None:
+        self.given_up = why
+        self._deliver(query, UNKNOWN)
 
     def _is_news(self, query: Query, known: object, value: object) -> bool:
         """Say whether a value is delivered; an absent key is none to who waits for it."""

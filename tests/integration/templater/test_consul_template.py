@@ -12,6 +12,8 @@ from deploy.tools.consul import Consul
 from tests.support.consul_template import ConsulTemplate, Writer
 from tests.support.oracle import consul_program
 from tests.support.pinnace import until
+from tests.support.ports import free_port
+from tests.support.web import get
 
 EVERYTHING = """\
 {{ key "ct/name" }} {{ keyOrDefault "ct/nope" "d" }} {{ keyExists "ct/nope" }}
@@ -331,6 +333,49 @@ def test_a_second_signal_does_not_wait_for_a_command(
     assert time.monotonic() - begun < 10
 
 
+def test_what_a_shell_started_has_its_time_to_end(program: ConsulTemplate) -> None:
+    events = program.folder / "events"
+    inner = program.folder / "inner"
+    inner.write_text(
+        f"trap 'sleep 0.5; echo gently >> {events}; exit' INT\n"
+        f"echo started >> {events}\nwhile :; do sleep 0.02; done\n"
+    )
+    dest = program.template("web", "text")
+    line = f"{program.folder / 'web.ctmpl'}:{dest}"
+    program.start("-template", line, "-exec", f"sh {inner}; true")
+    until(events.exists)
+    assert program.stop(signal.SIGINT) == 12
+    assert events.read_text() == "started\ngently\n"
+
+
+def test_what_a_shell_started_and_does_not_end_is_killed(program: ConsulTemplate) -> None:
+    events = program.folder / "events"
+    inner = program.folder / "inner"
+    inner.write_text(f"trap '' INT\necho $$ > {events}\nwhile :; do sleep 0.02; done\n")
+    dest = program.template("web", "text")
+    line = f"{program.folder / 'web.ctmpl'}:{dest}"
+    program.start("-template", line, "-exec", f"sh {inner}; true", "-exec-kill-timeout", "300ms")
+    until(lambda: events.exists() and bool(events.read_text()))
+    assert program.stop(signal.SIGINT) == 12
+    until(lambda: not Path(f"/proc/{events.read_text().strip()}/cwd").exists())
+
+
+def test_a_child_that_fails_is_started_again_when_asked_for(program: ConsulTemplate) -> None:
+    events = program.folder / "events"
+    dest = program.template("web", "text")
+    line = f"{program.folder / 'web.ctmpl'}:{dest}"
+    port = free_port()
+    script = f"echo x >> {events}; test $(wc -l < {events}) -lt 2 && exit 3; sleep 60"
+    program.start(
+        "-template", line, "-exec", script, "-exec-restart-on-failure",
+        "-metrics-addr", f"127.0.0.1:{port}",
+    )  # fmt: skip
+    until(lambda: b"not started again yet" in get(port, "/readyz")[1])
+    until(lambda: events.read_text() == "x\nx\n" and get(port, "/readyz")[0] == 200)
+    assert program.count("child failed; it is started again") == 1
+    assert program.stop(signal.SIGINT) == 12
+
+
 # --- configuration --------------------------------------------------------------------------------
 
 
@@ -388,3 +433,42 @@ def test_a_command_gets_the_address_and_no_token(program: ConsulTemplate) -> Non
     assert "PLAIN=yes" in text
     assert "A=1" in text
     assert "s3cret" not in text
+
+
+def test_metrics_and_readiness_are_served(program: ConsulTemplate, writer: Writer) -> None:
+    port = free_port()
+    source = program.folder / "web.ctmpl"
+    dest = program.template("web", '{{ key "ct/a" }}')
+    program.start("-template", f"{source}:{dest}", "-metrics-addr", f"127.0.0.1:{port}")
+    until(lambda: b"is not rendered yet" in get(port, "/readyz")[1])
+    writer.put("ct/a", "1")
+    until(lambda: get(port, "/readyz")[0] == 200)
+    assert b'pinnace_templater_renders_total{result="changed"} 1.0' in get(port, "/metrics")[1]
+    taken = program.run("-template", f"{source}:{dest}", "-metrics-addr", f"127.0.0.1:{port}")
+    assert taken.returncode == 14
+    assert f"TCP port {port} on 127.0.0.1 is taken" in taken.stderr
+    assert program.stop() == 0
+
+
+def test_logs_go_to_a_file_too(program: ConsulTemplate, writer: Writer) -> None:
+    writer.put("ct/a", "1")
+    log = 'log_file {\n path = "%s/ct.log"\n}\n' % program.folder  # noqa: UP031
+    config = program.config(log + program.block("web", '{{ key "ct/a" }}'))
+    done = program.run("-once", "-config", str(config))
+    assert done.returncode == 0
+    (file,) = program.folder.glob("ct-*.log")
+    assert "rendered" in file.read_text()
+    assert file.read_text() in done.stderr
+
+
+@pytest.mark.parametrize("once", [(), ("-once",)])
+def test_an_absent_key_ends_the_run_when_asked_for(
+    program: ConsulTemplate, writer: Writer, once: tuple[str, ...]
+) -> None:
+    writer.put("ct/a", "1")
+    dest = program.template("web", '{{ key "ct/nope" }}')
+    line = f"{program.folder / 'web.ctmpl'}:{dest}"
+    done = program.run("-template", line, "-err-on-failed-lookup", *once)
+    assert done.returncode == 14
+    assert "kv.block(ct/nope) does not exist" in done.stderr
+    assert not dest.exists()
