@@ -12,11 +12,11 @@ from sidecar.errors import ConfigError, PinnaceError
 from sidecar.runtime.clock import SystemClock
 from sidecar.runtime.log import get_logger
 from sidecar.runtime.notify import Notifier
-from templater.backends.base import Backend, Values
+from templater.backends.base import Backend
 from templater.backends.opening import open_backend
 from templater.commands.run import without_secrets
 from templater.confd import lines
-from templater.confd.apply import Applier, Rules
+from templater.confd.apply import ResourceApplier, rules_of
 from templater.confd.daemon import Daemon
 from templater.confd.once import Once, check
 from templater.confd.project import load, templates_of
@@ -200,9 +200,9 @@ class Run:
     def _renderer(self, resource: Resource) -> Renderer:
         return Renderer(resource, templates_of(self._settings), self._world)
 
-    def _applier(self, resource: Resource) -> Applier[Values]:
-        rules = Rules.of(self._settings, without_secrets(self._environ))
-        return Applier(resource, self._renderer(resource), rules)
+    def _applier(self, resource: Resource) -> ResourceApplier:
+        rules = rules_of(self._settings, without_secrets(self._environ))
+        return ResourceApplier(resource, self._renderer(resource), self._settings, rules)
 
     async def _close(self) -> None:
         backends, self._backends = self._backends, {}

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from sidecar.config.model import TemplateSettings
 from templater.commands.run import Command, without_secrets
-from templater.confd.apply import Applier, Rules
-from templater.confd.resource import Resource
+from templater.keeping.apply import Applier, Rules
+from templater.keeping.target import Target
 from templater.own.render import Renderer, State
 
-__all__ = ["OwnApplier", "resource_of", "rules_of"]
+__all__ = ["OwnApplier", "rules_of", "target_of"]
 
 
 class OwnApplier(Applier[State]):
@@ -28,7 +28,7 @@ class OwnApplier(Applier[State]):
         rendered: Callable[[State], None],
     ) -> None:
         """Keep ``settings.destination``."""
-        super().__init__(resource_of(settings), renderer, rules)
+        super().__init__(target_of(settings), renderer, rules)
         self._settings = settings
         self._rendered = rendered
 
@@ -64,12 +64,11 @@ class OwnApplier(Applier[State]):
         return Command(tuple(argv), self._settings.timeout)
 
 
-def resource_of(settings: TemplateSettings) -> Resource:
-    """Return the settings as a resource; its commands are in the settings themselves."""
+def target_of(settings: TemplateSettings) -> Target:
+    """Return the settings as a target; its commands are in the settings themselves."""
     owner, _, group = settings.owner.partition(":")
-    return Resource(
+    return Target(
         name=settings.source,
-        src=settings.source,
         dest=settings.destination,
         mode=int(settings.mode, 8) if settings.mode else None,
         owner=owner,
@@ -85,8 +84,6 @@ def rules_of(show: Callable[[str], None] | None = None) -> Rules:
         is_noop=show is not None,
         is_sync_only=False,
         keeps_stage=False,
-        check_timeout=0.0,
-        reload_timeout=0.0,
         environ=without_secrets(os.environ),
         show=show,
     )

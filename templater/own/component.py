@@ -15,8 +15,8 @@ from sidecar.metrics import counter
 from sidecar.runtime.clock import Clock, SystemClock
 from sidecar.runtime.log import get_logger
 from sidecar.stores.base import KeyValue, Source
-from templater.confd.keeper import Keeper
 from templater.guard import most_gone
+from templater.keeping.keeper import Keeper
 from templater.own.apply import OwnApplier, rules_of
 from templater.own.keys import KeyFeed
 from templater.own.render import Renderer, State
