@@ -10,9 +10,10 @@ from typing import Any, Final, NoReturn
 from sidecar.gotemplate.kinds import STRING, slice_of
 from sidecar.gotemplate.values import INVALID, Map, Slice, is_struct, truth, type_of
 from templater.functions.gojson import read_value
+from templater.functions.sprig_numbers import NUMBERS
 from templater.functions.sprig_text import TEXT, text_of
 
-__all__ = ["SPRIG"]
+__all__ = ["SPRIG", "both_names"]
 
 _STRINGS: Final = slice_of(STRING)
 
@@ -264,5 +265,26 @@ DATA: Final[Mapping[str, Callable[..., object]]] = {
     "without": _without,
 }
 
-SPRIG: Final[Mapping[str, Callable[..., object]]] = {**TEXT, **DATA}
-"""By Sprig's names; those that ask the machine are elsewhere."""
+_PLAIN: Final = {**NUMBERS, **TEXT, **DATA}
+_MUST: Final = (
+    "append", "chunk", "compact", "deepCopy", "first", "has", "initial", "last", "merge",
+    "mergeOverwrite", "prepend", "push", "regexFind", "regexFindAll", "regexMatch",
+    "regexReplaceAll", "regexReplaceAllLiteral", "regexSplit", "rest", "reverse", "slice", "toJson",
+    "toPrettyJson", "toRawJson", "uniq", "without",
+)  # fmt: skip
+"""What has a name with ``must`` too: it fails where the other might be silent; ours always do."""
+
+SPRIG: Final[Mapping[str, Callable[..., object]]] = {
+    **_PLAIN,
+    **{f"must{name[0].upper()}{name[1:]}": _PLAIN[name] for name in _MUST},
+    "mustFromJson": read_value,
+}
+"""By Sprig's names; those that ask the machine are in ``sprig_world``."""
+
+
+def both_names(functions: Mapping[str, Callable[..., object]]) -> dict[str, Callable[..., object]]:
+    """Return Sprig's functions by their names, and by ``sprig_`` and their names.
+
+    Where a language has a function of the same name, which is put over them, the other finds it.
+    """
+    return {**functions, **{f"sprig_{name}": call for name, call in functions.items()}}
