@@ -111,7 +111,8 @@ def _vault(settings: Settings, clock: Clock) -> Backend:
 
 
 def _adapted(settings: Settings, clock: Clock) -> Backend:
-    from sidecar.stores.opening import open_keyvalue  # noqa: PLC0415
+    from sidecar.stores.opening import open_keyvalue, open_mirror  # noqa: PLC0415
+    from templater.backends.pinnace import PinnaceBackend  # noqa: PLC0415
 
     for name in _QUIET:
         logging.getLogger(f"{ROOT}.{name}").setLevel(logging.ERROR)
@@ -119,11 +120,15 @@ def _adapted(settings: Settings, clock: Clock) -> Backend:
     shown = ",".join(nodes)
     match settings.backend:
         case "consul" | "pinnace":
-            scheme = "consul-tls" if settings["scheme"] == "https" else "consul"
-            store = open_keyvalue(
-                f"{scheme}://{nodes[0]}", clock=clock, environ=_consul_environ(settings)
+            url = f"{'consul-tls' if settings['scheme'] == 'https' else 'consul'}://{nodes[0]}"
+            environ = _consul_environ(settings)
+            store = open_keyvalue(url, clock=clock, environ=environ)
+            keys = Adapted(store, nodes[0], select=text_below)
+            if settings.backend == "consul":
+                return keys
+            return PinnaceBackend(
+                keys, lambda catalog: open_mirror(url, catalog, clock=clock, environ=environ)
             )
-            return Adapted(store, nodes[0], select=text_below)
         case "zookeeper":
             store = open_keyvalue(f"zookeeper://{shown}/", clock=clock, environ=os.environ)
             return Adapted(store, shown, select=leaves_below, needs_keys=True)

@@ -191,8 +191,7 @@ class Daemon:
                 slowest=settings.seconds("watch-error-backoff"),
             )  # fmt: skip
             self._feeds[id(backend)] = feeds
-            if settings.is_watching:
-                feeds.start_probe(group)
+            feeds.start(group)
         return feeds
 
     async def _guarded(self, keeper: Keeper[Values]) -> None:
