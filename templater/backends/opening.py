@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import entry_points
 from typing import Final
 from urllib.parse import quote
 
@@ -14,9 +15,12 @@ from templater.backends.adapted import Adapted, leaves_below, path_below, text_b
 from templater.backends.base import Backend
 from templater.confd.settings import Settings
 
-__all__ = ["nodes_by_srv", "open_backend"]
+__all__ = ["PLUGINS", "Plugin", "nodes_by_srv", "open_backend", "plugin_of"]
 
 _log = get_logger("confd")
+PLUGINS: Final = "pinnace.confd_backends"
+"""The group of entry points by which packages add backends, such as those of clouds."""
+Plugin = Callable[[Settings, Clock], Backend]
 _QUIET: Final = ("consul", "etcd", "zookeeper")
 """Clients that tell each lost watch by themselves; here that is one line for all."""
 
@@ -40,7 +44,21 @@ def open_backend(  # noqa: PLR0911  (one for each kind)
             return _vault(settings, clock)
         case "rancher":
             return _rancher(settings, clock)
-    return _adapted(settings, clock)
+        case "consul" | "etcd" | "etcdv2" | "etcdv3" | "pinnace" | "zookeeper":
+            return _adapted(settings, clock)
+    return plugin_of(settings.backend)(settings, clock)
+
+
+def plugin_of(name: str) -> Plugin:
+    """Return what opens a backend that an installed package adds. Raises ConfigError."""
+    found = next(iter(entry_points(group=PLUGINS, name=name)), None)
+    if found is None:
+        raise ConfigError([f"Invalid backend {name}: no package adds it (entry points {PLUGINS})"])
+    try:
+        plugin: Plugin = found.load()
+    except Exception as error:
+        raise ConfigError([f"backend {name}: {found.value} cannot be loaded: {error}"]) from error
+    return plugin
 
 
 def _files(paths: Sequence[str], pattern: str, clock: Clock) -> Backend:

@@ -13,7 +13,7 @@ from sidecar.config.units import duration
 from sidecar.errors import ConfigError
 from sidecar.golang.reading import truth
 from templater.confd.flags import Given
-from templater.confd.options import BACKENDS, OPTIONS, Dialect, Kind
+from templater.confd.options import BACKENDS, CLOUDS, OPTIONS, Dialect, Kind
 
 __all__ = ["Settings", "Sources", "own_backend", "settings_of"]
 
@@ -30,7 +30,7 @@ _NODES: Final[Mapping[str, str]] = {
     "zookeeper": "127.0.0.1:2181",
 }
 _CONFD_VARIABLES: Final = ("client-ca-keys", "client-cert", "client-key")
-_PLUGINS: Final = ("dynamodb", "ssm", "secretsmanager", "acm", "imds")
+_UNWATCHED: Final = ("dynamodb", "ssm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,10 +202,12 @@ def _settings(
 
 
 def _problems(texts: Mapping[str, str]) -> Iterable[str]:
-    if texts["backend"] in _PLUGINS:
-        yield f"Invalid backend: {texts['backend']} is not part of this program"
-    elif texts["backend"] not in BACKENDS:
+    if texts["backend"] not in {*BACKENDS, *CLOUDS}:
         yield "Invalid backend"
+    if texts["backend"] == "dynamodb" and not texts["table"]:
+        yield "no DynamoDB table configured"
+    if texts["backend"] in _UNWATCHED and truth(texts["watch"]):
+        yield f"Watch is not supported for backend {texts['backend']}"
     if texts["log-level"] and texts["log-level"] not in _LEVELS:
         yield f"not a valid log level: {texts['log-level']!r}"
     if texts["secret-keyring"]:

@@ -307,7 +307,7 @@ def test_a_link_is_replaced_and_never_written_through(confd: Confd) -> None:
         (["-interval"], 2, "flag needs an argument: -interval"),
         (["-watch=maybe"], 2, 'invalid boolean value "maybe" for -watch'),
         (["-backend", "nope"], 1, "FATAL"),
-        (["-backend", "dynamodb"], 1, "Invalid backend"),
+        (["-backend", "ssm"], 1, "Invalid backend ssm: no package adds it"),
         (["-log-level", "loud"], 1, "not a valid log level"),
     ],
 )

@@ -97,7 +97,8 @@ def test_etcdctl_peers_are_the_nodes_of_etcd() -> None:
     ("line", "words"),
     [
         ("-backend nope", "Invalid backend"),
-        ("-backend ssm", "Invalid backend: ssm is not part"),
+        ("-backend ssm -watch", "Watch is not supported for backend ssm"),
+        ("-backend dynamodb", "no DynamoDB table configured"),
         ("-log-level loud", "not a valid log level"),
         ("-debounce soon", "debounce: "),
         ("-secret-keyring x", "not supported"),
