@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,14 +30,14 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _opened(backend: str) -> object:
+def _opened(backend: str) -> Any:
     settings = settings_of(parse(["-backend", backend, "-node", "n"]), "", "f", {}).settings
     return open_backend(settings, FakeClock(), {})
 
 
 def test_a_package_adds_a_backend(packages: Path) -> None:
     assert packages.exists()
-    name, nodes, clock = _opened("ssm")  # type: ignore[misc]
+    name, nodes, clock = _opened("ssm")
     assert (name, nodes) == ("ssm", ("n",))
     assert isinstance(clock, FakeClock)
 
