@@ -106,6 +106,8 @@ EXEC: Final[Schema] = {
 """``restart_on_failure`` is ours."""
 TEMPLATE: Final[Schema] = {
     "backup": Kind.BOOL,
+    "check_command": Kind.COMMAND,
+    "check_timeout": Kind.DURATION,
     "command": Kind.COMMAND,
     "command_timeout": Kind.DURATION,
     "contents": Kind.STRING,
@@ -127,6 +129,7 @@ TEMPLATE: Final[Schema] = {
     "user": Kind.STRING,
     "wait": (Kind.WAIT, WAIT),
 }
+"""``check_command`` and ``check_timeout`` are ours."""
 _TELEMETRY: Final[Schema] = {
     "dogstatsd": {"address": Kind.STRING, "reporting_interval": Kind.DURATION},
     "prometheus": {"port": Kind.INT, "reporting_interval": Kind.DURATION},

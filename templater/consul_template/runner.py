@@ -9,6 +9,7 @@ import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from sidecar.errors import PinnaceError, RenderError
@@ -23,9 +24,15 @@ from templater.consul_template.ending import FAILED, Ended, status_of
 from templater.consul_template.placing import Placer
 from templater.consul_template.queries import Query
 from templater.consul_template.rendering import Interest, Rendered
-from templater.consul_template.settings import Settings, argv_of
+from templater.consul_template.settings import (
+    Settings,
+    TemplateSettings,
+    argv_of,
+    checking,
+)
 from templater.consul_template.views import Views, ViewsMaker
 from templater.counters import FAILING, OWED, RELOADS, RENDERS, RESOURCES
+from templater.keeping.apply import CheckFailed
 
 __all__ = ["Environments", "Runner"]
 
@@ -78,7 +85,7 @@ class Runner:
         self._is_abrupt = False
         self._board = Board(settings.templates, is_once=settings.is_once)
         self._interest = Interest()
-        self._placers = [Placer(each, is_dry=settings.is_dry) for each in settings.templates]
+        self._placers = [self._placer(each) for each in settings.templates]
         self._documents = Documents(settings.templates, self._knowledge, world, clock)
         self._edited: set[int] = set()
         self._views: Views = views(self._receive)
@@ -209,7 +216,7 @@ class Runner:
         try:
             is_changed = self._placers[user].place(rendered.text)
         except PinnaceError as error:
-            again = not isinstance(error, RenderError)
+            again = isinstance(error, CheckFailed) or not isinstance(error, RenderError)
             return _Report(user, rendered, failure=str(error), again=again)
         return _Report(user, rendered, is_changed=is_changed)
 
@@ -318,6 +325,23 @@ class Runner:
             if edited:
                 self._edited |= edited
                 self._woken.set()
+
+    def _placer(self, template: TemplateSettings) -> Placer:
+        loop = asyncio.get_running_loop()
+
+        def check(path: Path) -> None:
+            """Run the check on the loop, from a thread of ours. Raises CheckFailed."""
+            command = Command(checking(template.check, str(path)), template.check_timeout or None)
+            env = template.run.env.environ(self._environments.command, self._environments.own)
+            outcome = asyncio.run_coroutine_threadsafe(run(command, env), loop).result()
+            if not outcome.is_good:
+                RENDERS.labels("refused").inc()
+                words = " ".join(outcome.output.split())
+                raise CheckFailed(f"check failed: {outcome}: {words}".rstrip(": "))
+
+        return Placer(
+            template, is_dry=self._settings.is_dry, check=check if template.check else None
+        )
 
     # --- small things that block
 

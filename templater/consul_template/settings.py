@@ -1,5 +1,6 @@
 """What a run is asked to do: frozen settings made of read configuration. Pure."""
 
+import shlex
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,11 +21,13 @@ __all__ = [
     "TemplateSettings",
     "WaitSettings",
     "argv_of",
+    "checking",
     "is_shell",
 ]
 
 _COMMAND_TIMEOUT: Final = 30.0
 _SHELL: Final = ("sh", "-c")
+_SOURCE: Final = "{src}"
 _LOG_LEVELS: Final = ("CT_LOG", "CONSUL_TEMPLATE_LOG", "CONSUL_TEMPLATE_LOG_LEVEL")
 
 
@@ -36,6 +39,13 @@ def is_shell(command: Sequence[str]) -> bool:
 def argv_of(command: Sequence[str]) -> tuple[str, ...]:
     """Return the words to run."""
     return (*_SHELL, command[0]) if is_shell(command) else tuple(command)
+
+
+def checking(command: Sequence[str], path: str) -> tuple[str, ...]:
+    """Return the words of a check of a file: ``{src}`` is its path, quoted where a shell reads."""
+    if is_shell(command):
+        return argv_of((command[0].replace(_SOURCE, shlex.quote(path)),))
+    return tuple(word.replace(_SOURCE, path) for word in command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +151,9 @@ class TemplateSettings:
     wait: WaitSettings | None = None
     denied: tuple[str, ...] = ()
     sandbox: str = ""
+    check: tuple[str, ...] = ()
+    """Decides whether the new file is good; ``{src}`` in it is that file (ours)."""
+    check_timeout: float = _COMMAND_TIMEOUT
     run: ExecSettings = ExecSettings()
 
     @property
@@ -178,6 +191,8 @@ def _template(tree: Tree, left: str, right: str, whole: Tree) -> TemplateSetting
         wait=WaitSettings.of(tree.get("wait")) or WaitSettings.of(whole.get("wait")),
         denied=(*tree.get("function_denylist", ()), *tree.get("function_blacklist", ())),
         sandbox=tree.get("sandbox_path", ""),
+        check=tree.get("check_command", ()),
+        check_timeout=tree.get("check_timeout", _COMMAND_TIMEOUT),
         run=run,
     )
 

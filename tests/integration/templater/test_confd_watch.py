@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.confd import Confd
+from tests.support.faults import killing_at_the_rename
 from tests.support.pinnace import until
 from tests.support.ports import free_port
 from tests.support.web import get
@@ -137,9 +138,6 @@ def test_killed_while_it_reloads_it_reloads_after_the_restart(confd: Confd) -> N
     until(lambda: [path.name for path in confd.out.iterdir()] == ["web"])
 
 
-RENAME = "renameat,renameat2"
-
-
 @pytest.mark.strace
 @pytest.mark.parametrize(("moment", "content"), [("signal=KILL", "old"), ("delay_exit=60s", "new")])
 def test_killed_at_the_rename_the_file_is_old_or_new_and_one_reload_comes_later(
@@ -149,8 +147,7 @@ def test_killed_at_the_rename_the_file_is_old_or_new_and_one_reload_comes_later(
     count = confd.folder / "count"
     dest = confd.resource("web", "new", reload_cmd=f"echo once >> {count}")
     dest.write_text("old")
-    inject = ("-e", f"trace={RENAME}", "-e", f"inject={RENAME}:{moment}")
-    confd.start("-onetime", prefix=("strace", "-f", "-o", "/dev/null", *inject))
+    confd.start("-onetime", prefix=killing_at_the_rename(moment))
     if content == "new":
         until(lambda: dest.read_text() == "new")
         (child,) = Path(f"/proc/{confd.pid}/task/{confd.pid}/children").read_text().split()

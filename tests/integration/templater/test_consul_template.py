@@ -1,5 +1,6 @@
 """The drop-in for consul-template on a real Consul, with real files, commands and children."""
 
+import os
 import signal
 import stat
 import time
@@ -10,6 +11,7 @@ import pytest
 
 from deploy.tools.consul import Consul
 from tests.support.consul_template import ConsulTemplate, Writer
+from tests.support.faults import killing_at_the_rename
 from tests.support.oracle import consul_program
 from tests.support.pinnace import until
 from tests.support.ports import free_port
@@ -374,6 +376,72 @@ def test_a_child_that_fails_is_started_again_when_asked_for(program: ConsulTempl
     until(lambda: events.read_text() == "x\nx\n" and get(port, "/readyz")[0] == 200)
     assert program.count("child failed; it is started again") == 1
     assert program.stop(signal.SIGINT) == 12
+
+
+@pytest.mark.parametrize("command", ['["grep", "-q", "good", "{src}"]', '"grep good <{src} >&2"'])
+def test_a_file_that_its_check_refuses_is_not_placed(
+    program: ConsulTemplate, writer: Writer, command: str
+) -> None:
+    writer.put("ct/a", "good 1")
+    text = program.block("we b", '{{ key "ct/a" }}', f"check_command = {command}")
+    program.start("-config", str(program.config(text)))
+    dest = program.folder / "out" / "we b"
+    until(lambda: _holds(dest, "good 1"))
+    writer.put("ct/a", "bad")
+    until(lambda: program.count("check failed: exit status 1") == 1)
+    assert dest.read_text() == "good 1"
+    writer.put("ct/a", "good 2")
+    until(lambda: _holds(dest, "good 2"), limit=30)
+    assert [path.name for path in dest.parent.iterdir()] == ["we b"]
+    assert program.stop() == 0
+
+
+def test_a_check_that_hangs_is_killed_and_holds_up_neither_others_nor_the_end(
+    program: ConsulTemplate, writer: Writer
+) -> None:
+    writer.put("ct/a", "1")
+    slow = program.block(
+        "slow", '{{ key "ct/a" }}', 'check_command = "sleep 61; true"\n check_timeout = "200ms"'
+    )
+    other = program.block("other", '{{ key "ct/a" }}')
+    program.start("-config", str(program.config(slow + other)))
+    until(lambda: _holds(program.folder / "out" / "other", "1"))
+    until(lambda: program.count("check failed: killed after 0.2 s") == 1)
+    assert not (program.folder / "out" / "slow").exists()
+    program.config(slow.replace("200ms", "60s"))
+    program.send(signal.SIGHUP)
+    until(lambda: program.count("configuration read again") == 1)
+    program.send(signal.SIGINT)
+    assert program.wait() == 12
+
+
+@pytest.mark.strace
+@pytest.mark.parametrize(("moment", "content"), [("signal=KILL", "old"), ("delay_exit=60s", "new")])
+def test_killed_at_the_rename_the_file_is_old_or_new_and_one_command_comes_later(
+    program: ConsulTemplate, moment: str, content: str
+) -> None:
+    """By the signal it dies before the rename; in the delay, after it and before the command."""
+    count = program.folder / "count"
+    dest = program.template("web", "new")
+    dest.parent.mkdir()
+    dest.write_text("old")
+    words = ("-once", "-template", f"{program.folder / 'web.ctmpl'}:{dest}:echo once >> {count}")
+    program.start(*words, prefix=killing_at_the_rename(moment))
+    if content == "new":
+        until(lambda: dest.read_text() == "new")
+        (child,) = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
+        os.kill(int(child), signal.SIGKILL)
+        program.kill()
+    else:
+        until(lambda: not program.is_running())
+    assert dest.read_text() == content
+    assert not count.exists()
+    assert {path.name for path in dest.parent.iterdir()} > {"web"}, "the kill left something"
+    done = program.run(*words)
+    assert done.returncode == 0, done.stderr
+    assert dest.read_text() == "new"
+    assert count.read_text() == "once\n"
+    assert [path.name for path in dest.parent.iterdir()] == ["web"]
 
 
 # --- configuration --------------------------------------------------------------------------------
