@@ -15,8 +15,9 @@ from sidecar.errors import PermanentError, ProtocolError, TransientError
 from sidecar.runtime.backoff import Backoff
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
+from templater.absence import Absence
 from templater.backends.base import Backend, Values
-from templater.counters import AWAY, HELD, READS
+from templater.counters import HELD, READS
 from templater.guard import most_gone
 
 __all__ = ["Feed", "Feeds", "Listener"]
@@ -65,7 +66,7 @@ class Feeds:
         self._feeds: dict[str, Feed] = {}
         self._failing: dict[str, str] = {}
         self._helpers: list[asyncio.Task[None]] = []
-        self.synced_at: float | None = None
+        self._absence = Absence(clock)
 
     def trouble(self) -> str | None:
         """Return what keeps the backend from being read, or None."""
@@ -121,6 +122,7 @@ class Feeds:
         tasks = [feed.task for feed in self._feeds.values() if feed.task is not None]
         for task in (*tasks, *self._helpers):
             task.cancel()
+        self._absence.end()
 
     async def _ask(self, probe: Helper) -> None:
         """Ask, until cancelled, whether a backend answers."""
@@ -173,13 +175,12 @@ class Feeds:
             await self._clock.sleep(_SECOND_LOOK)
             values = await self.backend.read([feed.key])
         READS.inc()
-        self.synced_at = self._clock.monotonic()
         self._recovered(feed.key)
         feed.take(values)
 
     def _failed(self, key: str, why: str) -> None:
         if not self._failing:
-            AWAY.inc()
+            self._absence.begin()
             _log.error(
                 f"backend {self.backend.address} cannot be read: {why}; files stay as they are"
             )
@@ -187,5 +188,5 @@ class Feeds:
 
     def _recovered(self, key: str) -> None:
         if self._failing.pop(key, None) is not None and not self._failing:
-            AWAY.dec()
+            self._absence.end()
             _log.info(f"backend {self.backend.address} is read again")

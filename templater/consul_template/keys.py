@@ -121,6 +121,7 @@ TEMPLATE: Final[Schema] = {
     "gid": Kind.INT,
     "group": Kind.STRING,
     "left_delimiter": Kind.STRING,
+    "min_size": Kind.INT,
     "perms": Kind.MODE,
     "right_delimiter": Kind.STRING,
     "sandbox_path": Kind.STRING,
@@ -129,7 +130,7 @@ TEMPLATE: Final[Schema] = {
     "user": Kind.STRING,
     "wait": (Kind.WAIT, WAIT),
 }
-"""``check_command`` and ``check_timeout`` are ours."""
+"""``check_command``, ``check_timeout`` and ``min_size`` are ours."""
 _TELEMETRY: Final[Schema] = {
     "dogstatsd": {"address": Kind.STRING, "reporting_interval": Kind.DURATION},
     "prometheus": {"port": Kind.INT, "reporting_interval": Kind.DURATION},

@@ -71,6 +71,9 @@ class Placer:
         Raises RenderError (a change of configuration helps), CheckFailed and TransientError.
         """
         content = text.encode("utf-8", "surrogateescape")
+        if len(content) < self._template.min_size:
+            least = self._template.min_size
+            raise RenderError(f"{len(content)} bytes, fewer than min_size {least}; the file stays")
         uid, gid = self._owner()
         if self._stands(content, uid, gid):
             return False

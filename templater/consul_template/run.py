@@ -15,8 +15,9 @@ from templater.commands.run import without_secrets
 from templater.consul_template.consul_settings import ConsulSettings
 from templater.consul_template.ending import FAILED, INTERRUPTED
 from templater.consul_template.lifetime import lifetime, listen, read_again
+from templater.consul_template.making import Environments
 from templater.consul_template.opening import Sources, views_maker
-from templater.consul_template.runner import Environments, Runner
+from templater.consul_template.runner import Runner
 from templater.consul_template.settings import Settings
 from templater.consul_template.world import world_functions
 

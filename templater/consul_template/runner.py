@@ -7,12 +7,8 @@ the run unless the configuration says so: files stay, and it is tried again.
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from sidecar.errors import PinnaceError, RenderError
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from templater.commands.run import Command, run
@@ -21,46 +17,17 @@ from templater.consul_template.child import Child, ChildFailed
 from templater.consul_template.data import UNKNOWN, Functions
 from templater.consul_template.documents import Documents
 from templater.consul_template.ending import FAILED, Ended, status_of
-from templater.consul_template.placing import Placer
+from templater.consul_template.making import Environments, Maker, Report
 from templater.consul_template.queries import Query
-from templater.consul_template.rendering import Interest, Rendered
-from templater.consul_template.settings import (
-    Settings,
-    TemplateSettings,
-    argv_of,
-    checking,
-)
+from templater.consul_template.rendering import Interest
+from templater.consul_template.settings import Settings, argv_of
 from templater.consul_template.views import Views, ViewsMaker
 from templater.counters import FAILING, OWED, RELOADS, RENDERS, RESOURCES
-from templater.keeping.apply import CheckFailed
 
-__all__ = ["Environments", "Runner"]
+__all__ = ["Runner"]
 
 _LOOK: Final = 1.0
 _log = get_logger("consul-template")
-
-
-@dataclass(frozen=True, slots=True)
-class Environments:
-    """What commands and the child are given, before their own settings choose from it."""
-
-    command: Mapping[str, str]
-    child: Mapping[str, str]
-    own: Mapping[str, str]
-    """How to reach the catalogue, without secrets for commands."""
-    secret: Mapping[str, str]
-    """The same with secrets, for the child."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Report:
-    """What came of one template in a pass."""
-
-    user: int
-    rendered: Rendered
-    is_changed: bool = False
-    failure: str = ""
-    again: bool = False
 
 
 class Runner:
@@ -85,8 +52,8 @@ class Runner:
         self._is_abrupt = False
         self._board = Board(settings.templates, is_once=settings.is_once)
         self._interest = Interest()
-        self._placers = [self._placer(each) for each in settings.templates]
         self._documents = Documents(settings.templates, self._knowledge, world, clock)
+        self._maker = Maker(settings, self._documents, environments)
         self._edited: set[int] = set()
         self._views: Views = views(self._receive)
         child = settings.child
@@ -132,8 +99,8 @@ class Runner:
 
     async def run(self) -> int:
         """Work until told to stop, until the child ends, or, once, until all is done."""
-        RESOURCES.set(len(self._placers))
-        for user in await asyncio.to_thread(self._prepare):
+        RESOURCES.set(len(self._settings.templates))
+        for user in await asyncio.to_thread(self._maker.prepare):
             _log.info("an earlier run did not run the command", template=self._name(user))
             self._board.owe(user)
         try:
@@ -195,32 +162,12 @@ class Runner:
             return
         for user in ready:
             self._board.begin(user)
-        for report in await asyncio.to_thread(self._render, ready):
+        for report in await asyncio.to_thread(self._maker.render, ready):
             self._account(report)
         for query in self._views.watch(self._interest.all(), group):
             self._knowledge.pop(query, None)
 
-    def _render(self, ready: Sequence[int]) -> list[_Report]:
-        """Execute and place these templates, in order. Blocks."""
-        return [self._render_one(user) for user in ready]
-
-    def _render_one(self, user: int) -> _Report:
-        rendered = self._documents.execute(user)
-        if rendered is None:
-            nothing = Rendered(None, frozenset(), frozenset())
-            return _Report(user, nothing, failure=self._documents.mistakes[user])
-        if rendered.missing:
-            return _Report(user, rendered)  # an error may come of the empty values: not told yet
-        if rendered.error or rendered.text is None:
-            return _Report(user, rendered, failure=rendered.error)
-        try:
-            is_changed = self._placers[user].place(rendered.text)
-        except PinnaceError as error:
-            again = isinstance(error, CheckFailed) or not isinstance(error, RenderError)
-            return _Report(user, rendered, failure=str(error), again=again)
-        return _Report(user, rendered, is_changed=is_changed)
-
-    def _account(self, report: _Report) -> None:
+    def _account(self, report: Report) -> None:
         """Note what came of a template; tell what a person should know."""
         user, rendered = report.user, report.rendered
         # What failed may have asked less than it will: what it used before counts too.
@@ -237,7 +184,7 @@ class Runner:
                 self._is_reload_due = True
                 self._board.owe(user)
 
-    def _fail(self, report: _Report) -> None:
+    def _fail(self, report: Report) -> None:
         now = self._clock.monotonic()
         if self._board.failed(report.user, report.failure, now, again=report.again):
             _log.error("not rendered", template=self._name(report.user), reason=report.failure)
@@ -257,7 +204,7 @@ class Runner:
                 await asyncio.to_thread(_show, outcome.output)
             if outcome.is_good:
                 del self._board.debts[command]
-                await asyncio.to_thread(self._settle, tuple(debt.owners))
+                await asyncio.to_thread(self._maker.settle, tuple(debt.owners))
                 continue
             why = f"command {' '.join(command)} failed: {outcome}"
             if self._board.command_failed(command, why, self._clock.monotonic()):
@@ -325,32 +272,6 @@ class Runner:
             if edited:
                 self._edited |= edited
                 self._woken.set()
-
-    def _placer(self, template: TemplateSettings) -> Placer:
-        loop = asyncio.get_running_loop()
-
-        def check(path: Path) -> None:
-            """Run the check on the loop, from a thread of ours. Raises CheckFailed."""
-            command = Command(checking(template.check, str(path)), template.check_timeout or None)
-            env = template.run.env.environ(self._environments.command, self._environments.own)
-            outcome = asyncio.run_coroutine_threadsafe(run(command, env), loop).result()
-            if not outcome.is_good:
-                RENDERS.labels("refused").inc()
-                words = " ".join(outcome.output.split())
-                raise CheckFailed(f"check failed: {outcome}: {words}".rstrip(": "))
-
-        return Placer(
-            template, is_dry=self._settings.is_dry, check=check if template.check else None
-        )
-
-    # --- small things that block
-
-    def _prepare(self) -> list[int]:
-        return [user for user, placer in enumerate(self._placers) if placer.prepare()]
-
-    def _settle(self, users: Sequence[int]) -> None:
-        for user in users:
-            self._placers[user].settle()
 
     def _name(self, user: int) -> str:
         return str(self._settings.templates[user])

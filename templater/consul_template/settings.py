@@ -154,6 +154,8 @@ class TemplateSettings:
     check: tuple[str, ...] = ()
     """Decides whether the new file is good; ``{src}`` in it is that file (ours)."""
     check_timeout: float = _COMMAND_TIMEOUT
+    min_size: int = 0
+    """Fewer bytes than this are not believed (ours)."""
     run: ExecSettings = ExecSettings()
 
     @property
@@ -193,6 +195,7 @@ def _template(tree: Tree, left: str, right: str, whole: Tree) -> TemplateSetting
         sandbox=tree.get("sandbox_path", ""),
         check=tree.get("check_command", ()),
         check_timeout=tree.get("check_timeout", _COMMAND_TIMEOUT),
+        min_size=tree.get("min_size", 0),
         run=run,
     )
 

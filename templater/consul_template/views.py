@@ -16,11 +16,12 @@ from sidecar.runtime.backoff import Backoff
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from sidecar.stores.consul.client import following
+from templater.absence import Absence
 from templater.consul_template.answers import members
 from templater.consul_template.data import UNKNOWN
 from templater.consul_template.queries import KeyQuery, Query
 from templater.consul_template.sources import Fetched, Source
-from templater.counters import AWAY, HELD, READS
+from templater.counters import HELD, READS
 from templater.guard import most_gone
 
 __all__ = ["Retry", "Views", "ViewsMaker"]
@@ -70,6 +71,7 @@ class Views:
         self._tasks: dict[Query, asyncio.Task[None]] = {}
         self._failing: dict[Query, str] = {}
         self._has_warned = False
+        self._absence = Absence(clock)
         self.given_up: str | None = None
 
     def trouble(self) -> str | None:
@@ -96,9 +98,8 @@ class Views:
         for task in self._tasks.values():
             task.cancel()
         self._tasks.clear()
-        if self._failing:
-            AWAY.dec()
-            self._failing.clear()
+        self._failing.clear()
+        self._absence.end()
 
     async def _follow(self, query: Query) -> None:
         source = self._source_of(query)
@@ -169,11 +170,11 @@ class Views:
 
     def _failed(self, query: Query, why: str) -> None:
         if not self._failing:
-            AWAY.inc()
+            self._absence.begin()
             _log.error("data cannot be read; files stay as they are", query=query, reason=why)
         self._failing[query] = why
 
     def _recovered(self, query: Query) -> None:
         if self._failing.pop(query, None) is not None and not self._failing:
-            AWAY.dec()
+            self._absence.end()
             _log.info("data is read again", query=query)

@@ -16,6 +16,7 @@ from sidecar.runtime.clock import Clock, SystemClock
 from sidecar.runtime.log import get_logger
 from sidecar.stores.base import KeyValue, Source
 from templater.guard import most_gone
+from templater.keeping.group import Groups
 from templater.keeping.keeper import Keeper
 from templater.own.apply import OwnApplier, rules_of
 from templater.own.keys import KeyFeed
@@ -86,12 +87,17 @@ class Templates:
         """Keep the files until cancelled."""
         async with asyncio.TaskGroup() as group:
             self._feed = KeyFeed(self._store, group, self._clock, self._key_changed)
-            rules = rules_of()
+            rules, groups = rules_of(), Groups()
             for kept in self._kept:
                 applier = OwnApplier(
                     kept.settings, kept.renderer, rules, partial(self._rendered, kept)
                 )
-                kept.keeper = Keeper(applier, partial(self._state, kept), self._clock)
+                # The same reload, word for word, is run once for all (consul-template #1006).
+                command = applier.reload_command()
+                group_of_reload = groups.of(repr(command.argv) if command is not None else "")
+                kept.keeper = Keeper(
+                    applier, partial(self._state, kept), self._clock, group=group_of_reload
+                )
                 group.create_task(kept.keeper.run(), name=f"keep {kept.settings.destination}")
             group.create_task(self._look(), name="look at templates")
             ready()

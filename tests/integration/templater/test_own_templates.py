@@ -217,3 +217,21 @@ async def test_commands_get_no_data_no_shell_and_no_token(
     async with keeping_files(site):
         words = ["$(id)", "; true", f"{tmp_path}/web.confx"]
         await site.until(told, repr((words, False)))
+
+
+async def test_files_with_the_same_reload_are_told_of_once(tmp_path: Path) -> None:
+    site, told = Site(tmp_path), tmp_path / "told"
+    reload = ("/bin/sh", "-c", f"echo told >> {told}; sleep 0.1")
+    paths = [site.add(f"{name}.conf", LINE, reload=reload) for name in "abc"]
+    other = site.add("d.conf", LINE, reload=("/bin/sh", "-c", f"echo $0 >> {told}.d", "{dest}"))
+    site.catalog.commit(puts(instance()))
+    site.catalog.mark_synced()
+    async with keeping_files(site):
+        await site.until(told, "told\n", within=20)
+        await site.until(Path(f"{told}.d"), f"{other}\n", within=20)
+        site.catalog.commit(puts(instance(port=81)))
+        for path in (*paths, other):
+            await site.until(path, "192.0.2.1:81;", within=20)
+        await site.until(told, "told\ntold\n", within=20)
+        await site.until(Path(f"{told}.d"), f"{other}\n{other}\n", within=20)
+        assert site.trouble() is None
