@@ -156,12 +156,8 @@ class Run:
         await self._close()
 
     def _metrics(self) -> Endpoint | None:
-        """Return where metrics are read. Raises ConfigError."""
         text = self._settings["metrics-addr"]
-        try:
-            return endpoint(text) if text else None
-        except ValueError as error:
-            raise ConfigError([f"metrics-addr: {error}"]) from error
+        return endpoint(text) if text else None
 
     async def _feed(self, notifier: Notifier) -> None:
         pause = self._settings.seconds("watchdog-interval")

@@ -16,6 +16,7 @@ from sidecar.catalog.live import Catalog
 from sidecar.config.model import Settings, TemplateSettings
 from sidecar.config.units import endpoint
 from sidecar.errors import ConfigError, PinnaceError, RenderError, StoreUnavailable
+from sidecar.runtime import log
 from sidecar.runtime.clock import SystemClock
 from templater.files.diff import unified
 from templater.own.keys import KeyFeed
@@ -45,6 +46,7 @@ def render(
     settings: Settings, wanted: Sequence[str], *, data: str = "", is_diff: bool = False
 ) -> int:
     """Print what the templates with these destinations (none: all) make; return the exit status."""
+    log.configure("text", "error")  # what is wrong with the running program is told at the end
     known = {one.destination: one for one in settings.template}
     if not known:
         raise ConfigError(["there is no [[template]] in the configuration"])
