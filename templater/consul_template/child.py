@@ -17,7 +17,7 @@ from templater.consul_template.settings import ExecSettings, argv_of, is_shell
 
 __all__ = ["Child", "ChildFailed"]
 
-_log = get_logger("consul-template")
+_log = get_logger("templater")
 _KILLED: Final = 128
 _LOOK: Final = 0.05
 _FIRST: Final = 1.0

@@ -10,6 +10,7 @@ from typing import Final, NoReturn
 from sidecar.errors import RenderError
 from sidecar.gotemplate.values import Slice
 from templater.consul_template import queries
+from templater.consul_template.certificates import ROOTS, CaLeafQuery, CaRootsQuery
 from templater.consul_template.queries import Query
 from templater.consul_template.records import (
     NODES,
@@ -35,9 +36,8 @@ _ELSEWHERE: Final = {
         ),
         "there is no Nomad here",
     ),
-    **dict.fromkeys(("caLeaf", "caRoots"), "Consul's certificate authority is not supported"),
     **dict.fromkeys(
-        ("exportedServices", "partitions", "peerings"),
+        ("exportedServices", "importedServices", "partitions", "peerings"),
         "admin partitions and peerings are not supported",
     ),
     "pkiCert": "Vault's certificate authority is not supported",
@@ -207,4 +207,20 @@ def _others(reading: Reading, check_path: Callable[[str], None]) -> Functions:
         value = reading.ask(queries.secrets(path))
         return Slice((), STRINGS) if value is UNKNOWN else value
 
-    return {"file": file, "secret": secret, "secrets": secrets}
+    def ca_roots() -> object:
+        value = reading.ask(CaRootsQuery())
+        return Slice((), ROOTS) if value is UNKNOWN else value
+
+    def ca_leaf(service: str) -> object:
+        if not service:
+            return None
+        value = reading.ask(CaLeafQuery(service))
+        return None if value is UNKNOWN else value
+
+    return {
+        "caLeaf": ca_leaf,
+        "caRoots": ca_roots,
+        "file": file,
+        "secret": secret,
+        "secrets": secrets,
+    }

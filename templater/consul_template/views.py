@@ -30,7 +30,7 @@ _PAUSE: Final = 0.1
 _SECOND_LOOK: Final = 1.0
 _MANY: Final = 128
 _ERRORS: Final = (TransientError, PermanentError, ProtocolError, TimeoutError)
-_log = get_logger("consul-template")
+_log = get_logger("templater")
 
 ViewsMaker = Callable[[Callable[[Query, object], None]], "Views"]
 """Makes the watches of a run, which call back with each new answer."""

@@ -80,6 +80,22 @@ def test_once_renders_what_needs_several_passes_and_ends(
     assert stat.S_IMODE(dest.stat().st_mode) == 0o644
 
 
+def test_certificates_of_the_mesh_are_rendered(program: ConsulTemplate) -> None:
+    dest = program.template(
+        "pem",
+        "{{ range caRoots }}{{ .Active }} {{ .Name }} {{ .RootCertPEM }}{{ end }}"
+        '{{ with caLeaf "web" }}{{ .Service }} {{ .ServiceURI }} {{ .SerialNumber }}\n'
+        "{{ .CertPEM }}{{ .PrivateKeyPEM }}{{ .ValidBefore.Year }}{{ end }}",
+    )
+    done = program.run("-once", "-template", f"{program.folder / 'pem.ctmpl'}:{dest}")
+    assert done.returncode == 0, done.stderr
+    text = dest.read_text()
+    assert text.startswith("true Consul CA Root Cert -----BEGIN CERTIFICATE-----\n")
+    assert "\nweb spiffe://" in text
+    assert text.count("-----BEGIN CERTIFICATE-----") == 2
+    assert "PRIVATE KEY-----\n20" in text
+
+
 def test_a_second_run_writes_nothing_and_runs_no_command(
     program: ConsulTemplate, writer: Writer
 ) -> None:

@@ -141,7 +141,7 @@ def test_questions_in_a_loop_are_found_in_a_later_execution() -> None:
         ('{{ explode (tree "clash") }}',
          'explode: not a map: "a/b": "a" already has value "1"'),
         ('{{ nomadService "x" }}', "nomadService: there is no Nomad here"),
-        ("{{ caRoots }}", "caRoots: Consul's certificate authority is not supported"),
+        ("{{ importedServices }}", "importedServices: admin partitions and peerings are not"),
         ('{{ executeTemplate "no" }}', 'no template "no" associated with template ""'),
         ('{{ executeTemplate "a" 1 2 }}',
          "executeTemplate: wrong number of arguments, expected 1 or 2, but got 3"),
