@@ -53,7 +53,7 @@ class Program:
         """Return the environment that it gets."""
         return {**os.environ, **self.env}
 
-    def run(self, *arguments: str, timeout: float = 20) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run to the end."""
         return subprocess.run(
             self.words(*arguments), capture_output=True, text=True, timeout=timeout,

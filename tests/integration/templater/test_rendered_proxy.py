@@ -101,6 +101,7 @@ def _line(server: int, number: int) -> str:
 
 
 @pytest.mark.haproxy
+@pytest.mark.timeout(300)
 def test_a_hundred_reloads_lose_no_request_of_keep_alive_clients(
     confd: Confd, proxy: Proxy, servers: list[int], consul: Consul
 ) -> None:
