@@ -9,6 +9,7 @@ from typing import Any, Final, NoReturn
 
 from sidecar.gotemplate.kinds import STRING, slice_of
 from sidecar.gotemplate.values import INVALID, Map, Slice, is_struct, truth, type_of
+from templater.functions.bounds import MOST, bounded
 from templater.functions.gojson import read_value
 from templater.functions.sprig_numbers import NUMBERS
 from templater.functions.sprig_text import TEXT, text_of
@@ -16,6 +17,7 @@ from templater.functions.sprig_text import TEXT, text_of
 __all__ = ["SPRIG", "both_names"]
 
 _STRINGS: Final = slice_of(STRING)
+_MOST_COMPARED: Final = 1000
 
 
 def _has_value(value: object) -> bool:
@@ -57,23 +59,44 @@ def _last(values: object) -> object:
 
 
 def _append(values: object, value: object) -> list[object]:
-    return [*_items(values), value]
+    return _short([*_items(values), value])
 
 
 def _prepend(values: object, value: object) -> list[object]:
-    return [value, *_items(values)]
+    return _short([value, *_items(values)])
 
 
 def _concat(*lists: object) -> list[object]:
-    return [item for each in lists for item in _items(each)]
+    return _short([item for each in lists for item in _items(each)])
+
+
+def _short(items: list[object]) -> list[object]:
+    if len(items) > MOST:
+        raise ValueError(f"a list of more than {MOST} items")
+    return items
 
 
 def _uniq(values: object) -> list[object]:
+    """Return each value once: plain ones are looked up, others compared."""
     found: list[object] = []
-    for value in _items(values):
-        if not any(_same(value, other) for other in found):
+    others: list[object] = []
+    seen: set[object] = set()
+    for value in bounded(_items(values)):
+        if isinstance(value, str | int | float | None):
+            mark = (type(value), value)
+            if mark not in seen:
+                seen.add(mark)
+                found.append(value)
+        elif not any(_same(value, other) for other in others):
+            if len(others) >= _MOST_COMPARED:
+                raise ValueError(f"more than {_MOST_COMPARED} lists or maps to compare")
+            others.append(value)
             found.append(value)
     return found
+
+
+def _equal(a: object, b: object) -> bool:
+    return _same(bounded(a), bounded(b))
 
 
 def _same(a: object, b: object) -> bool:
@@ -86,11 +109,13 @@ def _same(a: object, b: object) -> bool:
 
 
 def _without(values: object, *others: object) -> list[object]:
-    return [one for one in _items(values) if not any(_same(one, other) for other in others)]
+    items = bounded(_items(values))
+    return [one for one in items if not any(_same(one, bounded(other)) for other in others)]
 
 
 def _has(value: object, values: object) -> bool:
-    return values is not None and any(_same(value, one) for one in _items(values))
+    bounded(value)
+    return values is not None and any(_same(value, one) for one in bounded(_items(values)))
 
 
 def _slice(values: object, *bounds: int) -> list[object]:
@@ -226,8 +251,8 @@ DATA: Final[Mapping[str, Callable[..., object]]] = {
     "coalesce": _coalesce,
     "compact": lambda values: [one for one in _items(values) if _has_value(one)],
     "concat": _concat,
-    "deepCopy": _copy,
-    "deepEqual": _same,
+    "deepCopy": lambda value: _copy(bounded(value)),
+    "deepEqual": _equal,
     "default": _default,
     "dict": _dict,
     "dig": _dig,
