@@ -18,9 +18,11 @@ SYSLOG = SyslogSettings("ct")
 
 @pytest.fixture(autouse=True)
 def _restored() -> Iterator[None]:
-    root = logging.getLogger()
-    before = list(root.handlers)
+    root, ours = logging.getLogger(), logging.getLogger(log.ROOT)
+    before, levels = list(root.handlers), (root.level, ours.level)
     yield
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
     for handler in list(root.handlers):
         root.removeHandler(handler)
         if handler not in before:
