@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sidecar.config.model import TemplateSettings
-from templater.commands.run import Command, without_secrets
+from templater.commands.run import Command, as_user, without_secrets
 from templater.keeping.apply import Applier, Rules
 from templater.keeping.target import Target
 from templater.own.render import Renderer, State
@@ -44,24 +44,33 @@ class OwnApplier(Applier[State]):
         finally:
             self._rendered(values)
 
+    @property
+    def reload_words(self) -> tuple[str, ...]:
+        """Return what tells the readers of the file; none when nothing does."""
+        return self._words(self._settings.reload, Path(self._settings.destination))
+
     def check_command(self, staged: Path) -> Command | None:
-        """Return what decides whether a staged file is good."""
-        return self._command(self._settings.check, staged)
+        """Return what decides whether a staged file is good. Raises RenderError."""
+        return self._command(self._words(self._settings.check, staged))
 
     def reload_command(self) -> Command | None:
-        """Return what tells the readers of the file."""
-        return self._command(self._settings.reload, Path(self._settings.destination))
+        """Return what tells the readers of the file. Raises RenderError."""
+        return self._command(self.reload_words)
 
-    def _command(self, words: tuple[str, ...], source: Path) -> Command | None:
-        if not words:
-            return None
+    def _words(self, words: tuple[str, ...], source: Path) -> tuple[str, ...]:
         paths = {"{src}": str(source), "{dest}": self._settings.destination}
         argv = []
         for word in words:
             for name, path in paths.items():
                 word = word.replace(name, path)  # noqa: PLW2901
             argv.append(word)
-        return Command(tuple(argv), self._settings.timeout)
+        return tuple(argv)
+
+    def _command(self, words: tuple[str, ...]) -> Command | None:
+        if not words:
+            return None
+        user = self._settings.run_as
+        return Command(as_user(user, words) if user else words, self._settings.timeout)
 
 
 def target_of(settings: TemplateSettings) -> Target:

@@ -93,8 +93,8 @@ class Templates:
                     kept.settings, kept.renderer, rules, partial(self._rendered, kept)
                 )
                 # The same reload, word for word, is run once for all (consul-template #1006).
-                command = applier.reload_command()
-                group_of_reload = groups.of(repr(command.argv) if command is not None else "")
+                words = applier.reload_words
+                group_of_reload = groups.of(repr((words, kept.settings.run_as)) if words else "")
                 kept.keeper = Keeper(
                     applier, partial(self._state, kept), self._clock, group=group_of_reload
                 )

@@ -1,8 +1,11 @@
 """Templates of the configuration on real files, with real commands."""
 
 import asyncio
+import os
 import stat
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -235,3 +238,32 @@ async def test_files_with_the_same_reload_are_told_of_once(tmp_path: Path) -> No
         await site.until(told, "told\ntold\n", within=20)
         await site.until(Path(f"{told}.d"), f"{other}\n{other}\n", within=20)
         assert site.trouble() is None
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may look into: pytest's own are for one user alone."""
+    with tempfile.TemporaryDirectory(prefix="pnt-") as path:
+        Path(path).chmod(0o755)
+        yield Path(path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+async def test_commands_run_as_another_user_when_asked_to(open_folder: Path) -> None:
+    site, told = Site(open_folder), open_folder / "told"
+    told.mkdir()
+    told.chmod(0o777)
+    script = f"{{ id -un; id -Gn; }} > {told}/new; mv {told}/new {told}/who"
+    path = site.add(
+        "web.conf", LINE, run_as="nobody", mode="0644",
+        check=("/bin/sh", "-c", "test $(id -un) = nobody && test -r {src}"),
+        reload=("/bin/sh", "-c", script),
+    )  # fmt: skip
+    stranger = site.add("x.conf", LINE, run_as="no-such-user", check=("true",))
+    site.catalog.commit(puts(instance()))
+    site.catalog.mark_synced()
+    async with keeping_files(site):
+        await site.until(path, "192.0.2.1:8080;", within=20)
+        await site.until(told / "who", "nobody\nnogroup\n", within=20)
+        await site.until_trouble("run_as: the user 'no-such-user' is not known here", within=20)
+        assert not stranger.exists()
