@@ -1,13 +1,13 @@
 """How long something is away, as a metric says it."""
 
-from sidecar.metrics import exposition
+from sidecar.exposition import text
 from sidecar.runtime.clock import FakeClock
 from templater.absence import Absence
 
 
 def _shown(name: str) -> float:
     line = next(
-        line for line in exposition().decode().splitlines()
+        line for line in text().decode().splitlines()
         if line.startswith(f"pinnace_templater_backend_{name} ")
     )  # fmt: skip
     return float(line.split()[1])

@@ -14,6 +14,7 @@ from templater.consul_template.settings import (
     Settings,
     WaitSettings,
     argv_of,
+    checking,
     is_shell,
 )
 
@@ -124,6 +125,11 @@ def test_a_template_without_sense_is_refused(template: Tree, problem: str) -> No
 def test_a_longer_name_may_say_the_level() -> None:
     assert Settings.of({}, {"CONSUL_TEMPLATE_LOG": "DEBUG"}).log.level == "DEBUG"
     assert Settings.of({}, {"CONSUL_TOKEN": "old"}).consul.address.token == "old"
+
+
+def test_a_check_is_told_the_file_and_a_shell_gets_it_quoted() -> None:
+    assert checking(("haproxy", "-f", "{src}"), "/a b") == ("haproxy", "-f", "/a b")
+    assert checking(("grep x {src}",), "/a'; b") == ("sh", "-c", "grep x '/a'\"'\"'; b'")
 
 
 def test_a_text_of_several_words_is_for_the_shell() -> None:
