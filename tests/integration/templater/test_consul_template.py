@@ -13,6 +13,7 @@ from deploy.tools.consul import Consul
 from tests.support.consul_template import ConsulTemplate, Writer
 from tests.support.faults import killing_at_the_rename
 from tests.support.oracle import consul_program
+from tests.support.pace import allowed
 from tests.support.pinnace import until
 from tests.support.ports import free_port
 from tests.support.web import get
@@ -348,7 +349,7 @@ def test_a_second_signal_does_not_wait_for_a_command(
     program.send(signal.SIGTERM)
     until(lambda: program.count("stopping") == 1)
     assert program.stop() == 0
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < allowed(10)
 
 
 def test_what_a_shell_started_has_its_time_to_end(program: ConsulTemplate) -> None:
