@@ -5,28 +5,17 @@ whole tree for each resource at each change, because its watch is on the prefix.
 """
 
 import argparse
-import http.client
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from bench.templater import Keys
 from deploy.tools.consul import Consul
 from tests.support.confd import Confd
 from tests.support.pinnace import until
 
 TEMPLATE = '{{range gets "/svc%d/*"}}{{.Key}}={{.Value}}\n{{end}}'
-
-
-class Keys:
-    """One connection that writes keys."""
-
-    def __init__(self, consul: Consul) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", consul.ports["http"])
-
-    def put(self, key: str, value: str) -> None:
-        self._connection.request("PUT", f"/v1/kv/{key}", value.encode())
-        self._connection.getresponse().read()
 
 
 def measure(consul: Consul, keys: Keys, templates: int, each: int, program: Path | None) -> None:

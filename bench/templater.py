@@ -170,6 +170,7 @@ def figures_of(label: str, measured: tuple[list[float], float, float], size: Siz
     return [
         Figure(f"{what} change -> file", "ms", middle, took),
         Figure(f"{what} ... p95", "ms", 30, [ordered[int(0.95 * (len(ordered) - 1))]]),
+        Figure(f"{what} ... longest", "ms", 1000, [ordered[-1]]),
         Figure(f"{what} CPU per change", "ms", 25, [used]),
         Figure(f"{what} RSS", "MB", 90, [memory]),
     ]

@@ -25,6 +25,7 @@ __all__ = [
     "TooExpensive",
     "TooLarge",
     "Tree",
+    "flags_at",
 ]
 
 MAX_PROGRAM: Final = 2000
@@ -133,7 +134,7 @@ class Automaton:
         """Return whether the pattern occurs in the text. Raises TooExpensive."""
         seeds: frozenset[int] = frozenset({self._start})
         for at, character in enumerate(text):
-            key = seeds, character, self._flags(text, at)
+            key = seeds, character, self._said(text, at)
             following = self._table.get(key)
             if following is None:
                 following = self._step(key, budget)
@@ -141,7 +142,7 @@ class Automaton:
             if following is _FOUND:
                 return True
             seeds = following
-        return _MATCH in self._reach(seeds, self._flags(text, len(text)), budget)
+        return _MATCH in self._reach(seeds, self._said(text, len(text)), budget)
 
     # --- building: every part is built backwards, knowing where it goes on
 
@@ -222,22 +223,24 @@ class Automaton:
         budget.spend(len(seen))
         return seen
 
-    def _flags(self, text: str, at: int) -> int:
-        if not self._looks_around:
-            return 0
-        before = text[at - 1] if at else ""
-        after = text[at] if at < len(text) else ""
-        flags = 0
-        if not before:
-            flags |= Flag.BEGIN | Flag.LINE_BEGIN
-        elif before == "\n":
-            flags |= Flag.LINE_BEGIN
-        if not after:
-            flags |= Flag.END | Flag.LINE_END
-        elif after == "\n":
-            flags |= Flag.LINE_END
-        edge = _is_word(before) != _is_word(after)
-        return flags | (Flag.WORD_EDGE if edge else Flag.NO_WORD_EDGE)
+    def _said(self, text: str, at: int) -> int:
+        return flags_at(text, at) if self._looks_around else 0
+
+
+def flags_at(text: str, at: int) -> int:
+    """Return what can be said of a position."""
+    before, after = text[at - 1 : at] if at else "", text[at : at + 1]
+    flags = 0
+    if not before:
+        flags |= Flag.BEGIN | Flag.LINE_BEGIN
+    elif before == "\n":
+        flags |= Flag.LINE_BEGIN
+    if not after:
+        flags |= Flag.END | Flag.LINE_END
+    elif after == "\n":
+        flags |= Flag.LINE_END
+    edge = _is_word(before) != _is_word(after)
+    return flags | (Flag.WORD_EDGE if edge else Flag.NO_WORD_EDGE)
 
 
 def _is_word(character: str) -> bool:

@@ -118,6 +118,7 @@ class TemplateSettings(_Section, frozen=True):
     owner: str = ""  # USER or USER:GROUP; empty: ourselves
     check: tuple[str, ...] = ()  # words, no shell; {src} is the new file, {dest} the old one
     reload: tuple[str, ...] = ()  # as check
+    run_as: str = ""  # USER that both commands run as; empty: ourselves
     timeout: float = 30.0  # a command that takes longer is killed with all it started
     min_instances: int = 0  # fewer instances than this are not believed
     debounce: float = 0.0  # a single change need not wait

@@ -19,7 +19,7 @@ from sidecar.gotemplate.values import (
 __all__ = ["field", "fields_of", "method", "quick_field", "static_type"]
 
 _INITIALISMS: Final = frozenset(
-    {"api", "dns", "http", "id", "ip", "kv", "tls", "ttl", "uri", "url"}
+    {"api", "dns", "http", "id", "ip", "kv", "pem", "tls", "ttl", "uri", "url"}
 )
 _Members = Mapping[str, str]
 _FIELDS: Final[dict[type, _Members]] = {}

@@ -8,7 +8,7 @@ label can forge neither a line nor a terminal sequence (reliability T18).
 import json
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
@@ -88,8 +88,9 @@ def configure(
     stream: TextIO | None = None,
     *,
     line: Line | None = None,
+    more: Sequence[logging.Handler] = (),
 ) -> None:
-    """Send all logs to ``stream`` (default stderr); replaces what was set before.
+    """Send all logs to ``stream`` (default stderr), and to ``more``; replaces what was set before.
 
     ``line`` gives an event of another program's log by its fields; then all lines look as there
     (Go's package ``log``), and such an event is shown whatever its level.
@@ -104,7 +105,10 @@ def configure(
     root = logging.getLogger()
     for old in list(root.handlers):
         root.removeHandler(old)
-    root.addHandler(handler)
+        old.close()
+    for one in (handler, *more):
+        one.setFormatter(handler.formatter)
+        root.addHandler(one)
     root.setLevel(logging.WARNING)
     logging.getLogger(ROOT).setLevel(level.upper())
 

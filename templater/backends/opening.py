@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import entry_points
 from typing import Final
 from urllib.parse import quote
 
@@ -14,9 +15,12 @@ from templater.backends.adapted import Adapted, leaves_below, path_below, text_b
 from templater.backends.base import Backend
 from templater.confd.settings import Settings
 
-__all__ = ["nodes_by_srv", "open_backend"]
+__all__ = ["PLUGINS", "Plugin", "nodes_by_srv", "open_backend", "plugin_of"]
 
 _log = get_logger("confd")
+PLUGINS: Final = "pinnace.confd_backends"
+"""The group of entry points by which packages add backends, such as those of clouds."""
+Plugin = Callable[[Settings, Clock], Backend]
 _QUIET: Final = ("consul", "etcd", "zookeeper")
 """Clients that tell each lost watch by themselves; here that is one line for all."""
 
@@ -40,7 +44,21 @@ def open_backend(  # noqa: PLR0911  (one for each kind)
             return _vault(settings, clock)
         case "rancher":
             return _rancher(settings, clock)
-    return _adapted(settings, clock)
+        case "consul" | "etcd" | "etcdv2" | "etcdv3" | "pinnace" | "zookeeper":
+            return _adapted(settings, clock)
+    return plugin_of(settings.backend)(settings, clock)
+
+
+def plugin_of(name: str) -> Plugin:
+    """Return what opens a backend that an installed package adds. Raises ConfigError."""
+    found = next(iter(entry_points(group=PLUGINS, name=name)), None)
+    if found is None:
+        raise ConfigError([f"Invalid backend {name}: no package adds it (entry points {PLUGINS})"])
+    try:
+        plugin: Plugin = found.load()
+    except Exception as error:
+        raise ConfigError([f"backend {name}: {found.value} cannot be loaded: {error}"]) from error
+    return plugin
 
 
 def _files(paths: Sequence[str], pattern: str, clock: Clock) -> Backend:
@@ -111,7 +129,8 @@ def _vault(settings: Settings, clock: Clock) -> Backend:
 
 
 def _adapted(settings: Settings, clock: Clock) -> Backend:
-    from sidecar.stores.opening import open_keyvalue  # noqa: PLC0415
+    from sidecar.stores.opening import open_keyvalue, open_mirror  # noqa: PLC0415
+    from templater.backends.pinnace import PinnaceBackend  # noqa: PLC0415
 
     for name in _QUIET:
         logging.getLogger(f"{ROOT}.{name}").setLevel(logging.ERROR)
@@ -119,11 +138,15 @@ def _adapted(settings: Settings, clock: Clock) -> Backend:
     shown = ",".join(nodes)
     match settings.backend:
         case "consul" | "pinnace":
-            scheme = "consul-tls" if settings["scheme"] == "https" else "consul"
-            store = open_keyvalue(
-                f"{scheme}://{nodes[0]}", clock=clock, environ=_consul_environ(settings)
+            url = f"{'consul-tls' if settings['scheme'] == 'https' else 'consul'}://{nodes[0]}"
+            environ = _consul_environ(settings)
+            store = open_keyvalue(url, clock=clock, environ=environ)
+            keys = Adapted(store, nodes[0], select=text_below)
+            if settings.backend == "consul":
+                return keys
+            return PinnaceBackend(
+                keys, lambda catalog: open_mirror(url, catalog, clock=clock, environ=environ)
             )
-            return Adapted(store, nodes[0], select=text_below)
         case "zookeeper":
             store = open_keyvalue(f"zookeeper://{shown}/", clock=clock, environ=os.environ)
             return Adapted(store, shown, select=leaves_below, needs_keys=True)

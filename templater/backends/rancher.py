@@ -8,6 +8,7 @@ from sidecar.runtime.clock import Clock, SystemClock
 from sidecar.stores.json_client import JsonClient
 from templater.backends.base import Values
 from templater.backends.flatten import flattened
+from templater.backends.polling import polled
 
 __all__ = ["RancherBackend"]
 
@@ -37,15 +38,9 @@ class RancherBackend:
             found |= flattened(answer, f"/{path}" if path else "")
         return found
 
-    async def watch(self, key: str) -> AsyncGenerator[Values]:
+    def watch(self, key: str) -> AsyncGenerator[Values]:
         """Yield what is there now, and what differs from it at a later look."""
-        seen: Values | None = None
-        while True:
-            now = await self.read([key])
-            if now != seen:
-                seen = now
-                yield now
-            await self._clock.sleep(self._poll)
+        return polled(lambda: self.read([key]), self._clock, self._poll)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -13,6 +13,7 @@ from sidecar.errors import StoreDenied
 from sidecar.runtime.clock import Clock, SystemClock
 from sidecar.stores.json_client import JsonClient
 from templater.backends.base import Values
+from templater.backends.polling import polled
 from templater.backends.secrets import Login, Mount, secret_values
 
 __all__ = ["JWT", "VaultBackend", "service_account"]
@@ -51,15 +52,9 @@ class VaultBackend:
             await self._log_in()  # the token may have ended
             return await self._read(keys)
 
-    async def watch(self, key: str) -> AsyncGenerator[Values]:
+    def watch(self, key: str) -> AsyncGenerator[Values]:
         """Yield what is there now, and what differs from it at a later look."""
-        seen: Values | None = None
-        while True:
-            now = await self.read([key])
-            if now != seen:
-                seen = now
-                yield now
-            await self._clock.sleep(self._poll)
+        return polled(lambda: self.read([key]), self._clock, self._poll)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -6,6 +6,7 @@ them is a path that the configuration names too (reliability T4).
 
 import asyncio
 import os
+import pwd
 import re
 import signal
 from collections.abc import Mapping
@@ -13,7 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Command", "Outcome", "run", "shell", "without_secrets"]
+from sidecar.errors import RenderError
+
+__all__ = ["Command", "Outcome", "as_user", "run", "shell", "without_secrets"]
 
 _OUTPUT: Final = 64 * 1024
 _REAP: Final = 5.0
@@ -41,6 +44,22 @@ _SHELL: Final = ("/bin/sh", "-c")
 def shell(script: str, timeout: float | None = None) -> Command:
     """Return the command that has the shell run a script, as confd does."""
     return Command((*_SHELL, script), timeout)
+
+
+def as_user(name: str, argv: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words that run a command as another user, with that user's groups.
+
+    By setpriv (util-linux), as the loop's own way to start processes knows no users. Raises
+    RenderError for a user that is not known. Reads the machine's list of users.
+    """
+    try:
+        user = pwd.getpwnam(name)
+    except KeyError:
+        raise RenderError(f"run_as: the user {name!r} is not known here") from None
+    if user.pw_uid == os.geteuid():
+        return argv
+    who = (f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--init-groups")
+    return ("setpriv", *who, "--", *argv)
 
 
 @dataclass(frozen=True, slots=True)

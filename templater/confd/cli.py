@@ -15,9 +15,10 @@ import uvloop
 
 from sidecar import __version__
 from sidecar.errors import ConfigError, PinnaceError
-from templater.backends.opening import nodes_by_srv
+from templater.backends.opening import nodes_by_srv, plugin_of
 from templater.confd import lines
 from templater.confd.flags import Given, UsageError, parse, usage
+from templater.confd.options import CLOUDS
 from templater.confd.run import Run
 from templater.confd.settings import Settings, Sources, settings_of
 
@@ -67,7 +68,10 @@ def _sources(given: Given) -> Sources:
         text = ""
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([f"{path}: {error}"]) from error
-    return settings_of(given, text, str(path), os.environ)
+    sources = settings_of(given, text, str(path), os.environ)
+    if sources.settings.backend in CLOUDS:
+        plugin_of(sources.settings.backend)
+    return sources
 
 
 def _with_nodes(settings: Settings) -> Settings:

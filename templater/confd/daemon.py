@@ -14,15 +14,15 @@ from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from templater.backends.base import Backend, Values
 from templater.backends.files import Signature
-from templater.confd.apply import Applier
+from templater.confd.apply import ResourceApplier
 from templater.confd.feeds import Feeds
-from templater.confd.group import Groups
-from templater.confd.keeper import Keeper
 from templater.confd.once import Backends
 from templater.confd.project import Project, load, resource_signature, source_signatures
 from templater.confd.resource import Resource
 from templater.confd.settings import Settings
 from templater.counters import RESOURCES
+from templater.keeping.group import Groups
+from templater.keeping.keeper import Keeper
 
 __all__ = ["Daemon"]
 
@@ -33,7 +33,14 @@ _log = get_logger("confd")
 class _Kept:
     """A keeper at work."""
 
-    def __init__(self, keeper: Keeper[Values], feeds: Feeds, task: asyncio.Task[None]) -> None:
+    def __init__(
+        self,
+        resource: Resource,
+        keeper: Keeper[Values],
+        feeds: Feeds,
+        task: asyncio.Task[None],
+    ) -> None:
+        self.resource = resource
         self.keeper = keeper
         self.feeds = feeds
         self.task = task
@@ -46,7 +53,7 @@ class Daemon:
         self,
         settings: Settings,
         backends: Backends,
-        applier: Callable[[Resource], Applier[Values]],
+        applier: Callable[[Resource], ResourceApplier],
         clock: Clock,
     ) -> None:
         """``applier`` makes what renders and places one resource."""
@@ -76,7 +83,7 @@ class Daemon:
         for kept in self._kept.values():
             line = kept.keeper.trouble()
             if line is None and not kept.keeper.is_done_once:
-                line = f"{kept.keeper.resource.dest} is not rendered yet"
+                line = f"{kept.resource.dest} is not rendered yet"
             if line is not None:
                 lines.append(line)
         return lines
@@ -137,7 +144,7 @@ class Daemon:
         broken = {line.split(":", 1)[0] for line in project.problems}
         for name in list(self._kept):
             kept = self._kept[name]
-            if name not in broken and kept.keeper.resource != wanted.get(name):
+            if name not in broken and kept.resource != wanted.get(name):
                 await self._drop(name)
         for name, resource in wanted.items():
             if name not in self._kept and not self._stopping.is_set():
@@ -172,7 +179,7 @@ class Daemon:
         )
         feeds.listen(resource.keys, keeper.changed, group)
         task = group.create_task(self._guarded(keeper), name=f"keep {resource.dest}")
-        self._kept[resource.name] = _Kept(keeper, feeds, task)
+        self._kept[resource.name] = _Kept(resource, keeper, feeds, task)
 
     def _feeds_of(self, backend: Backend, group: asyncio.TaskGroup) -> Feeds:
         feeds = self._feeds.get(id(backend))
@@ -184,8 +191,7 @@ class Daemon:
                 slowest=settings.seconds("watch-error-backoff"),
             )  # fmt: skip
             self._feeds[id(backend)] = feeds
-            if settings.is_watching:
-                feeds.start_probe(group)
+            feeds.start(group)
         return feeds
 
     async def _guarded(self, keeper: Keeper[Values]) -> None:
@@ -194,12 +200,12 @@ class Daemon:
             try:
                 return await keeper.run()
             except Exception:  # noqa: BLE001  (the guard of one resource, as the supervisor's)
-                _log.exception(f"{keeper.resource.name} failed unexpectedly")
+                _log.exception(f"{keeper.target.name} failed unexpectedly")
             await self._clock.sleep(_RESTART)
 
     async def _drop(self, name: str) -> None:
         kept = self._kept.pop(name)
-        kept.feeds.leave(kept.keeper.resource.keys, kept.keeper.changed)
+        kept.feeds.leave(kept.resource.keys, kept.keeper.changed)
         kept.keeper.stop()
         await self._finish([kept.task])
 

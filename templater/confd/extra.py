@@ -13,6 +13,7 @@ from sidecar.golang.quoting import quoted
 from sidecar.gotemplate.values import Slice, truth
 from templater.confd.functions import strings
 from templater.confd.store import KVPair
+from templater.functions.bounds import bounded
 from templater.functions.gojson import read_value
 from templater.functions.regex import compiled
 
@@ -40,12 +41,14 @@ def _empty(value: object) -> bool:
 
 
 def _to_json(value: object) -> str:
-    text = json.dumps(_plain(value), separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    text = json.dumps(
+        _plain(bounded(value)), separators=(",", ":"), sort_keys=True, ensure_ascii=False
+    )
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _to_pretty_json(value: object) -> str:
-    return json.dumps(_plain(value), indent=2, sort_keys=True, ensure_ascii=False)
+    return json.dumps(_plain(bounded(value)), indent=2, sort_keys=True, ensure_ascii=False)
 
 
 def _plain(value: object) -> object:

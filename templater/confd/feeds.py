@@ -7,7 +7,7 @@ is believed (reliability F14).
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from typing import Final
 
@@ -15,8 +15,9 @@ from sidecar.errors import PermanentError, ProtocolError, TransientError
 from sidecar.runtime.backoff import Backoff
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
+from templater.absence import Absence
 from templater.backends.base import Backend, Values
-from templater.counters import AWAY, HELD, READS
+from templater.counters import HELD, READS
 from templater.guard import most_gone
 
 __all__ = ["Feed", "Feeds", "Listener"]
@@ -26,6 +27,7 @@ _PROBE: Final = 2.0
 _ERRORS: Final = (TransientError, PermanentError, ProtocolError, TimeoutError)
 _log = get_logger("confd")
 
+Helper = Callable[[], Awaitable[None]]
 Listener = Callable[[frozenset[str]], None]
 """Is told which keys changed."""
 
@@ -63,8 +65,8 @@ class Feeds:
         self._slowest = slowest
         self._feeds: dict[str, Feed] = {}
         self._failing: dict[str, str] = {}
-        self._probe: asyncio.Task[None] | None = None
-        self.synced_at: float | None = None
+        self._helpers: list[asyncio.Task[None]] = []
+        self._absence = Absence(clock)
 
     def trouble(self) -> str | None:
         """Return what keeps the backend from being read, or None."""
@@ -105,28 +107,43 @@ class Feeds:
                 if feed.task is not None:
                     feed.task.cancel()
 
-    def start_probe(self, group: asyncio.TaskGroup) -> None:
-        """Look after a backend whose watches do not tell when it is away."""
-        self._probe = group.create_task(self._ask(), name=f"probe {self.backend.address}")
+    def start(self, group: asyncio.TaskGroup) -> None:
+        """Run what the backend needs beside reads, and look after one whose watches do not tell
+        when it is away.
+        """
+        run, probe = getattr(self.backend, "run", None), getattr(self.backend, "probe", None)
+        if run is not None:
+            self._helpers.append(group.create_task(self._run(run), name="backend"))
+        if probe is not None and self._poll is None:
+            self._helpers.append(group.create_task(self._ask(probe), name="probe"))
 
     def close(self) -> None:
         """End all that runs here."""
-        tasks = [feed.task for feed in self._feeds.values()]
-        for task in (*tasks, self._probe):
-            if task is not None:
-                task.cancel()
+        tasks = [feed.task for feed in self._feeds.values() if feed.task is not None]
+        for task in (*tasks, *self._helpers):
+            task.cancel()
+        self._absence.end()
 
-    async def _ask(self) -> None:
-        """Ask, until cancelled, whether a backend answers whose watches do not tell."""
-        ask = getattr(self.backend, "probe", None)
-        while ask is not None:
+    async def _ask(self, probe: Helper) -> None:
+        """Ask, until cancelled, whether a backend answers."""
+        while True:
             try:
-                await ask()
+                await probe()
             except _ERRORS as error:
                 self._failed("", str(error) or type(error).__name__)
             else:
                 self._recovered("")
             await self._clock.sleep(_PROBE)
+
+    async def _run(self, run: Helper) -> None:
+        """Run it until cancelled, again when it fails."""
+        backoff = Backoff(0.1, self._slowest)
+        while True:
+            try:
+                await run()
+            except _ERRORS as error:
+                _log.warning(f"backend {self.backend.address}: {error}")
+            await self._clock.sleep(backoff.next())
 
     async def _follow(self, feed: Feed) -> None:
         backoff = Backoff(0.1, self._slowest)
@@ -158,13 +175,12 @@ class Feeds:
             await self._clock.sleep(_SECOND_LOOK)
             values = await self.backend.read([feed.key])
         READS.inc()
-        self.synced_at = self._clock.monotonic()
         self._recovered(feed.key)
         feed.take(values)
 
     def _failed(self, key: str, why: str) -> None:
         if not self._failing:
-            AWAY.inc()
+            self._absence.begin()
             _log.error(
                 f"backend {self.backend.address} cannot be read: {why}; files stay as they are"
             )
@@ -172,5 +188,5 @@ class Feeds:
 
     def _recovered(self, key: str) -> None:
         if self._failing.pop(key, None) is not None and not self._failing:
-            AWAY.dec()
+            self._absence.end()
             _log.info(f"backend {self.backend.address} is read again")

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from sidecar.config.units import duration
 from sidecar.golang.reading import integer, truth
-from templater.confd.options import BACKENDS, FORK_ONLY, OPTIONS, Dialect, Kind
+from templater.confd.options import BACKENDS, CLOUDS, FORK_ONLY, OPTIONS, Dialect, Kind
 
 __all__ = ["Given", "UsageError", "parse", "usage"]
 
@@ -37,7 +37,7 @@ def parse(arguments: Sequence[str]) -> Given:
     while words:
         word = words.pop(0)
         if not word.startswith("-") or word == "-":
-            if dialect is Dialect.FORK or word not in BACKENDS:
+            if dialect is Dialect.FORK or word not in {*BACKENDS, *CLOUDS}:
                 break  # as Go: what follows is not looked at
             dialect = Dialect.FORK
             values["backend"] = [word]

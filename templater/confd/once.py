@@ -8,7 +8,7 @@ from sidecar.runtime.backoff import Backoff
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from templater.backends.base import Backend, Values
-from templater.confd.apply import Applier
+from templater.confd.apply import ResourceApplier
 from templater.confd.project import Project
 from templater.confd.render import Renderer, command_text
 from templater.confd.resource import Resource
@@ -29,11 +29,11 @@ class Once:
         self._settings = settings
         self._backends = backends
         self._clock = clock
-        self._waiting: dict[str, list[Applier[Values]]] = {}
+        self._waiting: dict[str, list[ResourceApplier]] = {}
         self._known: dict[tuple[int, str], Values] = {}
 
     async def run(
-        self, project: Project, applier: Callable[[Resource], Applier[Values]]
+        self, project: Project, applier: Callable[[Resource], ResourceApplier]
     ) -> str | None:
         """Do it; return the last error, or None."""
         last: str | None = None
@@ -78,7 +78,7 @@ class Once:
             found.update(self._known[place])
         return found
 
-    async def _process(self, resource: Resource, applier: Applier[Values]) -> None:
+    async def _process(self, resource: Resource, applier: ResourceApplier) -> None:
         owed = await applier.prepare()
         owes = await applier.sync(await self.values(resource))
         if (owes or owed) and resource.reload_group:

@@ -4,12 +4,14 @@ import enum
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-__all__ = ["BACKENDS", "FORK_ONLY", "OPTIONS", "Dialect", "Kind", "Option"]
+__all__ = ["BACKENDS", "CLOUDS", "FORK_ONLY", "OPTIONS", "Dialect", "Kind", "Option"]
 
 BACKENDS: Final = (
     "consul", "env", "etcd", "etcdv2", "etcdv3", "file", "pinnace", "rancher", "redis", "vault",
     "zookeeper",
 )  # fmt: skip
+CLOUDS: Final = ("acm", "dynamodb", "imds", "secretsmanager", "ssm")
+"""Those that only a package of its own can add."""
 
 
 class Dialect(enum.StrEnum):

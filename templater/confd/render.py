@@ -21,11 +21,13 @@ from templater.confd.functions import TABLE, store_functions
 from templater.confd.including import Includes
 from templater.confd.resource import Resource
 from templater.confd.store import Store
+from templater.functions.sprig_data import SPRIG, both_names
 
 __all__ = ["Renderer", "command_text"]
 
 _log = get_logger("confd")
 Functions = Mapping[str, Callable[..., object]]
+_SPRIG: Final[Functions] = both_names(SPRIG)
 
 
 class Renderer:
@@ -38,7 +40,7 @@ class Renderer:
         self.store = Store(resource.prefix)
         self._includes = Includes(templates)
         self._functions = self._includes.functions_with(
-            {**EXTRA, **TABLE, **world, **store_functions(self.store)}
+            {**_SPRIG, **EXTRA, **TABLE, **world, **store_functions(self.store)}
         )
         self._text: str | None = None
         self._template: Template | None = None

@@ -9,6 +9,7 @@ from sidecar.config.units import go_duration
 from sidecar.errors import ConfigError
 from templater.confd.numbers import parse_uint
 from templater.confd.paths import full_prefix, join
+from templater.keeping.target import Target
 
 __all__ = ["Read", "Resource", "read_resource"]
 
@@ -22,27 +23,20 @@ _KNOWN: Final = frozenset({*_TEXTS, *_NUMBERS, "keys"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
-    """What to render, from which keys, to where, and what to run around it."""
+class Resource(Target):
+    """What to render, from which keys, to where, and what to run around it.
 
-    name: str
-    """The path of the TOML file."""
+    Its name is the path of the TOML file.
+    """
+
     src: str
-    dest: str
     prefix: str = "/"
     keys: tuple[str, ...] = ()
     """With the prefix."""
-    mode: int | None = None
-    uid: int = -1
-    gid: int = -1
-    owner: str = ""
-    group: str = ""
     check_cmd: str = ""
     reload_cmd: str = ""
     check_timeout: float | None = None
     reload_timeout: float | None = None
-    min_reload_interval: float = 0.0
-    debounce: float = 0.0
     output_format: str = ""
     reload_group: str = ""
     """Resources of one group are reloaded once, by the same command (ours)."""

@@ -7,24 +7,24 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from sidecar.config.units import endpoint
+from sidecar.config.units import Endpoint, endpoint
 from sidecar.errors import ConfigError, PinnaceError
 from sidecar.runtime.clock import SystemClock
 from sidecar.runtime.log import get_logger
 from sidecar.runtime.notify import Notifier
-from templater.backends.base import Backend, Values
+from templater.backends.base import Backend
 from templater.backends.opening import open_backend
 from templater.commands.run import without_secrets
 from templater.confd import lines
-from templater.confd.apply import Applier, Rules
+from templater.confd.apply import ResourceApplier, rules_of
 from templater.confd.daemon import Daemon
 from templater.confd.once import Once, check
 from templater.confd.project import load, templates_of
 from templater.confd.render import Renderer
 from templater.confd.resource import Resource
 from templater.confd.settings import Settings, own_backend
-from templater.confd.telemetry import Telemetry
 from templater.confd.world import world_functions
+from templater.health import telemetry
 
 __all__ = ["Run"]
 
@@ -132,13 +132,12 @@ class Run:
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         notifier = Notifier(os.environ if self._settings.is_on("systemd-notify") else {})
         try:
-            async with asyncio.TaskGroup() as group:
-                helpers = self._helpers(group, notifier)
+            async with telemetry(self._metrics(), self._trouble), asyncio.TaskGroup() as group:
+                watchdog = group.create_task(self._feed(notifier), name="watchdog")
                 while not self._is_stopping:
                     await self._one_life(notifier)
                 notifier.stopping()
-                for helper in helpers:
-                    helper.cancel()
+                watchdog.cancel()
         except asyncio.CancelledError:
             return _FAILURE
         except ExceptionGroup as raised:
@@ -156,23 +155,13 @@ class Run:
         await self._daemon.run(lambda: notifier.ready("keeping files"))
         await self._close()
 
-    def _helpers(self, group: asyncio.TaskGroup, notifier: Notifier) -> list[asyncio.Task[None]]:
-        helpers = []
-        settings = self._settings
-        if settings["metrics-addr"]:
-            try:
-                address = endpoint(settings["metrics-addr"])
-            except ValueError as error:
-                raise ConfigError([f"metrics-addr: {error}"]) from error
-            telemetry = Telemetry(address, self._trouble)
-            helpers.append(group.create_task(telemetry.serve(), name="telemetry"))
-        pause = settings.seconds("watchdog-interval")
-        if pause:
-            helpers.append(group.create_task(self._feed(notifier, pause), name="watchdog"))
-        return helpers
+    def _metrics(self) -> Endpoint | None:
+        text = self._settings["metrics-addr"]
+        return endpoint(text) if text else None
 
-    async def _feed(self, notifier: Notifier, pause: float) -> None:
-        while True:
+    async def _feed(self, notifier: Notifier) -> None:
+        pause = self._settings.seconds("watchdog-interval")
+        while pause:
             notifier.alive()
             await self._clock.sleep(pause)
 
@@ -207,9 +196,9 @@ class Run:
     def _renderer(self, resource: Resource) -> Renderer:
         return Renderer(resource, templates_of(self._settings), self._world)
 
-    def _applier(self, resource: Resource) -> Applier[Values]:
-        rules = Rules.of(self._settings, without_secrets(self._environ))
-        return Applier(resource, self._renderer(resource), rules)
+    def _applier(self, resource: Resource) -> ResourceApplier:
+        rules = rules_of(self._settings, without_secrets(self._environ))
+        return ResourceApplier(resource, self._renderer(resource), self._settings, rules)
 
     async def _close(self) -> None:
         backends, self._backends = self._backends, {}

@@ -4,16 +4,16 @@ confd itself decodes the file over its flags, so there the file wins, against it
 Here the documented order holds, and each value of the file that a flag replaces is told.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from sidecar.config.document import parse as parse_document
-from sidecar.config.units import duration
+from sidecar.config.units import duration, endpoint
 from sidecar.errors import ConfigError
 from sidecar.golang.reading import truth
 from templater.confd.flags import Given
-from templater.confd.options import BACKENDS, OPTIONS, Dialect, Kind
+from templater.confd.options import BACKENDS, CLOUDS, OPTIONS, Dialect, Kind
 
 __all__ = ["Settings", "Sources", "own_backend", "settings_of"]
 
@@ -30,7 +30,12 @@ _NODES: Final[Mapping[str, str]] = {
     "zookeeper": "127.0.0.1:2181",
 }
 _CONFD_VARIABLES: Final = ("client-ca-keys", "client-cert", "client-key")
-_PLUGINS: Final = ("dynamodb", "ssm", "secretsmanager", "acm", "imds")
+_READERS: Final[Mapping[Kind, Callable[[str], object]]] = {
+    Kind.BOOL: truth,
+    Kind.NUMBER: duration,
+    Kind.SECONDS: duration,
+}
+_UNWATCHED: Final = ("dynamodb", "ssm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +107,12 @@ def settings_of(
     if problems:
         raise ConfigError(problems)
     values: _Values = {**low, **middle, **given.values}
-    return Sources(_settings(values, given.dialect, environ, file), tuple(notes))
+    places = {
+        **dict.fromkeys(low, f"{file}: "),
+        **dict.fromkeys(middle, "environment: "),
+        **dict.fromkeys(given.values, ""),
+    }
+    return Sources(_settings(values, given.dialect, environ, places), tuple(notes))
 
 
 def _was(is_default: bool) -> str:
@@ -117,7 +127,7 @@ def own_backend(settings: Settings, table: Mapping[str, object], place: str) -> 
     values |= _decoded(table, place, problems, [])
     if problems:
         raise ConfigError(problems)
-    return _settings(values, settings.dialect, {}, place)
+    return _settings(values, settings.dialect, {}, dict.fromkeys(values, f"{place}: "))
 
 
 def _from_file(text: str, file: str, problems: list[str], notes: list[str]) -> _Values:
@@ -174,13 +184,17 @@ def _from_environment(environ: Mapping[str, str], dialect: Dialect) -> _Values:
 
 
 def _settings(
-    values: Mapping[str, Sequence[str]], dialect: Dialect, environ: Mapping[str, str], place: str
+    values: Mapping[str, Sequence[str]],
+    dialect: Dialect,
+    environ: Mapping[str, str],
+    places: Mapping[str, str],
 ) -> Settings:
+    """Return the settings; ``places`` says where each value stands. Raises ConfigError."""
     texts = {name: option.default for name, option in OPTIONS.items()}
     texts |= {name: many[-1] for name, many in values.items() if many}
-    problems = list(_problems(texts))
+    problems = [f"{places.get(flag, '')}{words}" for flag, words in _problems(texts)]
     if problems:
-        raise ConfigError([f"{place}: {words}" for words in problems])
+        raise ConfigError(problems)
     backend = texts["backend"]
     return Settings(
         dialect=dialect,
@@ -201,26 +215,35 @@ def _settings(
     )
 
 
-def _problems(texts: Mapping[str, str]) -> Iterable[str]:
-    if texts["backend"] in _PLUGINS:
-        yield f"Invalid backend: {texts['backend']} is not part of this program"
-    elif texts["backend"] not in BACKENDS:
-        yield "Invalid backend"
+def _problems(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield each flag whose value cannot be, and why."""
+    backend = texts["backend"]
+    if backend not in {*BACKENDS, *CLOUDS}:
+        yield "backend", "Invalid backend"
+    if backend == "dynamodb" and not texts["table"]:
+        yield "table", "no DynamoDB table configured"
     if texts["log-level"] and texts["log-level"] not in _LEVELS:
-        yield f"not a valid log level: {texts['log-level']!r}"
+        yield "log-level", f"not a valid log level: {texts['log-level']!r}"
     if texts["secret-keyring"]:
-        yield "secret-keyring: encrypted values are not supported"
+        yield "secret-keyring", "secret-keyring: encrypted values are not supported"
+    if texts["metrics-addr"]:
+        try:
+            endpoint(texts["metrics-addr"])
+        except ValueError as error:
+            yield "metrics-addr", f"metrics-addr: {error}"
+    yield from _ill_formed(texts)
+    if backend in _UNWATCHED and texts["watch"].lower() in {"true", "t", "1"}:
+        yield "watch", f"Watch is not supported for backend {backend}"
+
+
+def _ill_formed(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name, option in OPTIONS.items():
-        if option.kind in {Kind.SECONDS, Kind.NUMBER}:
-            try:
-                duration(texts[name])
-            except ValueError as error:
-                yield f"{name}: {error}"
-        elif option.kind is Kind.BOOL:
-            try:
-                truth(texts[name])
-            except ValueError as error:
-                yield f"{name}: {error}"
+        read = _READERS.get(option.kind)
+        try:
+            if read is not None:
+                read(texts[name])
+        except ValueError as error:
+            yield name, f"{name}: {error}"
 
 
 def _nodes(backend: str, given: Sequence[str], environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ from templater.confd.functions import strings
 from templater.confd.interfaces import ipv4_of, ipv6_of
 from templater.confd.srv import Srv, lookup
 from templater.functions.moment import Moment
+from templater.functions.sprig_data import both_names
+from templater.functions.sprig_world import sprig_world
 
 __all__ = ["world_functions"]
 
@@ -38,6 +40,7 @@ def world_functions(
         return Moment(now, int(wall % 1 * 1e9), clock.monotonic() - begun)
 
     return {
+        **both_names(sprig_world(environ, clock.wall)),
         "datetime": datetime_,
         "fileExists": _file_exists,
         "getenv": getenv,

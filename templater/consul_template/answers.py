@@ -9,6 +9,12 @@ from sidecar.errors import ProtocolError
 from sidecar.gotemplate.kinds import pointer_to
 from sidecar.gotemplate.values import Map, Pointer, Slice
 from sidecar.stores.consul.pairs import Pair as WirePair
+from templater.consul_template.certificates import (
+    CaLeafQuery,
+    CaRootsQuery,
+    leaf_of,
+    roots_of,
+)
 from templater.consul_template.instances import Entry, instances_of
 from templater.consul_template.queries import (
     DatacentersQuery,
@@ -50,6 +56,9 @@ from templater.consul_template.records import (
 __all__ = ["Request", "members", "request_of", "value_of"]
 
 
+_CA: Final = ("agent", "connect", "ca")
+
+
 class Request(NamedTuple):
     """A path below ``/v1/`` in parts, and parameters; ``has_index``: it can wait for changes."""
 
@@ -64,6 +73,10 @@ def request_of(query: Query) -> Request:
         return _health(query)
     if isinstance(query, DatacentersQuery):
         return Request(("catalog", "datacenters"), {}, has_index=False)
+    if isinstance(query, CaRootsQuery):
+        return Request((*_CA, "roots"), {})
+    if isinstance(query, CaLeafQuery):
+        return Request((*_CA, "leaf", query.service), {})
     if isinstance(query, FileQuery | SecretQuery | SecretsQuery):
         raise TypeError(f"{query} is no query of Consul")
     params = _params(query.scope)
@@ -137,6 +150,10 @@ def _value(query: Query, body: bytes | None) -> object:  # noqa: PLR0911  (a tab
             return Slice(nodes, NODES)
         case NodeQuery():
             return _catalog_node(body)
+        case CaRootsQuery():
+            return roots_of(body)
+        case CaLeafQuery():
+            return leaf_of(body)
     return strings(sorted(msgspec.json.decode(body or b"[]", type=list[str])))
 
 

@@ -9,14 +9,19 @@ from contextlib import suppress
 from typing import Final
 
 from sidecar.errors import PermanentError
+from sidecar.runtime.backoff import Backoff
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
+from templater.commands.groups import has_members
 from templater.consul_template.settings import ExecSettings, argv_of, is_shell
 
 __all__ = ["Child", "ChildFailed"]
 
-_log = get_logger("consul-template")
+_log = get_logger("templater")
 _KILLED: Final = 128
+_LOOK: Final = 0.05
+_FIRST: Final = 1.0
+_SLOWEST: Final = 30.0
 
 
 class ChildFailed(PermanentError):
@@ -43,11 +48,25 @@ class Child:
         self._is_ours = False
         self._stopping = asyncio.Event()
         self._changed = asyncio.Event()
+        self._changing = asyncio.Lock()
+        self._began = 0.0
+        self._pauses = Backoff(_FIRST, _SLOWEST, draw=draw)
 
     @property
     def is_started(self) -> bool:
         """Whether it was ever started."""
         return self._process is not None
+
+    @property
+    def is_away(self) -> bool:
+        """Whether it was started and has ended."""
+        return self._process is not None and self._process.returncode is not None
+
+    def pause(self) -> float:
+        """Return how long to wait before it is started again: longer each time it fails soon."""
+        if self._clock.monotonic() - self._began > _SLOWEST:
+            self._pauses.reset()
+        return self._pauses.next()
 
     async def start(self) -> None:
         """Start it. Raises ChildFailed."""
@@ -62,6 +81,7 @@ class Child:
             raise ChildFailed(f"cannot run {argv[0]}: {error}") from error
         _log.info("child started", command=" ".join(argv), pid=self._process.pid)
         self._is_ours = False
+        self._began = self._clock.monotonic()
         self._changed.set()
 
     async def ended(self) -> int:
@@ -84,9 +104,20 @@ class Child:
         if self._settings.reload_signal is not None:
             self.send(self._settings.reload_signal)
             return
-        await self._end()
-        if not self._stopping.is_set():
-            await self.start()
+        async with self._changing:
+            await self._end()
+            if not self._stopping.is_set():
+                await self.start()
+
+    async def revive(self) -> None:
+        """Start it again, unless it runs meanwhile; when that fails it stays away."""
+        async with self._changing:
+            if not self.is_away or self._stopping.is_set():
+                return
+            try:
+                await self.start()
+            except ChildFailed as error:
+                _log.error("child not started", reason=error)
 
     async def stop(self, *, immediately: bool = False) -> None:
         """End it for good."""
@@ -117,9 +148,16 @@ class Child:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._settings.kill_timeout):
                         await process.wait()
+                        await self._rest_of(process)
         finally:
             self._kill(process)
         await process.wait()
+
+    async def _rest_of(self, process: asyncio.subprocess.Process) -> None:
+        """Return when nothing is left of it: a shell may end before what it started."""
+        if is_shell(self._settings.command):
+            while await asyncio.to_thread(has_members, process.pid):
+                await self._clock.sleep(_LOOK)
 
     def _kill(self, process: asyncio.subprocess.Process) -> None:
         """End what is left of it: of the shell's group there may be more than the shell."""

@@ -13,7 +13,9 @@ from sidecar import __version__
 from sidecar.config.goflags import FlagError, Help, usage
 from sidecar.errors import ConfigError
 from sidecar.runtime import log
+from sidecar.runtime.clock import SystemClock
 from templater.consul_template.loading import settings_of
+from templater.consul_template.logs import configure
 from templater.consul_template.options import OPTIONS, CommandLine, command_line
 from templater.consul_template.settings import Settings
 
@@ -23,10 +25,6 @@ _BAD_FLAGS: Final = 13
 _BAD_CONFIG: Final = 15
 _AS: Final = "v0.41.1"
 """The release of consul-template whose behaviour is meant."""
-_LEVELS: Final = {
-    "TRACE": "debug", "DEBUG": "debug", "INFO": "info", "WARN": "warning", "WARNING": "warning",
-    "ERR": "error", "ERROR": "error",
-}  # fmt: skip
 _log = log.get_logger("consul-template")
 
 
@@ -59,10 +57,7 @@ def main(program: str, arguments: Sequence[str]) -> int:
 def _settings(given: CommandLine, *, tells: bool = False) -> Settings:
     """Return the settings and log as they say. Raises ConfigError."""
     settings, notes = settings_of(given, os.environ)
-    level = _LEVELS.get(settings.log_level.upper())
-    if level is None:
-        raise ConfigError([f"log_level: {settings.log_level!r} is not one of {', '.join(_LEVELS)}"])
-    log.configure("text", level)
+    configure(settings.log, SystemClock().wall())
     for note in notes if tells else ():
         _log.warning(note)
     return settings

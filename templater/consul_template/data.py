@@ -7,8 +7,10 @@ execution puts out is thrown away.
 from collections.abc import Callable, Mapping
 from typing import Final, NoReturn
 
+from sidecar.errors import RenderError
 from sidecar.gotemplate.values import Slice
 from templater.consul_template import queries
+from templater.consul_template.certificates import ROOTS, CaLeafQuery, CaRootsQuery
 from templater.consul_template.queries import Query
 from templater.consul_template.records import (
     NODES,
@@ -19,7 +21,7 @@ from templater.consul_template.records import (
     Pair,
 )
 
-__all__ = ["UNKNOWN", "Functions", "Knowledge", "Reading", "data_functions"]
+__all__ = ["UNKNOWN", "Functions", "Knowledge", "NotOffered", "Reading", "data_functions"]
 
 Functions = Mapping[str, Callable[..., object]]
 Knowledge = Mapping[Query, object]
@@ -34,13 +36,16 @@ _ELSEWHERE: Final = {
         ),
         "there is no Nomad here",
     ),
-    **dict.fromkeys(("caLeaf", "caRoots"), "Consul's certificate authority is not supported"),
     **dict.fromkeys(
-        ("exportedServices", "partitions", "peerings"),
+        ("exportedServices", "importedServices", "partitions", "peerings"),
         "admin partitions and peerings are not supported",
     ),
     "pkiCert": "Vault's certificate authority is not supported",
 }  # fmt: skip
+
+
+class NotOffered(RenderError):
+    """A function that is left out on purpose; another try cannot help."""
 
 
 class Reading:
@@ -83,7 +88,7 @@ def data_functions(reading: Reading, check_path: Callable[[str], None]) -> Funct
 
 def _refused(name: str, why: str) -> Callable[..., object]:
     def refuse(*_: object) -> NoReturn:
-        raise NotImplementedError(f"{name}: {why}")
+        raise NotOffered(f"{name}: {why}; remove the call from the template")
 
     return refuse
 
@@ -202,4 +207,20 @@ def _others(reading: Reading, check_path: Callable[[str], None]) -> Functions:
         value = reading.ask(queries.secrets(path))
         return Slice((), STRINGS) if value is UNKNOWN else value
 
-    return {"file": file, "secret": secret, "secrets": secrets}
+    def ca_roots() -> object:
+        value = reading.ask(CaRootsQuery())
+        return Slice((), ROOTS) if value is UNKNOWN else value
+
+    def ca_leaf(service: str) -> object:
+        if not service:
+            return None
+        value = reading.ask(CaLeafQuery(service))
+        return None if value is UNKNOWN else value
+
+    return {
+        "caLeaf": ca_leaf,
+        "caRoots": ca_roots,
+        "file": file,
+        "secret": secret,
+        "secrets": secrets,
+    }

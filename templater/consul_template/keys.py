@@ -99,11 +99,15 @@ EXEC: Final[Schema] = {
     "kill_signal": Kind.SIGNAL,
     "kill_timeout": Kind.DURATION,
     "reload_signal": Kind.SIGNAL,
+    "restart_on_failure": Kind.BOOL,
     "splay": Kind.DURATION,
     "timeout": Kind.DURATION,
 }
+"""``restart_on_failure`` is ours."""
 TEMPLATE: Final[Schema] = {
     "backup": Kind.BOOL,
+    "check_command": Kind.COMMAND,
+    "check_timeout": Kind.DURATION,
     "command": Kind.COMMAND,
     "command_timeout": Kind.DURATION,
     "contents": Kind.STRING,
@@ -117,6 +121,7 @@ TEMPLATE: Final[Schema] = {
     "gid": Kind.INT,
     "group": Kind.STRING,
     "left_delimiter": Kind.STRING,
+    "min_size": Kind.INT,
     "perms": Kind.MODE,
     "right_delimiter": Kind.STRING,
     "sandbox_path": Kind.STRING,
@@ -124,6 +129,16 @@ TEMPLATE: Final[Schema] = {
     "uid": Kind.INT,
     "user": Kind.STRING,
     "wait": (Kind.WAIT, WAIT),
+}
+"""``check_command``, ``check_timeout`` and ``min_size`` are ours."""
+_TELEMETRY: Final[Schema] = {
+    "dogstatsd": {"address": Kind.STRING, "reporting_interval": Kind.DURATION},
+    "prometheus": {"port": Kind.INT, "reporting_interval": Kind.DURATION},
+    "stdout": {
+        "do_not_print_time": Kind.BOOL,
+        "pretty_print": Kind.BOOL,
+        "reporting_interval": Kind.DURATION,
+    },
 }
 SCHEMA: Final[Schema] = {
     "allow_functions": Kind.STRINGS,
@@ -149,24 +164,25 @@ SCHEMA: Final[Schema] = {
     },
     "log_level": Kind.STRING,
     "max_stale": Kind.DURATION,
+    "metrics_addr": Kind.STRING,
     "nomad": _NOMAD,
     "once": Kind.BOOL,
     "parse_only": Kind.BOOL,
     "pid_file": Kind.STRING,
     "reload_signal": Kind.SIGNAL,
     "syslog": {"enabled": Kind.BOOL, "facility": Kind.STRING, "name": Kind.STRING},
+    "telemetry": _TELEMETRY,
     "template": (Kind.BLOCKS, TEMPLATE),
     "template_error_fatal": Kind.BOOL,
     "vault": VAULT,
     "wait": (Kind.WAIT, WAIT),
 }
-"""``allow_functions`` and ``command_error_fatal`` are ours."""
+"""``allow_functions``, ``command_error_fatal`` and ``metrics_addr`` are ours."""
 
 IGNORED: Final = {
     "deduplicate": "every instance renders by itself; a watch here costs the agent little",
-    "log_file": "logs go to standard error",
     "nomad": "there is no Nomad here",
-    "syslog": "logs go to standard error",
+    "telemetry": "only its prometheus.port has; see metrics_addr",
 }
 """Top blocks without effect, and why; told when ``enabled`` or given."""
 
@@ -197,6 +213,7 @@ FLAGS: Final[Mapping[str, tuple[_Path, Kind]]] = {
     "dedup": (("deduplicate", "enabled"), Kind.BOOL),
     "default-left-delimiter": (("default_delimiters", "left"), Kind.STRING),
     "default-right-delimiter": (("default_delimiters", "right"), Kind.STRING),
+    "err-on-failed-lookup": (("err_on_failed_lookup",), Kind.BOOL),
     "exec": (("exec", "command"), Kind.COMMAND),
     "exec-env-allowlist": (("exec", "env", "allowlist"), Kind.STRINGS),
     "exec-env-custom": (("exec", "env", "custom"), Kind.STRINGS),
@@ -205,6 +222,7 @@ FLAGS: Final[Mapping[str, tuple[_Path, Kind]]] = {
     "exec-kill-signal": (("exec", "kill_signal"), Kind.SIGNAL),
     "exec-kill-timeout": (("exec", "kill_timeout"), Kind.DURATION),
     "exec-reload-signal": (("exec", "reload_signal"), Kind.SIGNAL),
+    "exec-restart-on-failure": (("exec", "restart_on_failure"), Kind.BOOL),
     "exec-splay": (("exec", "splay"), Kind.DURATION),
     "kill-signal": (("kill_signal",), Kind.SIGNAL),
     "log-file": (("log_file", "path"), Kind.STRING),
@@ -213,6 +231,7 @@ FLAGS: Final[Mapping[str, tuple[_Path, Kind]]] = {
     "log-rotate-duration": (("log_file", "log_rotate_duration"), Kind.DURATION),
     "log-rotate-max-files": (("log_file", "log_rotate_max_files"), Kind.INT),
     "max-stale": (("max_stale",), Kind.DURATION),
+    "metrics-addr": (("metrics_addr",), Kind.STRING),
     "once": (("once",), Kind.BOOL),
     "parse-only": (("parse_only",), Kind.BOOL),
     "pid-file": (("pid_file",), Kind.STRING),

@@ -46,8 +46,13 @@ def notes_of(tree: Tree) -> list[str]:
     return [
         f"{name} has no effect: {why}"
         for name, why in IGNORED.items()
-        if name in tree and (name == "log_file" or tree[name].get("enabled"))
+        if tree.get(name, {}).get("enabled") or (name == "telemetry" and _is_elsewhere(tree))
     ]
+
+
+def _is_elsewhere(tree: Tree) -> bool:
+    """Say whether metrics are wanted in a way that is not there."""
+    return bool(tree.get("telemetry", {}).keys() - {"prometheus"})
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -39,12 +39,17 @@ class Placer:
         *,
         is_dry: bool = False,
         show: Callable[[str], None] = _print,
+        check: Callable[[Path], None] | None = None,
     ) -> None:
-        """``show`` takes what would be written when nothing may be."""
+        """``show`` takes what would be written when nothing may be.
+
+        ``check`` looks at a new file before it is placed. Raises CheckFailed; it blocks.
+        """
         self._template = template
         self._destination = Path(template.destination)
         self._is_dry = is_dry
         self._show = show
+        self._check = check
         self._owed = Owed(self._destination)
 
     def prepare(self) -> bool:
@@ -63,9 +68,12 @@ class Placer:
     def place(self, text: str) -> bool:
         """Make the file what it should be; say whether it was another before.
 
-        Raises RenderError (a change of configuration helps) and TransientError.
+        Raises RenderError (a change of configuration helps), CheckFailed and TransientError.
         """
         content = text.encode("utf-8", "surrogateescape")
+        if len(content) < self._template.min_size:
+            least = self._template.min_size
+            raise RenderError(f"{len(content)} bytes, fewer than min_size {least}; the file stays")
         uid, gid = self._owner()
         if self._stands(content, uid, gid):
             return False
@@ -79,6 +87,8 @@ class Placer:
         with Stage.make(self._destination, content, mode=mode, uid=uid, gid=gid) as stage:
             if not stage.changes:
                 return False
+            if self._check is not None:
+                self._check(stage.path)
             if self._template.backup:
                 self._back_up()
             self._place(stage)

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from sidecar.golang.quoting import quoted
+from templater.consul_template.certificates import CaLeafQuery, CaRootsQuery
 
 __all__ = [
     "DatacentersQuery",
@@ -238,7 +239,8 @@ class SecretsQuery:
 
 Query = (
     KeyQuery | ListQuery | KeysQuery | HealthQuery | InstancesQuery | ServicesQuery | NodesQuery
-    | NodeQuery | DatacentersQuery | FileQuery | SecretQuery | SecretsQuery
+    | NodeQuery | DatacentersQuery | FileQuery | SecretQuery | SecretsQuery | CaRootsQuery
+    | CaLeafQuery
 )  # fmt: skip
 
 

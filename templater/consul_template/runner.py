@@ -7,11 +7,8 @@ the run unless the configuration says so: files stay, and it is tried again.
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
-from sidecar.errors import PinnaceError, RenderError
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from templater.commands.run import Command, run
@@ -19,52 +16,18 @@ from templater.consul_template.board import Board
 from templater.consul_template.child import Child, ChildFailed
 from templater.consul_template.data import UNKNOWN, Functions
 from templater.consul_template.documents import Documents
-from templater.consul_template.placing import Placer
+from templater.consul_template.ending import FAILED, Ended, status_of
+from templater.consul_template.making import Environments, Maker, Report
 from templater.consul_template.queries import Query
-from templater.consul_template.rendering import Interest, Rendered
+from templater.consul_template.rendering import Interest
 from templater.consul_template.settings import Settings, argv_of
-from templater.consul_template.views import Views
+from templater.consul_template.views import Views, ViewsMaker
 from templater.counters import FAILING, OWED, RELOADS, RENDERS, RESOURCES
 
-__all__ = ["FAILED", "Environments", "Runner"]
+__all__ = ["Runner"]
 
-FAILED: Final = 14
 _LOOK: Final = 1.0
 _log = get_logger("consul-template")
-
-ViewsMaker = Callable[[Callable[[Query, object], None]], Views]
-"""Makes the watches of a run, which call back with each new answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Environments:
-    """What commands and the child are given, before their own settings choose from it."""
-
-    command: Mapping[str, str]
-    child: Mapping[str, str]
-    own: Mapping[str, str]
-    """How to reach the catalogue, without secrets for commands."""
-    secret: Mapping[str, str]
-    """The same with secrets, for the child."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Report:
-    """What came of one template in a pass."""
-
-    user: int
-    rendered: Rendered
-    is_changed: bool = False
-    failure: str = ""
-    again: bool = False
-
-
-class _Ended(Exception):
-    """The run ends with this exit status."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
 
 
 class Runner:
@@ -89,8 +52,8 @@ class Runner:
         self._is_abrupt = False
         self._board = Board(settings.templates, is_once=settings.is_once)
         self._interest = Interest()
-        self._placers = [Placer(each, is_dry=settings.is_dry) for each in settings.templates]
         self._documents = Documents(settings.templates, self._knowledge, world, clock)
+        self._maker = Maker(settings, self._documents, environments)
         self._edited: set[int] = set()
         self._views: Views = views(self._receive)
         child = settings.child
@@ -117,6 +80,8 @@ class Runner:
         lines += [f"{self._name(user)}: {line}" for user, line in self._documents.mistakes.items()]
         away = self._views.trouble()
         lines += [away] if away else []
+        if self._child is not None and self._child.is_away:
+            lines.append("the child has ended and is not started again yet")
         lines += [
             f"{row.settings} is not rendered yet"
             for row in self._board.rows
@@ -134,8 +99,8 @@ class Runner:
 
     async def run(self) -> int:
         """Work until told to stop, until the child ends, or, once, until all is done."""
-        RESOURCES.set(len(self._placers))
-        for user in await asyncio.to_thread(self._prepare):
+        RESOURCES.set(len(self._settings.templates))
+        for user in await asyncio.to_thread(self._maker.prepare):
             _log.info("an earlier run did not run the command", template=self._name(user))
             self._board.owe(user)
         try:
@@ -144,10 +109,8 @@ class Runner:
                 if self._child is not None:
                     group.create_task(self._mind(self._child), name="child")
                 await self._work(group)
-        except* _Ended as ended:
-            self._ending = next(
-                error.status for error in ended.exceptions if isinstance(error, _Ended)
-            )
+        except* Ended as ended:
+            self._ending = status_of(ended)
         finally:
             self._views.close()
             if self._child is not None:
@@ -160,7 +123,10 @@ class Runner:
         while True:
             self._woken.clear()  # before looking: what comes after it is not missed
             if self._ending is not None:
-                raise _Ended(self._ending)
+                raise Ended(self._ending)
+            if self._views.given_up is not None:
+                _log.error("data cannot be read", reason=self._views.given_up)
+                raise Ended(FAILED)
             self._take()
             await self._pass(group)
             await self._run_commands()
@@ -196,32 +162,12 @@ class Runner:
             return
         for user in ready:
             self._board.begin(user)
-        for report in await asyncio.to_thread(self._render, ready):
+        for report in await asyncio.to_thread(self._maker.render, ready):
             self._account(report)
         for query in self._views.watch(self._interest.all(), group):
             self._knowledge.pop(query, None)
 
-    def _render(self, ready: Sequence[int]) -> list[_Report]:
-        """Execute and place these templates, in order. Blocks."""
-        return [self._render_one(user) for user in ready]
-
-    def _render_one(self, user: int) -> _Report:
-        rendered = self._documents.execute(user)
-        if rendered is None:
-            nothing = Rendered(None, frozenset(), frozenset())
-            return _Report(user, nothing, failure=self._documents.mistakes[user])
-        if rendered.missing:
-            return _Report(user, rendered)  # an error may come of the empty values: not told yet
-        if rendered.error or rendered.text is None:
-            return _Report(user, rendered, failure=rendered.error)
-        try:
-            is_changed = self._placers[user].place(rendered.text)
-        except PinnaceError as error:
-            again = not isinstance(error, RenderError)
-            return _Report(user, rendered, failure=str(error), again=again)
-        return _Report(user, rendered, is_changed=is_changed)
-
-    def _account(self, report: _Report) -> None:
+    def _account(self, report: Report) -> None:
         """Note what came of a template; tell what a person should know."""
         user, rendered = report.user, report.rendered
         # What failed may have asked less than it will: what it used before counts too.
@@ -238,12 +184,12 @@ class Runner:
                 self._is_reload_due = True
                 self._board.owe(user)
 
-    def _fail(self, report: _Report) -> None:
+    def _fail(self, report: Report) -> None:
         now = self._clock.monotonic()
         if self._board.failed(report.user, report.failure, now, again=report.again):
             _log.error("not rendered", template=self._name(report.user), reason=report.failure)
         if self._board.rows[report.user].settings.error_fatal:
-            raise _Ended(FAILED)
+            raise Ended(FAILED)
 
     async def _run_commands(self) -> None:
         for command in self._board.commands(self._clock.monotonic()):
@@ -258,13 +204,13 @@ class Runner:
                 await asyncio.to_thread(_show, outcome.output)
             if outcome.is_good:
                 del self._board.debts[command]
-                await asyncio.to_thread(self._settle, tuple(debt.owners))
+                await asyncio.to_thread(self._maker.settle, tuple(debt.owners))
                 continue
             why = f"command {' '.join(command)} failed: {outcome}"
             if self._board.command_failed(command, why, self._clock.monotonic()):
                 _log.error("it is tried again until it succeeds", reason=why)
             if self._settings.command_error_fatal:
-                raise _Ended(FAILED)
+                raise Ended(FAILED)
 
     async def _tend_child(self) -> None:
         """Start the child when every file was written; tell it of changes after that."""
@@ -279,18 +225,15 @@ class Runner:
                 await child.reload()
         except ChildFailed as error:
             _log.error("child not started", reason=error)
-            raise _Ended(FAILED) from error
+            raise Ended(FAILED) from error
 
     def _end_once(self) -> None:
         """End when there is nothing left to do, or no hope of it."""
-        if self._views.given_up is not None:
-            _log.error("data cannot be read", reason=self._views.given_up)
-            raise _Ended(FAILED)
         failures = self._board.failures()
         undecided = [row for row in self._board.rows if not row.is_written and not row.failure]
         if undecided or (self._child is not None and not failures):
             return  # the child's end ends the run
-        raise _Ended(FAILED if failures else 0)
+        raise Ended(FAILED if failures else 0)
 
     async def _wait(self, seconds: float | None) -> None:
         if seconds == 0.0:
@@ -302,7 +245,15 @@ class Runner:
             return
 
     async def _mind(self, child: Child) -> None:
-        raise _Ended(await child.ended())
+        """Let the child's end be ours, or start it again when it failed."""
+        while True:
+            status = await child.ended()
+            if status == 0 or not self._settings.child.restarts:
+                raise Ended(status)
+            pause = child.pause()
+            _log.error("child failed; it is started again", status=status, pause=f"{pause:.1f}s")
+            await self._clock.sleep(pause)
+            await child.revive()
 
     # --- templates
 
@@ -321,15 +272,6 @@ class Runner:
             if edited:
                 self._edited |= edited
                 self._woken.set()
-
-    # --- small things that block
-
-    def _prepare(self) -> list[int]:
-        return [user for user, placer in enumerate(self._placers) if placer.prepare()]
-
-    def _settle(self, users: Sequence[int]) -> None:
-        for user in users:
-            self._placers[user].settle()
 
     def _name(self, user: int) -> str:
         return str(self._settings.templates[user])

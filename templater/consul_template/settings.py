@@ -1,5 +1,6 @@
 """What a run is asked to do: frozen settings made of read configuration. Pure."""
 
+import shlex
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,23 +8,27 @@ from fnmatch import fnmatchcase
 from pathlib import PurePath
 from typing import Any, Final, Self
 
+from sidecar.config.units import Endpoint, endpoint
 from sidecar.errors import ConfigError
-from sidecar.stores.consul.address import Address, address_of
+from templater.consul_template.consul_settings import ConsulSettings
+from templater.consul_template.log_settings import LogSettings
 from templater.consul_template.schema import Tree
 
 __all__ = [
-    "ConsulSettings",
     "EnvSettings",
     "ExecSettings",
     "Settings",
     "TemplateSettings",
     "WaitSettings",
     "argv_of",
+    "checking",
     "is_shell",
 ]
 
 _COMMAND_TIMEOUT: Final = 30.0
 _SHELL: Final = ("sh", "-c")
+_SOURCE: Final = "{src}"
+_LOG_LEVELS: Final = ("CT_LOG", "CONSUL_TEMPLATE_LOG", "CONSUL_TEMPLATE_LOG_LEVEL")
 
 
 def is_shell(command: Sequence[str]) -> bool:
@@ -34,6 +39,13 @@ def is_shell(command: Sequence[str]) -> bool:
 def argv_of(command: Sequence[str]) -> tuple[str, ...]:
     """Return the words to run."""
     return (*_SHELL, command[0]) if is_shell(command) else tuple(command)
+
+
+def checking(command: Sequence[str], path: str) -> tuple[str, ...]:
+    """Return the words of a check of a file: ``{src}`` is its path, quoted where a shell reads."""
+    if is_shell(command):
+        return argv_of((command[0].replace(_SOURCE, shlex.quote(path)),))
+    return tuple(word.replace(_SOURCE, path) for word in command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +113,8 @@ class ExecSettings:
     kill_signal: signal.Signals | None = signal.SIGINT
     kill_timeout: float = 30.0
     splay: float = 0.0
+    restarts: bool = False
+    """Whether a child that fails is started again (ours)."""
 
     @classmethod
     def of(cls, tree: Tree) -> Self:
@@ -114,64 +128,8 @@ class ExecSettings:
             kill_signal=tree.get("kill_signal", signal.SIGINT),
             kill_timeout=tree.get("kill_timeout", 30.0),
             splay=tree.get("splay", 0.0),
+            restarts=tree.get("restart_on_failure", False),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class ConsulSettings:
-    """Which agent is asked, and how again when it is away."""
-
-    address: Address
-    namespace: str = ""
-    attempts: int = 12
-    backoff: float = 0.25
-    max_backoff: float = 60.0
-    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """How a child reaches the same agent, secrets included."""
-
-    @classmethod
-    def of(cls, tree: Tree, environ: Mapping[str, str]) -> Self:
-        """Return the settings of a block; what it lacks comes from CONSUL_*. Raises ConfigError."""
-        retry = tree.get("retry", {})
-        given = _consul_environ(tree)
-        older = {f"CONSUL_HTTP_{name}": environ.get(f"CONSUL_{name}", "") for name in _OLDER}
-        return cls(
-            address=address_of("consul://", {**older, **environ, **given}),
-            namespace=tree.get("namespace", environ.get("CONSUL_NAMESPACE", "")),
-            attempts=retry.get("attempts", 12) if retry.get("enabled", True) else 1,
-            backoff=retry.get("backoff", 0.25),
-            max_backoff=retry.get("max_backoff", 60.0) or 3600.0,
-            environ=given,
-        )
-
-
-_OLDER: Final = ("TOKEN", "TOKEN_FILE")
-"""What may also stand in a variable without ``HTTP_`` in its name."""
-_SSL_NAMES: Final = {
-    "ca_cert": "CONSUL_CACERT",
-    "ca_path": "CONSUL_CAPATH",
-    "cert": "CONSUL_CLIENT_CERT",
-    "key": "CONSUL_CLIENT_KEY",
-    "server_name": "CONSUL_TLS_SERVER_NAME",
-}
-
-
-def _consul_environ(tree: Tree) -> dict[str, str]:
-    """Return the variables of Consul's own client that say what a block says."""
-    auth, ssl = tree.get("auth", {}), tree.get("ssl", {})
-    named = {
-        "CONSUL_HTTP_ADDR": tree.get("address", ""),
-        "CONSUL_HTTP_TOKEN": tree.get("token", ""),
-        "CONSUL_HTTP_TOKEN_FILE": tree.get("token_file", ""),
-        **{name: ssl.get(key, "") for key, name in _SSL_NAMES.items()},
-    }
-    if auth.get("username") and auth.get("enabled", True):
-        named["CONSUL_HTTP_AUTH"] = f"{auth['username']}:{auth.get('password', '')}"
-    if ssl:
-        enabled = ssl.get("enabled", any(value for key, value in ssl.items() if key != "verify"))
-        named["CONSUL_HTTP_SSL"] = str(enabled).lower()
-        named["CONSUL_HTTP_SSL_VERIFY"] = str(ssl.get("verify", True)).lower()
-    return {name: value for name, value in named.items() if value}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +151,11 @@ class TemplateSettings:
     wait: WaitSettings | None = None
     denied: tuple[str, ...] = ()
     sandbox: str = ""
+    check: tuple[str, ...] = ()
+    """Decides whether the new file is good; ``{src}`` in it is that file (ours)."""
+    check_timeout: float = _COMMAND_TIMEOUT
+    min_size: int = 0
+    """Fewer bytes than this are not believed (ours)."""
     run: ExecSettings = ExecSettings()
 
     @property
@@ -230,6 +193,9 @@ def _template(tree: Tree, left: str, right: str, whole: Tree) -> TemplateSetting
         wait=WaitSettings.of(tree.get("wait")) or WaitSettings.of(whole.get("wait")),
         denied=(*tree.get("function_denylist", ()), *tree.get("function_blacklist", ())),
         sandbox=tree.get("sandbox_path", ""),
+        check=tree.get("check_command", ()),
+        check_timeout=tree.get("check_timeout", _COMMAND_TIMEOUT),
+        min_size=tree.get("min_size", 0),
         run=run,
     )
 
@@ -247,7 +213,8 @@ class Settings:
     max_stale: float = 2.0
     query_wait: float = 60.0
     pid_file: str = ""
-    log_level: str = "WARN"
+    log: LogSettings = field(default_factory=LogSettings)
+    metrics: Endpoint | None = None
     reload_signal: signal.Signals | None = signal.SIGHUP
     kill_signal: signal.Signals | None = signal.SIGINT
     allowed: frozenset[str] = frozenset()
@@ -256,8 +223,19 @@ class Settings:
     vault: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, tree: Tree, environ: Mapping[str, str], *, is_dry: bool = False) -> Self:
-        """Return the settings of merged configuration. Raises ConfigError."""
+    def of(
+        cls,
+        tree: Tree,
+        environ: Mapping[str, str],
+        *,
+        is_dry: bool = False,
+        program: str = "consul-template",
+        variables: Sequence[str] = _LOG_LEVELS,
+    ) -> Self:
+        """Return the settings of merged configuration. Raises ConfigError.
+
+        ``variables`` are those that say the level of the ``program``'s log.
+        """
         delimiters = tree.get("default_delimiters", {})
         left, right = delimiters.get("left", ""), delimiters.get("right", "")
         templates = tuple(_template(one, left, right, tree) for one in tree.get("template", ()))
@@ -274,7 +252,8 @@ class Settings:
             max_stale=tree.get("max_stale", 2.0),
             query_wait=tree.get("block_query_wait", 60.0),
             pid_file=tree.get("pid_file", ""),
-            log_level=tree.get("log_level") or _first(environ, _LOG_LEVELS) or "WARN",
+            log=LogSettings.of(tree, environ, variables, program),
+            metrics=_metrics(tree),
             reload_signal=tree.get("reload_signal", signal.SIGHUP),
             kill_signal=tree.get("kill_signal", signal.SIGINT),
             allowed=frozenset(tree.get("allow_functions", ())),
@@ -284,11 +263,18 @@ class Settings:
         )
 
 
-_LOG_LEVELS: Final = ("CT_LOG", "CONSUL_TEMPLATE_LOG", "CONSUL_TEMPLATE_LOG_LEVEL")
-
-
-def _first(environ: Mapping[str, str], names: Sequence[str]) -> str:
-    return next((environ[name] for name in names if environ.get(name)), "")
+def _metrics(tree: Tree) -> Endpoint | None:
+    """Return where metrics are read: our own key, else the port of the original's telemetry."""
+    text = tree.get("metrics_addr", "")
+    port = tree.get("telemetry", {}).get("prometheus", {}).get("port", 0)
+    if not text and port:
+        text = f"0.0.0.0:{port}"
+    if not text:
+        return None
+    try:
+        return endpoint(text)
+    except ValueError as error:
+        raise ConfigError([f"metrics_addr: {error}"]) from error
 
 
 def _problems(template: TemplateSettings, *, is_dry: bool) -> list[str]:

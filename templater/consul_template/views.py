@@ -16,20 +16,24 @@ from sidecar.runtime.backoff import Backoff
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from sidecar.stores.consul.client import following
+from templater.absence import Absence
 from templater.consul_template.answers import members
 from templater.consul_template.data import UNKNOWN
 from templater.consul_template.queries import KeyQuery, Query
 from templater.consul_template.sources import Fetched, Source
-from templater.counters import AWAY, HELD, READS
+from templater.counters import HELD, READS
 from templater.guard import most_gone
 
-__all__ = ["Retry", "Views"]
+__all__ = ["Retry", "Views", "ViewsMaker"]
 
 _PAUSE: Final = 0.1
 _SECOND_LOOK: Final = 1.0
 _MANY: Final = 128
 _ERRORS: Final = (TransientError, PermanentError, ProtocolError, TimeoutError)
-_log = get_logger("consul-template")
+_log = get_logger("templater")
+
+ViewsMaker = Callable[[Callable[[Query, object], None]], "Views"]
+"""Makes the watches of a run, which call back with each new answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +56,22 @@ class Views:
         *,
         retry: Retry | None = None,
         is_once: bool = False,
+        needs_all: bool = False,
     ) -> None:
-        """``deliver`` gets each new value; with ``is_once`` each query gets one."""
+        """``deliver`` gets each new value; with ``is_once`` each query gets one.
+
+        With ``needs_all`` an absent key that somebody waits for is given up at once.
+        """
         self._source_of = source_of
         self._deliver = deliver
         self._clock = clock
         self._retry = retry if retry is not None else Retry()
         self._is_once = is_once
+        self._needs_all = needs_all
         self._tasks: dict[Query, asyncio.Task[None]] = {}
         self._failing: dict[Query, str] = {}
         self._has_warned = False
+        self._absence = Absence(clock)
         self.given_up: str | None = None
 
     def trouble(self) -> str | None:
@@ -88,9 +98,8 @@ class Views:
         for task in self._tasks.values():
             task.cancel()
         self._tasks.clear()
-        if self._failing:
-            AWAY.dec()
-            self._failing.clear()
+        self._failing.clear()
+        self._absence.end()
 
     async def _follow(self, query: Query) -> None:
         source = self._source_of(query)
@@ -113,13 +122,15 @@ class Views:
             except _ERRORS as error:
                 self._failed(query, str(error) or type(error).__name__)
                 if self._is_last(backoff):
-                    self.given_up = self._failing[query]
-                    self._deliver(query, UNKNOWN)
+                    self._give_up(query, self._failing[query])
                     return
                 await self._clock.sleep(backoff.next())
                 continue
             backoff.reset()
             self._recovered(query)
+            if self._needs_all and known is UNKNOWN and not is_news:
+                self._give_up(query, f"{query} does not exist")
+                return
             if is_news:
                 known = value
                 READS.inc()
@@ -127,6 +138,10 @@ class Views:
                 if self._is_once:
                     return
             await self._rest(began, is_news=is_news)
+
+    def _give_up(self, query: Query, why: str) -> None:
+        self.given_up = why
+        self._deliver(query, UNKNOWN)
 
     def _is_news(self, query: Query, known: object, value: object) -> bool:
         """Say whether a value is delivered; an absent key is none to who waits for it."""
@@ -155,11 +170,11 @@ class Views:
 
     def _failed(self, query: Query, why: str) -> None:
         if not self._failing:
-            AWAY.inc()
+            self._absence.begin()
             _log.error("data cannot be read; files stay as they are", query=query, reason=why)
         self._failing[query] = why
 
     def _recovered(self, query: Query) -> None:
         if self._failing.pop(query, None) is not None and not self._failing:
-            AWAY.dec()
+            self._absence.end()
             _log.info("data is read again", query=query)

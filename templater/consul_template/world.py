@@ -23,6 +23,7 @@ from typing import Final, NoReturn
 from sidecar.runtime.clock import Clock
 from templater.commands.run import without_secrets
 from templater.functions.moment import Moment
+from templater.functions.sprig_world import sprig_world
 
 __all__ = ["GUARDED", "path_check", "world_functions"]
 
@@ -73,6 +74,8 @@ def world_functions(
         "timestamp": timestamp,
         "writeToFile": _write_to_file,
     }
+    for name, call in sprig_world(environ, clock.wall).items():
+        found[f"sprig_{name}"] = call
     for name in GUARDED - frozenset(allowed):
         found[name] = _not_allowed(name)
     return found

@@ -16,6 +16,8 @@ from sidecar import __version__
 from sidecar.config.goflags import FlagError, Help, usage
 from sidecar.errors import ConfigError
 from sidecar.runtime import log
+from sidecar.runtime.clock import SystemClock
+from templater.consul_template.logs import configure
 from templater.envconsul.loading import inherited, settings_of
 from templater.envconsul.options import OPTIONS, CommandLine, command_line
 from templater.envconsul.run import Run
@@ -27,10 +29,6 @@ _BAD_FLAGS: Final = 13
 _BAD_CONFIG: Final = 15
 _AS: Final = "v0.13.4"
 """The release of envconsul whose behaviour is meant."""
-_LEVELS: Final = {
-    "TRACE": "debug", "DEBUG": "debug", "INFO": "info", "WARN": "warning", "ERR": "error",
-    "ERROR": "error",
-}  # fmt: skip
 _log = log.get_logger("envconsul")
 
 
@@ -62,10 +60,7 @@ def main(program: str, arguments: Sequence[str]) -> int:
 def _settings(given: CommandLine, environ: dict[str, str], *, tells: bool = False) -> Settings:
     """Return the settings and log as they say. Raises ConfigError."""
     settings, notes = settings_of(given, environ)
-    level = _LEVELS.get(settings.shared.log_level.upper())
-    if level is None:
-        raise ConfigError([f"invalid log level: {settings.shared.log_level.upper()}"])
-    log.configure("text", level)
+    configure(settings.shared.log, SystemClock().wall())
     for note in notes if tells else ():
         _log.warning(note)
     return settings

@@ -26,12 +26,8 @@ _SERVICE: Final[Schema] = {
     "query": Kind.STRING,
     **{f"format_{field}": Kind.STRING for field in SERVICE_FORMATS},
 }
-_OWN_EXEC: Final[Schema] = {
-    **EXEC,
-    "reload_command": Kind.COMMAND,
-    "restart_on_failure": Kind.BOOL,
-}
-"""The last two are ours; the original reads ``reload_signal`` and ignores it."""
+_OWN_EXEC: Final[Schema] = {**EXEC, "reload_command": Kind.COMMAND}
+"""It is ours; the original reads ``reload_signal`` and ignores it."""
 _VAULT: Final[Schema] = {**keys.VAULT, "namespace": Kind.STRING}
 SCHEMA: Final[Schema] = {
     "auth": keys.CONSUL["auth"],
@@ -39,7 +35,9 @@ SCHEMA: Final[Schema] = {
     "exec": _OWN_EXEC,
     "kill_signal": Kind.SIGNAL,
     "log_level": Kind.STRING,
+    "log_file": keys.SCHEMA["log_file"],
     "max_stale": Kind.DURATION,
+    "metrics_addr": Kind.STRING,
     "path": Kind.STRING,
     "pid_file": Kind.STRING,
     "prefix": (Kind.BLOCKS, _PREFIX),
@@ -73,7 +71,6 @@ MOVED: Final[Mapping[str, tuple[_Path, ...]]] = {
 """Old key at the top to what it means now; nothing for one that says nothing any more."""
 
 IGNORED: Final[Mapping[_Path, str]] = {
-    ("syslog", "enabled"): "logs go to standard error",
     ("vault", "k8s_auth_role_name"): "give a token",
     ("vault", "namespace"): "give the namespace as the start of the paths",
     ("vault", "unwrap_token"): "give the token that was wrapped",
@@ -82,7 +79,8 @@ IGNORED: Final[Mapping[_Path, str]] = {
 
 _SHARED: Final = (
     "consul-addr", "consul-auth", "consul-namespace", "consul-retry", "consul-ssl", "consul-token",
-    "consul-transport", "exec", "kill-signal", "log-level", "max-stale", "pid-file",
+    "consul-transport", "exec", "kill-signal", "log-file", "log-level", "log-rotate", "max-stale",
+    "metrics-addr", "pid-file",
     "reload-signal", "syslog", "vault-addr", "vault-agent-token-file",
     "vault-default-lease-duration", "vault-renew-token", "vault-retry", "vault-ssl", "vault-token",
     "vault-transport", "vault-unwrap-token", "wait",
@@ -91,10 +89,9 @@ _SHARED: Final = (
 FLAGS: Final[Mapping[str, tuple[tuple[_Path, ...], Kind]]] = {
     **{
         name: ((path,), kind) for name, (path, kind) in keys.FLAGS.items()
-        if name.startswith(_SHARED) and name != "syslog-name"
+        if name.startswith(_SHARED)
     },
     "exec-reload-command": ((("exec", "reload_command"),), Kind.COMMAND),
-    "exec-restart-on-failure": ((("exec", "restart_on_failure"),), Kind.BOOL),
     "pristine": ((("pristine",),), Kind.BOOL),
     "sanitize": ((("sanitize",),), Kind.BOOL),
     "upcase": ((("upcase",),), Kind.BOOL),

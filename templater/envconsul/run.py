@@ -1,21 +1,16 @@
 """The process: signals, reloads of the configuration, sources, the exit status."""
 
-import asyncio
-import os
 import signal
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
-from sidecar.errors import ConfigError, PinnaceError
+from sidecar.errors import PermanentError, PinnaceError
 from sidecar.runtime.clock import SystemClock
 from sidecar.runtime.log import get_logger
-from sidecar.runtime.notify import Notifier
-from templater.consul_template.queries import Query
-from templater.consul_template.run import INTERRUPTED, Sources
-from templater.consul_template.views import Retry, Views
-from templater.envconsul.runner import FAILED, Runner
+from templater.consul_template.ending import FAILED, INTERRUPTED
+from templater.consul_template.lifetime import lifetime, listen, read_again
+from templater.consul_template.opening import Sources, views_maker
+from templater.envconsul.runner import Runner
 from templater.envconsul.settings import Settings
 from templater.envconsul.variables import wanted_of
 
@@ -45,35 +40,28 @@ class Run:
 
     async def main(self) -> int:
         """Run to the end; return the exit status."""
-        self._listen()
-        notifier = Notifier(self._environ)
-        if (problem := await asyncio.to_thread(self._write_pid)) is not None:
-            _log.error("pid file not written", reason=problem)
-            return FAILED
+        shared = self._settings.shared
+        listen((*_PASSED_ON, shared.reload_signal, shared.kill_signal), self._signalled)
+        about = "keeping an environment"
         try:
-            notifier.ready("keeping an environment")
-            while self._stopped is None:
-                status = await self._one_life()
-                if self._fresh is None:
-                    return status
-                self._settings, self._fresh = self._fresh, None
-            return self._stopped
-        finally:
-            notifier.stopping()
-            await asyncio.to_thread(self._remove_pid)
+            async with lifetime(shared, self._environ, about, self._trouble):
+                while self._stopped is None:
+                    status = await self._one_life()
+                    if self._fresh is None:
+                        return status
+                    self._settings, self._fresh = self._fresh, None
+                return self._stopped
+        except PermanentError as error:
+            _log.error(str(error))
+            return FAILED
+
+    def _trouble(self) -> list[str]:
+        return self._runner.trouble() if self._runner is not None else ["not running"]
 
     async def _one_life(self) -> int:
         settings = self._settings
         sources = Sources(settings.shared, self._environ, self._clock)
-        consul = settings.shared.consul
-        # A lost catalogue never ends a run that lasts; one that shall end does not try for ever.
-        attempts = consul.attempts if settings.is_once else 0
-        retry = Retry(consul.backoff, consul.max_backoff, attempts)
-
-        def views(deliver: Callable[[Query, object], None]) -> Views:
-            once = settings.is_once
-            return Views(sources.of, deliver, self._clock, retry=retry, is_once=once)
-
+        views = views_maker(sources, settings.shared, self._clock)
         try:
             wanted = wanted_of(settings, self._environ)
             self._runner = Runner(settings, wanted, views, self._environ, self._clock)
@@ -86,13 +74,6 @@ class Run:
             await sources.close()
 
     # --- signals
-
-    def _listen(self) -> None:
-        loop = asyncio.get_running_loop()
-        chosen = self._settings.shared.reload_signal, self._settings.shared.kill_signal
-        for number in {*_PASSED_ON, *filter(None, chosen)}:
-            with suppress(OSError, RuntimeError, ValueError):  # SIGKILL and its like: nobody's
-                loop.add_signal_handler(number, self._signalled, number)
 
     def _signalled(self, number: signal.Signals) -> None:
         shared = self._settings.shared
@@ -117,31 +98,8 @@ class Run:
 
     def _reload(self) -> None:
         """Read the settings again; bad ones leave the old, and the child, as they are."""
-        try:
-            fresh = self._again()
-        except ConfigError as error:
-            for problem in error.problems:
-                _log.error("configuration not taken", reason=problem)
-            return
-        if self._stopped is None and self._fresh is None:
-            _log.info("configuration read again")
+        fresh = read_again(self._again, _log)
+        if fresh is not None and self._stopped is None and self._fresh is None:
             self._fresh = fresh
             if self._runner is not None:
                 self._runner.stop(0)
-
-    # --- pid file
-
-    def _write_pid(self) -> str | None:
-        """Write the file; return what went wrong. Blocks."""
-        if not self._settings.shared.pid_file:
-            return None
-        try:
-            Path(self._settings.shared.pid_file).write_text(str(os.getpid()))
-        except OSError as error:
-            return f"{self._settings.shared.pid_file}: {error.strerror or error}"
-        return None
-
-    def _remove_pid(self) -> None:
-        if self._settings.shared.pid_file:
-            with suppress(OSError):
-                Path(self._settings.shared.pid_file).unlink()

@@ -9,7 +9,7 @@ started. What fails is tried again: a change is owed until the child knows it.
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from sidecar.runtime.backoff import Backoff
@@ -18,31 +18,20 @@ from sidecar.runtime.log import get_logger
 from templater.commands.run import Command, run
 from templater.consul_template.child import Child, ChildFailed
 from templater.consul_template.data import UNKNOWN
+from templater.consul_template.ending import FAILED, Ended, status_of
 from templater.consul_template.queries import Query
 from templater.consul_template.quiescence import Quiescence
 from templater.consul_template.settings import argv_of
-from templater.consul_template.views import Views
+from templater.consul_template.views import ViewsMaker
 from templater.envconsul.settings import Settings
 from templater.envconsul.variables import Wanted, variables_of
 
-__all__ = ["FAILED", "Runner"]
+__all__ = ["Runner"]
 
-FAILED: Final = 14
 _COMMAND_LIMIT: Final = 30.0
 _FIRST: Final = 1.0
 _SLOWEST: Final = 30.0
 _log = get_logger("envconsul")
-
-ViewsMaker = Callable[[Callable[[Query, object], None]], Views]
-"""Makes the watches of a run, which call back with each new answer."""
-
-
-class _Ended(Exception):
-    """The run ends with this exit status."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
 
 
 class Runner:
@@ -71,7 +60,6 @@ class Runner:
         wait = settings.wait
         self._quiescence = Quiescence(wait.least, wait.most) if wait else Quiescence(0.0, 0.0)
         self._pause = Backoff(_FIRST, _SLOWEST)
-        self._restart_pause = Backoff(_FIRST, _SLOWEST)
         self._restart_at: float | None = None
         self._problems: frozenset[str] = frozenset()
         self._environment: dict[str, str] = {}
@@ -101,6 +89,18 @@ class Runner:
             self.stop(0)
         self._child.send(number)
 
+    def trouble(self) -> list[str]:
+        """Return what is wrong now, a line each."""
+        missing = [str(each.query) for each in self._wanted if each.query not in self._knowledge]
+        lines = [f"{query} is not known yet" for query in missing]
+        away = self._views.trouble()
+        lines += [away] if away else []
+        if self._restart_at is not None:
+            lines.append("the child has ended and is not started again yet")
+        if self._told is not None and self._not_before > self._clock.monotonic():
+            lines.append("the child does not know the newest values: the reload command failed")
+        return lines
+
     async def run(self) -> int:
         """Work until told to stop or until the child ends."""
         try:
@@ -108,10 +108,8 @@ class Runner:
                 group.create_task(self._mind(), name="child")
                 self._views.watch({each.query for each in self._wanted}, group)
                 await self._work()
-        except* _Ended as ended:
-            self._ending = next(
-                error.status for error in ended.exceptions if isinstance(error, _Ended)
-            )
+        except* Ended as ended:
+            self._ending = status_of(ended)
         finally:
             self._views.close()
             await self._child.stop(immediately=self._is_over)
@@ -123,10 +121,10 @@ class Runner:
         while True:
             self._woken.clear()  # before looking: what comes after it is not missed
             if self._ending is not None:
-                raise _Ended(self._ending)
+                raise Ended(self._ending)
             if self._views.given_up is not None:
                 _log.error("data cannot be read", reason=self._views.given_up)
-                raise _Ended(FAILED)
+                raise Ended(FAILED)
             if self._status is not None:
                 self._account_for(self._status)
             await self._start_again()
@@ -187,7 +185,7 @@ class Runner:
                 await self._child.reload()
             except ChildFailed as error:
                 self._failed_to_start(error)
-            if self._status and self._settings.restarts:
+            if self._status and self._settings.child.restarts:
                 self._status = None  # it failed in the meantime, and has been started again
             self._minded.set()
         self._pause.reset()
@@ -243,12 +241,12 @@ class Runner:
     def _account_for(self, status: int) -> None:
         """Let the child's end be ours, or start it again in a while."""
         self._status = None
-        if status == 0 or not self._settings.restarts or self._is_draining:
+        if status == 0 or not self._settings.child.restarts or self._is_draining:
             if status:
                 _log.error(f"unexpected exit from subprocess ({status})")
             self._is_over = True
-            raise _Ended(status)
-        pause = self._restart_pause.next()
+            raise Ended(status)
+        pause = self._child.pause()
         self._restart_at = self._clock.monotonic() + pause
         _log.error("child failed; it is started again", status=status, pause=f"{pause:.1f}s")
 
@@ -266,7 +264,7 @@ class Runner:
         self._minded.set()
 
     def _failed_to_start(self, error: ChildFailed) -> None:
-        if not self._settings.restarts:
+        if not self._settings.child.restarts:
             _log.error("child not started", reason=error)
-            raise _Ended(FAILED) from error
+            raise Ended(FAILED) from error
         self._account_for(FAILED)

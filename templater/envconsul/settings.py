@@ -15,8 +15,10 @@ from templater.envconsul.keys import IGNORED, MOVED, SERVICE_FORMATS
 __all__ = ["Origin", "ServiceOrigin", "Settings", "modern", "notes_of"]
 
 _SHARED: Final = (
-    "consul", "exec", "kill_signal", "log_level", "max_stale", "pid_file", "reload_signal", "vault",
+    "consul", "exec", "kill_signal", "log_file", "log_level", "max_stale", "metrics_addr",
+    "pid_file", "reload_signal", "syslog", "vault",
 )  # fmt: skip
+_LOG_LEVELS: Final = ("CT_LOG", "ENVCONSUL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,6 @@ class Settings:
     is_once: bool = False
     wait: WaitSettings | None = None
     reload_command: tuple[str, ...] = ()
-    restarts: bool = False
-    """Whether a child that fails is started again."""
 
     @property
     def child(self) -> ExecSettings:
@@ -87,11 +87,12 @@ class Settings:
     def of(cls, tree: Tree, environ: Mapping[str, str], *, is_once: bool = False) -> Self:
         """Return the settings of merged configuration. Raises ConfigError."""
         tree = modern(tree)
-        level = tree.get("log_level") or environ.get("CT_LOG") or environ.get("ENVCONSUL") or "WARN"
         common: Tree = {name: tree[name] for name in _SHARED if name in tree}
         run = tree.get("exec", {})
         found = cls(
-            shared=shared.Settings.of({**common, "log_level": level, "once": is_once}, environ),
+            shared=shared.Settings.of(
+                {**common, "once": is_once}, environ, program="envconsul", variables=_LOG_LEVELS
+            ),
             prefixes=_origins(tree, "prefix"),
             services=_services(tree),
             secrets=_origins(tree, "secret"),
@@ -101,7 +102,6 @@ class Settings:
             is_once=is_once,
             wait=WaitSettings.of(tree.get("wait")),
             reload_command=tuple(run.get("reload_command", ())),
-            restarts=run.get("restart_on_failure", False),
         )
         if not found.child.command:
             raise ConfigError(["No command given"])

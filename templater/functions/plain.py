@@ -1,15 +1,13 @@
 """Template values to what encoders work on, with Go's names for fields. Pure."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
 
 from sidecar.gotemplate.access import fields_of
 from sidecar.gotemplate.printing import sorted_items
 from sidecar.gotemplate.values import INVALID, Pointer, is_struct
+from templater.functions.bounds import DEEPEST, bounded
 
 __all__ = ["Unsupported", "float_text", "plain"]
-
-_DEEPEST: Final = 200
 
 
 class Unsupported(ValueError):
@@ -21,8 +19,10 @@ def plain(value: object, name: Callable[[str], str] = str, depth: int = 0) -> ob
 
     ``name`` makes a key of a struct's field name. Keys of maps stay what they are.
     """
-    if depth > _DEEPEST:
+    if depth > DEEPEST:
         raise Unsupported("nested too deeply")
+    if not depth:
+        bounded(value)
     while isinstance(value, Pointer):
         value = value.target
     if value is None or value is INVALID:

@@ -18,7 +18,6 @@ from sidecar.catalog.automaton import (
     Automaton,
     Budget,
     Either,
-    Flag,
     Group,
     One,
     Repeat,
@@ -26,6 +25,7 @@ from sidecar.catalog.automaton import (
     TooExpensive,
     TooLarge,
     Tree,
+    flags_at,
 )
 from sidecar.catalog.pattern import PatternError, parse_pattern
 
@@ -201,7 +201,7 @@ class Regex:
                 break
             if found is None:
                 threads.append((0, (at, *empty[1:])))
-            reached, cost = self._reached(threads, at, _flags(text, at))
+            reached, cost = self._reached(threads, at, flags_at(text, at))
             spent += cost
             if spent > budget:
                 raise ValueError("regular expression takes too long on this text")
@@ -240,25 +240,6 @@ class Regex:
             elif flags & step.first:
                 waiting.append((place + 1, caps))
         return reached, len(seen) + 1
-
-
-def _flags(text: str, at: int) -> int:
-    before, after = text[at - 1 : at] if at else "", text[at : at + 1]
-    flags = 0
-    if not before:
-        flags |= Flag.BEGIN | Flag.LINE_BEGIN
-    elif before == "\n":
-        flags |= Flag.LINE_BEGIN
-    if not after:
-        flags |= Flag.END | Flag.LINE_END
-    elif after == "\n":
-        flags |= Flag.LINE_END
-    edge = _is_word(before) != _is_word(after)
-    return flags | (Flag.WORD_EDGE if edge else Flag.NO_WORD_EDGE)
-
-
-def _is_word(character: str) -> bool:
-    return character.isascii() and (character.isalnum() or character == "_")
 
 
 @lru_cache(1000)

@@ -9,12 +9,15 @@ from typing import Any, Final, NoReturn
 
 from sidecar.gotemplate.kinds import STRING, slice_of
 from sidecar.gotemplate.values import INVALID, Map, Slice, is_struct, truth, type_of
+from templater.functions.bounds import MOST, bounded
 from templater.functions.gojson import read_value
+from templater.functions.sprig_numbers import NUMBERS
 from templater.functions.sprig_text import TEXT, text_of
 
-__all__ = ["SPRIG"]
+__all__ = ["SPRIG", "both_names"]
 
 _STRINGS: Final = slice_of(STRING)
+_MOST_COMPARED: Final = 1000
 
 
 def _has_value(value: object) -> bool:
@@ -56,23 +59,44 @@ def _last(values: object) -> object:
 
 
 def _append(values: object, value: object) -> list[object]:
-    return [*_items(values), value]
+    return _short([*_items(values), value])
 
 
 def _prepend(values: object, value: object) -> list[object]:
-    return [value, *_items(values)]
+    return _short([value, *_items(values)])
 
 
 def _concat(*lists: object) -> list[object]:
-    return [item for each in lists for item in _items(each)]
+    return _short([item for each in lists for item in _items(each)])
+
+
+def _short(items: list[object]) -> list[object]:
+    if len(items) > MOST:
+        raise ValueError(f"a list of more than {MOST} items")
+    return items
 
 
 def _uniq(values: object) -> list[object]:
+    """Return each value once: plain ones are looked up, others compared."""
     found: list[object] = []
-    for value in _items(values):
-        if not any(_same(value, other) for other in found):
+    others: list[object] = []
+    seen: set[object] = set()
+    for value in bounded(_items(values)):
+        if isinstance(value, str | int | float | None):
+            mark = (type(value), value)
+            if mark not in seen:
+                seen.add(mark)
+                found.append(value)
+        elif not any(_same(value, other) for other in others):
+            if len(others) >= _MOST_COMPARED:
+                raise ValueError(f"more than {_MOST_COMPARED} lists or maps to compare")
+            others.append(value)
             found.append(value)
     return found
+
+
+def _equal(a: object, b: object) -> bool:
+    return _same(bounded(a), bounded(b))
 
 
 def _same(a: object, b: object) -> bool:
@@ -85,11 +109,13 @@ def _same(a: object, b: object) -> bool:
 
 
 def _without(values: object, *others: object) -> list[object]:
-    return [one for one in _items(values) if not any(_same(one, other) for other in others)]
+    items = bounded(_items(values))
+    return [one for one in items if not any(_same(one, bounded(other)) for other in others)]
 
 
 def _has(value: object, values: object) -> bool:
-    return values is not None and any(_same(value, one) for one in _items(values))
+    bounded(value)
+    return values is not None and any(_same(value, one) for one in bounded(_items(values)))
 
 
 def _slice(values: object, *bounds: int) -> list[object]:
@@ -225,8 +251,8 @@ DATA: Final[Mapping[str, Callable[..., object]]] = {
     "coalesce": _coalesce,
     "compact": lambda values: [one for one in _items(values) if _has_value(one)],
     "concat": _concat,
-    "deepCopy": _copy,
-    "deepEqual": _same,
+    "deepCopy": lambda value: _copy(bounded(value)),
+    "deepEqual": _equal,
     "default": _default,
     "dict": _dict,
     "dig": _dig,
@@ -264,5 +290,26 @@ DATA: Final[Mapping[str, Callable[..., object]]] = {
     "without": _without,
 }
 
-SPRIG: Final[Mapping[str, Callable[..., object]]] = {**TEXT, **DATA}
-"""By Sprig's names; those that ask the machine are elsewhere."""
+_PLAIN: Final = {**NUMBERS, **TEXT, **DATA}
+_MUST: Final = (
+    "append", "chunk", "compact", "deepCopy", "first", "has", "initial", "last", "merge",
+    "mergeOverwrite", "prepend", "push", "regexFind", "regexFindAll", "regexMatch",
+    "regexReplaceAll", "regexReplaceAllLiteral", "regexSplit", "rest", "reverse", "slice", "toJson",
+    "toPrettyJson", "toRawJson", "uniq", "without",
+)  # fmt: skip
+"""What has a name with ``must`` too: it fails where the other might be silent; ours always do."""
+
+SPRIG: Final[Mapping[str, Callable[..., object]]] = {
+    **_PLAIN,
+    **{f"must{name[0].upper()}{name[1:]}": _PLAIN[name] for name in _MUST},
+    "mustFromJson": read_value,
+}
+"""By Sprig's names; those that ask the machine are in ``sprig_world``."""
+
+
+def both_names(functions: Mapping[str, Callable[..., object]]) -> dict[str, Callable[..., object]]:
+    """Return Sprig's functions by their names, and by ``sprig_`` and their names.
+
+    Where a language has a function of the same name, which is put over them, the other finds it.
+    """
+    return {**functions, **{f"sprig_{name}": call for name, call in functions.items()}}

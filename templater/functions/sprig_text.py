@@ -1,12 +1,10 @@
-"""Sprig's commonest functions on text, numbers, encodings and times. Pure.
+"""Sprig's commonest functions on text and encodings. Pure.
 
-Numbers are taken in any form, as there: a text that is none counts as 0. Arguments stand so that
-the last comes down a pipe.
+Arguments stand so that the last comes down a pipe.
 """
 
 import base64
 import hashlib
-import math
 import re
 import zlib
 from collections.abc import Callable, Mapping
@@ -16,11 +14,11 @@ from typing import Final
 from sidecar.golang.quoting import quoted
 from sidecar.gotemplate.kinds import STRING, slice_of
 from sidecar.gotemplate.printing import text as shown
-from sidecar.gotemplate.values import Int64, Slice
+from sidecar.gotemplate.values import Slice
 from templater.functions.regex import compiled
 from templater.functions.write_json import write_json
 
-__all__ = ["TEXT", "float_of", "int_of", "strings_of", "text_of"]
+__all__ = ["TEXT", "strings_of", "text_of"]
 
 _STRINGS: Final = slice_of(STRING)
 _LONGEST: Final = 16 << 20
@@ -41,29 +39,6 @@ def strings_of(values: object) -> Slice:
     if not isinstance(values, list | tuple):
         return Slice([] if values is None else [text_of(values)], _STRINGS)
     return Slice([text_of(value) for value in values if value is not None], _STRINGS)
-
-
-def float_of(value: object) -> float:
-    """Return any value as a float."""
-    if isinstance(value, bool):
-        return float(value)
-    try:
-        return float(value) if isinstance(value, str | int | float) else 0.0
-    except ValueError:
-        return 0.0
-
-
-def int_of(value: object) -> int:
-    """Return any value as a whole number."""
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, str):
-        try:
-            return int(value, 0) if value[:2].lower() in {"0x", "0b", "0o"} else int(value, 10)
-        except ValueError:
-            return 0
-    found = float_of(value)
-    return int(found) if math.isfinite(found) else 0
 
 
 def _bounded(text: str) -> str:
@@ -183,62 +158,6 @@ def _sort_alpha(values: object) -> Slice:
 # --- numbers --------------------------------------------------------------------------------------
 
 
-def _sum(*values: object) -> int:
-    return Int64(sum(map(int_of, values)))
-
-
-def _product(first: object, *values: object) -> int:
-    return Int64(math.prod(map(int_of, (first, *values))))
-
-
-def _div(a: object, b: object) -> int:
-    left, right = int_of(a), int_of(b)
-    if right == 0:
-        raise ZeroDivisionError("runtime error: integer divide by zero")
-    return Int64(abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1))
-
-
-def _mod(a: object, b: object) -> int:
-    left, right = int_of(a), int_of(b)
-    if right == 0:
-        raise ZeroDivisionError("runtime error: integer divide by zero")
-    return Int64(math.fmod(left, right))
-
-
-def _round(value: object, places: int, *at: float) -> float:
-    factor = 10.0**places
-    whole, limit = float_of(value) * factor, at[0] if at else 0.5
-    fraction = whole - math.floor(whole)
-    return (math.ceil(whole) if fraction >= limit else math.floor(whole)) / factor
-
-
-def _until_step(start: int, stop: int, step: int) -> list[object]:
-    if step == 0 or (stop - start) * step < 0:
-        return []
-    found = range(start, stop, step)
-    if len(found) > _MOST:
-        raise ValueError(f"more than {_MOST} numbers")
-    return list(found)
-
-
-def _until(count: int) -> list[object]:
-    return _until_step(0, count, -1 if count < 0 else 1)
-
-
-def _seq(*bounds: int) -> str:
-    match bounds:
-        case (end,):
-            start, step = 1, -1 if end < 1 else 1
-        case (start, end):
-            step = -1 if end < start else 1
-        case (start, step, end):
-            if step == 0 or (end - start) * step < 0:
-                return ""
-        case _:
-            return ""
-    return " ".join(map(str, _until_step(start, end + (1 if step > 0 else -1), step)))
-
-
 # --- encodings, paths, expressions ----------------------------------------------------------------
 
 
@@ -300,10 +219,7 @@ def _raw_json(value: object) -> str:
 
 TEXT: Final[Mapping[str, Callable[..., object]]] = {
     "abbrev": _abbrev,
-    "add": _sum,
-    "add1": lambda value: _sum(value, 1),
     "adler32sum": lambda text: str(zlib.adler32(_bytes(text_of(text)))),
-    "atoi": int_of,
     "b32dec": lambda text: _unbase32(text_of(text)),
     "b32enc": lambda text: base64.b32encode(_bytes(text_of(text))).decode(),
     "b64dec": lambda text: _unbase64(text_of(text)),
@@ -311,28 +227,18 @@ TEXT: Final[Mapping[str, Callable[..., object]]] = {
     "base": _base,
     "camelcase": _camel,
     "cat": _cat,
-    "ceil": lambda value: float(math.ceil(float_of(value))),
     "clean": lambda path: str(PurePosixPath(text_of(path))),
     "contains": lambda part, text: text_of(part) in text_of(text),
     "dir": _directory,
-    "div": _div,
     "ext": lambda path: PurePosixPath(text_of(path)).suffix,
-    "float64": float_of,
-    "floor": lambda value: float(math.floor(float_of(value))),
     "hasPrefix": lambda part, text: text_of(text).startswith(text_of(part)),
     "hasSuffix": lambda part, text: text_of(text).endswith(text_of(part)),
     "indent": _indent,
     "initials": _initials,
-    "int": int_of,
-    "int64": lambda value: Int64(int_of(value)),
     "isAbs": lambda path: text_of(path).startswith("/"),
     "join": _join,
     "kebabcase": lambda text: _snake(text_of(text), "-"),
     "lower": lambda text: text_of(text).lower(),
-    "max": lambda *values: Int64(max(map(int_of, values))),
-    "min": lambda *values: Int64(min(map(int_of, values))),
-    "mod": _mod,
-    "mul": _product,
     "nindent": _nindent,
     "nospace": lambda text: "".join(text_of(text).split()),
     "plural": _plural,
@@ -348,8 +254,6 @@ TEXT: Final[Mapping[str, Callable[..., object]]] = {
     "regexSplit": _regex_split,
     "repeat": _repeat,
     "replace": lambda old, new, text: text_of(text).replace(text_of(old), text_of(new)),
-    "round": _round,
-    "seq": _seq,
     "sha1sum": lambda text: hashlib.sha1(_bytes(text_of(text)), usedforsecurity=False).hexdigest(),
     "sha256sum": lambda text: hashlib.sha256(_bytes(text_of(text))).hexdigest(),
     "sha512sum": lambda text: hashlib.sha512(_bytes(text_of(text))).hexdigest(),
@@ -359,7 +263,6 @@ TEXT: Final[Mapping[str, Callable[..., object]]] = {
     "splitList": _split_list,
     "splitn": _splitn,
     "squote": _squote,
-    "sub": lambda a, b: Int64(int_of(a) - int_of(b)),
     "substr": _substr,
     "swapcase": _swap,
     "title": lambda text: _title(text_of(text)),
@@ -374,8 +277,6 @@ TEXT: Final[Mapping[str, Callable[..., object]]] = {
     "trimSuffix": lambda part, text: text_of(text).removesuffix(text_of(part)),
     "trimall": lambda letters, text: text_of(text).strip(text_of(letters)),
     "trunc": _trunc,
-    "until": _until,
-    "untilStep": _until_step,
     "untitle": lambda text: text_of(text)[:1].lower() + text_of(text)[1:],
     "upper": lambda text: text_of(text).upper(),
     "wrap": _wrap_words,

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sidecar.config.model import TemplateSettings
-from templater.commands.run import Command, without_secrets
-from templater.confd.apply import Applier, Rules
-from templater.confd.resource import Resource
+from templater.commands.run import Command, as_user, without_secrets
+from templater.keeping.apply import Applier, Rules
+from templater.keeping.target import Target
 from templater.own.render import Renderer, State
 
-__all__ = ["OwnApplier", "resource_of", "rules_of"]
+__all__ = ["OwnApplier", "rules_of", "target_of"]
 
 
 class OwnApplier(Applier[State]):
@@ -28,7 +28,7 @@ class OwnApplier(Applier[State]):
         rendered: Callable[[State], None],
     ) -> None:
         """Keep ``settings.destination``."""
-        super().__init__(resource_of(settings), renderer, rules)
+        super().__init__(target_of(settings), renderer, rules)
         self._settings = settings
         self._rendered = rendered
 
@@ -44,32 +44,40 @@ class OwnApplier(Applier[State]):
         finally:
             self._rendered(values)
 
+    @property
+    def reload_words(self) -> tuple[str, ...]:
+        """Return what tells the readers of the file; none when nothing does."""
+        return self._words(self._settings.reload, Path(self._settings.destination))
+
     def check_command(self, staged: Path) -> Command | None:
-        """Return what decides whether a staged file is good."""
-        return self._command(self._settings.check, staged)
+        """Return what decides whether a staged file is good. Raises RenderError."""
+        return self._command(self._words(self._settings.check, staged))
 
     def reload_command(self) -> Command | None:
-        """Return what tells the readers of the file."""
-        return self._command(self._settings.reload, Path(self._settings.destination))
+        """Return what tells the readers of the file. Raises RenderError."""
+        return self._command(self.reload_words)
 
-    def _command(self, words: tuple[str, ...], source: Path) -> Command | None:
-        if not words:
-            return None
+    def _words(self, words: tuple[str, ...], source: Path) -> tuple[str, ...]:
         paths = {"{src}": str(source), "{dest}": self._settings.destination}
         argv = []
         for word in words:
             for name, path in paths.items():
                 word = word.replace(name, path)  # noqa: PLW2901
             argv.append(word)
-        return Command(tuple(argv), self._settings.timeout)
+        return tuple(argv)
+
+    def _command(self, words: tuple[str, ...]) -> Command | None:
+        if not words:
+            return None
+        user = self._settings.run_as
+        return Command(as_user(user, words) if user else words, self._settings.timeout)
 
 
-def resource_of(settings: TemplateSettings) -> Resource:
-    """Return the settings as a resource; its commands are in the settings themselves."""
+def target_of(settings: TemplateSettings) -> Target:
+    """Return the settings as a target; its commands are in the settings themselves."""
     owner, _, group = settings.owner.partition(":")
-    return Resource(
+    return Target(
         name=settings.source,
-        src=settings.source,
         dest=settings.destination,
         mode=int(settings.mode, 8) if settings.mode else None,
         owner=owner,
@@ -85,8 +93,6 @@ def rules_of(show: Callable[[str], None] | None = None) -> Rules:
         is_noop=show is not None,
         is_sync_only=False,
         keeps_stage=False,
-        check_timeout=0.0,
-        reload_timeout=0.0,
         environ=without_secrets(os.environ),
         show=show,
     )

@@ -5,9 +5,10 @@ written and no command is run.
 """
 
 import asyncio
+import logging
 import sys
-from collections.abc import Iterable, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from sidecar.config.model import Settings, TemplateSettings
 from sidecar.config.units import endpoint
 from sidecar.errors import ConfigError, PinnaceError, RenderError, StoreUnavailable
 from sidecar.runtime.clock import SystemClock
+from sidecar.runtime.log import ROOT
 from templater.files.diff import unified
 from templater.own.keys import KeyFeed
 from templater.own.mock import mock_of
@@ -53,7 +55,20 @@ def render(
     chosen = [known[name] for name in wanted or known]
     if data:
         return _show(chosen, _made_up(Path(data)), is_diff)
-    return asyncio.run(_live(settings, chosen, is_diff))
+    with _quiet():
+        return asyncio.run(_live(settings, chosen, is_diff))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the client's own lines back: what is wrong is told at the end."""
+    client = logging.getLogger(f"{ROOT}.consul")
+    before = client.level
+    client.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        client.setLevel(before)
 
 
 def _made_up(path: Path) -> State:

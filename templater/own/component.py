@@ -15,8 +15,9 @@ from sidecar.metrics import counter
 from sidecar.runtime.clock import Clock, SystemClock
 from sidecar.runtime.log import get_logger
 from sidecar.stores.base import KeyValue, Source
-from templater.confd.keeper import Keeper
 from templater.guard import most_gone
+from templater.keeping.group import Groups
+from templater.keeping.keeper import Keeper
 from templater.own.apply import OwnApplier, rules_of
 from templater.own.keys import KeyFeed
 from templater.own.render import Renderer, State
@@ -86,12 +87,17 @@ class Templates:
         """Keep the files until cancelled."""
         async with asyncio.TaskGroup() as group:
             self._feed = KeyFeed(self._store, group, self._clock, self._key_changed)
-            rules = rules_of()
+            rules, groups = rules_of(), Groups()
             for kept in self._kept:
                 applier = OwnApplier(
                     kept.settings, kept.renderer, rules, partial(self._rendered, kept)
                 )
-                kept.keeper = Keeper(applier, partial(self._state, kept), self._clock)
+                # The same reload, word for word, is run once for all (consul-template #1006).
+                words = applier.reload_words
+                group_of_reload = groups.of(repr((words, kept.settings.run_as)) if words else "")
+                kept.keeper = Keeper(
+                    applier, partial(self._state, kept), self._clock, group=group_of_reload
+                )
                 group.create_task(kept.keeper.run(), name=f"keep {kept.settings.destination}")
             group.create_task(self._look(), name="look at templates")
             ready()

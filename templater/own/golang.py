@@ -9,6 +9,7 @@ from sidecar.gotemplate.template import Limits
 from sidecar.gotemplate.template import compile_template as compile_go
 from templater.confd.extra import EXTRA
 from templater.confd.functions import TABLE
+from templater.functions.sprig_data import SPRIG, both_names
 from templater.own.quoting import QUOTING
 from templater.own.world import Node, Pair, Service, View
 
@@ -21,7 +22,7 @@ def compile_template(name: str, text: str, now: Callable[[], float]) -> Callable
     """Return what renders a view. Raises RenderError, as the result does."""
     holder = _Holder(now)
     limits = Limits(expired=lambda: now() > holder.ends)
-    functions = {**EXTRA, **TABLE, **_quoting(), **holder.functions()}
+    functions = {**both_names(SPRIG), **EXTRA, **TABLE, **_quoting(), **holder.functions()}
     try:
         template = compile_go(name, text, functions, limits=limits)
     except TemplateError as error:

@@ -9,9 +9,10 @@ YAML 1.1 section 5.7.
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sidecar.errors import RenderError
+from templater.functions.bounds import bounded
 from templater.names import shown
 from templater.own.values import UNSAFE, Suspect, text_of
 
@@ -19,6 +20,7 @@ __all__ = ["QUOTING", "haproxy", "nginx", "quoted_json", "quoted_yaml", "regex",
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.:/@+,=-]+", re.ASCII)
 _YAML_ESCAPED: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+V = TypeVar("V")
 _LONGEST_KEY: Final = 1000  # YAML 1.1 section 9.3: a key without a mark is at most 1024 long
 
 
@@ -62,12 +64,12 @@ def regex(value: object) -> str:
 
 def quoted_json(value: object) -> str:
     """Return JSON in ASCII, of a text, number, list or mapping."""
-    return json.dumps(_plain(value), ensure_ascii=True, allow_nan=False)
+    return json.dumps(_plain(_whole(value)), ensure_ascii=True, allow_nan=False)
 
 
 def quoted_yaml(value: object) -> str:
     """Return YAML on one line: the same as JSON but for what only YAML must escape."""
-    plain = _plain(value)
+    plain = _plain(_whole(value))
     text = json.dumps(plain, ensure_ascii=False, allow_nan=False)
     return _YAML_ESCAPED.sub(
         lambda found: f"\\x{ord(found[0]):02x}" if found[0] < "\xff" else f"\\u{ord(found[0]):04x}",
@@ -115,6 +117,13 @@ def _why(value: Suspect) -> str:
 def _encodable(text: str) -> None:
     if found := re.search("[\ud800-\udfff]", text):
         raise RenderError(f"U+{ord(found[0]):04X} in {shown(text)} is no character")
+
+
+def _whole(value: V) -> V:
+    try:
+        return bounded(value)
+    except ValueError as error:
+        raise RenderError(str(error)) from error
 
 
 def _plain(value: object, depth: int = 20) -> object:

@@ -1,6 +1,5 @@
 """``registrar`` as a real process, its log read as JSON."""
 
-import http.client
 import json
 import os
 import signal
@@ -13,6 +12,7 @@ from typing import Any, Self
 
 from tests.support.pinnace import until
 from tests.support.ports import free_port
+from tests.support.web import get
 
 __all__ = ["Alone"]
 
@@ -83,15 +83,7 @@ class Alone:
 
     def get(self, path: str) -> tuple[int, bytes]:
         """Return status and body; status 0 when nobody listens."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            return response.status, response.read()
-        except OSError:
-            return 0, b""
-        finally:
-            connection.close()
+        return get(self.port, path)
 
     def send(self, number: int = signal.SIGTERM) -> None:
         """Send a signal."""

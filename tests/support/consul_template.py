@@ -2,15 +2,10 @@
 
 import http.client
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from deploy.tools.consul import Consul
+from tests.support.program import Program
 
 __all__ = ["ConsulTemplate", "Writer"]
 
@@ -52,31 +47,13 @@ class Writer:
             connection.close()
 
 
-class ConsulTemplate:
+class ConsulTemplate(Program):
     """A folder with templates and configuration, and the program on it."""
 
     def __init__(self, folder: Path, address: str) -> None:
         """Prepare; ``address`` is the agent's."""
-        self.folder = folder
-        self.log_path = folder / "log"
-        self.program = folder / "consul-template"
-        self.program.symlink_to(Path(sys.executable).with_name("pinnace"))
+        super().__init__(folder, "consul-template")
         self.address = address
-        self.env: dict[str, str] = {}
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        """Return itself; nothing runs yet."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        """Stop what runs; show the log when the test failed."""
-        if self._process is not None:
-            self.stop(signal.SIGKILL)
-        if error is not None:
-            sys.stderr.write(self.log()[-8000:])
 
     def template(self, name: str, text: str) -> Path:
         """Write a template; return the destination that goes with it."""
@@ -98,52 +75,3 @@ class ConsulTemplate:
     def words(self, *arguments: str) -> list[str]:
         """Return the whole command line."""
         return [str(self.program), "-consul-addr", self.address, "-log-level", "info", *arguments]
-
-    def run(self, *arguments: str, timeout: float = 20) -> subprocess.CompletedProcess[str]:
-        """Run to the end."""
-        return subprocess.run(
-            self.words(*arguments), capture_output=True, text=True, timeout=timeout,
-            env={**os.environ, **self.env}, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-
-    def start(self, *arguments: str) -> None:
-        """Start and leave it running."""
-        with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                self.words(*arguments), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                env={**os.environ, **self.env},
-            )  # fmt: skip
-
-    def is_running(self) -> bool:
-        """Whether it has not ended."""
-        return self._process is not None and self._process.poll() is None
-
-    def send(self, number: int) -> None:
-        """Send a signal and go on."""
-        assert self._process is not None
-        self._process.send_signal(number)
-
-    def wait(self, limit: float = 20.0) -> int:
-        """Return the exit status once it ends by itself."""
-        process, self._process = self._process, None
-        assert process is not None
-        try:
-            return process.wait(limit)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal; return the exit status."""
-        if self.is_running():
-            self.send(number)
-        return self.wait()
-
-    def log(self) -> str:
-        """Return all that it wrote."""
-        return self.log_path.read_text() if self.log_path.exists() else ""
-
-    def count(self, words: str) -> int:
-        """Return how many log lines have these words."""
-        return sum(words in line for line in self.log().splitlines())

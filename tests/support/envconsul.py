@@ -2,15 +2,13 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from urllib.parse import quote
+
+from tests.support.program import Program
 
 __all__ = ["Envconsul", "put"]
 
@@ -37,49 +35,25 @@ def put(url: str, key: str, value: str | bytes | None) -> None:
         assert answer.read().strip() == b"true"
 
 
-class Envconsul:
+class Envconsul(Program):
     """A folder, the program and its child."""
+
+    ends_by = signal.SIGINT  # the child would outlive SIGKILL
 
     def __init__(self, folder: Path, url: str) -> None:
         """Prepare the child; ``url`` is the agent's."""
-        self.folder = folder
-        self.program = folder / "envconsul"
-        self.program.symlink_to(Path(sys.executable).with_name("pinnace"))
+        super().__init__(folder, "envconsul")
         self.child = folder / "child"
         self.child_log = folder / "child.log"
         self.child.write_text(_CHILD.format(log=self.child_log, folder=folder))
-        self.log_path = folder / "log"
         measured = {name: os.environ[name] for name in os.environ if name.startswith("COVERAGE_")}
         self.env = {
             "PATH": os.defpath, "HOME": str(folder), "CONSUL_HTTP_ADDR": url, **measured,
         }  # fmt: skip
-        self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Self:
-        """Return itself; nothing runs yet."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        """Stop what runs; show the logs when the test failed."""
-        process = self._process
-        if process is not None and process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        if error is not None:
-            sys.stderr.write(self.log() + self.told())
-
-    def run(self, *arguments: str, timeout: float = 20) -> subprocess.CompletedProcess[str]:
-        """Run to the end."""
-        return subprocess.run(
-            [self.program, *arguments], capture_output=True, text=True, timeout=timeout,
-            env=self.env, check=False,
-        )  # fmt: skip
+    def environ(self) -> Mapping[str, str]:
+        """Return the environment that it gets: nothing of ours."""
+        return self.env
 
     def variables(self, *arguments: str) -> dict[str, str]:
         """Return the environment that a child gets."""
@@ -87,27 +61,9 @@ class Envconsul:
         assert done.returncode == 0, done.stderr
         return dict(line.split("=", 1) for line in done.stdout.splitlines())
 
-    def start(self, *arguments: str, child: str | None = None) -> None:
-        """Start and leave it running, with the child that keeps a log or another line."""
-        with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                [self.program, *arguments, child or f"sh {self.child}"],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.env,
-            )  # fmt: skip
-
-    def send(self, number: int) -> None:
-        """Send a signal."""
-        assert self._process is not None
-        self._process.send_signal(number)
-
-    def ended(self, limit: float = 10.0) -> int:
-        """Return the exit status once it has ended."""
-        assert self._process is not None
-        return self._process.wait(limit)
-
-    def is_running(self) -> bool:
-        """Whether it has not ended."""
-        return self._process is not None and self._process.poll() is None
+    def keep(self, *arguments: str, child: str | None = None) -> None:
+        """Start with the child that keeps a log, or another line, and leave it running."""
+        self.start(*arguments, child or f"sh {self.child}")
 
     def told(self) -> str:
         """Return what the child wrote down."""
@@ -121,14 +77,10 @@ class Envconsul:
         """Wait until the program's own log says so."""
         self._until(lambda: text in self.log(), text, limit)
 
-    def environ(self) -> dict[str, str]:
+    def given(self) -> dict[str, str]:
         """Return the environment that the running child has."""
         lines = (self.folder / "environ").read_text().splitlines()
         return dict(line.split("=", 1) for line in lines if "=" in line)
-
-    def log(self) -> str:
-        """Return what the program wrote."""
-        return self.log_path.read_text() if self.log_path.exists() else ""
 
     def _until(self, condition: Callable[[], bool], what: str, limit: float) -> None:
         deadline = time.monotonic() + limit

@@ -6,11 +6,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["FAKETIME", "bound", "mounted", "syscalls_failing", "wall_clock"]
+__all__ = [
+    "FAKETIME",
+    "bound",
+    "killing_at_the_rename",
+    "mounted",
+    "syscalls_failing",
+    "wall_clock",
+]
 
 FAKETIME = next(
     Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), Path("/usr/lib/libfaketime.so.1")
 )
+
+
+_RENAMES = "renameat,renameat2"
 
 
 @contextmanager
@@ -32,6 +42,14 @@ def syscalls_failing(pid: int, calls: str, error: str) -> Iterator[None]:
         finally:
             strace.terminate()
             strace.wait(10)
+
+
+def killing_at_the_rename(moment: str) -> tuple[str, ...]:
+    """Return the words before a command whose renames strace disturbs (``signal=KILL``)."""
+    return (
+        "strace", "-f", "-o", "/dev/null",
+        "-e", f"trace={_RENAMES}", "-e", f"inject={_RENAMES}:{moment}",
+    )  # fmt: skip
 
 
 def _until_traced(pid: int) -> None:

@@ -19,6 +19,7 @@ import dnslib
 from tests.support.dns import ask
 from tests.support.pace import allowed
 from tests.support.ports import free_port
+from tests.support.web import get
 
 __all__ = ["Pinnace", "until"]
 
@@ -142,15 +143,7 @@ class Pinnace:
 
     def get(self, path: str) -> tuple[int, bytes]:
         """Return status and body of a request to the HTTP API; status 0 when refused."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=10)
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            return response.status, response.read()
-        except OSError:
-            return 0, b""
-        finally:
-            connection.close()
+        return get(self.http_port, path)
 
     def json(self, path: str) -> Any:
         """Return the parsed body of a request to the HTTP API."""

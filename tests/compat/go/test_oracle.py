@@ -86,7 +86,7 @@ def _damaged(seed: int) -> Case:
         '{{block "b" .i}}[{{.}}]{{end}}{{define "c"}}{{$}}{{end}}{{template "c"}}',
         '{{1.0}} {{1e6}} {{100000.0}} {{0.00001}} {{printf "%v %d" 1e20 0x7fffffffffffffff}}',
         "{{/* a */ -}}\n x {{- /* b */}}",
-        '{{printf "%[3]*.[2]*[1]f|%[5]d|%!|%" 12.0 2 6}}',
+        '{{printf "%0[4]*[1]d|%-[4]*[2]q|%.1[3]e|%[7]x|%!|%" 41 "ab" 0.75 9}}',
         '{{or nil 0 ""}}{{and 1 "x" 0 (fail "never")}}',
     ],
 )

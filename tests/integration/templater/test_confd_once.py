@@ -307,7 +307,7 @@ def test_a_link_is_replaced_and_never_written_through(confd: Confd) -> None:
         (["-interval"], 2, "flag needs an argument: -interval"),
         (["-watch=maybe"], 2, 'invalid boolean value "maybe" for -watch'),
         (["-backend", "nope"], 1, "FATAL"),
-        (["-backend", "dynamodb"], 1, "Invalid backend"),
+        (["-backend", "ssm"], 1, "Invalid backend ssm: no package adds it"),
         (["-log-level", "loud"], 1, "not a valid log level"),
     ],
 )
@@ -461,3 +461,15 @@ def test_checks_mock_data_and_diff_are_there_in_both_dialects(confd: Confd, is_f
     done = confd.run("--check-config")
     assert done.returncode == 1
     assert 'function "nope" not defined' in done.stderr
+
+
+def test_sprig_is_there_and_confds_own_functions_stand_before_it(confd: Confd) -> None:
+    confd.put({"a": "x,y"})
+    dest = confd.resource(
+        "web",
+        '{{join (split (getv "/a") ",") "-"}} {{getv "/a" | sprig_splitList "," | sprig_join "+"}}'
+        ' {{upper "b"}} {{replace "aa" "a" "b" 1}} {{sprig_replace "a" "b" "aa"}} {{env "WHO"}}',
+    )
+    confd.env = {"WHO": "me"}
+    assert confd.once().returncode == 0
+    assert dest.read_text() == "x-y x+y B ba bb me"

@@ -1,6 +1,5 @@
 """confd that stays: follows values, templates and resources; survives kill, hangs and bad data."""
 
-import http.client
 import json
 import os
 import signal
@@ -11,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.confd import Confd
+from tests.support.faults import killing_at_the_rename
 from tests.support.pace import allowed
 from tests.support.pinnace import until
 from tests.support.ports import free_port
+from tests.support.web import get
 
 
 @pytest.fixture
@@ -138,9 +139,6 @@ def test_killed_while_it_reloads_it_reloads_after_the_restart(confd: Confd) -> N
     until(lambda: [path.name for path in confd.out.iterdir()] == ["web"])
 
 
-RENAME = "renameat,renameat2"
-
-
 @pytest.mark.strace
 @pytest.mark.parametrize(("moment", "content"), [("signal=KILL", "old"), ("delay_exit=60s", "new")])
 def test_killed_at_the_rename_the_file_is_old_or_new_and_one_reload_comes_later(
@@ -150,8 +148,7 @@ def test_killed_at_the_rename_the_file_is_old_or_new_and_one_reload_comes_later(
     count = confd.folder / "count"
     dest = confd.resource("web", "new", reload_cmd=f"echo once >> {count}")
     dest.write_text("old")
-    inject = ("-e", f"trace={RENAME}", "-e", f"inject={RENAME}:{moment}")
-    confd.start("-onetime", prefix=("strace", "-f", "-o", "/dev/null", *inject))
+    confd.start("-onetime", prefix=killing_at_the_rename(moment))
     if content == "new":
         until(lambda: dest.read_text() == "new")
         (child,) = Path(f"/proc/{confd.pid}/task/{confd.pid}/children").read_text().split()
@@ -246,10 +243,10 @@ def test_sighup_takes_new_settings_and_keeps_the_old_when_they_are_bad(confd: Co
     confd.start("-watch")
     until(lambda: _holds(dest, "1"))
     settings.write_text("prefix = 5\n")
-    confd.signal(signal.SIGHUP)
+    confd.send(signal.SIGHUP)
     until(lambda: confd.count("configuration not taken") == 1)
     settings.write_text('prefix = "/p"\n')
-    confd.signal(signal.SIGHUP)
+    confd.send(signal.SIGHUP)
     until(lambda: _holds(dest, "below"))
     assert confd.stop(signal.SIGINT) == 0
 
@@ -260,25 +257,14 @@ def test_metrics_and_readiness_are_served(confd: Confd) -> None:
     dest = confd.resource("web", "x", reload_cmd=f"test -e {flag}")
     confd.start("-watch", f"-metrics-addr=127.0.0.1:{port}")
 
-    def get(path: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            return response.status, response.read()
-        except OSError:
-            return 0, b""
-        finally:
-            connection.close()
-
-    until(lambda: get("/healthz")[0] == 200)
-    until(lambda: b"reload of" in get("/readyz")[1])
-    assert get("/readyz")[0] == 503
-    assert b"pinnace_templater_owed_reloads 1.0" in get("/metrics")[1]
+    until(lambda: get(port, "/healthz")[0] == 200)
+    until(lambda: b"reload of" in get(port, "/readyz")[1])
+    assert get(port, "/readyz")[0] == 503
+    assert b"pinnace_templater_owed_reloads 1.0" in get(port, "/metrics")[1]
     flag.touch()
-    until(lambda: get("/readyz") == (200, json.dumps({"trouble": []}).encode()))
-    assert b"pinnace_templater_owed_reloads 0.0" in get("/metrics")[1]
-    assert get("/nope")[0] == 404
+    until(lambda: get(port, "/readyz") == (200, json.dumps({"trouble": []}).encode()))
+    assert b"pinnace_templater_owed_reloads 0.0" in get(port, "/metrics")[1]
+    assert get(port, "/nope")[0] == 404
     assert dest.read_text() == "x"
 
 

@@ -1,5 +1,6 @@
 """The drop-in for consul-template on a real Consul, with real files, commands and children."""
 
+import os
 import signal
 import stat
 import time
@@ -10,9 +11,12 @@ import pytest
 
 from deploy.tools.consul import Consul
 from tests.support.consul_template import ConsulTemplate, Writer
+from tests.support.faults import killing_at_the_rename
 from tests.support.oracle import consul_program
 from tests.support.pace import allowed
 from tests.support.pinnace import until
+from tests.support.ports import free_port
+from tests.support.web import get
 
 EVERYTHING = """\
 {{ key "ct/name" }} {{ keyOrDefault "ct/nope" "d" }} {{ keyExists "ct/nope" }}
@@ -75,6 +79,22 @@ def test_once_renders_what_needs_several_passes_and_ends(
     )
     assert (program.folder / "ran").read_text() == "ran\n"
     assert stat.S_IMODE(dest.stat().st_mode) == 0o644
+
+
+def test_certificates_of_the_mesh_are_rendered(program: ConsulTemplate) -> None:
+    dest = program.template(
+        "pem",
+        "{{ range caRoots }}{{ .Active }} {{ .Name }} {{ .RootCertPEM }}{{ end }}"
+        '{{ with caLeaf "web" }}{{ .Service }} {{ .ServiceURI }} {{ .SerialNumber }}\n'
+        "{{ .CertPEM }}{{ .PrivateKeyPEM }}{{ .ValidBefore.Year }}{{ end }}",
+    )
+    done = program.run("-once", "-template", f"{program.folder / 'pem.ctmpl'}:{dest}")
+    assert done.returncode == 0, done.stderr
+    text = dest.read_text()
+    assert text.startswith("true Consul CA Root Cert -----BEGIN CERTIFICATE-----\n")
+    assert "\nweb spiffe://" in text
+    assert text.count("-----BEGIN CERTIFICATE-----") == 2
+    assert "PRIVATE KEY-----\n20" in text
 
 
 def test_a_second_run_writes_nothing_and_runs_no_command(
@@ -332,6 +352,115 @@ def test_a_second_signal_does_not_wait_for_a_command(
     assert time.monotonic() - begun < allowed(10)
 
 
+def test_what_a_shell_started_has_its_time_to_end(program: ConsulTemplate) -> None:
+    events = program.folder / "events"
+    inner = program.folder / "inner"
+    inner.write_text(
+        f"trap 'sleep 0.5; echo gently >> {events}; exit' INT\n"
+        f"echo started >> {events}\nwhile :; do sleep 0.02; done\n"
+    )
+    dest = program.template("web", "text")
+    line = f"{program.folder / 'web.ctmpl'}:{dest}"
+    program.start("-template", line, "-exec", f"sh {inner}; true")
+    until(events.exists)
+    assert program.stop(signal.SIGINT) == 12
+    assert events.read_text() == "started\ngently\n"
+
+
+def test_what_a_shell_started_and_does_not_end_is_killed(program: ConsulTemplate) -> None:
+    events = program.folder / "events"
+    inner = program.folder / "inner"
+    inner.write_text(f"trap '' INT\necho $$ > {events}\nwhile :; do sleep 0.02; done\n")
+    dest = program.template("web", "text")
+    line = f"{program.folder / 'web.ctmpl'}:{dest}"
+    program.start("-template", line, "-exec", f"sh {inner}; true", "-exec-kill-timeout", "300ms")
+    until(lambda: events.exists() and bool(events.read_text()))
+    assert program.stop(signal.SIGINT) == 12
+    until(lambda: not Path(f"/proc/{events.read_text().strip()}/cwd").exists())
+
+
+def test_a_child_that_fails_is_started_again_when_asked_for(program: ConsulTemplate) -> None:
+    events = program.folder / "events"
+    dest = program.template("web", "text")
+    line = f"{program.folder / 'web.ctmpl'}:{dest}"
+    port = free_port()
+    script = f"echo x >> {events}; test $(wc -l < {events}) -lt 2 && exit 3; sleep 60"
+    program.start(
+        "-template", line, "-exec", script, "-exec-restart-on-failure",
+        "-metrics-addr", f"127.0.0.1:{port}",
+    )  # fmt: skip
+    until(lambda: b"not started again yet" in get(port, "/readyz")[1])
+    until(lambda: events.read_text() == "x\nx\n" and get(port, "/readyz")[0] == 200)
+    assert program.count("child failed; it is started again") == 1
+    assert program.stop(signal.SIGINT) == 12
+
+
+@pytest.mark.parametrize("command", ['["grep", "-q", "good", "{src}"]', '"grep good <{src} >&2"'])
+def test_a_file_that_its_check_refuses_is_not_placed(
+    program: ConsulTemplate, writer: Writer, command: str
+) -> None:
+    writer.put("ct/a", "good 1")
+    text = program.block("we b", '{{ key "ct/a" }}', f"check_command = {command}")
+    program.start("-config", str(program.config(text)))
+    dest = program.folder / "out" / "we b"
+    until(lambda: _holds(dest, "good 1"))
+    writer.put("ct/a", "bad")
+    until(lambda: program.count("check failed: exit status 1") == 1)
+    assert dest.read_text() == "good 1"
+    writer.put("ct/a", "good 2")
+    until(lambda: _holds(dest, "good 2"), limit=30)
+    assert [path.name for path in dest.parent.iterdir()] == ["we b"]
+    assert program.stop() == 0
+
+
+def test_a_check_that_hangs_is_killed_and_holds_up_neither_others_nor_the_end(
+    program: ConsulTemplate, writer: Writer
+) -> None:
+    writer.put("ct/a", "1")
+    slow = program.block(
+        "slow", '{{ key "ct/a" }}', 'check_command = "sleep 61; true"\n check_timeout = "200ms"'
+    )
+    other = program.block("other", '{{ key "ct/a" }}')
+    program.start("-config", str(program.config(slow + other)))
+    until(lambda: _holds(program.folder / "out" / "other", "1"))
+    until(lambda: program.count("check failed: killed after 0.2 s") == 1)
+    assert not (program.folder / "out" / "slow").exists()
+    program.config(slow.replace("200ms", "60s"))
+    program.send(signal.SIGHUP)
+    until(lambda: program.count("configuration read again") == 1)
+    program.send(signal.SIGINT)
+    assert program.wait() == 12
+
+
+@pytest.mark.strace
+@pytest.mark.parametrize(("moment", "content"), [("signal=KILL", "old"), ("delay_exit=60s", "new")])
+def test_killed_at_the_rename_the_file_is_old_or_new_and_one_command_comes_later(
+    program: ConsulTemplate, moment: str, content: str
+) -> None:
+    """By the signal it dies before the rename; in the delay, after it and before the command."""
+    count = program.folder / "count"
+    dest = program.template("web", "new")
+    dest.parent.mkdir()
+    dest.write_text("old")
+    words = ("-once", "-template", f"{program.folder / 'web.ctmpl'}:{dest}:echo once >> {count}")
+    program.start(*words, prefix=killing_at_the_rename(moment))
+    if content == "new":
+        until(lambda: dest.read_text() == "new")
+        (child,) = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
+        os.kill(int(child), signal.SIGKILL)
+        program.kill()
+    else:
+        until(lambda: not program.is_running())
+    assert dest.read_text() == content
+    assert not count.exists()
+    assert {path.name for path in dest.parent.iterdir()} > {"web"}, "the kill left something"
+    done = program.run(*words)
+    assert done.returncode == 0, done.stderr
+    assert dest.read_text() == "new"
+    assert count.read_text() == "once\n"
+    assert [path.name for path in dest.parent.iterdir()] == ["web"]
+
+
 # --- configuration --------------------------------------------------------------------------------
 
 
@@ -389,3 +518,42 @@ def test_a_command_gets_the_address_and_no_token(program: ConsulTemplate) -> Non
     assert "PLAIN=yes" in text
     assert "A=1" in text
     assert "s3cret" not in text
+
+
+def test_metrics_and_readiness_are_served(program: ConsulTemplate, writer: Writer) -> None:
+    port = free_port()
+    source = program.folder / "web.ctmpl"
+    dest = program.template("web", '{{ key "ct/a" }}')
+    program.start("-template", f"{source}:{dest}", "-metrics-addr", f"127.0.0.1:{port}")
+    until(lambda: b"is not rendered yet" in get(port, "/readyz")[1])
+    writer.put("ct/a", "1")
+    until(lambda: get(port, "/readyz")[0] == 200)
+    assert b'pinnace_templater_renders_total{result="changed"} 1.0' in get(port, "/metrics")[1]
+    taken = program.run("-template", f"{source}:{dest}", "-metrics-addr", f"127.0.0.1:{port}")
+    assert taken.returncode == 14
+    assert f"TCP port {port} on 127.0.0.1 is taken" in taken.stderr
+    assert program.stop() == 0
+
+
+def test_logs_go_to_a_file_too(program: ConsulTemplate, writer: Writer) -> None:
+    writer.put("ct/a", "1")
+    log = 'log_file {\n path = "%s/ct.log"\n}\n' % program.folder  # noqa: UP031
+    config = program.config(log + program.block("web", '{{ key "ct/a" }}'))
+    done = program.run("-once", "-config", str(config))
+    assert done.returncode == 0
+    (file,) = program.folder.glob("ct-*.log")
+    assert "rendered" in file.read_text()
+    assert file.read_text() in done.stderr
+
+
+@pytest.mark.parametrize("once", [(), ("-once",)])
+def test_an_absent_key_ends_the_run_when_asked_for(
+    program: ConsulTemplate, writer: Writer, once: tuple[str, ...]
+) -> None:
+    writer.put("ct/a", "1")
+    dest = program.template("web", '{{ key "ct/nope" }}')
+    line = f"{program.folder / 'web.ctmpl'}:{dest}"
+    done = program.run("-template", line, "-err-on-failed-lookup", *once)
+    assert done.returncode == 14
+    assert "kv.block(ct/nope) does not exist" in done.stderr
+    assert not dest.exists()

@@ -1,8 +1,11 @@
 """Templates of the configuration on real files, with real commands."""
 
 import asyncio
+import os
 import stat
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -217,3 +220,50 @@ async def test_commands_get_no_data_no_shell_and_no_token(
     async with keeping_files(site):
         words = ["$(id)", "; true", f"{tmp_path}/web.confx"]
         await site.until(told, repr((words, False)))
+
+
+async def test_files_with_the_same_reload_are_told_of_once(tmp_path: Path) -> None:
+    site, told = Site(tmp_path), tmp_path / "told"
+    reload = ("/bin/sh", "-c", f"echo told >> {told}; sleep 0.1")
+    paths = [site.add(f"{name}.conf", LINE, reload=reload) for name in "abc"]
+    other = site.add("d.conf", LINE, reload=("/bin/sh", "-c", f"echo $0 >> {told}.d", "{dest}"))
+    site.catalog.commit(puts(instance()))
+    site.catalog.mark_synced()
+    async with keeping_files(site):
+        await site.until(told, "told\n", within=20)
+        await site.until(Path(f"{told}.d"), f"{other}\n", within=20)
+        site.catalog.commit(puts(instance(port=81)))
+        for path in (*paths, other):
+            await site.until(path, "192.0.2.1:81;", within=20)
+        await site.until(told, "told\ntold\n", within=20)
+        await site.until(Path(f"{told}.d"), f"{other}\n{other}\n", within=20)
+        assert site.trouble() is None
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may look into: pytest's own are for one user alone."""
+    with tempfile.TemporaryDirectory(prefix="pnt-") as path:
+        Path(path).chmod(0o755)
+        yield Path(path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+async def test_commands_run_as_another_user_when_asked_to(open_folder: Path) -> None:
+    site, told = Site(open_folder), open_folder / "told"
+    told.mkdir()
+    told.chmod(0o777)
+    script = f"{{ id -un; id -Gn; }} > {told}/new; mv {told}/new {told}/who"
+    path = site.add(
+        "web.conf", LINE, run_as="nobody", mode="0644",
+        check=("/bin/sh", "-c", "test $(id -un) = nobody && test -r {src}"),
+        reload=("/bin/sh", "-c", script),
+    )  # fmt: skip
+    stranger = site.add("x.conf", LINE, run_as="no-such-user", check=("true",))
+    site.catalog.commit(puts(instance()))
+    site.catalog.mark_synced()
+    async with keeping_files(site):
+        await site.until(path, "192.0.2.1:8080;", within=20)
+        await site.until(told / "who", "nobody\nnogroup\n", within=20)
+        await site.until_trouble("run_as: the user 'no-such-user' is not known here", within=20)
+        assert not stranger.exists()

@@ -14,16 +14,16 @@ def test_changed_value_ends_the_child_and_starts_it_with_the_new_one(
     url: str, program: Envconsul
 ) -> None:
     put(url, "app/port", "80")
-    program.start("-prefix", "app")
+    program.keep("-prefix", "app")
     program.wait_for("start port=80")
     put(url, "app/port", "81")
     program.wait_for("start port=80,int,start port=81")
-    assert program.environ()["port"] == "81"
+    assert program.given()["port"] == "81"
 
 
 def test_same_value_written_again_leaves_the_child_alone(url: str, program: Envconsul) -> None:
     put(url, "app/port", "80")
-    program.start("-prefix", "app")
+    program.keep("-prefix", "app")
     program.wait_for("start port=80")
     put(url, "app/port", "80")
     put(url, "app/port", "81")
@@ -34,17 +34,17 @@ def test_two_prefixes_and_a_deleted_key_are_followed(url: str, program: Envconsu
     put(url, "all/port", "1")
     put(url, "own/port", "2")
     put(url, "own/name", "x")
-    program.start("-prefix", "all", "-prefix", "own", "-exec-splay", "1ms")
+    program.keep("-prefix", "all", "-prefix", "own", "-exec-splay", "1ms")
     program.wait_for("start port=2")
-    assert program.environ()["name"] == "x"
+    assert program.given()["name"] == "x"
     put(url, "own/port", None)
     program.wait_for("start port=2,int,start port=1")
-    assert program.environ()["name"] == "x"
+    assert program.given()["name"] == "x"
 
 
 def test_signal_instead_of_a_restart_when_asked_for(url: str, program: Envconsul) -> None:
     put(url, "app/port", "80")
-    program.start("-prefix", "app", "-exec-reload-signal", "SIGUSR1")
+    program.keep("-prefix", "app", "-exec-reload-signal", "SIGUSR1")
     program.wait_for("start port=80")
     put(url, "app/port", "81")
     program.wait_for("start port=80,usr1")
@@ -56,7 +56,7 @@ def test_command_instead_of_a_restart_gets_the_new_values_and_is_repeated_until_
     put(url, "app/port", "80")
     allowed = tmp_path / "allowed"
     command = f'echo "command port=$port" >>{program.child_log}; test -e {allowed}'
-    program.start("-prefix", "app", "-exec-reload-command", command)
+    program.keep("-prefix", "app", "-exec-reload-command", command)
     program.wait_for("start port=80")
     put(url, "app/port", "81")
     program.wait_for("start port=80,command port=81")
@@ -67,7 +67,7 @@ def test_command_instead_of_a_restart_gets_the_new_values_and_is_repeated_until_
 
 def test_burst_is_one_restart_when_it_has_to_be_quiet_first(url: str, program: Envconsul) -> None:
     put(url, "app/port", "80")
-    program.start("-prefix", "app", "-wait", "500ms:5s")
+    program.keep("-prefix", "app", "-wait", "500ms:5s")
     program.wait_for("start port=80", limit=5)
     for value in ("81", "82", "83"):
         put(url, "app/port", value)
@@ -79,7 +79,7 @@ def test_value_that_comes_back_in_the_quiet_time_changes_nothing(
     url: str, program: Envconsul
 ) -> None:
     put(url, "app/port", "80")
-    program.start("-prefix", "app", "-wait", "300ms:5s")
+    program.keep("-prefix", "app", "-wait", "300ms:5s")
     program.wait_for("start port=80")
     put(url, "app/port", "81")
     time.sleep(0.15)
@@ -91,7 +91,7 @@ def test_value_that_comes_back_in_the_quiet_time_changes_nothing(
 
 def test_signals_are_passed_on(url: str, program: Envconsul) -> None:
     put(url, "app/port", "80")
-    program.start("-prefix", "app")
+    program.keep("-prefix", "app")
     program.wait_for("start port=80")
     program.send(signal.SIGUSR1)
     program.wait_for("start port=80,usr1")
@@ -100,19 +100,19 @@ def test_signals_are_passed_on(url: str, program: Envconsul) -> None:
 
 def test_terminating_ends_the_child_and_its_status_is_ours(url: str, program: Envconsul) -> None:
     put(url, "app/port", "80")
-    program.start("-prefix", "app")
+    program.keep("-prefix", "app")
     program.wait_for("start port=80")
     program.send(signal.SIGTERM)
-    assert program.ended() == 7
+    assert program.wait() == 7
     program.wait_for("start port=80,term")
 
 
 def test_terminating_before_there_is_a_child_ends_at_once(program: Envconsul) -> None:
     program.env["CONSUL_HTTP_ADDR"] = "127.0.0.1:1"
-    program.start("-prefix", "app")
+    program.keep("-prefix", "app")
     program.wait_for_log("data cannot be read")
     program.send(signal.SIGTERM)
-    assert program.ended(3) == 0
+    assert program.wait(3) == 0
     assert program.told() == ""
 
 
@@ -120,10 +120,10 @@ def test_interrupting_ends_the_child_by_its_signal_with_status_12(
     url: str, program: Envconsul
 ) -> None:
     put(url, "app/port", "80")
-    program.start("-prefix", "app", "-exec-kill-signal", "SIGTERM")
+    program.keep("-prefix", "app", "-exec-kill-signal", "SIGTERM")
     program.wait_for("start port=80")
     program.send(signal.SIGINT)
-    assert program.ended() == 12
+    assert program.wait() == 12
     program.wait_for("start port=80,term")
 
 
@@ -132,11 +132,11 @@ def test_child_that_does_not_end_is_killed_after_the_time_given(
 ) -> None:
     put(url, "app/port", "80")
     line = f"trap '' INT; echo start >>{program.child_log}; while :; do sleep 0.02; done"
-    program.start("-prefix", "app", "-exec-kill-timeout", "200ms", child=line)
+    program.keep("-prefix", "app", "-exec-kill-timeout", "200ms", child=line)
     program.wait_for("start")
     began = time.monotonic()
     program.send(signal.SIGINT)
-    assert program.ended() == 12
+    assert program.wait() == 12
     assert 0.2 <= time.monotonic() - began < allowed(3)
 
 
@@ -147,7 +147,7 @@ def test_hanging_up_reads_the_configuration_again_and_a_bad_one_leaves_the_child
     put(url, "two/port", "2")
     file = tmp_path / "c.hcl"
     file.write_text('prefix {\n  path = "one"\n}\n')
-    program.start("-config", str(file))
+    program.keep("-config", str(file))
     program.wait_for("start port=1")
     file.write_text("prefix {\n")
     program.send(signal.SIGHUP)
@@ -172,7 +172,7 @@ def test_failing_child_is_started_again_when_asked_for(
     put(url, "app/port", "80")
     seen = tmp_path / "seen"
     line = f"test -e {seen} && exec sh {program.child}; touch {seen}; exit 5"
-    program.start("-prefix", "app", "-exec-restart-on-failure", child=line)
+    program.keep("-prefix", "app", "-exec-restart-on-failure", child=line)
     program.wait_for("start port=80")
     program.wait_for_log("child failed; it is started again")
     put(url, "app/port", "81")
@@ -189,11 +189,11 @@ def test_pid_file_names_the_program_and_goes_with_it(
 ) -> None:
     put(url, "app/port", "80")
     file = tmp_path / "pid"
-    program.start("-prefix", "app", "-pid-file", str(file))
+    program.keep("-prefix", "app", "-pid-file", str(file))
     program.wait_for("start port=80")
     assert Path(f"/proc/{file.read_text()}").exists()
     program.send(signal.SIGINT)
-    program.ended()
+    program.wait()
     assert not file.exists()
 
 

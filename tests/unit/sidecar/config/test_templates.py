@@ -15,6 +15,7 @@ mode = "0640"
 owner = "haproxy:haproxy"
 check = ["haproxy", "-c", "-f", "{src}"]
 reload = ["systemctl", "reload", "haproxy"]
+run_as = "haproxy"
 timeout = "5s"
 min_instances = 2
 debounce = "100ms"
@@ -31,8 +32,8 @@ def test_every_key_is_taken_and_the_others_have_defaults() -> None:
         TemplateSettings(
             source="/etc/x.j2", destination="/etc/x", language="go", mode="0640",
             owner="haproxy:haproxy", check=("haproxy", "-c", "-f", "{src}"),
-            reload=("systemctl", "reload", "haproxy"), timeout=5.0, min_instances=2,
-            debounce=0.1, min_reload_interval=1.0,
+            reload=("systemctl", "reload", "haproxy"), run_as="haproxy", timeout=5.0,
+            min_instances=2, debounce=0.1, min_reload_interval=1.0,
         ),
         TemplateSettings(source="/etc/y.j2", destination="/etc/y"),
     )  # fmt: skip

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import pwd
 import signal
 from pathlib import Path
 
 import pytest
 
-from templater.commands.run import Command, run, shell, without_secrets
+from sidecar.errors import RenderError
+from templater.commands.run import Command, as_user, run, shell, without_secrets
 
 ENV = {"PATH": os.environ["PATH"]}
 
@@ -100,3 +102,15 @@ def _lives(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_who_we_are_already_needs_no_change() -> None:
+    mine = pwd.getpwuid(os.geteuid()).pw_name
+    assert as_user(mine, ("a", "b")) == ("a", "b")
+    with pytest.raises(RenderError, match="run_as: the user 'no-such-user' is not known here"):
+        as_user("no-such-user", ("a",))
+    other = "nobody" if mine != "nobody" else "root"
+    words = as_user(other, ("a", "b"))
+    assert words[0] == "setpriv"
+    assert words[-3:] == ("--", "a", "b")
+    assert f"--reuid={pwd.getpwnam(other).pw_uid}" in words

@@ -43,6 +43,7 @@ def test_every_option_with_a_key_can_be_printed() -> None:
     special = {
         "backend": "env",
         "log-level": "warn",
+        "metrics-addr": "127.0.0.1:9100",
         "secret-keyring": "",
         "template-cache": "true",
     }

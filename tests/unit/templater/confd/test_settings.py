@@ -97,15 +97,26 @@ def test_etcdctl_peers_are_the_nodes_of_etcd() -> None:
     ("line", "words"),
     [
         ("-backend nope", "Invalid backend"),
-        ("-backend ssm", "Invalid backend: ssm is not part"),
+        ("-backend ssm -watch", "Watch is not supported for backend ssm"),
+        ("-backend dynamodb", "no DynamoDB table configured"),
         ("-log-level loud", "not a valid log level"),
         ("-debounce soon", "debounce: "),
         ("-secret-keyring x", "not supported"),
+        ("-metrics-addr here", "^metrics-addr: 'here' has no port"),
     ],
 )
 def test_a_value_that_cannot_be_is_told(line: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         settings(line)
+
+
+def test_a_wrong_value_is_told_with_the_place_where_it_stands() -> None:
+    with pytest.raises(ConfigError, match=r"^not a valid log level: 'loud'$"):
+        settings("-log-level loud")
+    with pytest.raises(ConfigError, match=r"^environment: debounce: "):
+        settings("env", CONFD_DEBOUNCE="soon")
+    with pytest.raises(ConfigError, match=r"^confd.toml: not a valid log level: 'loud'$"):
+        settings_of(parse([]), 'log-level = "loud"', "confd.toml", {})
 
 
 def test_a_boolean_of_the_environment_is_checked() -> None:

@@ -80,5 +80,7 @@ def test_every_mistake_of_every_file_is_told(tmp_path: Path) -> None:
 
 
 def test_blocks_without_effect_are_named() -> None:
-    tree = {"deduplicate": {"enabled": True}, "syslog": {"enabled": False}, "log_file": {}}
-    assert [note.split()[0] for note in notes_of(tree)] == ["deduplicate", "log_file"]
+    tree = {"deduplicate": {"enabled": True}, "nomad": {"enabled": False}}
+    assert [note.split()[0] for note in notes_of(tree)] == ["deduplicate"]
+    assert notes_of({"telemetry": {"prometheus": {"port": 1}}}) == []
+    assert len(notes_of({"telemetry": {"stdout": {}}})) == 1

@@ -14,6 +14,7 @@ from templater.consul_template.settings import (
     Settings,
     WaitSettings,
     argv_of,
+    checking,
     is_shell,
 )
 
@@ -122,8 +123,13 @@ def test_a_template_without_sense_is_refused(template: Tree, problem: str) -> No
 
 
 def test_a_longer_name_may_say_the_level() -> None:
-    assert Settings.of({}, {"CONSUL_TEMPLATE_LOG": "DEBUG"}).log_level == "DEBUG"
+    assert Settings.of({}, {"CONSUL_TEMPLATE_LOG": "DEBUG"}).log.level == "DEBUG"
     assert Settings.of({}, {"CONSUL_TOKEN": "old"}).consul.address.token == "old"
+
+
+def test_a_check_is_told_the_file_and_a_shell_gets_it_quoted() -> None:
+    assert checking(("haproxy", "-f", "{src}"), "/a b") == ("haproxy", "-f", "/a b")
+    assert checking(("grep x {src}",), "/a'; b") == ("sh", "-c", "grep x '/a'\"'\"'; b'")
 
 
 def test_a_text_of_several_words_is_for_the_shell() -> None:
@@ -145,3 +151,27 @@ def test_a_childs_variables_are_chosen() -> None:
 def test_timers_can_be_switched_off() -> None:
     assert WaitSettings.of({"enabled": False, "min": 1.0}) is None
     assert WaitSettings.of(None) is None
+
+
+@pytest.mark.parametrize(
+    ("tree", "wanted"),
+    [
+        ({}, None),
+        ({"metrics_addr": "127.0.0.1:9"}, ("127.0.0.1", 9)),
+        ({"telemetry": {"prometheus": {"port": 8888}}}, ("0.0.0.0", 8888)),
+        (
+            {"metrics_addr": "[::1]:9", "telemetry": {"prometheus": {"port": 8888}}},
+            ("::1", 9),
+        ),
+        ({"telemetry": {"stdout": {}}}, None),
+    ],
+)
+def test_metrics_have_an_address_of_ours_or_the_originals_port(
+    tree: Tree, wanted: tuple[str, int] | None
+) -> None:
+    assert Settings.of(tree, {}).metrics == wanted
+
+
+def test_a_wrong_address_for_metrics_is_told() -> None:
+    with pytest.raises(ConfigError, match="metrics_addr: "):
+        Settings.of({"metrics_addr": "nope"}, {})

@@ -99,3 +99,13 @@ def test_dry_shows_and_writes_nothing(tmp_path: Path) -> None:
     assert placer.place("x")
     assert shown == [f"> {path}\nx"]
     assert not path.parent.exists()
+
+
+def test_a_text_that_is_too_short_leaves_the_file(tmp_path: Path) -> None:
+    dest = tmp_path / "out"
+    dest.write_text("servers: 1 2 3")
+    placer = Placer(TemplateSettings(contents="x", destination=str(dest), min_size=12))
+    with pytest.raises(RenderError, match="9 bytes, fewer than min_size 12; the file stays"):
+        placer.place("servers: ")
+    assert dest.read_text() == "servers: 1 2 3"
+    assert placer.place("servers: 1 2")

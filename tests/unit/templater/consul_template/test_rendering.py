@@ -10,6 +10,7 @@ from sidecar.errors import RenderError
 from sidecar.gotemplate.run import Limits
 from sidecar.gotemplate.values import Slice
 from templater.consul_template import queries
+from templater.consul_template.certificates import CaLeafQuery, CaRootsQuery, roots_of
 from templater.consul_template.data import Knowledge
 from templater.consul_template.queries import Query
 from templater.consul_template.records import PAIRS, SERVICES, SNIPPETS, Pair, Snippet, strings
@@ -37,6 +38,7 @@ KNOWN: Final[Mapping[Query, object]] = {
     queries.health("web"): Slice((), SERVICES),
     queries.datacenters(): strings(["dc1"]),
     queries.file("/f"): "content",
+    CaRootsQuery(): roots_of(b'{"Roots": [{"ID": "r", "RootCert": "PEM"}]}'),
 }
 
 
@@ -72,6 +74,7 @@ def shown(text: str, **rules: Any) -> str:
         ('{{ service "" | len }}{{ service "web" | len }}', "00"),
         ("{{ datacenters }}", "[dc1]"),
         ('{{ file "/f" }}{{ file "" }}', "content"),
+        ('{{ range caRoots }}{{ .ID }}{{ .RootCertPEM }}{{ end }}{{ caLeaf "" }}', "rPEM<no value>"),
         ('{{ define "t" }}<{{ . }}>{{ end }}{{ executeTemplate "t" 1 }}{{ executeTemplate "t" }}',
          "<1><<no value>>"),
         ('{{ scratch.Set "a" 1 }}{{ scratch.SetX "a" 2 }}{{ scratch.Get "a" }}{{ scratch.Key "b" }}',
@@ -141,7 +144,7 @@ def test_questions_in_a_loop_are_found_in_a_later_execution() -> None:
         ('{{ explode (tree "clash") }}',
          'explode: not a map: "a/b": "a" already has value "1"'),
         ('{{ nomadService "x" }}', "nomadService: there is no Nomad here"),
-        ("{{ caRoots }}", "caRoots: Consul's certificate authority is not supported"),
+        ("{{ importedServices }}", "importedServices: admin partitions and peerings are not"),
         ('{{ executeTemplate "no" }}', 'no template "no" associated with template ""'),
         ('{{ executeTemplate "a" 1 2 }}',
          "executeTemplate: wrong number of arguments, expected 1 or 2, but got 3"),
@@ -201,3 +204,9 @@ def test_interest_knows_who_uses_an_answer() -> None:
     assert interest.all() == {b, c}
     assert interest.of(0) == {c}
     assert interest.of(7) == frozenset()
+
+
+def test_certificates_that_are_not_there_yet_are_asked_for() -> None:
+    rendered = run('{{ with caLeaf "web" }}{{ .CertPEM }}{{ end }}{{ range caRoots }}{{ end }}', {})
+    assert rendered.text is None
+    assert rendered.missing == {CaLeafQuery("web"), CaRootsQuery()}

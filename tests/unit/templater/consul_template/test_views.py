@@ -45,7 +45,14 @@ class _Source:
 class _Site:
     """Views on one source, and what they delivered."""
 
-    def __init__(self, source: _Source, *, is_once: bool = False, attempts: int = 0) -> None:
+    def __init__(
+        self,
+        source: _Source,
+        *,
+        is_once: bool = False,
+        attempts: int = 0,
+        needs_all: bool = False,
+    ) -> None:
         self.clock = FakeClock()
         self.values: list[object] = []
         self.source = source
@@ -55,6 +62,7 @@ class _Site:
             self.clock,
             retry=Retry(0.25, 4.0, attempts),
             is_once=is_once,
+            needs_all=needs_all,
         )
 
     async def run(self, use: Callable[["_Site", asyncio.TaskGroup], Awaitable[None]]) -> None:
@@ -178,3 +186,24 @@ async def test_many_watches_are_warned_of_once(caplog: pytest.LogCaptureFixture)
     with caplog.at_level("WARNING", "pinnace"):
         await _Site(_Source()).run(use)
     assert len(caplog.records) == 1
+
+
+async def test_an_absent_key_is_given_up_when_all_are_needed() -> None:
+    async def use(site: _Site, group: asyncio.TaskGroup) -> None:
+        site.views.watch([BLOCKING], group)
+        await site.clock.advance(0)
+        assert site.views.given_up == f"{BLOCKING} does not exist"
+        assert site.values == [UNKNOWN]
+
+    await _Site(_Source(None), needs_all=True).run(use)
+
+
+async def test_a_key_that_goes_later_is_not_given_up() -> None:
+    async def use(site: _Site, group: asyncio.TaskGroup) -> None:
+        site.views.watch([BLOCKING], group)
+        await site.clock.advance(0)
+        await site.clock.advance(1)
+        assert site.values == ["1"]
+        assert site.views.given_up is None
+
+    await _Site(_Source(b"1", None), needs_all=True).run(use)

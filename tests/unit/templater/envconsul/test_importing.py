@@ -61,10 +61,10 @@ def test_what_has_no_equal_is_a_comment() -> None:
         "# -once: only the command line has it.",
         "# vault.token is a secret: VAULT_TOKEN in the environment does the same.",
     ]
-    text = of_consul_template.toml_of(["consul-template -dry -syslog -config x"], {})
+    text = of_consul_template.toml_of(["consul-template -dry -dedup -config x"], {})
     assert "# -dry: only the command line has it." in text
     assert "# -config x: give it before this file." in text
-    assert "# syslog has no effect: logs go to standard error." in text
+    assert "# deduplicate has no effect: " in text
 
 
 @pytest.mark.parametrize("line", ["-nope", "-h", "'"])

@@ -11,15 +11,15 @@ def test_defaults_are_those_of_the_original() -> None:
     settings = Settings.of(COMMAND, {})
     assert settings.child.command == ("env",)
     assert (settings.is_pristine, settings.is_sanitized, settings.is_upper) == (False,) * 3
-    assert settings.shared.log_level == "WARN"
+    assert settings.shared.log.level == "WARN"
     assert settings.wait is None
-    assert not settings.restarts
+    assert not settings.child.restarts
 
 
 def test_log_level_comes_from_the_environment_unless_given() -> None:
-    assert Settings.of(COMMAND, {"ENVCONSUL": "debug"}).shared.log_level == "debug"
+    assert Settings.of(COMMAND, {"ENVCONSUL": "debug"}).shared.log.level == "debug"
     given: Tree = {**COMMAND, "log_level": "info"}
-    assert Settings.of(given, {"CT_LOG": "debug"}).shared.log_level == "info"
+    assert Settings.of(given, {"CT_LOG": "debug"}).shared.log.level == "info"
 
 
 def test_no_command_is_refused() -> None:

@@ -3,6 +3,8 @@
 
 import pytest
 
+from sidecar.gotemplate.template import compile_template
+from templater.functions.sprig_world import sprig_world
 from tests.unit.templater.consul_template.test_rendering import run, shown
 
 
@@ -63,3 +65,36 @@ def test_sprig_functions_give_sprigs_values(text: str, result: str) -> None:
 )
 def test_sprig_functions_refuse(text: str, words: str) -> None:
     assert words in run(text).error
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("{{ sprig_addf 0.1 0.2 }} {{ sprig_subf 5 0.1 2 }} {{ sprig_mulf 1.5 2 2 }} {{ sprig_divf 10 4 }}", "0.3 2.9 6 2.5"),
+        ("{{ sprig_add1f 1.5 }} {{ sprig_maxf 1 2.5 3 }} {{ sprig_minf 1.5 3 }}", "2.5 3 1.5"),
+        ('{{ sprig_mustRegexMatch "^a" "ab" }} {{ sprig_mustFirst (sprig_list 7 8) }} {{ sprig_mustFromJson "[1]" }} {{ sprig_mustToRawJson "<" }}', 'true 7 [1] "<"'),
+    ],
+)  # fmt: skip
+def test_sprigs_other_names_are_there_too(text: str, result: str) -> None:
+    assert shown(text) == result
+
+
+def test_what_must_be_json_is_an_error_otherwise() -> None:
+    assert "error calling sprig_mustFromJson" in run('{{ sprig_mustFromJson "{" }}').error
+    assert "decimal division by 0" in run("{{ sprig_divf 1 0 }}").error
+
+
+_WORLD = sprig_world({"HOME": "/root", "EMPTY": ""}, lambda: 1_000_000_000.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ('{{ date "2006-01-02" 86400 | len }} {{ htmlDateInZone 0 "UTC" }} {{ dateInZone "15:04 MST" 0 "Europe/Berlin" }}', "10 1970-01-01 01:00 CET"),
+        ('{{ date_in_zone "15:04" 0 "Nowhere/None" }} {{ date_in_zone "15:04" 0 "" }}', "00:00 00:00"),
+        ('{{ now | unixEpoch }} {{ unixEpoch "no time" }} {{ now | dateModify "-1h30m" | unixEpoch }} {{ now | date_modify "1s" | unixEpoch }}', "1000000000 1000000000 999994600 1000000001"),
+        ('{{ htmlDate now | len }} {{ env "HOME" }} {{ env "NOPE" }}.{{ expandenv "$HOME/${EMPTY}x$NOPE" }}', "10 /root ./root/x"),
+    ],
+)  # fmt: skip
+def test_sprig_functions_ask_for_time_and_environment(text: str, result: str) -> None:
+    assert compile_template("t", text, _WORLD).execute(None) == result

@@ -1,4 +1,4 @@
-"""``--metrics-addr``: metrics, health and readiness over HTTP, in the plainest way there is.
+"""The drop-ins' metrics, health and readiness over HTTP, in the plainest way there is.
 
 One request per connection, bounded in size and time; nothing of a request but its path is used.
 """
@@ -6,41 +6,44 @@ One request per connection, bounded in size and time; nothing of a request but i
 import asyncio
 import json
 import socket
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from sidecar.config.units import Endpoint
 from sidecar.metrics import CONTENT_TYPE, exposition
 from sidecar.runtime.listen import bind
 
-__all__ = ["Telemetry"]
+__all__ = ["telemetry"]
 
 _LIMIT: Final = 8192
 _TIME: Final = 5.0
 _JSON: Final = "application/json"
 
 
-class Telemetry:
-    """Answers ``/metrics``, ``/healthz`` and ``/readyz``; ``trouble`` says what is wrong."""
+@asynccontextmanager
+async def telemetry(
+    address: Endpoint | None, trouble: Callable[[], Sequence[str]]
+) -> AsyncIterator[None]:
+    """Answer ``/metrics``, ``/healthz`` and ``/readyz`` while this is open; None: nowhere.
 
-    def __init__(self, address: Endpoint, trouble: Callable[[], Sequence[str]]) -> None:
-        """Nothing listens yet."""
-        self._address = address
+    ``trouble`` says what is wrong, a line each. Raises AddressInUse.
+    """
+    if address is None:
+        yield
+        return
+    host, port = address
+    sock = bind(host, port, kind=socket.SOCK_STREAM, option="--metrics-addr")
+    answer = _Answers(trouble).answer
+    async with await asyncio.start_server(answer, sock=sock, limit=_LIMIT):
+        yield
+
+
+class _Answers:
+    def __init__(self, trouble: Callable[[], Sequence[str]]) -> None:
         self._trouble = trouble
-        self.port = 0
 
-    async def serve(self, ready: Callable[[], None] = lambda: None) -> None:
-        """Listen until cancelled. Raises AddressInUse."""
-        host, port = self._address
-        sock = bind(host, port, kind=socket.SOCK_STREAM, option="--metrics-addr")
-        self.port = sock.getsockname()[1]
-        server = await asyncio.start_server(self._answer, sock=sock, limit=_LIMIT)
-        async with server:
-            ready()
-            await server.serve_forever()
-
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(
             OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError
         ):

@@ -1,4 +1,4 @@
-"""Keep one resource's file as it should be, for as long as the program runs.
+"""Keep one file as it should be, for as long as the program runs.
 
 Level-triggered: a change is a reason to look at the newest values, so a burst is one rendering and
 nothing is lost while a command runs. A broken resource harms only itself.
@@ -13,10 +13,10 @@ from sidecar.errors import PinnaceError, RenderError
 from sidecar.runtime.backoff import Backoff
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
-from templater.confd.agenda import Agenda, Step
-from templater.confd.apply import Applier, CheckFailed
-from templater.confd.group import ReloadGroup
 from templater.counters import FAILING, OWED
+from templater.keeping.agenda import Agenda, Step
+from templater.keeping.apply import Applier, CheckFailed
+from templater.keeping.group import ReloadGroup
 
 __all__ = ["Keeper"]
 
@@ -24,7 +24,7 @@ V = TypeVar("V")
 
 _SLOWEST_CHECK: Final = 60.0
 _SLOWEST_RELOAD: Final = 30.0
-_log = get_logger("confd")
+_log = get_logger("templater")
 
 
 class Keeper(Generic[V]):
@@ -41,15 +41,15 @@ class Keeper(Generic[V]):
         group: ReloadGroup | None = None,
     ) -> None:
         """``debounce`` and ``batch`` hold where the resource says nothing."""
-        resource = applier.resource
-        self.resource = resource
+        target = applier.target
+        self.target = target
         self._applier = applier
         self._values = values
         self._clock = clock
         self._agenda = Agenda(
-            debounce=resource.debounce or debounce,
+            debounce=target.debounce or debounce,
             batch=batch,
-            min_reload=resource.min_reload_interval,
+            min_reload=target.min_reload_interval,
         )
         self._group = group if group is not None else ReloadGroup()
         self._debts = 0
@@ -92,7 +92,7 @@ class Keeper(Generic[V]):
     async def run(self) -> None:
         """Work until told to stop."""
         if await self._applier.prepare():
-            _log.info(f"{self.resource.dest} was placed by an earlier run that did not reload")
+            _log.info(f"{self.target.dest} was placed by an earlier run that did not reload")
             self._owe()
         if self._values() is not None:
             self.wake()
@@ -175,7 +175,7 @@ class Keeper(Generic[V]):
         OWED.dec()
         self._pause_reload.reset()
         self._reload_failure = None
-        _log.info(f"Target config {self.resource.dest} has been updated")
+        _log.info(f"Target config {self.target.dest} has been updated")
 
     def _fail_reload(self, why: str) -> None:
         self._agenda.reload_failed(self._clock.monotonic(), self._pause_reload.next())

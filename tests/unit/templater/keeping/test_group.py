@@ -3,7 +3,7 @@
 import asyncio
 
 from sidecar.errors import ReloadFailed
-from templater.confd.group import Groups, ReloadGroup
+from templater.keeping.group import Groups, ReloadGroup
 
 
 class Member:

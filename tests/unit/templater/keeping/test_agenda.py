@@ -1,6 +1,6 @@
 """When a resource is rendered and reloaded."""
 
-from templater.confd.agenda import Agenda, Step
+from templater.keeping.agenda import Agenda, Step
 
 RENDER, RELOAD = (Step.RENDER, None), (Step.RELOAD, None)
 

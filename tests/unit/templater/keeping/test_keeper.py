@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from sidecar.runtime.clock import FakeClock
-from templater.confd.keeper import Keeper
+from templater.keeping.keeper import Keeper
 
 
 class Applier:
     """Places nothing; always owes a reload."""
 
-    class resource:  # noqa: N801 - stands for an instance
+    class target:  # noqa: N801 - stands for an instance
         dest = Path("/nowhere")
         debounce = 0.0
         min_reload_interval = 0.0
