@@ -9,9 +9,15 @@ import ipaddress
 import re
 from typing import Final, Self
 
+from sidecar.config.units import duration
+
 __all__ = [
     "Address",
+    "CertName",
+    "CookieName",
+    "Count",
     "Host",
+    "Millis",
     "Network",
     "Port",
     "RouteKey",
@@ -30,6 +36,10 @@ _MAX_PATH: Final = 256
 _MAX_NAME: Final = 253  # RFC 1035 section 2.3.4, as text without the final dot
 _MAX_WEIGHT: Final = 256  # HAProxy's range; nginx has none
 _SHOWN: Final = 60
+# nginx has a cookie as a variable, whose name takes no other characters.
+_COOKIE: Final = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
+_LONGEST: Final = 24 * 3600.0
+_MAX_COUNT: Final = 20
 
 
 class Host(str):
@@ -154,6 +164,54 @@ class Weight(int):
         if not 0 <= value <= _MAX_WEIGHT:
             raise ValueError(f"{value} is not a weight from 0 to {_MAX_WEIGHT}")
         return super().__new__(cls, value)
+
+
+class CertName(str):
+    """The name of a certificate: that of its file without the ending, and of the host it is for."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Take what a host name may be."""
+        try:
+            return super().__new__(cls, Host(text))
+        except ValueError:
+            raise ValueError(f"{shown(text)} cannot be the name of a certificate") from None
+
+
+class CookieName(str):
+    """The name of a cookie that keeps a client with its endpoint."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Take letters, digits and ``_``."""
+        if not _COOKIE.fullmatch(text):
+            raise ValueError(f"{shown(text)} is not a cookie's name of letters, digits and _")
+        return super().__new__(cls, text)
+
+
+class Millis(int):
+    """A time in milliseconds, from one to a day."""
+
+    def __new__(cls, value: int | str) -> Self:
+        """Take a number of milliseconds or a duration such as ``30s``."""
+        seconds = duration(value) if isinstance(value, str) else value / 1000
+        if not 0.001 <= seconds <= _LONGEST:
+            raise ValueError(f"{shown(str(value))} is not a time from 1ms to 24h")
+        return super().__new__(cls, round(seconds * 1000))
+
+
+class Count(int):
+    """How often something is done, from 0 to 20."""
+
+    def __new__(cls, value: int | str) -> Self:
+        """Take a number or its decimal digits."""
+        if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) < 3):
+            raise ValueError(f"{shown(value)} is not a number from 0 to {_MAX_COUNT}")
+        if not 0 <= int(value) <= _MAX_COUNT:
+            raise ValueError(f"{value} is not a number from 0 to {_MAX_COUNT}")
+        return super().__new__(cls, int(value))
 
 
 class SocketAddress(str):

@@ -131,6 +131,8 @@ class _Settling:
             taken = self.hosts.setdefault(host, upstream)
             if taken is not upstream:
                 self._refuse(name, "name", host, taken.service)
+            elif claim.https is not None:
+                self.https[host] = claim.https
 
     def settle_own(self) -> None:
         """From now on nobody but its owner may ask for a host that a service has by its name."""
@@ -163,7 +165,7 @@ class _Settling:
 
     def listen(self, name: str, claim: Claim, reserved: AbstractSet[int]) -> None:
         """Give a service its TCP ports, unless they are others'."""
-        upstream = Upstream(Protocol.TCP, name)
+        upstream = claim.listening
         for port in claim.ports:
             if port in reserved:
                 reason = f"port {port} is one of our own"

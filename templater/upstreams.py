@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from templater.names import Address, Host, Port, UrlPath, Weight, Wildcard
+from templater.override import Override
 from templater.shapes import PLAIN, Https, Shape
+from templater.tls import TlsFront
 
 __all__ = ["Endpoint", "Key", "Problem", "Protocol", "Routes", "Site", "State", "Upstream"]
 
@@ -59,6 +61,8 @@ class Endpoint:
     port: Port
     weight: Weight
     state: State
+    backup: bool = False
+    """Gets new work only when no other can."""
 
 
 class Problem(NamedTuple):
@@ -73,7 +77,8 @@ class Problem(NamedTuple):
 class Routes:
     """Everything a proxy serves; ``upstreams`` holds each upstream named by the others.
 
-    A host that is in ``paths`` only leads nowhere elsewhere. ``https`` waits for a proxy with TLS.
+    A host that is in ``paths`` only leads nowhere elsewhere. ``https`` is what was asked of TLS,
+    ``tls`` what becomes of it; ``override`` stands in place of the proxy's shipped template.
     """
 
     hosts: Mapping[Host, Upstream] = field(default_factory=dict)
@@ -83,6 +88,8 @@ class Routes:
     problems: tuple[Problem, ...] = ()
     paths: Mapping[Site, Upstream] = field(default_factory=dict)
     https: Mapping[Host | Wildcard, Https] = field(default_factory=dict)
+    tls: TlsFront | None = None
+    override: Override | None = None
 
     def endpoints(self) -> frozenset[tuple[str, Key]]:
         """Return service and key of every endpoint."""

@@ -58,6 +58,10 @@ def _listen(text: str) -> str:
     return text
 
 
+def _listen_or_empty(text: str) -> str:
+    return _listen(text) if text else text
+
+
 def _address_or_empty(text: str) -> str:
     if not text:
         return text
@@ -197,6 +201,10 @@ def _absolute(text: str) -> str:
     return text
 
 
+def _absolute_or_empty(text: str) -> str:
+    return _absolute(text) if text else text
+
+
 def _mode_or_empty(text: str) -> str:
     if text and not _MODE.fullmatch(text):
         raise ValueError(f"{text!r} is not a file mode such as 0640")
@@ -218,6 +226,10 @@ def _command(words: tuple[str, ...]) -> tuple[str, ...]:
 def contradictions(settings: Settings) -> list[str]:
     """Return what is wrong with settings that are right one by one."""
     found = [f"registrar: {text}" for text in _of_registrar(settings.registrar)]
+    if settings.lb.tls_listen and not settings.lb.certificates:
+        found.append("lb: tls_listen needs certificates, the directory they are in")
+    if settings.lb.certificates and not settings.lb.tls_listen:
+        found.append("lb: certificates needs tls_listen, the address where they are used")
     names = [one.destination for one in settings.template]
     twice = sorted({name for name in names if names.count(name) > 1})
     return found + [f"template: {name} is the destination of more than one" for name in twice]
@@ -266,6 +278,9 @@ RULES: Final[Mapping[str, Callable[[Any], str | float | int | bool | tuple[str, 
             "lb.listen": _listen,
             "lb.program": _path_or_empty,
             "lb.dir": _path_or_empty,
+            "lb.tls_listen": _listen_or_empty,
+            "lb.certificates": _absolute_or_empty,
+            "lb.template": _absolute_or_empty,
         }
     )
 )

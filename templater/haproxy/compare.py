@@ -28,6 +28,8 @@ async def differences(
         return commands, None
     commands += plan.map_repairs(await runtime.hosts(), model.hosts)
     commands += plan.path_repairs(await runtime.paths(), model.paths)
+    if model.front is not None:
+        commands += plan.policy_repairs(await runtime.policies(), model.policies)
     same = await runtime.wildcards() == list(model.wildcards)
     same = same and await runtime.sites() == [part for part, _ in model.wildcards]
     return commands, None if same else model.wildcards

@@ -199,6 +199,10 @@ class Driver:
         complaints = await haproxy.runtime.change(steps.commands)
         if steps.wildcards is not None:
             complaints += await haproxy.runtime.replace_wildcards(steps.wildcards)
+        if refused := await haproxy.runtime.replace_certificates(steps.certificates):
+            await self._apply_reload(haproxy, model, refused)
+            self._done("reload", refused, began)
+            return
         self._done("runtime", f"{len(steps.commands)} commands", began)
         if complaints:
             _log.warning("haproxy refused a command", answer=complaints[0], count=len(complaints))

@@ -9,11 +9,14 @@ from templater.haproxy import answers
 from templater.haproxy.model import (
     HOSTS_MAP,
     PATHS_MAP,
+    POLICIES_MAP,
     SITES_MAP,
     WILDCARDS_MAP,
     BackendName,
+    certificate_file,
 )
 from templater.names import Wildcard
+from templater.tls import Certificate
 
 __all__ = ["Runtime"]
 
@@ -72,6 +75,25 @@ class Runtime:
     async def paths(self) -> Mapping[str, str]:
         """Return the map of paths that runs."""
         return dict(answers.map_of(await self._ask(f"show map {PATHS_MAP}")))
+
+    async def policies(self) -> Mapping[str, str]:
+        """Return the map of what holds with TLS that runs."""
+        return dict(answers.map_of(await self._ask(f"show map {POLICIES_MAP}")))
+
+    async def replace_certificates(self, certificates: Iterable[Certificate]) -> str | None:
+        """Give certificates other contents; return what HAProxy refused, in one line, or None.
+
+        Only new connections see them. One that is longer than HAProxy's buffer is refused.
+        """
+        for one in certificates:
+            file = certificate_file(one.name)
+            lines = "\n".join(line for line in one.pem.splitlines() if line.strip())
+            given = await self._ask(f"set ssl cert {file} <<\n{lines}\n")
+            if "Transaction " in given and "Success!" in await self._ask(f"commit ssl cert {file}"):
+                continue
+            await self._ask(f"abort ssl cert {file}")
+            return f"{file} cannot be changed at run time: {' '.join(given.split())[:120]}"
+        return None
 
     async def sites(self) -> list[str]:
         """Return the ordered list of wildcards that runs beside their map."""
