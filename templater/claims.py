@@ -132,9 +132,7 @@ def _ports(name: str, members: Iterable[Instance], problems: list[Problem]) -> I
             problems.append(Problem(name, TCP_LISTEN, str(error)))
 
 
-def _seat(
-    instance: Instance, problems: list[Problem], reserved: AbstractSet[int]
-) -> _Seat | None:
+def _seat(instance: Instance, problems: list[Problem], reserved: AbstractSet[int]) -> _Seat | None:
     place = "address"
     try:
         address = Address(instance.address)

@@ -7,14 +7,13 @@ from typing import Final
 
 from sidecar.catalog.model import Instance
 from sidecar.config.model import LbSettings
-from sidecar.config.units import endpoint as parse_endpoint
-from sidecar.errors import ConfigError
 from sidecar.metrics import counter, gauge
 from sidecar.runtime.clock import Clock, SystemClock
 from sidecar.runtime.log import get_logger
 from sidecar.stores.base import Source
+from templater.extras import Extras, listen_of
 from templater.guard import loses_most
-from templater.names import Address, Port, SocketAddress
+from templater.names import SocketAddress
 from templater.opening import opened
 from templater.proxy import Proxy
 from templater.routes import Known, Problem, Routes, routes_of
@@ -49,8 +48,10 @@ class LoadBalancer:
         self._settings = settings
         self._domains = tuple(domains)
         self._clock = clock if clock is not None else SystemClock()
-        self._address, self._port = _listen(settings.listen)
-        self._reserved = frozenset({*reserved_ports, self._port})
+        self._address, self._port = listen_of(settings.listen, "lb.listen")
+        self._extras = Extras(settings, self._clock)
+        own = {self._port} if self._extras.tls is None else {self._port, self._extras.tls[1]}
+        self._reserved = frozenset({*reserved_ports, *own})
         self._routes = Routes()
         self._known: Known = {}
         self._problems: dict[str, frozenset[Problem]] = {}
@@ -58,8 +59,9 @@ class LoadBalancer:
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve until cancelled; raises PermanentError without the program, AddressInUse."""
+        await self._extras.read()
         async with opened(
-            self._settings, self._address, self._port,
+            self._settings, self._address, self._port, self._extras.tls,
             clock=self._clock, report=self._report_ports,
         ) as proxy:  # fmt: skip
             self._proxy = proxy
@@ -67,6 +69,9 @@ class LoadBalancer:
                 async with asyncio.TaskGroup() as group:
                     self._take(proxy)
                     group.create_task(self._follow(proxy), name="lb-source")
+                    group.create_task(
+                        self._extras.follow(lambda: self._take(proxy)), name="lb-extras"
+                    )
                     await proxy.run(ready)
             finally:
                 self._proxy = None
@@ -129,7 +134,9 @@ class LoadBalancer:
             GUARDED.inc()
             _log.warning("most endpoints gone before the source is complete: nothing is removed")
             return
+        routes = self._extras.applied(routes)
         self._routes = routes
+        self._report("files", self._extras.problems)
         self._report("routes", routes.problems)
         proxy.want(routes)
 
@@ -146,11 +153,3 @@ class LoadBalancer:
                 )
         self._problems[kind] = frozenset(problems)
         PROBLEMS.set(sum(len(found) for found in self._problems.values()))
-
-
-def _listen(text: str) -> tuple[Address, Port]:
-    try:
-        host, port = parse_endpoint(text)
-        return Address("127.0.0.1" if host == "localhost" else host), Port(port)
-    except ValueError as error:
-        raise ConfigError([f"lb.listen: {error}"]) from error

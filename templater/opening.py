@@ -25,10 +25,10 @@ __all__ = ["opened"]
 
 @asynccontextmanager
 async def opened(
-    settings: LbSettings, address: Address, port: Port, *,
+    settings: LbSettings, address: Address, port: Port, tls: tuple[Address, Port] | None, *,
     clock: Clock, report: Callable[[tuple[Problem, ...]], None],
 ) -> AsyncIterator[Proxy]:  # fmt: skip
-    """Yield the proxy, in a directory of its own, that will serve HTTP on an address.
+    """Yield the proxy, in a directory of its own, that will serve HTTP; HTTPS on ``tls``.
 
     ``report`` hears which listeners cannot be had. Raises PermanentError without the program,
     AddressInUse.
@@ -66,6 +66,8 @@ async def opened(
     await asyncio.to_thread(directory.open)
     try:
         bind(address, port, kind=socket.SOCK_STREAM, option="--lb-listen").close()
+        if tls is not None:
+            bind(*tls, kind=socket.SOCK_STREAM, option="lb.tls_listen").close()
         yield proxy
     finally:
         await asyncio.to_thread(directory.close)

@@ -34,9 +34,7 @@ def secured(
         if (policy := _policy(site, service, routes.https.get(site), certificates, problems))
     }
     front = TlsFront(listen, port, http2, certificates, policies)
-    return replace(
-        routes, tls=front, problems=tuple(dict.fromkeys([*routes.problems, *problems]))
-    )
+    return replace(routes, tls=front, problems=tuple(dict.fromkeys([*routes.problems, *problems])))
 
 
 def without_tls(routes: Routes) -> Routes:

@@ -108,9 +108,7 @@ class Shape(NamedTuple):
             words.append(f"{self.prefix}/=>{self.dest}/")
         if self.cookie is not None:
             words.append(f"cookie:{self.cookie}")
-        words += [
-            f"{name}={value}ms" for name, value in self.timeouts._asdict().items() if value
-        ]
+        words += [f"{name}={value}ms" for name, value in self.timeouts._asdict().items() if value]
         if self.check is not None:
             words.append("check" if self.check.path is None else f"check:{self.check.path}/")
         if self.retries is not None:

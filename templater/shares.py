@@ -49,7 +49,7 @@ def weights_of(wishes: Sequence[Wish]) -> tuple[Weight, ...]:
     shares = [share for at in canaries if (share := wishes[at].canary) is not None]
     stable = [at for at in counting if wishes[at].canary is None]
     weights = _scaled(given)
-    if shares and (stable or min(shares) == 0):
+    if shares and (stable or not min(shares)):
         left, right = [weights[at] for at in stable], [weights[at] for at in canaries]
         left, right = _divided(left, right, min(shares) / 100)
         for at, weight in zip([*stable, *canaries], [*left, *right], strict=True):
@@ -79,7 +79,9 @@ def _divided(
 
     def error(sums: tuple[int, int]) -> float:
         """Return how wrong the sides are, and by how much a member may be within its side."""
-        uneven = any(total % sum(side) for total, side in zip(sums, (stable, canaries), strict=True))
+        uneven = any(
+            total % sum(side) for total, side in zip(sums, (stable, canaries), strict=True)
+        )
         return abs(sums[1] / sum(sums) - share) + (1 / sum(sums) if uneven else 0)
 
     left, right = min(candidates, key=error)

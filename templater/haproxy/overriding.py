@@ -11,7 +11,7 @@ from sidecar.errors import ReloadFailed, RenderError
 from templater.haproxy.model import Backend, Model, slot_name
 from templater.names import SocketAddress
 from templater.override import Override
-from templater.routes import State
+from templater.routes import Endpoint, State
 
 __all__ = ["overridden"]
 
@@ -63,7 +63,7 @@ def _backend(backend: Backend, text: str) -> dict[str, object]:
         "slots": [
             {
                 "name": slot_name(index),
-                "socket": "127.0.0.1:1" if one is None else str(SocketAddress(one.address, one.port)),
+                "socket": _socket(one),
                 "weight": 0 if one is None or one.state is State.DRAIN else int(one.weight),
                 "disabled": one is None or one.state is State.MAINT,
                 "backup": index >= first,
@@ -71,6 +71,12 @@ def _backend(backend: Backend, text: str) -> dict[str, object]:
             for index, one in enumerate(backend.slots)
         ],
     }  # fmt: skip
+
+
+def _socket(endpoint: Endpoint | None) -> str:
+    if endpoint is None:
+        return "127.0.0.1:1"
+    return str(SocketAddress(endpoint.address, endpoint.port))
 
 
 def _lacking(text: str, model: Model) -> str:

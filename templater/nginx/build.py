@@ -27,6 +27,8 @@ class Build:
     has_stream: bool
     stream_file: str
     has_stub_status: bool
+    has_tls: bool
+    has_http2: bool
     temporary: tuple[str, ...]
 
 
@@ -49,6 +51,8 @@ def build_of(words: str) -> Build:
         "--with-stream" in options,
         f"{folder}/ngx_stream_module.so",
         "--with-http_stub_status_module" in options,
+        "--with-http_ssl_module" in options,
+        "--with-http_v2_module" in options,
         ("client_body", *(n for n in _OPTIONAL if f"--without-http_{n}_module" not in options)),
     )
 
