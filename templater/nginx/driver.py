@@ -18,13 +18,13 @@ from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from templater.names import Address, SocketAddress
 from templater.nginx import plan
+from templater.nginx.abilities import fitting
 from templater.nginx.build import Build
 from templater.nginx.directory import CANDIDATE, CONFIG, SOCKET, NginxDirectory
 from templater.nginx.place import place_of
 from templater.nginx.process import Nginx
 from templater.nginx.render import Config, Renderer, blamed, serving
 from templater.nginx.served import Served
-from templater.nginx.sites import without_grpc
 from templater.ports import without_taken
 from templater.proxy import Applied, ProxyUnavailable
 from templater.reach import members_of, reach_of
@@ -138,7 +138,7 @@ class NginxDriver:
             # Nothing of ours listens now; an earlier nginx has been ended.
             config = self._rendered(None)
             # Not checked first: the start itself says what is wrong, and is waited for.
-            await asyncio.to_thread(self._directory.replace, CONFIG, config.text, sync=False)
+            await asyncio.to_thread(self._directory.write, CONFIG, config, sync=False)
             await nginx.start()
             async with asyncio.TaskGroup() as group:
                 group.create_task(nginx.listen(), name="lb-listen")
@@ -215,15 +215,14 @@ class NginxDriver:
 
     async def _reload(self, nginx: Nginx, config: Config, why: str) -> None:
         _log.debug("reloading nginx", why=why)
-        await asyncio.to_thread(self._directory.replace, CANDIDATE, config.text, sync=True)
+        await asyncio.to_thread(self._directory.write, CANDIDATE, config, sync=True)
         try:
             await nginx.check(CANDIDATE)
             await asyncio.to_thread(self._directory.promote)
             await nginx.reload(config.digest)
         except ReloadFailed as error:
             if self._live is not None:
-                text = self._live.text
-                await asyncio.to_thread(self._directory.replace, CONFIG, text, sync=False)
+                await asyncio.to_thread(self._directory.write, CONFIG, self._live, sync=False)
             whose = blamed(config, str(error))
             raise ReloadFailed(f"{error} ({whose})" if whose else str(error)) from error
         finally:
@@ -254,6 +253,7 @@ class NginxDriver:
 
     async def _note(self, nginx: Nginx, live: Config) -> None:
         self._live = live
+        await asyncio.to_thread(self._directory.forget, live)
         self._served.take(live.routes, self._clock.monotonic())
         workers = await nginx.workers()
         self._serving_pids = {worker.pid for worker in workers if not worker.is_old}
@@ -263,7 +263,7 @@ class NginxDriver:
         """Return the configuration for the routes, ``live`` itself when that is the same."""
         held = live.routes.listeners if live is not None else ()
         routes, problems = without_taken(self._routes, held, self._bind[1])
-        routes, more = without_grpc(routes)
+        routes, more = fitting(routes, has_tls=self._build.has_tls)
         self._report((*problems, *more))
         config = self._renderer.config(routes)
         return live if live is not None and live.digest == config.digest else config

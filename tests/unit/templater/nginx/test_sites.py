@@ -3,7 +3,7 @@
 import pytest
 
 from sidecar.catalog.model import HTTP_ACCESS, HTTP_BALANCE, HTTP_HOST, HTTP_PROTO
-from templater.nginx.sites import without_grpc
+from templater.nginx.abilities import fitting
 from templater.routes import Problem
 from tests.unit.templater.nginx.configs import config_of, instance, routes_to
 from tests.unit.templater.nginx.tokens import Directive, parsed
@@ -100,7 +100,7 @@ def test_requests_are_shared_out_as_asked(balance: str, directive: tuple[str, ..
 
 
 def test_grpc_is_left_out_with_a_word_and_the_rest_stays() -> None:
-    routes, problems = without_grpc(
+    routes, problems = fitting(
         routes_to(
             instance("a", "a", meta={HTTP_PROTO: "grpc", HTTP_HOST: "*.a.example.org, b.org/a"}),
             instance("b", "b"),
@@ -112,4 +112,4 @@ def test_grpc_is_left_out_with_a_word_and_the_rest_stays() -> None:
     assert {up.service for up in routes.upstreams} == {"b"}
     assert {up.service for up in routes.hosts.values()} == {"b"}
     assert (routes.wildcards, routes.paths) == ({}, {})
-    assert without_grpc(routes) == (routes, ())
+    assert fitting(routes) == (routes, ())
