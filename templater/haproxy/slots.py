@@ -6,7 +6,7 @@ not suffice, which is structure and needs a reload; a backend whose service is g
 (empty) slots until the next reload that is needed anyway, so a service that comes back costs none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -21,6 +21,7 @@ from templater.haproxy.model import (
 )
 from templater.names import CertName, Host, Port, RouteKey, Wildcard
 from templater.routes import Endpoint, Routes, Upstream
+from templater.shapes import Method
 from templater.tls import Certificate, sni_of
 
 __all__ = ["fitted", "grown", "why_reload"]
@@ -54,7 +55,10 @@ def grown(live: Model, routes: Routes) -> Model:
     front = _front(routes)
     known = routes.tls.certificates if routes.tls is not None else {}
     used = {name: known[name] for name, _ in front.sni} if front is not None else {}
-    return replace(model, front=front, certificates=used, override=routes.override)
+    policies = _policies(routes, live, used)
+    return replace(
+        model, front=front, certificates=used, policies=policies, override=routes.override
+    )
 
 
 def why_reload(live: Model, routes: Routes) -> str | None:
@@ -106,16 +110,23 @@ def _model(
         listeners,
         live.paths if paths == live.paths else paths,
         live.front,
-        _policies(routes, live),
+        _policies(routes, live, live.certificates),
         _renewed(routes, live),
         live.override,
     )
 
 
-def _policies(routes: Routes, live: Model) -> Mapping[Host | Wildcard, PolicyWord]:
+def _policies(
+    routes: Routes, live: Model, loaded: Container[CertName]
+) -> Mapping[Host | Wildcard, PolicyWord]:
+    """Return what holds for each host; nobody is sent to TLS before its certificate is there."""
     if routes.tls is None:
         return {}
-    found = {site: PolicyWord(policy) for site, policy in routes.tls.policies.items()}
+    found = {
+        site: PolicyWord(policy)
+        for site, policy in routes.tls.policies.items()
+        if policy.method is not Method.REDIRECT or policy.certificate in loaded
+    }
     return live.policies if found == live.policies else found
 
 
