@@ -189,7 +189,12 @@ class NginxDriver:
         return True
 
     async def _apply(self, nginx: Nginx) -> None:
-        if self._rendered(self._live) is self._live and not self._pending:
+        try:
+            is_same = self._rendered(self._live) is self._live
+        except ReloadFailed:
+            self._wake.clear()  # an own template fails again with these routes: not at once
+            raise
+        if is_same and not self._pending:
             self._wake.clear()  # nothing that nginx would hear of
             return
         began = self._first_at if self._wake.is_set() else self._clock.monotonic()
