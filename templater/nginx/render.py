@@ -125,9 +125,8 @@ class Renderer:
 
     def _site(self, front: Front, block: Block, names: Names, routes: Routes) -> str:
         lacking = frozenset(up for _, up in block.table if not serving(routes.upstreams[up]))
-        tls = front.tls
-        where = None if tls is None else (tls.listen, tls.port, tls.http2)
-        facts = names, lacking, where, front.certificate(block.policy)
+        port = front.tls.port if front.tls is not None else 0
+        facts = names, lacking, port, front.secure(block.policy)
         return self._kept(block, facts, lambda: sites.lines(front, block, names, lacking))
 
     def _kept(self, key: object, facts: object, make: Callable[[], Iterable[str]]) -> str:
@@ -195,7 +194,7 @@ def _secure(front: Front) -> Iterator[str]:
         yield "    ssl_protocols TLSv1.2 TLSv1.3;\n"
         yield "    ssl_session_cache shared:pinnace_tls:2m;\n"
         yield "    ssl_session_tickets off;\n"
-        yield from (f"    {line}\n" for line in sites.default_of_tls(front))
+        yield from (f"    {line}\n" for line in sites.default_of_tls(front, front.tls))
 
 
 def _files(front: Front) -> Mapping[str, str]:

@@ -36,6 +36,14 @@ class Block(NamedTuple):
     policy: Policy
 
 
+class Secure(NamedTuple):
+    """How TLS is served; no certificate: whoever comes is refused."""
+
+    listen: SocketAddress
+    http2: Literal["", "listen", "directive"]
+    certificate: Certificate | None
+
+
 class Front(NamedTuple):
     """Where HTTP and HTTPS are served; ``http2`` says how this nginx is told of HTTP/2."""
 
@@ -43,11 +51,16 @@ class Front(NamedTuple):
     tls: TlsFront | None = None
     http2: Literal["", "listen", "directive"] = ""
 
-    def certificate(self, policy: Policy) -> Certificate | None:
-        """Return what a host is served by TLS with, None: it is not."""
+    def secure(self, policy: Policy) -> Secure | None:
+        """Return how a host is served by TLS, None: it is not."""
         if self.tls is None or policy.method is Method.NOHTTPS:
             return None
-        return self.tls.certificates.get(policy.certificate or DEFAULT)
+        certificate = self.tls.certificates.get(policy.certificate or DEFAULT)
+        return None if certificate is None else self.by(self.tls, certificate)
+
+    def by(self, tls: TlsFront, certificate: Certificate | None) -> Secure:
+        """Return how TLS is served with a certificate."""
+        return Secure(tls.listen, self.http2 if tls.http2 else "", certificate)
 
 
 def names_of(routes: Routes) -> dict[Block, Names]:
@@ -76,12 +89,12 @@ def lines(
 ) -> Iterator[str]:
     """Return the block of a table; ``lacking`` are the upstreams that nobody serves."""
     table, policy = block
-    certificate = front.certificate(policy)
+    secure = front.secure(policy)
     listens = []
     if policy.method not in {Method.NOHTTP, Method.REDIRECT}:
         listens.append(f'listen "{word(front.listen)}";')
-    if certificate is not None:
-        listens += _by_tls(front, certificate)
+    if secure is not None:
+        listens += _by_tls(secure)
         listens += _hsts(policy.hsts)
     if listens:
         yield from _server(table, names, listens, policy.hsts, lacking)
@@ -89,30 +102,25 @@ def lines(
         yield from _redirect(front, table, names)
 
 
-def default_of_tls(front: Front) -> Iterator[str]:
+def default_of_tls(front: Front, tls: TlsFront) -> Iterator[str]:
     """Return the block for clients that ask by TLS for what is not there."""
-    if front.tls is None:
-        return
-    certificate = front.tls.certificates.get(DEFAULT)
+    certificate = tls.certificates.get(DEFAULT)
     yield "server {"
-    for line in _by_tls(front, certificate, " default_server"):
+    for line in _by_tls(front.by(tls, certificate), " default_server"):
         yield f"    {line}"
     yield '    server_name "";'
     yield "    return 404 $pinnace_nothing;" if certificate else "    ssl_reject_handshake on;"
     yield "}"
 
 
-def _by_tls(front: Front, certificate: Certificate | None, words: str = "") -> Iterator[str]:
-    if front.tls is None:
-        return
-    http2 = front.http2 if front.tls.http2 else ""
-    listen = " http2" if http2 == "listen" else ""
-    yield f'listen "{word(front.tls.listen)}" ssl{listen}{words};'
-    if http2 == "directive":
+def _by_tls(secure: Secure, words: str = "") -> Iterator[str]:
+    http2 = " http2" if secure.http2 == "listen" else ""
+    yield f'listen "{word(secure.listen)}" ssl{http2}{words};'
+    if secure.http2 == "directive":
         yield "http2 on;"
-    if certificate is not None:
-        yield f'ssl_certificate "{certificate_file(certificate)}";'
-        yield f'ssl_certificate_key "{certificate_file(certificate)}";'
+    if secure.certificate is not None:
+        yield f'ssl_certificate "{certificate_file(secure.certificate)}";'
+        yield f'ssl_certificate_key "{certificate_file(secure.certificate)}";'
 
 
 def _hsts(hsts: Hsts | None) -> Iterator[str]:
@@ -157,8 +165,7 @@ def _opened(table: Table, names: Names, listens: Iterable[str]) -> Iterator[str]
 
 def _redirect(front: Front, table: Table, names: Names) -> Iterator[str]:
     yield from _opened(table, names, [f'listen "{word(front.listen)}";'])
-    port = front.tls.port if front.tls is not None else _HTTPS
-    shown = "" if port == _HTTPS else f":{port}"
+    shown = f":{front.tls.port}" if front.tls is not None and front.tls.port != _HTTPS else ""
     target = f'"https://$host{shown}$request_uri"'
     yield '    if ($request_method !~ "^(?:GET|HEAD)$") {'
     yield f"        return 308 {target};"

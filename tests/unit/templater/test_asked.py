@@ -115,6 +115,11 @@ def test_of_instances_that_differ_the_first_text_holds() -> None:
     assert [one.reason for one in found.problems] == ["'2' differs from '1' of other instances"]
 
 
+def test_the_same_said_in_two_ways_is_the_same() -> None:
+    found = routes(instance("a", {TIMEOUT_ANSWER: "2s"}), instance("b", {TIMEOUT_ANSWER: "2000ms"}))
+    assert found.problems == ()
+
+
 def test_a_tcp_listener_has_what_means_something_there() -> None:
     meta = {
         TCP_LISTEN: "5432", CHECK: "/up", STICKY: "source", TIMEOUT_TUNNEL: "1s", RETRIES: "1",
