@@ -105,6 +105,8 @@ class Extras:
             self._override = Override(path.name, digest, self._compiled(path.name, text))
             self._template_problems = ()
         except (OSError, UnicodeDecodeError, RenderError) as error:
+            if isinstance(error, OSError):
+                self._text = None  # the same text may come back
             words = f"{path}: {error.strerror}" if isinstance(error, OSError) else str(error)
             stays = "the last one stays" if self._override else "the shipped one is used"
             self._template_problems = (Problem("", "lb.template", f"{words}; {stays}"),)

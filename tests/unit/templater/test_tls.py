@@ -127,8 +127,9 @@ def test_names_of_the_services_own_take_no_foreign_certificate_and_say_nothing()
 
 
 def test_hosts_that_have_only_paths_are_served_by_tls_too() -> None:
-    routes = served(asks("a.org/api"), names=("a.org",))
-    assert policies(routes)["a.org"].certificate == "a.org"
+    for hosts in ("a.org/api", "a.org,a.org/api"):
+        routes = served(asks(hosts), names=("a.org",))
+        assert policies(routes)["a.org"].certificate == "a.org"
 
 
 def test_without_tls_wishes_are_told_once() -> None:
