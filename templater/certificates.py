@@ -6,6 +6,7 @@ not fit together (an old key beside a new chain, half a file) is a Problem, and 
 before stays.
 """
 
+import base64
 import hashlib
 import os
 import re
@@ -105,7 +106,9 @@ def _certificate(name: CertName, paths: tuple[Path, ...]) -> Certificate:
         raise ValueError("a chain and one key are needed" if chain else "this is no certificate")
     pem = "\n".join([*chain, *keys, ""])
     _check(pem)
-    return Certificate(name, hashlib.sha256(pem.encode("ascii")).hexdigest(), pem)
+    body = "".join(chain[0].splitlines()[1:-1])
+    fingerprint = hashlib.sha1(base64.b64decode(body), usedforsecurity=False).hexdigest()
+    return Certificate(name, hashlib.sha256(pem.encode("ascii")).hexdigest(), pem, fingerprint)
 
 
 def _blocks(path: Path) -> Iterator[tuple[str, str]]:

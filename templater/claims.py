@@ -73,6 +73,9 @@ def claim_of(
         return Claim((), (), (), (), tuple(problems), upstream, upstream)
     seats = [_seat(one, problems, reserved) for one in members]
     endpoints = _weighed(seats)
+    shares = {seat.wish.canary for seat in seats if seat is not None} - {None}
+    if len(shares) > 1:
+        problems.append(Problem(name, CANARY, "instances differ; the smallest share counts"))
 
     def complain(key: str, reason: str) -> None:
         problems.append(Problem(name, key, reason))

@@ -15,11 +15,15 @@ DEFAULT: Final = CertName("default")
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A chain and its key in one PEM text; ``digest`` tells contents apart."""
+    """A chain and its key in one PEM text; ``digest`` tells contents apart.
+
+    ``fingerprint`` is the SHA-1 of its first certificate, by which HAProxy tells what it has.
+    """
 
     name: CertName
     digest: str
     pem: str = field(compare=False, repr=False)
+    fingerprint: str = ""
 
 
 class Policy(NamedTuple):

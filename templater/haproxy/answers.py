@@ -17,6 +17,7 @@ __all__ = [
     "Processes",
     "Server",
     "complaints",
+    "fingerprints",
     "map_of",
     "pid_of",
     "processes",
@@ -107,6 +108,19 @@ def map_of(reply: str) -> list[tuple[str, str]]:
         elif line.strip():
             raise ProtocolError(f"show map answered {line[:80]!r}")
     return pairs
+
+
+def fingerprints(reply: str) -> dict[str, str]:
+    """Return the SHA-1 of each file's first certificate in lower case, from ``show ssl cert``."""
+    found: dict[str, str] = {}
+    file = ""
+    for line in reply.splitlines():
+        key, _, value = line.partition(": ")
+        if key == "Filename":
+            file = value
+        elif key == "SHA1 FingerPrint":
+            found[file] = value.lower()
+    return found
 
 
 def pid_of(reply: str) -> int:

@@ -15,7 +15,7 @@ from templater.haproxy.model import (
     BackendName,
     certificate_file,
 )
-from templater.names import Wildcard
+from templater.names import CertName, Wildcard
 from templater.tls import Certificate
 
 __all__ = ["Runtime"]
@@ -79,6 +79,13 @@ class Runtime:
     async def policies(self) -> Mapping[str, str]:
         """Return the map of what holds with TLS that runs."""
         return dict(answers.map_of(await self._ask(f"show map {POLICIES_MAP}")))
+
+    async def fingerprints(self, names: Iterable[CertName]) -> Mapping[str, str]:
+        """Return the SHA-1 of certificates that run, by file."""
+        found: dict[str, str] = {}
+        for line in _lines([f"show ssl cert {certificate_file(name)}" for name in names]):
+            found.update(answers.fingerprints(await self._ask(line)))
+        return found
 
     async def replace_certificates(self, certificates: Iterable[Certificate]) -> str | None:
         """Give certificates other contents; return what HAProxy refused, in one line, or None.

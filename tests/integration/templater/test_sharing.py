@@ -215,3 +215,28 @@ async def test_a_service_says_how_long_an_answer_may_take(tmp_path: Path, kind: 
         await bench.applied("reload")
         assert (await bench.get(path="/?1500"))[0] == 504
         assert (await bench.get("other.localhost", "/?400"))[0] == 200
+
+
+@pytest.mark.haproxy
+@pytest.mark.parametrize(("method", "status"), [("GET", 200), ("PUT", 200), ("POST", 502)])
+async def test_what_was_sent_is_repeated_elsewhere_only_when_it_may_be(
+    tmp_path: Path, method: str, status: int
+) -> None:
+    heard: list[str] = []
+
+    async def broken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        heard.append(method)
+        writer.close()
+
+    server = await asyncio.start_server(broken, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, backends(1) as (good,), running(Bench(tmp_path)) as bench:
+        bench.put(instance("a", port, weight=100), instance("b", good))
+        await bench.applied("reload")
+        async with client(bench.port) as ask:
+            assert (await ask("web.localhost", "/", method))[0] == status
+        assert 1 <= len(heard) <= (3 if status == 200 else 1)
+        server.close()  # from now on the connection fails, and nothing was sent
+        async with client(bench.port) as ask:
+            assert (await ask("web.localhost", "/", method))[0] == 200

@@ -1,6 +1,7 @@
 """TLS through real proxies: names, redirects, HTTP/2, certificates that change."""
 
 import asyncio
+import hashlib
 import ssl
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from sidecar.catalog.model import CERT_NAME, HSTS, HTTP_HOST, HTTPS_METHOD, Instance
 from templater import extras
+from templater.haproxy import driver
 from templater.nginx import plan
 from tests.integration.templater.harness import Bench, backends, free_port, instance, running, until
 from tests.support.certificates import make, pair, shown
@@ -195,6 +197,45 @@ async def test_certificates_come_and_go_with_their_files(tmp_path: Path, kind: s
             assert keys(bench) == {"default"}
             assert bench.lb.trouble() is None
         assert keys(bench) == set()
+
+
+@pytest.mark.haproxy
+async def test_a_certificate_changed_by_hand_is_repaired(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "_AUDIT", 0.2)
+    bench = TlsBench(tmp_path, "haproxy")
+    first = await asyncio.to_thread(make, bench.folder, "a.org")
+    other = [path.read_text() for path in await asyncio.to_thread(pair, tmp_path, "other")]
+    async with running(bench):
+        assert await shown(bench.tls, "a.org") == first
+        file = "certificate_a.org.pem"
+        await bench.ask(f"set ssl cert {file} <<\n{''.join(other)}")
+        assert "Success!" in await bench.ask(f"commit ssl cert {file}")
+        await bench.until_shown("a.org", first)
+        await until(lambda: bench.lb.trouble() is None, 15)
+
+
+@pytest.mark.haproxy
+async def test_a_chain_that_is_too_long_for_the_runtime_api_is_a_reload(tmp_path: Path) -> None:
+    bench = TlsBench(tmp_path, "haproxy")
+    await asyncio.to_thread(make, bench.folder, "a.org")
+    async with running(bench):
+        chain, key = await asyncio.to_thread(pair, tmp_path, "other")
+        whole = [chain.read_text()]
+        for number in range(30):  # what a client does not need is sent all the same
+            path, _ = await asyncio.to_thread(pair, tmp_path, f"above{number}")
+            whole.append(path.read_text())
+        text = "".join(whole)
+        assert len(text) > 16384
+        (tmp_path / "other.pem").write_text(text + key.read_text())
+        (bench.folder / "a.org.key").unlink()
+        (bench.folder / "a.org.crt").unlink()
+        (tmp_path / "other.pem").rename(bench.folder / "a.org.pem")
+        wanted = hashlib.sha256(ssl.PEM_cert_to_DER_cert(whole[0])).hexdigest()
+        await bench.until_shown("a.org", wanted)
+        await bench.applied("reload")
+        assert bench.lb.trouble() is None
 
 
 def keys(bench: Bench) -> set[str]:

@@ -160,6 +160,15 @@ def test_canaries_share_what_those_get_that_take_new_work() -> None:
     assert weights(weight=3) == [3, 1, 1]
 
 
+def test_canaries_that_differ_get_the_smallest_share_and_are_told() -> None:
+    found = routes(
+        instance("a"), instance("b", {CANARY: "50"}), instance("c", {CANARY: "20"})
+    )  # fmt: skip
+    ((one, two, three),) = found.upstreams.values()
+    assert (one.weight, two.weight, three.weight) == (8, 1, 1)
+    assert [problem.field for problem in found.problems] == [CANARY]
+
+
 def test_a_shape_tells_people_all_of_it() -> None:
     whole = Shape(
         cookie=CookieName("SEAT"), timeouts=Timeouts(Millis(1), None, Millis(2)),
