@@ -64,8 +64,9 @@ def found_in(directory: Path, before: Mapping[CertName, Certificate]) -> Found:
             found[name] = _certificate(name, paths)
         except (OSError, ValueError) as error:
             stays = "; the last one stays" if name in before else ""
-            words = (error.strerror or error) if isinstance(error, OSError) else error
-            problems.append(Problem("", _OPTION, f"{paths[0]}: {words}{stays}"))
+            is_file = isinstance(error, OSError) and error.filename is not None
+            words = f"{error.filename}: {error.strerror}" if is_file else f"{paths[0]}: {error}"
+            problems.append(Problem("", _OPTION, f"{words}{stays}"))
             if name in before:
                 found[name] = before[name]
     return Found(found, tuple(problems))

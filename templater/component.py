@@ -147,7 +147,9 @@ class LoadBalancer:
         """Log each new problem once; forget those that are gone."""
         known = self._problems.get(kind, frozenset())
         for problem in dict.fromkeys(problems):
-            if problem not in known:
+            if problem not in known and not problem.service:
+                _log.warning("file not taken", setting=problem.field, reason=problem.reason)
+            elif problem not in known:
                 _log.warning(
                     "left out", service=problem.service, field=problem.field, reason=problem.reason
                 )

@@ -228,6 +228,8 @@ def contradictions(settings: Settings) -> list[str]:
     found = [f"registrar: {text}" for text in _of_registrar(settings.registrar)]
     if settings.lb.tls_listen and not settings.lb.certificates:
         found.append("lb: tls_listen needs certificates, the directory they are in")
+    if settings.lb.tls_listen and settings.lb.tls_listen == settings.lb.listen:
+        found.append("lb: tls_listen must be another address than listen")
     if settings.lb.certificates and not settings.lb.tls_listen:
         found.append("lb: certificates needs tls_listen, the address where they are used")
     names = [one.destination for one in settings.template]

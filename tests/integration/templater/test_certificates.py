@@ -61,7 +61,7 @@ def test_what_is_broken_is_told_by_file_and_the_last_one_stays(tmp_path: Path) -
     assert found.certificates == before
     assert reasons(tmp_path) == {
         "a.org.crt": "key values mismatch",
-        "b.org.crt": "No such file or directory",
+        "b.org.key": "No such file or directory",
         "c.org.pem": "this is no certificate",
         "-.pem": "'-' cannot be the name of a certificate",
         "d.org.pem": "a chain and one key are needed",

@@ -169,6 +169,10 @@ def test_a_refused_url_does_not_show_its_password() -> None:
             {"certificates": "/c"},
             "lb: certificates needs tls_listen, the address where they are used",
         ),
+        (
+            {"tls_listen": ":8443", "listen": ":8443", "certificates": "/c"},
+            "lb: tls_listen must be another address than listen",
+        ),
         ({"tls_listen": ":8443", "certificates": "/c"}, None),
     ],
 )
