@@ -64,12 +64,16 @@ def found_in(directory: Path, before: Mapping[CertName, Certificate]) -> Found:
             found[name] = _certificate(name, paths)
         except (OSError, ValueError) as error:
             stays = "; the last one stays" if name in before else ""
-            is_file = isinstance(error, OSError) and error.filename is not None
-            words = f"{error.filename}: {error.strerror}" if is_file else f"{paths[0]}: {error}"
-            problems.append(Problem("", _OPTION, f"{words}{stays}"))
+            problems.append(Problem("", _OPTION, f"{_words(error, paths[0])}{stays}"))
             if name in before:
                 found[name] = before[name]
     return Found(found, tuple(problems))
+
+
+def _words(error: OSError | ValueError, path: Path) -> str:
+    if isinstance(error, OSError):
+        return f"{error.filename or path}: {error.strerror or error}"
+    return f"{path}: {error}"
 
 
 def _files(directory: Path) -> Iterator[tuple[str, tuple[Path, ...]]]:
