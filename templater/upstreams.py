@@ -1,16 +1,26 @@
 """Upstreams, endpoints and routes: what any proxy is told. Pure."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from templater.names import Address, Host, Port, UrlPath, Weight, Wildcard
 from templater.override import Override
 from templater.shapes import PLAIN, Https, Shape
 from templater.tls import TlsFront
 
-__all__ = ["Endpoint", "Key", "Problem", "Protocol", "Routes", "Site", "State", "Upstream"]
+__all__ = [
+    "Endpoint",
+    "Key",
+    "Problem",
+    "Protocol",
+    "Routes",
+    "Site",
+    "State",
+    "Upstream",
+    "patience",
+]
 
 
 class State(enum.StrEnum):
@@ -71,6 +81,18 @@ class Problem(NamedTuple):
     service: str
     field: str
     reason: str
+
+
+_PATIENCE: Final = 300
+
+
+def patience(upstreams: Iterable[Upstream]) -> int:
+    """Return for how many seconds what began before a reload may take: as the slowest service may.
+
+    Tunnels do not count: they may last for ever.
+    """
+    asked = (up.shape.timeouts.answer for up in upstreams)
+    return max(_PATIENCE, *(-(-time // 1000) for time in asked if time is not None), 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ from templater.names import (
 from templater.routes import Endpoint, Protocol, State
 from templater.shapes import Balance, Scheme, Shape
 from templater.tls import DEFAULT
+from templater.upstreams import patience
 
 __all__ = ["Files", "Renderer"]
 
@@ -86,7 +87,7 @@ class Renderer:
             "listen": _word(listen), "threads": _word(threads), "maxconn": _word(maxconn),
         }  # fmt: skip
         self._host = host
-        self._head: tuple[Front | None, str] = None, self._headed(None)
+        self._head: tuple[tuple[Front | None, int] | None, str] = None, ""
         self._known: dict[BackendName, tuple[Backend, str]] = {}
         self._hosts: tuple[Mapping[Host, BackendName], str] = {}, ""
 
@@ -107,8 +108,9 @@ class Renderer:
         )
 
     def _config(self, model: Model) -> str:
-        if self._head[0] != model.front:
-            self._head = model.front, self._headed(model.front)
+        last = patience(backend.upstream for backend in model.backends.values())
+        if self._head[0] != (model.front, last):
+            self._head = (model.front, last), self._headed(model.front, last)
         listeners = [self._listener(*item) for item in sorted(model.listeners.items())]
         parts = [self._section(backend) for backend in model.backends.values()]
         for gone in self._known.keys() - model.backends.keys():
@@ -117,9 +119,10 @@ class Renderer:
             return overridden(model.override, model, self._head[1], listeners, parts)
         return "".join((self._head[1], *listeners, *parts))
 
-    def _headed(self, front: Front | None) -> str:
+    def _headed(self, front: Front | None, last: int) -> str:
+        values = {**self._values, "patience": _word(last)}
         if front is None:
-            return self._fixed.substitute(self._values, tls_bind="", tls_rules="")
+            return self._fixed.substitute(values, tls_bind="", tls_rules="")
         port = "" if front.port == _HTTPS else f":{_word(front.port)}"
         strict = "" if any(name == DEFAULT for name, _ in front.sni) else " strict-sni"
         alpn = "h2,http/1.1" if front.http2 else "http/1.1"
@@ -128,7 +131,7 @@ class Renderer:
             f" ssl-min-ver TLSv1.2 no-tls-tickets{strict}\n"
         )
         rules = self._rules.substitute(port=port)
-        return self._fixed.substitute(self._values, tls_bind=bind, tls_rules=rules)
+        return self._fixed.substitute(values, tls_bind=bind, tls_rules=rules)
 
     def _listener(self, port: Port, backend: BackendName) -> str:
         return (

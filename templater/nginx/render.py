@@ -22,9 +22,11 @@ from templater.nginx.overriding import overridden
 from templater.nginx.sites import Block, Front, Names
 from templater.routes import Endpoint, Protocol, Routes, State, Upstream
 from templater.shapes import Balance, Shape
+from templater.upstreams import patience
 
 __all__ = ["Config", "Place", "Renderer", "blamed", "serving"]
 
+_PATIENCE: Final = "$patience"  # known only with the routes
 _NO_DIGEST: Final = "0" * 32  # in the place of the digest, which is of the text around it
 _SPARE: Final = 64  # descriptors of a worker that are no connections
 _BUCKET: Final = 512  # bytes; holds a server name of 253
@@ -80,6 +82,7 @@ class Renderer:
             workers=place.workers,
             files=place.files,
             connections=place.files - _SPARE,
+            patience=_PATIENCE,
         )
         self._known: dict[object, tuple[object, str]] = {}
         self._used: set[object] = set()
@@ -97,7 +100,8 @@ class Renderer:
             del self._known[gone]
         count = sum(map(len, names.values()))
         sizes = "".join((*_sizes(self._place, count), *_zone("http", groups, routes)))
-        head = "".join((self._head, sizes, *_secure(front), *_cookies(groups)))
+        fixed = self._head.replace(_PATIENCE, f"{patience(routes.upstreams)}", 1)
+        head = "".join((fixed, sizes, *_secure(front), *_cookies(groups)))
         status = "".join(_status(self._place, _NO_DIGEST))
         if routes.override is None:
             text = "".join((head, *parts, *served, status, "}\n", streams))

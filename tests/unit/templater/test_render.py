@@ -272,6 +272,18 @@ def test_more_of_a_shape_is_lines_of_its_backend(meta: dict[str, str], lines: li
     assert set(lines) <= set(lines_of(**meta))
 
 
+def test_what_began_before_a_reload_may_take_as_long_as_the_slowest_service_may() -> None:
+    def text(**meta: str) -> str:
+        one = Instance(
+            id=InstanceId("x"), node="n", service="web", address="192.0.2.1", port=80, meta=meta
+        )
+        routes = routes_of(apply(EMPTY, [Put(one)]), ())
+        return renderer().files(grown(NOTHING, routes)).config
+
+    assert "    hard-stop-after 300s\n" in text(**{TIMEOUT_ANSWER: "10s"})
+    assert "    hard-stop-after 3601s\n" in text(**{TIMEOUT_ANSWER: "1h0.5s"})
+
+
 def test_without_retries_nothing_is_repeated() -> None:
     assert "retries 0" in lines_of(**{RETRIES: "0"})
     assert not [line for line in lines_of(**{RETRIES: "0"}) if line.startswith("retry-on")]

@@ -160,6 +160,15 @@ def test_a_service_says_how_long_to_wait_and_how_often_to_try() -> None:
     assert words_of(once, "proxy_next_upstream") == [("off",)]
 
 
+def test_old_workers_may_take_as_long_as_the_slowest_service_may() -> None:
+    def time(answer: str) -> tuple[str, ...]:
+        config = config_of(instance(meta={TIMEOUT_ANSWER: answer}))
+        return parsed(config.text).one("worker_shutdown_timeout").values
+
+    assert time("10s") == ("300s",)
+    assert time("20m") == ("1200s",)
+
+
 def test_a_tcp_listener_says_how_long_to_wait() -> None:
     meta = {TCP_LISTEN: "5432", TIMEOUT_CONNECT: "1s", TIMEOUT_TUNNEL: "3s"}
     server = parsed(config_of(instance(meta=meta)).text).one("stream").one("server")
