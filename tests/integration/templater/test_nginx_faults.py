@@ -13,8 +13,9 @@ import pytest
 
 from sidecar.errors import AddressInUse, PermanentError
 from sidecar.metrics import REGISTRY
-from templater.nginx import driver, plan
+from templater.nginx import plan
 from templater.nginx.directory import NginxDirectory
+from templater.nginx.driver import NginxDriver
 from templater.nginx.render import Config, Renderer
 from templater.nginx.workers import Worker, workers
 from templater.routes import Routes
@@ -172,7 +173,7 @@ async def test_killed_nginx_serves_again_within_two_seconds(tmp_path: Path, whic
 async def test_frozen_nginx_is_replaced(
     tmp_path: Path, which: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driver, "_AUDIT", 0.3)
+    monkeypatch.setattr(NginxDriver, "audit", 0.3)
     async with serving(tmp_path, 1) as (bench, _):
         master, found = await bench.processes()
         before = applied("start")
@@ -186,7 +187,7 @@ async def test_frozen_nginx_is_replaced(
 async def test_what_was_done_by_hand_is_repaired(
     tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driver, "_AUDIT", 0.3)
+    monkeypatch.setattr(NginxDriver, "audit", 0.3)
     async with serving(tmp_path, 1) as (bench, ports):
         master, _ = await bench.processes()
         text, before = bench.config.read_text(), repairs()
