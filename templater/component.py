@@ -18,6 +18,8 @@ from templater.names import Address, Port, SocketAddress
 from templater.opening import opened
 from templater.proxy import Proxy
 from templater.routes import Known, Problem, Routes, routes_of
+from templater.status import status
+from templater.work import Counters
 
 __all__ = ["LoadBalancer"]
 
@@ -50,7 +52,8 @@ class LoadBalancer:
         self._domains = tuple(domains)
         self._clock = clock if clock is not None else SystemClock()
         self._address, self._port = _listen(settings.listen)
-        self._reserved = frozenset({*reserved_ports, self._port})
+        own = {self._port, *(_listen(text)[1] for text in (settings.stats,) if text)}
+        self._reserved = frozenset({*reserved_ports, *own})
         self._routes = Routes()
         self._known: Known = {}
         self._problems: dict[str, frozenset[Problem]] = {}
@@ -83,38 +86,26 @@ class LoadBalancer:
 
     def status(self) -> dict[str, object]:
         """Return routes, endpoints and the last apply, ready for JSON."""
-        routes = self._routes
-        last = self._proxy.last if self._proxy is not None else None
-        return {
-            "listen": str(SocketAddress(self._address, self._port)),
-            "hosts": {str(host): to.service for host, to in routes.hosts.items()},
-            "wildcards": {f"*{suffix}": to.service for suffix, to in routes.wildcards.items()},
-            "paths": {
-                f"{'*' if site.host.startswith('.') else ''}{site.host}{site.path}": to.service
-                for site, to in routes.paths.items()
-            },
-            "listeners": {str(port): to.service for port, to in routes.listeners.items()},
-            "upstreams": {
-                f"{upstream.protocol}.{upstream.service}{upstream.shape}": [
-                    {
-                        "node": one.key.node,
-                        "id": one.key.id,
-                        "address": str(SocketAddress(one.address, one.port)),
-                        "weight": int(one.weight),
-                        "state": str(one.state),
-                    }
-                    for one in members
-                ]
-                for upstream, members in routes.upstreams.items()
-            },
-            "problems": [
-                problem._asdict() for found in self._problems.values() for problem in found
-            ],
-            "trouble": self.trouble(),
-            "last": None
-            if last is None
-            else {"kind": last.kind, "why": last.why, "seconds": last.seconds},
-        }
+        return self._status(None)
+
+    async def report(self) -> dict[str, object]:
+        """Return the same with what the proxy counts."""
+        return self._status(await self._proxy.counters() if self._proxy is not None else None)
+
+    def _status(self, counters: Counters | None) -> dict[str, object]:
+        proxy = self._proxy
+        return status(
+            self._routes,
+            counters,
+            kind=self._settings.kind,
+            listen=SocketAddress(self._address, self._port),
+            attached=self._settings.attach,
+            problems=[problem for found in self._problems.values() for problem in found],
+            trouble=self.trouble(),
+            last=proxy.last if proxy is not None else None,
+            last_reload=proxy.last_reload if proxy is not None else None,
+            now=self._clock.monotonic(),
+        )
 
     async def _follow(self, proxy: Proxy) -> None:
         while True:

@@ -48,7 +48,7 @@ class ProxyDriver(abc.ABC, Generic[L]):
     """A `templater.proxy.Proxy`, but for what depends on the program."""
 
     name: ClassVar[str]
-    audit: ClassVar[float]
+    audit: float
     """Seconds between two comparisons when nothing changes."""
 
     def __init__(self, *, drain: float, clock: Clock, report: Report) -> None:
@@ -62,9 +62,11 @@ class ProxyDriver(abc.ABC, Generic[L]):
         self._wake = asyncio.Event()
         self._life: L | None = None
         self._pending = False  # a change failed and is owed
+        self._is_suspicious = False  # somebody did something to what runs
         self._trouble: str | None = f"{self.name} is not started yet"
         self._backoff = Backoff(0.1, 30.0)
         self.last: Applied | None = None
+        self.last_reload: Applied | None = None
 
     @abc.abstractmethod
     async def _prepare(self) -> None:
@@ -148,7 +150,8 @@ class ProxyDriver(abc.ABC, Generic[L]):
         while True:
             woken = await self._woken()
             try:
-                if failures or not (woken or self._pending):
+                if failures or self._is_suspicious or not (woken or self._pending):
+                    self._is_suspicious = False
                     await self._compare(life)  # after a failure nobody knows what runs
                 if woken or self._pending:
                     await self._apply(life)
@@ -164,6 +167,11 @@ class ProxyDriver(abc.ABC, Generic[L]):
                 failures = 0
                 self._recovered()
 
+    def _suspect(self) -> None:
+        """Compare soon: somebody did something to what runs."""
+        self._is_suspicious = True
+        self._wake.set()
+
     async def _woken(self) -> bool:
         """Return at new routes (True), or when it is time to try again or to compare."""
         try:
@@ -175,7 +183,9 @@ class ProxyDriver(abc.ABC, Generic[L]):
 
     def _done(self, kind: Literal["start", "runtime", "reload"], why: str, began: float) -> None:
         seconds = self._clock.monotonic() - began
-        self.last = Applied(kind, why, seconds)
+        self.last = Applied(kind, why, seconds, began + seconds)
+        if kind != "runtime":
+            self.last_reload = self.last
         APPLIES.labels(kind).inc()
         APPLY_SECONDS.labels(kind).observe(seconds)
         ENDPOINTS.set(self._endpoints())
@@ -183,9 +193,9 @@ class ProxyDriver(abc.ABC, Generic[L]):
     def _failed(self, error: PinnaceError) -> None:
         FAILURES.inc()
         if not self._pending:
-            _log.error("reload failed, the old configuration serves on", error=error)
+            _log.error("a change failed, what was live serves on", error=error)
         self._pending = True
-        self._trouble = f"reload failed: {error}"
+        self._trouble = f"a change is owed: {error}"
 
     def _recovered(self) -> None:
         if self._pending:

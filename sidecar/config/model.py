@@ -106,6 +106,8 @@ class LbSettings(_Section, frozen=True):
     program: str = ""  # empty: looked up in PATH
     dir: str = ""  # rendered files and sockets; empty: a private run directory
     drain: float = 10.0  # how long an instance that leaves may finish what it has
+    stats: str = ""  # HAProxy's own page and metrics; empty: none, as they name every service
+    attach: str = ""  # socket of a HAProxy that somebody else runs; empty: we start one
 
 
 class TemplateSettings(_Section, frozen=True):

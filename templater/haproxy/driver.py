@@ -11,7 +11,7 @@ three failures by a reload. One change at a time: routes that come meanwhile rep
 import asyncio
 import os
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from sidecar.catalog.model import Instance
 from sidecar.errors import ProtocolError, ReloadFailed
@@ -19,19 +19,23 @@ from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from templater.driver import TRIES, ProxyDriver, Report
 from templater.haproxy import places, plan, slots
+from templater.haproxy.blame import blamed
 from templater.haproxy.compare import differences
 from templater.haproxy.directory import CANDIDATE, Directory
+from templater.haproxy.life import HaproxyLife
 from templater.haproxy.model import NOTHING, BackendName, Model
 from templater.haproxy.process import Haproxy
-from templater.haproxy.render import Renderer
+from templater.haproxy.render import Files, Renderer
+from templater.haproxy.statistics import counters_of
 from templater.names import Address, SocketAddress
 from templater.ports import without_taken
 from templater.proxy import ProxyUnavailable
 from templater.reach import reach_of
 from templater.routes import Routes
 from templater.telemetry import REPAIRS
+from templater.work import Counters
 
-__all__ = ["Driver"]
+__all__ = ["Bind", "Driver"]
 
 _RELOAD_GAP: Final = 0.2  # a burst of new services is one reload, not one each
 _MAX_THREADS: Final = 4
@@ -40,21 +44,29 @@ _MAXCONN: Final = 2000  # memory is taken per connection; one host's sidecar nee
 _log = get_logger("lb")
 
 
-class Driver(ProxyDriver[Haproxy]):
+class Bind(NamedTuple):
+    """Where HAProxy listens: for HTTP, for TCP services, for who reads its counters."""
+
+    listen: SocketAddress
+    host: Address
+    stats: SocketAddress | None = None
+
+
+class Driver(ProxyDriver[HaproxyLife]):
     """A `templater.proxy.Proxy` by HAProxy."""
 
     name = "haproxy"
     audit = 10.0
 
     def __init__(
-        self, program: str, directory: Directory, listen: SocketAddress, host: Address, *,
+        self, program: str, directory: Directory, bind: Bind, *,
         drain: float, clock: Clock, report: Report,
     ) -> None:  # fmt: skip
-        """Serve HTTP on ``listen``; ``report`` hears which listeners cannot be had."""
+        """``report`` hears which listeners cannot be had."""
         super().__init__(drain=drain, clock=clock, report=report)
         self._program = program
         self._directory = directory
-        self._bind = listen, host
+        self._bind = bind
         self._live = NOTHING
 
     async def in_flight(self, instance: Instance) -> int | None:
@@ -69,31 +81,52 @@ class Driver(ProxyDriver[Haproxy]):
         except (ProxyUnavailable, ProtocolError):
             return None
 
+    async def counters(self) -> Counters | None:
+        """Return what HAProxy counts; None: it does not answer now."""
+        if self._life is None:
+            return None
+        model = self._live
+        try:
+            info, replies = await self._life.statistics()
+            return counters_of(model, info, replies)
+        except (ProxyUnavailable, ProtocolError):
+            return None
+
     async def _prepare(self) -> None:
         self._renderer = await asyncio.to_thread(self._make_renderer)
 
     def _make_renderer(self) -> Renderer:
         threads = min(_MAX_THREADS, os.cpu_count() or 1)
-        listen, host = self._bind
-        return Renderer(listen, host, threads=threads, maxconn=_MAXCONN)
+        bind = self._bind
+        return Renderer(bind.listen, bind.host, threads=threads, maxconn=_MAXCONN, stats=bind.stats)
 
-    def _made(self) -> Haproxy:
-        return Haproxy(self._program, self._directory)
+    def _made(self) -> HaproxyLife:
+        return Haproxy(self._program, self._directory, self._suspect)
 
-    async def _begin(self, life: Haproxy, group: asyncio.TaskGroup) -> str:
-        model = slots.grown(self._live, self._grantable())
-        # Not checked first: the start itself says what is wrong, and is waited for.
+    async def _begin(self, life: HaproxyLife, group: asyncio.TaskGroup) -> str:
+        routes = self._grantable()
+        # After a crash at first what served before; a structure never tried is checked as always.
+        again = self._live is not NOTHING
+        model = (slots.fitted if again else slots.grown)(self._live, routes)
         await asyncio.to_thread(self._directory.write, self._renderer.files(model))
-        await life.start()
-        group.create_task(_until_ended(life), name="lb-follow")
-        await life.serving()
+        try:
+            # Not checked first: the start itself says what is wrong, and is waited for.
+            await life.start()
+            group.create_task(life.until_ended(), name="lb-follow")
+            await life.serving()
+        except ReloadFailed as error:
+            raise self._blaming(error, model) from error
         self._live = model
         await self._settle(life, None)
-        return "start"
+        if slots.why_reload(model, routes) is not None:
+            self._wake.set()
+        return "started again" if again else "start"
 
-    async def _apply(self, life: Haproxy) -> None:
+    async def _apply(self, life: HaproxyLife) -> None:
         began = self._first_at if self._wake.is_set() else self._clock.monotonic()
         self._wake.clear()
+        if self._directory.owes:
+            await asyncio.to_thread(self._directory.write, self._files(self._live))
         await self._apply_runtime(life, slots.fitted(self._live, self._routes), began)
         if slots.why_reload(self._live, self._grantable()) is None:
             return
@@ -101,55 +134,79 @@ class Driver(ProxyDriver[Haproxy]):
         self._wake.clear()
         routes = self._grantable()
         if (why := slots.why_reload(self._live, routes)) is not None:
-            await self._apply_reload(life, slots.grown(self._live, routes), why)
-            self._done("reload", why, began)
+            await self._apply_structure(life, slots.grown(self._live, routes), why, began)
         else:
             self._wake.set()
 
-    async def _apply_runtime(self, life: Haproxy, model: Model, began: float) -> None:
+    async def _apply_runtime(self, life: HaproxyLife, model: Model, began: float) -> None:
         steps = plan.between(self._live, model)
         if not steps:
             self._live = model
             return
-        files = self._renderer.files(model)
-        await asyncio.to_thread(self._directory.write, files)
+        unwritten: ReloadFailed | None = None
+        try:
+            await asyncio.to_thread(self._directory.write, self._files(model))
+        except ReloadFailed as error:  # a full disk must not keep endpoints that have gone
+            unwritten = error
         # From here on the file says so: whatever fails is made good against this model.
         self._live = model
         complaints = await life.runtime.change(steps.commands)
         if steps.wildcards is not None:
             complaints += await life.runtime.replace_wildcards(steps.wildcards)
-        self._done("runtime", f"{len(steps.commands)} commands", began)
+        self._done("runtime", _said(steps), began)
         if complaints:
             _log.warning("haproxy refused a command", answer=complaints[0], count=len(complaints))
         maps = steps.wildcards is not None or any(" map " in one for one in steps.commands)
         await self._settle(life, steps.touched, maps=maps)
+        if unwritten is not None:
+            raise unwritten
 
-    async def _apply_reload(self, life: Haproxy, model: Model, why: str) -> None:
-        _log.info("reloading haproxy", why=why)
-        await self._write_checked(life, model)
+    async def _apply_structure(
+        self, life: HaproxyLife, model: Model, why: str, began: float
+    ) -> None:
+        await self._apply_reload(life, model, why)
+        self._done("reload", why, began)
+
+    async def _apply_reload(self, life: HaproxyLife, model: Model, why: str) -> None:
         try:
-            await life.reload()
-        except ReloadFailed:
-            await asyncio.to_thread(self._directory.write, self._renderer.files(self._live))
-            raise
+            await self._write_checked(life, model)
+            await life.reload(why)
+        except ReloadFailed as error:
+            await asyncio.to_thread(self._directory.write, self._files(self._live))
+            raise self._blaming(error, model) from error
         finally:
             self._reloaded_at = self._clock.monotonic()
         self._live = model
         await self._settle(life, None, reloaded=True)
 
-    async def _write_checked(self, life: Haproxy, model: Model) -> None:
+    async def _write_checked(self, life: HaproxyLife, model: Model) -> None:
         files = self._renderer.files(model)
         await asyncio.to_thread(self._directory.write_candidate, files)
         await life.check(CANDIDATE)
         await asyncio.to_thread(self._directory.write, files, config_from=CANDIDATE, sync=True)
 
-    async def _compare(self, life: Haproxy) -> None:
+    def _files(self, model: Model) -> Files:
+        """Return what is written while a model is live."""
+        return self._renderer.files(model)
+
+    def _blaming(self, error: ReloadFailed, model: Model) -> ReloadFailed:
+        """Return an error that says whose line of the model's text is at fault."""
+        whose = blamed(self._renderer.files(model).config, model, str(error))
+        return ReloadFailed(f"{error} ({whose})" if whose else str(error))
+
+    async def _compare(self, life: HaproxyLife) -> None:
+        await life.mend()
+        if not self._directory.owes and await asyncio.to_thread(self._directory.is_edited):
+            _log.warning("the file was changed by hand: repairing it")
+            REPAIRS.inc()
+            # Who changed it may have reloaded, or may do so at any moment.
+            await self._apply_reload(life, self._live, "the file was changed by hand")
         await self._settle(life, None)
         if slots.why_reload(self._live, self._grantable()) is not None:
             self._wake.set()  # a port that was taken is free now
 
     async def _settle(
-        self, life: Haproxy, touched: Iterable[BackendName] | None, *, maps: bool = True,
+        self, life: HaproxyLife, touched: Iterable[BackendName] | None, *, maps: bool = True,
         reloaded: bool = False,
     ) -> None:  # fmt: skip
         """Compare what runs with the live model and repair it; ``touched`` None: everything.
@@ -175,7 +232,7 @@ class Driver(ProxyDriver[Haproxy]):
 
     def _grantable(self) -> Routes:
         """Return the routes without listeners on ports that others hold."""
-        routes, problems = without_taken(self._routes, self._live.listeners, self._bind[1])
+        routes, problems = without_taken(self._routes, self._live.listeners, self._bind.host)
         self._report(problems)
         return routes
 
@@ -184,6 +241,8 @@ class Driver(ProxyDriver[Haproxy]):
         return sum(slot is not None for backend in backends for slot in backend.slots)
 
 
-async def _until_ended(life: Haproxy) -> None:
-    status = await life.follow()
-    raise ProxyUnavailable(f"haproxy ended with status {status}")
+def _said(steps: plan.Plan) -> str:
+    names = sorted(steps.touched)
+    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+    where = f": {', '.join(names[:2])}{more}" if names else ""
+    return f"{len(steps.commands)} command{'s' * (len(steps.commands) != 1)}{where}"

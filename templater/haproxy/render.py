@@ -42,6 +42,16 @@ _EXTRA: Final = {
 }
 
 
+_STATS: Final = Template("""
+frontend pinnace_stats
+    bind $stats
+    option dontlog-normal
+    http-request use-service prometheus-exporter if { path /metrics }
+    stats enable
+    stats uri /
+    stats refresh 5s
+""")
+
 _SERVERS: Final = {
     Scheme.HTTP: "",
     # A certificate of a container is its own; that it changes must not stop the traffic.
@@ -65,12 +75,20 @@ class Files:
 class Renderer:
     """Renders models; keeps the text of what stays the same."""
 
-    def __init__(self, listen: SocketAddress, host: Address, *, threads: int, maxconn: int) -> None:
-        """Listen for HTTP on ``listen`` and for TCP services on ``host``; reads the fixed text."""
+    def __init__(
+        self, listen: SocketAddress, host: Address, *, threads: int, maxconn: int,
+        stats: SocketAddress | None = None,
+    ) -> None:  # fmt: skip
+        """Listen for HTTP on ``listen`` and for TCP services on ``host``; reads the fixed text.
+
+        ``stats`` is where HAProxy's own counters are shown.
+        """
         fixed = Template(files("templater").joinpath("templates/haproxy.cfg").read_text("utf-8"))
         self._head = fixed.substitute(
             listen=_word(listen), threads=_word(threads), maxconn=_word(maxconn)
         )
+        if stats is not None:
+            self._head += _STATS.substitute(stats=_word(stats))
         self._host = host
         self._known: dict[BackendName, tuple[Backend, str]] = {}
         self._hosts: tuple[Mapping[Host, BackendName], str] = {}, ""

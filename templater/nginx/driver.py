@@ -10,7 +10,7 @@ closes it. An endpoint that drains leaves the text; what it still does is with t
 import asyncio
 
 from sidecar.catalog.model import Instance
-from sidecar.errors import ReloadFailed
+from sidecar.errors import ProtocolError, ReloadFailed
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from templater.driver import ProxyDriver, Report
@@ -23,10 +23,13 @@ from templater.nginx.process import Nginx
 from templater.nginx.render import Config, Renderer, blamed, serving
 from templater.nginx.served import Served
 from templater.nginx.sites import without_grpc
+from templater.nginx.tally import Tally
+from templater.nginx.workers import remote_key
 from templater.ports import without_taken
 from templater.proxy import ProxyUnavailable
 from templater.reach import members_of, reach_of
 from templater.telemetry import REPAIRS
+from templater.work import Counters
 
 __all__ = ["NginxDriver"]
 
@@ -51,6 +54,7 @@ class NginxDriver(ProxyDriver[Nginx]):
         self._bind = listen, host
         self._live: Config | None = None
         self._served = Served()
+        self._tally = Tally()
         self._serving_pids: set[int] = set()
         self._old_workers = 0
         self._lacks_stream = self._has_status = False
@@ -84,6 +88,22 @@ class NginxDriver(ProxyDriver[Nginx]):
             return await self._life.connections(*reach, old=leaves)
         except ProxyUnavailable:
             return None
+
+    async def counters(self) -> Counters | None:
+        """Return what is known of nginx's work; None: it does not answer now."""
+        life, live = self._life, self._live
+        if life is None or live is None:
+            return None
+        try:
+            words = await life.count() if self._has_status else ""
+            connections = await life.all_connections()
+        except (ProxyUnavailable, ProtocolError):
+            return None
+        version = ".".join(map(str, self._build.version))
+        return self._tally.counters(
+            f"nginx {version}", words, self._clock.monotonic(), routes=live.routes,
+            connections=lambda one: connections[remote_key(one.address, one.port)],
+        )  # fmt: skip
 
     async def _prepare(self) -> None:
         socket = self._directory.path / SOCKET
@@ -155,7 +175,7 @@ class NginxDriver(ProxyDriver[Nginx]):
             return
         pids = {worker.pid for worker in await life.workers() if not worker.is_old}
         if self._has_status:
-            await life.count()
+            self._tally.take(await life.count(), self._clock.monotonic())
         why = ""
         if await asyncio.to_thread(self._directory.text) != live.text:
             why = "the file was changed"

@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import signal
+from collections import Counter
 from typing import Final
 
 from sidecar.errors import ProtocolError, ReloadFailed
@@ -20,7 +21,7 @@ from templater.exchange import exchange
 from templater.names import Address, Port
 from templater.nginx.build import Build, build_of, counters_of
 from templater.nginx.directory import CONFIG, SOCKET, NginxDirectory
-from templater.nginx.workers import Worker, connections, is_frozen, workers
+from templater.nginx.workers import Worker, connections, counted, is_frozen, workers
 from templater.proxy import ProxyUnavailable
 
 __all__ = ["Nginx", "asked_build"]
@@ -166,16 +167,23 @@ class Nginx:
         """Return which configuration the workers run; raises ProxyUnavailable, ProtocolError."""
         return await self._get("/digest")
 
-    async def count(self) -> None:
-        """Bring nginx's own counters (``stub_status``) into our metrics."""
-        for state, number in counters_of(await self._get("/status")).items():
+    async def count(self) -> str:
+        """Bring nginx's own counters (``stub_status``) into our metrics; return its words."""
+        words = await self._get("/status")
+        for state, number in counters_of(words).items():
             CONNECTIONS.labels(state).set(number)
+        return words
 
     async def connections(self, address: Address, port: Port, *, old: bool) -> int:
         """Return the connections with an endpoint of the ``old`` workers, or of all."""
         every = await asyncio.to_thread(workers, self._master().pid)
         pids = [worker.pid for worker in every if worker.is_old or not old]
         return await asyncio.to_thread(connections, pids, address, port) if pids else 0
+
+    async def all_connections(self) -> Counter[str]:
+        """Return the connections of all workers by remote address (``workers.remote_key``)."""
+        every = await asyncio.to_thread(workers, self._master().pid)
+        return await asyncio.to_thread(counted, [worker.pid for worker in every])
 
     async def stop(self, drain: float) -> None:
         """Let requests finish for at most ``drain`` seconds, then end it.
