@@ -238,7 +238,7 @@ class Driver(ProxyDriver[HaproxyLife]):
 
     def _endpoints(self) -> int:
         backends = self._live.backends.values()
-        return sum(slot is not None for backend in backends for slot in backend.slots)
+        return sum(min(len(backend.endpoints), len(backend.slots)) for backend in backends)
 
 
 def _said(steps: plan.Plan) -> str:
