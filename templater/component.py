@@ -23,6 +23,7 @@ from templater.work import Counters
 
 __all__ = ["LoadBalancer"]
 
+_LOOK: Final = 1.0  # seconds until most endpoints may go (reliability F14)
 PROBLEMS: Final = gauge(
     "pinnace_templater_problems", "Services, or parts of what they ask for, that are left out."
 )
@@ -110,19 +111,31 @@ class LoadBalancer:
     async def _follow(self, proxy: Proxy) -> None:
         while True:
             await self._source.changed()
-            self._take(proxy)
+            if not self._take(proxy) and self._source.synced:
+                await self._clock.sleep(_LOOK)
+                self._take(proxy, is_second=True)
 
-    def _take(self, proxy: Proxy) -> None:
+    def _take(self, proxy: Proxy, *, is_second: bool = False) -> bool:
+        """Take the newest routes, unless they have to be looked at twice; say whether they were.
+
+        A source that is not complete is not believed that most is gone, however often it says so.
+        """
         routes = routes_of(
             self._source.snapshot, self._domains, reserved=self._reserved, known=self._known
         )
-        if not self._source.synced and loses_most(self._routes, routes):
+        synced = self._source.synced
+        if loses_most(self._routes, routes) and not (is_second and synced):
             GUARDED.inc()
-            _log.warning("most endpoints gone before the source is complete: nothing is removed")
-            return
+            _log.warning(
+                "most endpoints are gone: looking again before that is believed"
+                if synced
+                else "most endpoints gone before the source is complete: nothing is removed"
+            )
+            return False
         self._routes = routes
         self._report("routes", routes.problems)
         proxy.want(routes)
+        return True
 
     def _report_ports(self, problems: Sequence[Problem]) -> None:
         self._report("ports", problems)
