@@ -17,7 +17,7 @@ from sidecar.errors import ProtocolError, ReloadFailed
 from templater.exchange import exchange
 from templater.haproxy import answers
 from templater.haproxy.runtime import Runtime
-from templater.proxy import ProxyUnavailable
+from templater.proxy import NobodyListens, ProxyUnavailable
 
 __all__ = ["POLL", "Master", "alerts"]
 
@@ -85,13 +85,19 @@ class Master:
     async def _is_new(
         self, runtime: Runtime, known: set[int], words: Callable[[], Sequence[str]]
     ) -> bool:
-        with contextlib.suppress(ProxyUnavailable, ProtocolError):
+        try:
             now = await self.asked()
             if now.failed:
                 raise ReloadFailed("haproxy did not reload: " + alerts(words()))
             fresh = set(now.workers) - known
             return bool(fresh) and await runtime.pid() in fresh
-        return False
+        except NobodyListens:
+            # It refuses for a moment, but its file is there all the time, unless it was deleted.
+            if not await asyncio.to_thread(self._path.exists):
+                raise
+            return False
+        except (ProxyUnavailable, ProtocolError):
+            return False
 
     async def sessions(self, backends: Sequence[str], address: str) -> int | None:
         """Return the sessions that all workers, old ones too, have with a server address.

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from templater.component import LoadBalancer
 from templater.exchange import exchange
 from templater.haproxy.directory import MASTER_SOCKET
 from templater.proxy import ProxyUnavailable
+from tests.support.load import Load
 from tests.support.ports import free_port
 
 HERE = Path(__file__).parent
@@ -33,6 +34,7 @@ __all__ = [
     "instance",
     "need_haproxy",
     "running",
+    "steady",
     "until",
 ]
 
@@ -187,6 +189,19 @@ async def client(port: int) -> AsyncIterator[Callable[..., Coroutine[None, None,
         writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
+
+
+@contextlib.contextmanager
+def steady(port: int, *, clients: int = 6, keep_alive: bool = True) -> Iterator[Load]:
+    """Load the service web; its threads end without holding the loop of the test."""
+    traffic = Load(port, "web.localhost", clients=clients, pause=0.002, keep_alive=keep_alive)
+    traffic.__enter__()
+    try:
+        yield traffic
+    finally:
+        traffic._stop.set()
+        for thread in traffic._threads:
+            thread.join(15)
 
 
 async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:

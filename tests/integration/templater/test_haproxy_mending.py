@@ -5,7 +5,7 @@ import contextlib
 import os
 import shutil
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,8 @@ import pytest
 from sidecar.metrics import REGISTRY
 from templater import component
 from templater.haproxy.driver import Driver
-from tests.integration.templater.harness import Bench, backends, instance, running, until
+from tests.integration.templater.harness import Bench, backends, instance, running, steady, until
 from tests.support.faults import mounted
-from tests.support.load import Load
 
 pytestmark = pytest.mark.haproxy
 
@@ -30,19 +29,6 @@ async def serving(
         await bench.answers("web.localhost", 200)
         await until(lambda: bench.lb.trouble() is None)
         yield bench, ports
-
-
-@contextlib.contextmanager
-def load(port: int) -> Iterator[Load]:
-    """Run the load without holding the loop while its threads end."""
-    traffic = Load(port, "web.localhost", clients=6, pause=0.002)
-    traffic.__enter__()
-    try:
-        yield traffic
-    finally:
-        traffic._stop.set()
-        for thread in traffic._threads:
-            thread.join(15)
 
 
 def sample(name: str) -> float:
@@ -60,7 +46,7 @@ def failures() -> float:
 async def applied_again(bench: Bench, kind: str) -> None:
     before = bench.lb.status()["last"]
     assert isinstance(before, dict)
-    await until(lambda: bench.last["kind"] == kind and bench.last["ago"] < before["ago"], 10)  # type: ignore[operator]
+    await until(lambda: bench.last["kind"] == kind and bench.last["ago"] < before["ago"], 10)
 
 
 async def eventually_served(bench: Bench, count: int, wanted: dict[str, int]) -> None:
@@ -83,11 +69,11 @@ async def test_a_deleted_socket_costs_no_request_and_no_restart(
 ) -> None:
     async with serving(tmp_path) as (bench, ports):
         master, _ = await bench.pids()
-        with load(bench.port) as traffic:
+        with steady(bench.port) as traffic:
             for name in names:
                 (bench.dir / name).unlink()
             if "master.sock" in names:
-                await until(lambda: (bench.dir / "master.sock").exists(), 10)
+                await until((bench.dir / "master.sock").exists, 10)
             bench.drop("i0")
             await until(lambda: bench.live() == 1)
             assert await bench.served(6) == {str(ports[1]): 6}
@@ -121,7 +107,7 @@ async def test_a_reload_by_hand_after_changes_at_run_time_is_compared_at_once(
 async def test_changes_survive_reloads_by_hand_in_quick_succession(tmp_path: Path) -> None:
     async with serving(tmp_path) as (bench, ports):
         master, _ = await bench.pids()
-        with load(bench.port) as traffic:
+        with steady(bench.port) as traffic:
             for n in range(12):
                 os.kill(master, signal.SIGUSR2)
                 bench.put(instance("x", ports[n % 2], weight=n + 1))

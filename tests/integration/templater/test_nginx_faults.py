@@ -26,9 +26,9 @@ from tests.integration.templater.harness import (
     client,
     instance,
     running,
+    steady,
     until,
 )
-from tests.support.load import Load
 
 pytestmark = pytest.mark.nginx
 
@@ -78,19 +78,6 @@ def stand_in(tmp_path: Path, script: str) -> Iterator[str]:
     yield str(path)
 
 
-@contextlib.contextmanager
-def load(bench: Bench, *, keep_alive: bool, clients: int = 8) -> Iterator[Load]:
-    """Run the load without holding the loop while its threads end."""
-    traffic = Load(bench.port, "web.localhost", clients=clients, pause=0.002, keep_alive=keep_alive)
-    traffic.__enter__()
-    try:
-        yield traffic
-    finally:
-        traffic._stop.set()
-        for thread in traffic._threads:
-            thread.join(15)
-
-
 def sample(name: str) -> float:
     return REGISTRY.get_sample_value(name) or 0.0
 
@@ -117,7 +104,7 @@ def alive(pid: int) -> bool:
 
 async def test_replacing_endpoints_loses_no_request_of_its_own_connection(tmp_path: Path) -> None:
     async with serving(tmp_path, 6) as (bench, ports):
-        with load(bench, keep_alive=False) as traffic:
+        with steady(bench.port, keep_alive=False) as traffic:
             for n in range(6, 12):
                 old = f"i{n - 6}"
                 bench.put(
@@ -134,7 +121,7 @@ async def test_churn_is_one_reload_a_second_and_its_end_is_served(tmp_path: Path
     async with serving(tmp_path, 4) as (bench, ports):
         bench.catalog.mark_synced()
         before, began = applied("reload"), time.monotonic()
-        with load(bench, keep_alive=False, clients=4) as traffic:
+        with steady(bench.port, keep_alive=False, clients=4) as traffic:
             for n in range(300):  # a hundred a second
                 bench.put(instance("x", ports[n % 4], weight=n % 7 + 1))
                 await asyncio.sleep(0.01)
