@@ -26,6 +26,7 @@ _CHECK: Final = 10.0
 _DRAIN_POLL: Final = 0.05
 _LAST_WORDS: Final = 20
 _NEW: Final = "New worker "
+_NOBODY: Final = "has no server available!"  # each time a service's last container ends
 _QUIET: Final = (
     "Proxy ",
     "Former worker ",
@@ -182,7 +183,9 @@ class Haproxy(HaproxyLife):
             return
         if words.startswith(_NEW) and not self._is_reloading:
             self._suspect()
-        if level == "ALERT":
+        if words.endswith(_NOBODY):
+            _log.debug("haproxy says", line=words)
+        elif level == "ALERT":
             _log.error("haproxy says", line=words)
         elif level == "WARNING" and not words.startswith(_QUIET):
             _log.warning("haproxy says", line=words)
