@@ -18,6 +18,7 @@ from pathlib import Path
 from bench.fleet import Balancer, Endpoint, Fleet, Kind, balancer, fleet, loaded, reloads
 from sidecar.catalog.changes import Drop
 from sidecar.catalog.live import Catalog
+from sidecar.runtime import log
 from templater.child import find_program
 from templater.names import Address, Port, SocketAddress
 from templater.nginx.directory import CONFIG, SOCKET, NginxDirectory
@@ -132,6 +133,7 @@ async def compared(options: argparse.Namespace) -> int:
 
 def main() -> int:
     """Run all."""
+    log.configure("text", "warning")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=15, help="of each of four runs")
     parser.add_argument("--every", type=float, default=0.2, help="seconds between replacements")

@@ -29,6 +29,7 @@ from sidecar.catalog.changes import Put
 from sidecar.catalog.live import Catalog
 from sidecar.catalog.model import Instance, InstanceId
 from sidecar.config.model import LbSettings
+from sidecar.runtime import log
 from templater.component import LoadBalancer
 from templater.telemetry import APPLIES
 from tests.support.pinnace import Pinnace, until
@@ -302,6 +303,7 @@ def watch(path: Path, port: int, services: int) -> None:
 
 def main() -> int:
     """Run all."""
+    log.configure("text", "warning")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--services", type=int, default=200)
     parser.add_argument("--endpoints", type=int, default=10)

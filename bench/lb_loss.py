@@ -25,6 +25,7 @@ from bench.fleet import (
     reloads,
 )
 from sidecar.catalog.changes import Drop
+from sidecar.runtime import log
 from templater.telemetry import APPLIES
 
 ENDPOINTS = 5
@@ -119,6 +120,7 @@ async def all_of(options: argparse.Namespace) -> int:
 
 def main() -> int:
     """Run all."""
+    log.configure("text", "warning")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", nargs="*", metavar="RUN", help=f"{' '.join(RUNS)} [all]")
     parser.add_argument("--proxy", nargs="+", default=["haproxy", "nginx"])

@@ -24,7 +24,7 @@ from templater.telemetry import APPLIES, APPLY_SECONDS, ENDPOINTS, FAILURES, RES
 __all__ = ["TRIES", "Life", "ProxyDriver", "Report"]
 
 TRIES: Final = 3
-_TRY: Final = 0.1  # a socket that is away for a moment, as while somebody reloads, comes back
+_TRY: Final = 0.2  # a socket that is away for a moment, as while somebody reloads, comes back
 _STEADY: Final = 10.0  # a life this long starts the back-off anew
 Report = Callable[[tuple[Problem, ...]], None]
 

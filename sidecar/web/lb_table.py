@@ -67,15 +67,15 @@ def _head(found: Status) -> Iterable[str]:
         yield f"not ready: {found['trouble']}"
     last, reload = found["last"], found["last_reload"]
     if last is not None:
-        yield f"last change {_applied(last)}"
+        how = _HOW.get(last["kind"], last["kind"])
+        yield f"last change {how}, {_applied(last)}"
     if reload is not None and reload != last:
         yield f"last {'start' if reload['kind'] == 'start' else 'reload'} {_applied(reload)}"
 
 
 def _applied(applied: Status) -> str:
     took = f"{applied['seconds'] * 1000:.0f} ms"
-    how = _HOW.get(applied["kind"], applied["kind"])
-    return f"{how}, {_ago(applied['ago'])} ago, in {took}: {applied['why']}"
+    return f"{_ago(applied['ago'])} ago, in {took}: {applied['why']}"
 
 
 def _ago(seconds: float) -> str:

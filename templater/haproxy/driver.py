@@ -26,12 +26,13 @@ from templater.haproxy.life import HaproxyLife
 from templater.haproxy.model import NOTHING, BackendName, Model
 from templater.haproxy.process import Haproxy
 from templater.haproxy.render import Files, Renderer
+from templater.haproxy.resting import Quiet, rested, still
 from templater.haproxy.statistics import counters_of
 from templater.names import Address, SocketAddress
 from templater.ports import without_taken
 from templater.proxy import ProxyUnavailable
-from templater.reach import reach_of
-from templater.routes import Routes
+from templater.reach import Reach, reach_of
+from templater.routes import Routes, State
 from templater.telemetry import REPAIRS
 from templater.work import Counters
 
@@ -68,18 +69,42 @@ class Driver(ProxyDriver[HaproxyLife]):
         self._directory = directory
         self._bind = bind
         self._live = NOTHING
+        self._wanted = Routes()
+        self._quiet: Quiet = frozenset()
+
+    def want(self, routes: Routes) -> None:
+        """Make these the routes to serve."""
+        self._wanted = routes
+        self._quiet = still(routes, self._quiet) if self._quiet else self._quiet
+        super().want(rested(routes, self._quiet) if self._quiet else routes)
 
     async def in_flight(self, instance: Instance) -> int | None:
-        """Return how many requests and connections it has; None: not known here."""
+        """Return how many requests and connections it has; None: not known here.
+
+        One that drains and has none is shut.
+        """
         reach = reach_of(places.seated(self._live, instance.service), instance)
         if reach is None or self._life is None:
             return None
         try:
-            return await self._life.sessions(
+            count = await self._life.sessions(
                 places.backends_of(self._live, instance.service), SocketAddress(*reach)
             )
         except (ProxyUnavailable, ProtocolError):
             return None
+        if count == 0:
+            self._shut(instance.service, reach)
+        return count
+
+    def _shut(self, service: str, reach: Reach) -> None:
+        found = {
+            (service, one.key)
+            for one in places.seated(self._live, service)
+            if one.state is State.DRAIN and Reach(one.address, one.port) == reach
+        }
+        if found - self._quiet:
+            self._quiet = self._quiet | found
+            self.want(self._wanted)
 
     async def counters(self) -> Counters | None:
         """Return what HAProxy counts; None: it does not answer now."""

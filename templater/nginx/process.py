@@ -36,6 +36,7 @@ _START: Final = 5.0
 _RELOAD: Final = 10.0  # nginx itself tries for 2.5 s to get an address
 _CHECK: Final = 10.0
 _ANSWER: Final = 1.0
+_NOBODY: Final = 2.0
 _FAREWELL: Final = 0.2
 _POLL: Final = 0.01
 _LAST_WORDS: Final = 20
@@ -126,16 +127,28 @@ class Nginx:
             loop.remove_reader(self._handle)
 
     async def workers(self) -> list[Worker]:
-        """Return all workers; raises ProxyUnavailable when a process is frozen or none serves."""
+        """Return all workers; raises ProxyUnavailable when a process is frozen or none serves.
+
+        That is looked at for a while: between the old workers' end and the moment when new ones
+        bear their name there is none.
+        """
+        try:
+            async with asyncio.timeout(_NOBODY):
+                while True:
+                    found = await self._workers()
+                    if not all(worker.is_old for worker in found):
+                        return found
+                    await asyncio.sleep(_POLL)
+        except TimeoutError as error:
+            raise ProxyUnavailable("nginx has no worker that serves") from error
+
+    async def _workers(self) -> list[Worker]:
         master = self._master().pid
         if await asyncio.to_thread(is_frozen, master):
             raise ProxyUnavailable("nginx's master process is frozen")
         found = await asyncio.to_thread(workers, master)
-        serving = [worker for worker in found if not worker.is_old]
-        if not serving:
-            raise ProxyUnavailable("nginx has no worker that serves")
-        for worker in serving:
-            if worker.is_frozen:
+        for worker in found:
+            if worker.is_frozen and not worker.is_old:
                 raise ProxyUnavailable(f"nginx's worker {worker.pid} is frozen")
         return found
 
@@ -161,7 +174,11 @@ class Nginx:
         if words := _emergencies(self._words):
             raise ReloadFailed(f"nginx did not reload: {words}")
         serving = {worker.pid for worker in await self.workers() if not worker.is_old}
-        return before.isdisjoint(serving) and await self.digest() == digest
+        if not before.isdisjoint(serving):
+            return False
+        with contextlib.suppress(ProxyUnavailable, ProtocolError):  # busy, or about to end
+            return await self.digest() == digest
+        return False
 
     async def digest(self) -> str:
         """Return which configuration the workers run; raises ProxyUnavailable, ProtocolError."""
