@@ -199,6 +199,10 @@ class Driver(ProxyDriver[HaproxyLife]):
         except ReloadFailed as error:
             await asyncio.to_thread(self._directory.write, self._files(self._live))
             raise self._blaming(error, model) from error
+        except (ProxyUnavailable, ProtocolError):
+            # Nobody knows which file runs; the new one is there, so what runs is measured by it.
+            self._live = model
+            raise
         finally:
             self._reloaded_at = self._clock.monotonic()
         self._live = model

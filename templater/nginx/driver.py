@@ -179,7 +179,7 @@ class NginxDriver(ProxyDriver[Nginx]):
         why = ""
         if await asyncio.to_thread(self._directory.text) != live.text:
             why = "the file was changed"
-        elif await life.digest() != live.digest:
+        elif await life.digest() not in {live.digest, None}:
             why = "what runs is not what the file says"
         elif pids != self._serving_pids:
             why = "workers were started without us"

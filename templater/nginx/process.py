@@ -22,7 +22,7 @@ from templater.names import Address, Port
 from templater.nginx.build import Build, build_of, counters_of
 from templater.nginx.directory import CONFIG, SOCKET, NginxDirectory
 from templater.nginx.workers import Worker, connections, counted, is_frozen, workers
-from templater.proxy import ProxyUnavailable
+from templater.proxy import NobodyListens, ProxyUnavailable
 
 __all__ = ["Nginx", "asked_build"]
 
@@ -177,16 +177,19 @@ class Nginx:
         if not before.isdisjoint(serving):
             return False
         with contextlib.suppress(ProxyUnavailable, ProtocolError):  # busy, or about to end
-            return await self.digest() == digest
+            return await self.digest() in {digest, None}
         return False
 
-    async def digest(self) -> str:
-        """Return which configuration the workers run; raises ProxyUnavailable, ProtocolError."""
+    async def digest(self) -> str | None:
+        """Return which configuration the workers run; raises ProxyUnavailable, ProtocolError.
+
+        None: the socket's file was deleted, which only a new nginx makes again.
+        """
         return await self._get("/digest")
 
     async def count(self) -> str:
         """Bring nginx's own counters (``stub_status``) into our metrics; return its words."""
-        words = await self._get("/status")
+        words = await self._get("/status") or ""
         for state, number in counters_of(words).items():
             CONNECTIONS.labels(state).set(number)
         return words
@@ -231,9 +234,15 @@ class Nginx:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._handle, number)
 
-    async def _get(self, path: str) -> str:
+    async def _get(self, path: str) -> str | None:
+        """Ask on our socket; None when its file was deleted: no reason to end what serves."""
         request = f"GET {path} HTTP/1.0\r\n\r"  # the line end is added
-        reply = await exchange(self._path / SOCKET, request, timeout=_ANSWER)
+        try:
+            reply = await exchange(self._path / SOCKET, request, timeout=_ANSWER)
+        except NobodyListens:
+            if await asyncio.to_thread((self._path / SOCKET).exists):
+                raise
+            return None
         head, blank, body = reply.partition("\r\n\r\n")
         if not blank or " 200 " not in head.split("\r\n")[0]:
             raise ProtocolError(f"nginx answers {head[:80]!a} on its socket")

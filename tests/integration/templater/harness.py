@@ -30,6 +30,7 @@ __all__ = [
     "Bench",
     "backends",
     "client",
+    "fill",
     "free_port",
     "instance",
     "need_haproxy",
@@ -189,6 +190,13 @@ async def client(port: int) -> AsyncIterator[Callable[..., Coroutine[None, None,
         writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
+
+
+def fill(path: Path) -> None:
+    """Take all the room that a disk has."""
+    with contextlib.suppress(OSError), path.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 512)
 
 
 @contextlib.contextmanager

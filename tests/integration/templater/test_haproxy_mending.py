@@ -7,13 +7,24 @@ import shutil
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sidecar.metrics import REGISTRY
 from templater import component
 from templater.haproxy.driver import Driver
-from tests.integration.templater.harness import Bench, backends, instance, running, steady, until
+from templater.haproxy.master import Master
+from templater.proxy import ProxyUnavailable
+from tests.integration.templater.harness import (
+    Bench,
+    backends,
+    fill,
+    instance,
+    running,
+    steady,
+    until,
+)
 from tests.support.faults import mounted
 
 pytestmark = pytest.mark.haproxy
@@ -104,6 +115,30 @@ async def test_a_reload_by_hand_after_changes_at_run_time_is_compared_at_once(
         assert (await bench.pids())[0] == master
 
 
+async def test_a_reload_whose_end_is_not_seen_takes_nothing_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Master.reload
+
+    async def unseen(self: Master, *words: Any, **options: Any) -> None:
+        await real(self, *words, **options)
+        monkeypatch.setattr(Master, "reload", real)
+        raise ProxyUnavailable("the socket was deleted in that moment")
+
+    async with serving(tmp_path) as (bench, ports):
+        with steady(bench.port) as traffic:
+            monkeypatch.setattr(Master, "reload", unseen)
+            before, known = repairs(), await bench.reloads()
+            bench.put(instance("x", ports[0], "other"))
+            await bench.answers("other.localhost", 200)
+            for _ in range(60):  # it is compared within this second
+                assert (await bench.get("other.localhost"))[0] == 200
+                await asyncio.sleep(0.02)
+            assert Master.reload is real
+        assert traffic.failures == []
+        assert (repairs(), await bench.reloads()) == (before, known + 1)
+
+
 async def test_changes_survive_reloads_by_hand_in_quick_succession(tmp_path: Path) -> None:
     async with serving(tmp_path) as (bench, ports):
         master, _ = await bench.pids()
@@ -155,12 +190,6 @@ async def test_a_full_disk_keeps_no_endpoint_that_has_gone(tmp_path: Path) -> No
             filler.unlink()
             await until(lambda: bench.lb.trouble() is None, 15)
             assert f":{ports[0]} weight 1\n" not in (folder / "haproxy.cfg").read_text()
-
-
-def fill(path: Path) -> None:
-    with contextlib.suppress(OSError), path.open("wb", buffering=0) as file:
-        while True:
-            file.write(b"x" * 512)
 
 
 async def test_a_catalogue_emptied_at_once_is_looked_at_twice(

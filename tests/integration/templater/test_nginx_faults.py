@@ -24,11 +24,13 @@ from tests.integration.templater.harness import (
     Bench,
     backends,
     client,
+    fill,
     instance,
     running,
     steady,
     until,
 )
+from tests.support.faults import mounted
 
 pytestmark = pytest.mark.nginx
 
@@ -192,6 +194,38 @@ async def test_what_was_done_by_hand_is_repaired(
         assert sample("pinnace_templater_nginx_connections") == 0.0  # it is told by state
         states = {"state": "writing"}
         assert (REGISTRY.get_sample_value("pinnace_templater_nginx_connections", states) or 0) > 0
+
+
+async def test_a_deleted_socket_is_no_reason_to_end_what_serves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(NginxDriver, "audit", 0.2)
+    async with serving(tmp_path, 2) as (bench, ports):
+        master, _ = await bench.processes()
+        with steady(bench.port, keep_alive=False) as traffic:
+            (bench.dir / "status.sock").unlink()
+            await asyncio.sleep(1.0)  # some comparisons
+            bench.drop("i0")
+            await until(lambda: bench.live() == 1)
+            assert await bench.served(6) == {str(ports[1]): 6}
+        assert traffic.failures == []
+        assert (await bench.processes())[0] == master
+        assert bench.lb.trouble() is None
+
+
+async def test_a_full_disk_leaves_the_old_file_serving_until_there_is_room(tmp_path: Path) -> None:
+    with mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=64k", "tmpfs") as folder:
+        async with serving(tmp_path, dir=str(folder)) as (bench, (web,)):
+            bench.dir = folder
+            before, filler = failures(), folder / "filler"
+            await asyncio.to_thread(fill, filler)
+            bench.put(instance("x", web, "other"))
+            await until(lambda: failures() > before)
+            assert "No space left on device" in str(bench.lb.trouble())
+            assert await bench.get() == (200, str(web))
+            filler.unlink()
+            await bench.answers("other.localhost", 200)
+            await until(lambda: bench.lb.trouble() is None)
 
 
 async def test_refused_file_leaves_the_old_one_serving_and_names_the_service(
