@@ -71,12 +71,20 @@ class LoadBalancer:
                 async with asyncio.TaskGroup() as group:
                     self._take(proxy)
                     group.create_task(self._follow(proxy), name="lb-source")
+                    if self._settings.attach:
+                        await self._complete()  # it serves what another pinnace knew
                     await proxy.run(ready)
             finally:
                 self._proxy = None
 
+    async def _complete(self) -> None:
+        while not self._source.synced:
+            await self._source.changed()
+
     def trouble(self) -> str | None:
         """Return what is wrong in one line (not ready), or None."""
+        if self._proxy is not None and self._settings.attach and not self._source.synced:
+            return "waiting for the whole catalogue before the attached proxy is changed"
         return self._proxy.trouble() if self._proxy is not None else "not running"
 
     async def in_flight(self, instance: Instance) -> int | None:

@@ -70,7 +70,7 @@ class Bench:
     """The running component."""
 
     def __init__(self, tmp_path: Path, **settings: object) -> None:
-        self.port = free_port()
+        self.port = int(str(settings.pop("port", 0))) or free_port()
         self.catalog = Catalog()
         self.dir = tmp_path / "lb"
         self.task: asyncio.Task[None] | None = None

@@ -60,6 +60,7 @@ async def attached(tmp_path: Path, *, has_master: bool) -> AsyncIterator[tuple[B
     bench = Bench(tmp_path, dir=str(folder), attach=str(foreign.socket))
     try:
         async with asyncio.TaskGroup() as group:
+            bench.catalog.mark_synced()
             bench.task = group.create_task(bench.lb.run(lambda: None))
             try:
                 await until(lambda: "it is to run the file" in str(bench.lb.trouble()), 10)
@@ -136,6 +137,29 @@ async def test_by_a_workers_socket_a_reload_is_owed_until_somebody_does_it(tmp_p
         await ready(bench)
         await bench.answers("other.localhost", 200)
         assert await bench.served(3) == {str(ports[1]): 3}
+
+
+async def test_what_serves_is_left_alone_until_the_catalogue_is_whole(tmp_path: Path) -> None:
+    async with backends(2) as ports, attached(tmp_path, has_master=True) as (bench, foreign):
+        bench.put(instance("a", ports[0]))
+        await foreign.start()
+        await ready(bench)
+        await bench.answers("web.localhost", 200)
+        bench.stop()
+        await until(lambda: bench.task is not None and bench.task.done(), 10)
+        with steady(bench.port) as traffic:
+            again = Bench(tmp_path, dir=str(bench.dir), attach=str(foreign.socket), port=bench.port)
+            async with asyncio.TaskGroup() as group:
+                again.task = group.create_task(again.lb.run(lambda: None))
+                await until(lambda: "waiting for the whole" in str(again.lb.trouble()), 10)
+                again.put(instance("b", ports[1]), instance("x", ports[1], "other"))
+                await asyncio.sleep(0.3)
+                assert await bench.served(3) == {str(ports[0]): 3}
+                again.catalog.mark_synced()
+                await again.answers("other.localhost", 200)
+                assert await bench.served(3) == {str(ports[1]): 3}
+                again.task.cancel()
+        assert traffic.failures == []
 
 
 async def test_a_haproxy_of_another_file_is_left_alone(tmp_path: Path) -> None:
