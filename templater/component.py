@@ -17,9 +17,12 @@ from templater.names import SocketAddress
 from templater.opening import opened
 from templater.proxy import Proxy
 from templater.routes import Known, Problem, Routes, routes_of
+from templater.status import status
+from templater.work import Counters
 
 __all__ = ["LoadBalancer"]
 
+_LOOK: Final = 1.0  # seconds until most endpoints may go (reliability F14)
 PROBLEMS: Final = gauge(
     "pinnace_templater_problems", "Services, or parts of what they ask for, that are left out."
 )
@@ -51,6 +54,8 @@ class LoadBalancer:
         self._address, self._port = listen_of(settings.listen, "lb.listen")
         self._extras = Extras(settings, self._clock)
         own = {self._port} if self._extras.tls is None else {self._port, self._extras.tls[1]}
+        if settings.stats:
+            own.add(listen_of(settings.stats, "lb.stats")[1])
         self._reserved = frozenset({*reserved_ports, *own})
         self._routes = Routes()
         self._known: Known = {}
@@ -72,12 +77,20 @@ class LoadBalancer:
                     group.create_task(
                         self._extras.follow(lambda: self._take(proxy)), name="lb-extras"
                     )
+                    if self._settings.attach:
+                        await self._complete()  # it serves what another pinnace knew
                     await proxy.run(ready)
             finally:
                 self._proxy = None
 
+    async def _complete(self) -> None:
+        while not self._source.synced:
+            await self._source.changed()
+
     def trouble(self) -> str | None:
         """Return what is wrong in one line (not ready), or None."""
+        if self._proxy is not None and self._settings.attach and not self._source.synced:
+            return "waiting for the whole catalogue before the attached proxy is changed"
         return self._proxy.trouble() if self._proxy is not None else "not running"
 
     async def in_flight(self, instance: Instance) -> int | None:
@@ -88,57 +101,57 @@ class LoadBalancer:
 
     def status(self) -> dict[str, object]:
         """Return routes, endpoints and the last apply, ready for JSON."""
-        routes = self._routes
-        last = self._proxy.last if self._proxy is not None else None
-        return {
-            "listen": str(SocketAddress(self._address, self._port)),
-            "hosts": {str(host): to.service for host, to in routes.hosts.items()},
-            "wildcards": {f"*{suffix}": to.service for suffix, to in routes.wildcards.items()},
-            "paths": {
-                f"{'*' if site.host.startswith('.') else ''}{site.host}{site.path}": to.service
-                for site, to in routes.paths.items()
-            },
-            "listeners": {str(port): to.service for port, to in routes.listeners.items()},
-            "upstreams": {
-                f"{upstream.protocol}.{upstream.service}{upstream.shape}": [
-                    {
-                        "node": one.key.node,
-                        "id": one.key.id,
-                        "address": str(SocketAddress(one.address, one.port)),
-                        "weight": int(one.weight),
-                        "state": str(one.state),
-                    }
-                    for one in members
-                ]
-                for upstream, members in routes.upstreams.items()
-            },
-            "problems": [
-                problem._asdict() for found in self._problems.values() for problem in found
-            ],
-            "trouble": self.trouble(),
-            "last": None
-            if last is None
-            else {"kind": last.kind, "why": last.why, "seconds": last.seconds},
-        }
+        return self._status(None)
+
+    async def report(self) -> dict[str, object]:
+        """Return the same with what the proxy counts."""
+        return self._status(await self._proxy.counters() if self._proxy is not None else None)
+
+    def _status(self, counters: Counters | None) -> dict[str, object]:
+        proxy = self._proxy
+        return status(
+            self._routes,
+            counters,
+            kind=self._settings.kind,
+            listen=SocketAddress(self._address, self._port),
+            attached=self._settings.attach,
+            problems=[problem for found in self._problems.values() for problem in found],
+            trouble=self.trouble(),
+            last=proxy.last if proxy is not None else None,
+            last_reload=proxy.last_reload if proxy is not None else None,
+            now=self._clock.monotonic(),
+        )
 
     async def _follow(self, proxy: Proxy) -> None:
         while True:
             await self._source.changed()
-            self._take(proxy)
+            if not self._take(proxy) and self._source.synced:
+                await self._clock.sleep(_LOOK)
+                self._take(proxy, is_second=True)
 
-    def _take(self, proxy: Proxy) -> None:
+    def _take(self, proxy: Proxy, *, is_second: bool = False) -> bool:
+        """Take the newest routes, unless they have to be looked at twice; say whether they were.
+
+        A source that is not complete is not believed that most is gone, however often it says so.
+        """
         routes = routes_of(
             self._source.snapshot, self._domains, reserved=self._reserved, known=self._known
         )
-        if not self._source.synced and loses_most(self._routes, routes):
+        synced = self._source.synced
+        if loses_most(self._routes, routes) and not (is_second and synced):
             GUARDED.inc()
-            _log.warning("most endpoints gone before the source is complete: nothing is removed")
-            return
+            _log.warning(
+                "most endpoints are gone: looking again before that is believed"
+                if synced
+                else "most endpoints gone before the source is complete: nothing is removed"
+            )
+            return False
         routes = self._extras.applied(routes)
         self._routes = routes
         self._report("files", self._extras.problems)
         self._report("routes", routes.problems)
         proxy.want(routes)
+        return True
 
     def _report_ports(self, problems: Sequence[Problem]) -> None:
         self._report("ports", problems)

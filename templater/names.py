@@ -7,6 +7,7 @@ can never become configuration syntax (reliability T1). Everything raises ValueE
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import Final, Self
 
 from sidecar.config.units import duration
@@ -111,6 +112,27 @@ class Network(str):
         return super().__new__(cls, str(network))
 
 
+@lru_cache(maxsize=8192)
+def _canonical(text: str) -> str:
+    """Return an address in its usual text (remembered: a change reads a whole service again)."""
+    # ipaddress takes any text at all as the zone of fe80::1%zone.
+    if not text.isascii() or "%" in text:
+        raise ValueError(f"{shown(text)} is not an IP address")
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise ValueError(f"{shown(text)} is not an IP address") from None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return str(address)
+
+
+@lru_cache(maxsize=8192)
+def _is_of_one_host(text: str) -> bool:
+    address = ipaddress.ip_address(text)
+    return not (address.is_unspecified or address.is_multicast)
+
+
 class Address(str):
     """An IP address in its canonical text, an IPv4-mapped one as IPv4; no zone, no name."""
 
@@ -118,22 +140,12 @@ class Address(str):
 
     def __new__(cls, text: str) -> Self:
         """Take an address literal."""
-        # ipaddress takes any text at all as the zone of fe80::1%zone.
-        if not text.isascii() or "%" in text:
-            raise ValueError(f"{shown(text)} is not an IP address")
-        try:
-            address = ipaddress.ip_address(text)
-        except ValueError:
-            raise ValueError(f"{shown(text)} is not an IP address") from None
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        return super().__new__(cls, str(address))
+        return super().__new__(cls, _canonical(text))
 
     @property
     def is_endpoint(self) -> bool:
         """Say whether one host can have it (neither unspecified nor multicast)."""
-        address = ipaddress.ip_address(str(self))
-        return not (address.is_unspecified or address.is_multicast)
+        return _is_of_one_host(str(self))
 
     @property
     def is_loopback(self) -> bool:

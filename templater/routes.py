@@ -77,8 +77,10 @@ def _remembered(
     reserved: AbstractSet[int],
 ) -> Claim | None:
     instances, nodes = snapshot.services[name], snapshot.nodes
-    lent = tuple(address_of(one, nodes) for one in instances if not one.address)
     found = known.get(name)
+    if found is not None and found[0] is instances and not found[1]:
+        return found[2]  # most services, at most changes
+    lent = tuple(address_of(one, nodes) for one in instances if not one.address)
     if found is None or found[0] is not instances or found[1] != lent:
         placed = [one if one.address else _placed(one, nodes) for one in instances]
         found = known[name] = (instances, lent, claim_of(name, placed, domains, reserved))

@@ -16,6 +16,7 @@ from templater.names import Address
 __all__ = [
     "Processes",
     "Server",
+    "columns",
     "complaints",
     "fingerprints",
     "map_of",
@@ -153,10 +154,16 @@ def processes(reply: str) -> Processes:
 
 def sessions(reply: str) -> Iterator[tuple[str, int]]:
     """Yield (``address:port``, sessions running and queued) of each server in ``show stat``."""
-    lines = [line for line in reply.splitlines() if line.strip()]
-    if lines and lines[0].startswith("No such proxy"):  # a worker older than the backend
+    if reply.lstrip().startswith("No such proxy"):  # a worker older than the backend
         return
+    for address, running, queued in columns(reply, "addr", "scur", "qcur"):
+        yield address, int(running or 0) + int(queued or 0)
+
+
+def columns(reply: str, *names: str) -> list[tuple[str, ...]]:
+    """Return some columns of each row of ``show stat``; what is not there is empty."""
+    lines = [line for line in reply.splitlines() if line.strip()]
     if not lines or not lines[0].startswith("# pxname"):
         raise ProtocolError(f"show stat answered {reply[:80]!r}")
-    for row in csv.DictReader([lines[0].removeprefix("# "), *lines[1:]]):
-        yield row["addr"], int(row["scur"] or 0) + int(row["qcur"] or 0)
+    rows = csv.DictReader([lines[0].removeprefix("# "), *lines[1:]])
+    return [tuple(row.get(name) or "" for name in names) for row in rows]

@@ -16,7 +16,7 @@ from templater.haproxy.model import (
 from templater.haproxy.render import Files
 from templater.rundir import RunDirectory
 
-__all__ = ["ADMIN_SOCKET", "CONFIG", "MASTER_SOCKET", "Directory"]
+__all__ = ["ADMIN_SOCKET", "CANDIDATE", "CONFIG", "MASTER_SOCKET", "Directory"]
 
 CONFIG: Final = "haproxy.cfg"
 CANDIDATE: Final = "haproxy.cfg.new"
@@ -33,10 +33,29 @@ class Directory(RunDirectory):
     # HAProxy binds a temporary name.
     max_socket_path = RunDirectory.max_socket_path - len(".12345678.tmp")
 
-    def __init__(self, path: Path) -> None:
-        """Use ``path``, which need not exist."""
-        super().__init__(path)
+    def __init__(self, path: Path, *, is_shared: bool = False) -> None:
+        """Use ``path``, which need not exist; ``is_shared``: with a HAProxy that is not ours."""
+        super().__init__(path, is_shared=is_shared)
         self._written: Files | None = None
+
+    @property
+    def owes(self) -> bool:
+        """Whether the last write did not succeed."""
+        return self._written is None
+
+    def is_edited(self) -> bool:
+        """Say whether somebody else changed what was written last."""
+        written = self._written
+        if written is None:
+            return False
+        texts = {CONFIG: written.config, **_besides(written)}
+        return any(self._text(name) != text for name, text in texts.items())
+
+    def _text(self, name: str) -> str | None:
+        try:
+            return (self.path / name).read_text("ascii", errors="replace")
+        except OSError:
+            return None
 
     def write(self, files: Files, *, config_from: str | None = None, sync: bool = False) -> None:
         """Replace the files, each by one rename; ``sync`` waits for the disk.
@@ -80,7 +99,8 @@ class Directory(RunDirectory):
                 found.unlink(missing_ok=True)
 
     def _remove(self) -> None:
-        self._forget(())
+        if not self._is_shared:
+            self._forget(())
         super()._remove()
 
     def processes(self) -> list[int]:

@@ -53,6 +53,16 @@ _TYPES: Final = (
     int, Address, Balance, BackendName, CertName, CookieName, Count, Host, Millis, Network,
     PolicyWord, Port, Protocol, RouteKey, SocketAddress, UrlPath, Weight, Wildcard,
 )  # fmt: skip
+_STATS: Final = Template("""
+frontend pinnace_stats
+    bind $stats
+    option dontlog-normal
+    http-request use-service prometheus-exporter if { path /metrics }
+    stats enable
+    stats uri /
+    stats refresh 5s
+""")
+
 _SERVERS: Final = {
     Scheme.HTTP: "",
     # A certificate of a container is its own; that it changes must not stop the traffic.
@@ -79,13 +89,20 @@ class Files:
 class Renderer:
     """Renders models; keeps the text of what stays the same."""
 
-    def __init__(self, listen: SocketAddress, host: Address, *, threads: int, maxconn: int) -> None:
-        """Listen for HTTP on ``listen`` and for TCP services on ``host``; reads the fixed text."""
+    def __init__(
+        self, listen: SocketAddress, host: Address, *, threads: int, maxconn: int,
+        stats: SocketAddress | None = None,
+    ) -> None:  # fmt: skip
+        """Listen for HTTP on ``listen`` and for TCP services on ``host``; reads the fixed text.
+
+        ``stats`` is where HAProxy's own counters are shown.
+        """
         self._fixed = _shipped("haproxy.cfg")
         self._rules = _shipped("haproxy-tls.cfg")
         self._values = {
             "listen": _word(listen), "threads": _word(threads), "maxconn": _word(maxconn),
         }  # fmt: skip
+        self._stats = _STATS.substitute(stats=_word(stats)) if stats is not None else ""
         self._host = host
         self._head: tuple[tuple[Front | None, int] | None, str] = None, ""
         self._known: dict[BackendName, tuple[Backend, str]] = {}
@@ -122,7 +139,7 @@ class Renderer:
     def _headed(self, front: Front | None, last: int) -> str:
         values = {**self._values, "patience": _word(last)}
         if front is None:
-            return self._fixed.substitute(values, tls_bind="", tls_rules="")
+            return self._fixed.substitute(values, tls_bind="", tls_rules="") + self._stats
         port = "" if front.port == _HTTPS else f":{_word(front.port)}"
         strict = "" if any(name == DEFAULT for name, _ in front.sni) else " strict-sni"
         alpn = "h2,http/1.1" if front.http2 else "http/1.1"
@@ -131,7 +148,7 @@ class Renderer:
             f" ssl-min-ver TLSv1.2 no-tls-tickets{strict}\n"
         )
         rules = self._rules.substitute(port=port)
-        return self._fixed.substitute(values, tls_bind=bind, tls_rules=rules)
+        return self._fixed.substitute(values, tls_bind=bind, tls_rules=rules) + self._stats
 
     def _listener(self, port: Port, backend: BackendName) -> str:
         return (
