@@ -74,7 +74,7 @@ class Extras:
         await asyncio.to_thread(self._read)
         return (self._found, self._override, self.problems) != before
 
-    async def follow(self, changed: Callable[[], None]) -> None:
+    async def follow(self, changed: Callable[[], object]) -> None:
         """Call ``changed`` after each change; runs until cancelled."""
         if self.tls is None and not self._settings.template:
             return
