@@ -96,7 +96,7 @@ async def test_haproxy_takes_the_file_with_its_sections_and_no_other(tmp_path: P
     await asyncio.to_thread(directory.open)
     await asyncio.to_thread(directory.write, files)
     program = shutil.which("haproxy", path="/usr/sbin:/usr/bin:/usr/local/sbin") or "haproxy"
-    haproxy = Haproxy(program, directory)
+    haproxy = Haproxy(program, directory, lambda: None)
     await haproxy.check(CONFIG)
     sections = [line.split()[0] for line in files.config.split("\n") if line[:1].isalpha()]
     assert sections.count("backend") == len(model.backends) + 1
