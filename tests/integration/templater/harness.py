@@ -135,6 +135,14 @@ class Bench:
         last = self.lb.status()["last"]
         return last if isinstance(last, dict) else {"kind": "none"}
 
+    def applied_last(self) -> tuple[object, ...]:
+        """Return what tells the last apply from others."""
+        return tuple(self.last.get(name) for name in ("kind", "why", "seconds"))
+
+    async def applies(self, last: tuple[object, ...]) -> None:
+        """Wait until something was applied after ``last``."""
+        await until(lambda: self.applied_last() != last, 15)
+
     async def ask(self, line: str, name: str = "admin.sock") -> str:
         while True:  # the master refuses connections while it executes itself anew
             try:

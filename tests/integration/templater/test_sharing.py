@@ -21,7 +21,7 @@ from sidecar.catalog.model import (
     Status,
 )
 from templater.nginx import plan
-from tests.integration.templater.harness import Bench, backends, client, instance, running, until
+from tests.integration.templater.harness import Bench, backends, client, instance, running
 
 BOTH = [
     pytest.param("haproxy", marks=pytest.mark.haproxy),
@@ -72,17 +72,17 @@ async def test_shares_are_exact_and_change_while_it_runs(tmp_path: Path, kind: s
         canaries = sum(found[str(port)] for port in ports[3:])
         assert abs(canaries / 100 - 7) < 0.5
 
-        last = bench.last
+        last = bench.applied_last()
         bench.put(*stable_and_canaries(ports, "25%"))
-        await until(lambda: bench.last != last, 15)
+        await bench.applies(last)
         found = await asked(bench, 2_000)
         assert abs(sum(found[str(port)] for port in ports[3:]) / 20 - 25) < 1
         if kind == "haproxy":
             assert await bench.reloads() == reloads
 
-        last = bench.last
+        last = bench.applied_last()
         bench.put(*stable_and_canaries(ports, "0"))
-        await until(lambda: bench.last != last, 15)
+        await bench.applies(last)
         assert set(await asked(bench, 80)) == {str(port) for port in ports[:3]}
 
 
@@ -94,13 +94,13 @@ async def test_a_backup_gets_work_only_while_nobody_else_can(tmp_path: Path, kin
         await bench.applied("reload")
         assert set(await asked(bench, 80)) == {str(one), str(two)}
         reloads = await bench.reloads() if kind == "haproxy" else 0
-        last = bench.last
+        last = bench.applied_last()
         bench.put(instance("a1", one, status=Status.CRITICAL), instance("a2", two, draining=True))
-        await until(lambda: bench.last != last, 15)
+        await bench.applies(last)
         assert set(await asked(bench, 80)) == {str(spare)}
-        last = bench.last
+        last = bench.applied_last()
         bench.put(instance("a1", one))
-        await until(lambda: bench.last != last, 15)
+        await bench.applies(last)
         assert set(await asked(bench, 80)) == {str(one)}
         if kind == "haproxy":
             assert await bench.reloads() == reloads
@@ -114,9 +114,9 @@ async def test_a_backup_of_a_hashed_service_waits_too(tmp_path: Path) -> None:
         bench.put(instance("a", one, meta=sticky), backup)
         await bench.applied("reload")
         assert set(await asked(bench, 16)) == {str(one)}
-        last = bench.last
+        last = bench.applied_last()
         bench.put(instance("a", one, meta=sticky, status=Status.CRITICAL))
-        await until(lambda: bench.last != last, 15)
+        await bench.applies(last)
         assert set(await asked(bench, 16)) == {str(spare)}
 
 
@@ -155,10 +155,10 @@ async def test_a_cookie_keeps_a_client_with_its_endpoint(tmp_path: Path, kind: s
         for cookie, body in clients * 2:
             assert await cookie_of(bench, cookie) == (body, "")
 
-        last = bench.last
+        last = bench.applied_last()
         bench.put(members[5])
         bench.drop("i0")
-        await until(lambda: bench.last != last, 15)
+        await bench.applies(last)
         moved = 0
         for cookie, body in clients:
             now, _ = await cookie_of(bench, cookie)

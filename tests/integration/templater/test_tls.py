@@ -181,9 +181,9 @@ async def test_certificates_come_and_go_with_their_files(tmp_path: Path, kind: s
             bench.put(asks(web, "a.example.org"))
             await bench.applied("reload")
             assert await shown(bench.tls, "a.example.org") is None
-            last = bench.last
+            last = bench.applied_last()
             default = await asyncio.to_thread(make, bench.folder, "default")
-            await until(lambda: bench.last != last, 15)
+            await bench.applies(last)
             assert await shown(bench.tls, "a.example.org") == default
             assert await bench.curl("http://a.example.org/", *CODE) == "200 "
             assert await bench.curl("https://a.example.org/") == str(web)
