@@ -203,7 +203,7 @@ async def test_certificates_come_and_go_with_their_files(tmp_path: Path, kind: s
 async def test_a_certificate_changed_by_hand_is_repaired(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driver, "_AUDIT", 0.2)
+    monkeypatch.setattr(driver.Driver, "audit", 0.2)
     bench = TlsBench(tmp_path, "haproxy")
     first = await asyncio.to_thread(make, bench.folder, "a.org")
     other = [path.read_text() for path in await asyncio.to_thread(pair, tmp_path, "other")]
