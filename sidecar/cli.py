@@ -243,11 +243,11 @@ def _explain(options: "Namespace") -> int:
 
 
 def _validate(options: "Namespace") -> int:
-    templates = _loaded(options).settings.template
-    if templates:
+    settings = _loaded(options).settings
+    if settings.template or settings.lb.template or settings.lb.certificates:
         from templater.own.cli import mistakes  # noqa: PLC0415
 
-        if found := mistakes(templates):
+        if found := mistakes(settings):
             raise ConfigError(found)
     print("ok")
     return OK

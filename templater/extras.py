@@ -71,7 +71,7 @@ class Extras:
     async def read(self) -> bool:
         """Look at the files; say whether something is different."""
         before = self._found, self._override, self.problems
-        await asyncio.to_thread(self._read)
+        await asyncio.to_thread(self.look)
         return (self._found, self._override, self.problems) != before
 
     async def follow(self, changed: Callable[[], object]) -> None:
@@ -83,7 +83,8 @@ class Extras:
             if await self.read():
                 changed()
 
-    def _read(self) -> None:
+    def look(self) -> None:
+        """Look at the files. Blocks."""
         if self.tls is not None:
             directory = Path(self._settings.certificates)
             signature = signature_of(directory)
@@ -108,8 +109,8 @@ class Extras:
             if isinstance(error, OSError):
                 self._text = None  # the same text may come back
             words = f"{path}: {error.strerror}" if isinstance(error, OSError) else str(error)
-            stays = "the last one stays" if self._override else "the shipped one is used"
-            self._template_problems = (Problem("", "lb.template", f"{words}; {stays}"),)
+            stays = "; the last one stays" if self._override else "; the shipped one is used"
+            self._template_problems = (Problem("", "lb.template", f"{words}{stays}"),)
 
     def _compiled(self, name: str, text: str) -> Callable[[Data], str]:
         # Template engines cost memory: only for those who use one.

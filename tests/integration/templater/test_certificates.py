@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.config.model import LbSettings
+from sidecar.config.model import LbSettings, Settings
 from sidecar.runtime.clock import SystemClock
 from templater.certificates import found_in, signature_of
 from templater.extras import Extras
 from templater.names import CertName
+from templater.own.cli import mistakes
 from templater.routes import Routes
 from tests.support.certificates import make, pair
 
@@ -143,3 +144,16 @@ async def test_a_broken_template_is_told_and_the_shipped_one_used(
     path.write_text("{{ shipped }}")
     assert await extras.read()
     assert extras.problems == ()
+
+
+def test_validate_tells_what_is_wrong_with_the_files(tmp_path: Path) -> None:
+    (tmp_path / "own.j2").write_text("{% for %}")
+    chain, _ = pair(tmp_path, "a.org")
+    lb = LbSettings(
+        tls_listen=":8443", certificates=str(tmp_path), template=str(tmp_path / "own.j2")
+    )
+    chain.write_text("nothing")
+    found = mistakes(Settings(lb=lb))
+    assert found[0] == f"lb.certificates: {chain}: this is no certificate"
+    assert found[1].startswith("lb.template: own.j2:1: ")
+    assert mistakes(Settings()) == []

@@ -4,6 +4,7 @@ import re
 from functools import cache
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 
 from sidecar.catalog.changes import Put, apply
@@ -18,7 +19,7 @@ from templater.nginx.render import Renderer as NginxRenderer
 from templater.routes import Routes, routes_of
 from templater.securing import secured
 from templater.tls import Certificate
-from tests.unit.templater.hostile import FIELDS, GOOD, META, hostile_instance
+from tests.unit.templater.hostile import EVIL, FIELDS, GOOD, META, hostile_instance
 from tests.unit.templater.nginx.configs import PLACE
 from tests.unit.templater.nginx.tokens import Directive, parsed
 
@@ -85,12 +86,8 @@ def sections(text: str) -> list[str]:
     return [line for line in lines_of(text) if not line.startswith(" ")]
 
 
-@settings(deadline=None)
-@given(FIELDS)
-def test_no_value_adds_a_section_or_a_kind_of_line_to_haproxys_file(
-    fields: dict[str, Any],
-) -> None:
-    routes = routes_to(hostile_instance(fields))
+def check_haproxy(routes: Routes) -> None:
+    """Demand that a file has the sections of its model, lines of known kinds, and no more."""
     model = grown(NOTHING, routes)
     made = files(model)
     assert {shape_of(line) for line in lines_of(made.config)} <= known_lines()
@@ -111,6 +108,32 @@ def test_no_value_adds_a_section_or_a_kind_of_line_to_haproxys_file(
         assert all(len(line.split(" ")) == 2 for line in text.splitlines())
     for line in made.listing.splitlines():
         assert re.fullmatch(r"certificate_[a-z.]+\.pem( [a-z0-9._*-]+)*", line)
+
+
+@settings(deadline=None)
+@given(FIELDS)
+def test_no_value_adds_a_section_or_a_kind_of_line_to_haproxys_file(
+    fields: dict[str, Any],
+) -> None:
+    check_haproxy(routes_to(hostile_instance(fields)))
+
+
+def attacks(key: str) -> Routes:
+    """Return routes of services that each attack by this key with another value."""
+    texts = [*EVIL, *(GOOD[key] + evil for evil in EVIL)]
+    return routes_to(
+        *(
+            hostile_instance({**PLAIN, "service": f"s{at}", "meta": {**GOOD, key: text}})
+            for at, text in enumerate(texts)
+        )
+    )
+
+
+@pytest.mark.parametrize("key", META)
+def test_no_known_attack_by_any_label_comes_through(key: str) -> None:
+    routes = attacks(key)
+    check_haproxy(routes)
+    check_nginx(routes)
 
 
 @settings(deadline=None)
@@ -168,11 +191,16 @@ def nginx_text(routes: Routes) -> str:
     return NginxRenderer(PLACE).config(fitting(routes)[0]).text
 
 
+def check_nginx(routes: Routes) -> None:
+    """Demand that a text has directives of known kinds in known places only."""
+    text = nginx_text(routes)
+    assert text.isascii()
+    assert all(char == "\n" or char.isprintable() for char in text)
+    assert grammar(parsed(text)) <= known_grammar()
+
+
 @settings(deadline=None)
 @given(FIELDS)
 def test_no_value_becomes_a_directive_of_nginx(fields: dict[str, Any]) -> None:
     good = hostile_instance({**fields, "id": "good", "address": "192.0.2.9", "port": 80})
-    text = nginx_text(routes_to(hostile_instance(fields), good))
-    assert text.isascii()
-    assert all(char == "\n" or char.isprintable() for char in text)
-    assert grammar(parsed(text)) <= known_grammar()
+    check_nginx(routes_to(hostile_instance(fields), good))
