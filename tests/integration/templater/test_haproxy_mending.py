@@ -180,6 +180,10 @@ async def test_a_full_disk_keeps_no_endpoint_that_has_gone(tmp_path: Path) -> No
             await eventually_served(bench, 6, {str(ports[1]): 6})
             await until(lambda: failures() > before)
             assert "No space left on device" in str(bench.lb.trouble())
+            bench.put(instance("i2", ports[0], weight=3))  # and what comes while it is owed
+            await eventually_served(bench, 4, {str(ports[0]): 3, str(ports[1]): 1})
+            bench.drop("i2")
+            await eventually_served(bench, 4, {str(ports[1]): 4})
             assert f":{ports[0]} weight 1\n" in (folder / "haproxy.cfg").read_text()
             filler.unlink()
             await until(lambda: bench.lb.trouble() is None, 15)
