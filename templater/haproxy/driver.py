@@ -150,9 +150,9 @@ class Driver(ProxyDriver[HaproxyLife]):
     async def _apply(self, life: HaproxyLife) -> None:
         began = self._first_at if self._wake.is_set() else self._clock.monotonic()
         self._wake.clear()
+        await self._apply_runtime(life, slots.fitted(self._live, self._routes), began)
         if self._directory.owes:
             await asyncio.to_thread(self._directory.write, self._files(self._live))
-        await self._apply_runtime(life, slots.fitted(self._live, self._routes), began)
         if slots.why_reload(self._live, self._grantable()) is None:
             return
         await self._clock.sleep(self._reloaded_at + _RELOAD_GAP - self._clock.monotonic())

@@ -30,6 +30,7 @@ __all__ = [
     "Bench",
     "backends",
     "client",
+    "eventually_served",
     "fill",
     "free_port",
     "instance",
@@ -198,6 +199,13 @@ async def client(port: int) -> AsyncIterator[Callable[..., Coroutine[None, None,
         writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
+
+
+async def eventually_served(bench: Bench, count: int, wanted: dict[str, int]) -> None:
+    """Wait until so many requests are shared like this."""
+    async with asyncio.timeout(10):
+        while await bench.served(count) != wanted:
+            await asyncio.sleep(0.02)
 
 
 def fill(path: Path) -> None:

@@ -15,6 +15,7 @@ from sidecar.errors import ConfigError
 from tests.integration.templater.harness import (
     Bench,
     backends,
+    eventually_served,
     free_port,
     instance,
     steady,
@@ -89,13 +90,13 @@ async def test_by_the_masters_socket_all_is_done_but_starting_and_ending(tmp_pat
             bench.put(instance("x", ports[2], "other", meta=meta))
             await bench.answers("other.localhost", 200)
         assert traffic.failures == []
-        assert await bench.served(4) == {str(ports[0]): 2, str(ports[1]): 2}
+        await eventually_served(bench, 4, {str(ports[0]): 2, str(ports[1]): 2})
         assert (await bench.get("other.localhost", port=listen))[0] == 200
         report = await bench.lb.report()
         assert report["attached"] == str(foreign.socket)
         bench.stop()
         await until(lambda: bench.task is not None and bench.task.done(), 10)
-        assert await bench.served(4) == {str(ports[0]): 2, str(ports[1]): 2}, "it serves on"
+        await eventually_served(bench, 4, {str(ports[0]): 2, str(ports[1]): 2})
         assert foreign.process is not None
         assert foreign.process.returncode is None
 
@@ -114,7 +115,7 @@ async def test_started_again_by_somebody_else_it_is_found_and_changes_meanwhile_
         await foreign.start()
         await ready(bench)
         await bench.answers("web.localhost", 200)
-        assert await bench.served(3) == {str(ports[1]): 3}
+        await eventually_served(bench, 3, {str(ports[1]): 3})
 
 
 async def test_by_a_workers_socket_a_reload_is_owed_until_somebody_does_it(tmp_path: Path) -> None:
@@ -126,17 +127,17 @@ async def test_by_a_workers_socket_a_reload_is_owed_until_somebody_does_it(tmp_p
         await bench.answers("web.localhost", 200)
         bench.put(instance("b", ports[1]))
         await bench.applied("runtime")
-        assert await bench.served(4) == {str(ports[0]): 2, str(ports[1]): 2}
+        await eventually_served(bench, 4, {str(ports[0]): 2, str(ports[1]): 2})
         bench.put(instance("x", ports[1], "other"))
         await until(lambda: "reloaded by whoever started it" in str(bench.lb.trouble()), 10)
         assert "new upstream http.other" in str(bench.lb.trouble())
         bench.drop("a")  # what needs no reload is made live all the same
         await until(lambda: bench.live() == 1)
-        assert await bench.served(3) == {str(ports[1]): 3}
+        await eventually_served(bench, 3, {str(ports[1]): 3})
         os.kill(foreign.pid, signal.SIGUSR2)
         await ready(bench)
         await bench.answers("other.localhost", 200)
-        assert await bench.served(3) == {str(ports[1]): 3}
+        await eventually_served(bench, 3, {str(ports[1]): 3})
 
 
 async def test_what_serves_is_left_alone_until_the_catalogue_is_whole(tmp_path: Path) -> None:
@@ -154,10 +155,10 @@ async def test_what_serves_is_left_alone_until_the_catalogue_is_whole(tmp_path: 
                 await until(lambda: "waiting for the whole" in str(again.lb.trouble()), 10)
                 again.put(instance("b", ports[1]), instance("x", ports[1], "other"))
                 await asyncio.sleep(0.3)
-                assert await bench.served(3) == {str(ports[0]): 3}
+                await eventually_served(bench, 3, {str(ports[0]): 3})
                 again.catalog.mark_synced()
                 await again.answers("other.localhost", 200)
-                assert await bench.served(3) == {str(ports[1]): 3}
+                await eventually_served(bench, 3, {str(ports[1]): 3})
                 again.task.cancel()
         assert traffic.failures == []
 

@@ -16,6 +16,7 @@ from tests.integration.templater.harness import (
     Bench,
     backends,
     client,
+    eventually_served,
     free_port,
     instance,
     running,
@@ -106,7 +107,7 @@ async def test_who_drains_is_shut_once_nothing_is_under_way(tmp_path: Path) -> N
     async with serving(tmp_path) as (bench, ports):
         leaving = instance("a", ports[0], draining=True)
         async with asyncio.TaskGroup() as group:
-            slow = [group.create_task(bench.get("web.localhost", "/?700")) for _ in range(2)]
+            slow = [group.create_task(bench.get("web.localhost", "/?2500")) for _ in range(2)]
             await asyncio.sleep(0.2)
             bench.put(leaving)
             await bench.applied("runtime")
@@ -122,7 +123,7 @@ async def test_who_drains_is_shut_once_nothing_is_under_way(tmp_path: Path) -> N
         assert f":{ports[0]} weight 1 disabled\n" in config(bench)
         bench.put(instance("a", ports[0]))  # the mark was taken back
         await until(lambda: f":{ports[0]} weight 1\n" in config(bench))
-        assert await bench.served(4) == {str(ports[0]): 2, str(ports[1]): 2}
+        await eventually_served(bench, 4, {str(ports[0]): 2, str(ports[1]): 2})
 
 
 def config(bench: Bench) -> str:
