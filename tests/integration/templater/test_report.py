@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import re
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from templater.nginx import plan
 from tests.integration.templater.harness import (
     Bench,
     backends,
-    client,
     eventually_served,
     free_port,
     instance,
@@ -40,22 +39,42 @@ async def work_of(bench: Bench) -> dict[str, Any]:
     return {one["id"]: one["work"] for one in upstream["endpoints"]}
 
 
+async def seen_while_busy(
+    bench: Bench, condition: Callable[[], Awaitable[bool]], first: Callable[[], None] = lambda: None
+) -> None:
+    """Wait until something is so while each endpoint answers one request; slow machines get longer.
+
+    All of them are answered in the end.
+    """
+    for milliseconds in (800, 3000, 12000):
+        async with asyncio.TaskGroup() as group:
+            slow = [
+                group.create_task(bench.get("web.localhost", f"/?{milliseconds}")) for _ in range(2)
+            ]
+            await asyncio.sleep(0.1)
+            first()
+            is_seen = False
+            while not is_seen and not any(one.done() for one in slow):
+                is_seen = await condition()
+        assert {one.result()[0] for one in slow} == {200}
+        if is_seen:
+            return
+    raise AssertionError("never seen")
+
+
 @pytest.mark.haproxy
 async def test_haproxys_own_counters_are_told_by_endpoint(tmp_path: Path) -> None:
     async with serving(tmp_path) as (bench, _):
-        async with client(bench.port) as ask, asyncio.TaskGroup() as group:
-            for _ in range(10):
-                await bench.get("web.localhost", "/?20")
-            slow = [group.create_task(bench.get("web.localhost", "/?1000")) for _ in range(2)]
-            await ask("web.localhost")
-            await asyncio.sleep(0.2)
-            work = await work_of(bench)
-            assert {one["sessions"] for one in work.values()} == {1}
-            await asyncio.gather(*slow)
+        for _ in range(10):
+            await bench.get("web.localhost", "/?20")
+
+        async def one_each() -> bool:
+            return {one["sessions"] for one in (await work_of(bench)).values()} == {1}
+
+        await seen_while_busy(bench, one_each)
         work = await work_of(bench)
-        assert {one["sessions"] for one in work.values()} == {0}
-        assert sum(one["requests"] for one in work.values()) >= 13
-        assert all(0.01 < one["latency"] < 1 for one in work.values())
+        assert sum(one["requests"] for one in work.values()) >= 12
+        assert all(0.01 < one["latency"] < 60 for one in work.values())
         assert all(one["failures"] == one["retries"] == one["queued"] == 0 for one in work.values())
         report: Any = await bench.lb.report()
         assert re.fullmatch(r"haproxy \d+\.\d+[.\d\w]*", report["proxy"]["program"])
@@ -73,13 +92,14 @@ async def test_of_nginx_what_it_can_tell_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plan, "_GAP", 0.1)
-    async with serving(tmp_path, kind="nginx") as (bench, _), asyncio.TaskGroup() as group:
-        slow = [group.create_task(bench.get("web.localhost", "/?1000")) for _ in range(2)]
-        await asyncio.sleep(0.3)
+    async with serving(tmp_path, kind="nginx") as (bench, _):
+
+        async def one_each() -> bool:
+            return all(one["sessions"] >= 1 for one in (await work_of(bench)).values())
+
+        await seen_while_busy(bench, one_each)
         work = await work_of(bench)
-        assert all(one["sessions"] >= 1 for one in work.values())
         assert all(one["requests"] is one["latency"] is None for one in work.values())
-        await asyncio.gather(*slow)
         await asyncio.sleep(0.6)
         report: Any = await bench.lb.report()
         assert report["proxy"]["program"].startswith("nginx 1.")
@@ -105,19 +125,23 @@ def fetched(url: str) -> str:
 @pytest.mark.haproxy
 async def test_who_drains_is_shut_once_nothing_is_under_way(tmp_path: Path) -> None:
     async with serving(tmp_path) as (bench, ports):
-        leaving = instance("a", ports[0], draining=True)
-        async with asyncio.TaskGroup() as group:
-            slow = [group.create_task(bench.get("web.localhost", "/?2500")) for _ in range(2)]
-            await asyncio.sleep(0.2)
+        staying, leaving = instance("a", ports[0]), instance("a", ports[0], draining=True)
+
+        async def one_left() -> bool:
+            is_drained = f":{ports[0]} weight 0\n" in config(bench)
+            return await bench.lb.in_flight(leaving) == 1 and is_drained
+
+        def drain() -> None:
+            bench.put(staying)
             bench.put(leaving)
-            await bench.applied("runtime")
-            assert await bench.lb.in_flight(leaving) == 1
-            assert f":{ports[0]} weight 0\n" in config(bench)
-            assert {await one for one in slow} == {(200, str(port)) for port in ports}
+
+        await seen_while_busy(bench, one_left, drain)
         await until(lambda: bench.lb.trouble() is None)
-        assert await bench.lb.in_flight(leaving) == 0
-        await until(lambda: f":{ports[0]} weight 1 disabled\n" in config(bench))
-        assert await bench.lb.in_flight(leaving) == 0
+        async with asyncio.timeout(10):
+            while await bench.lb.in_flight(leaving) != 0:
+                await asyncio.sleep(0.02)
+        await until(lambda: f":{ports[0]} weight 1 disabled\n" in config(bench), 10)
+        assert await bench.lb.in_flight(leaving) in {0, None}
         bench.put(instance("b", ports[1], status=Status.WARNING))  # other changes leave it shut
         await asyncio.sleep(0.2)
         assert f":{ports[0]} weight 1 disabled\n" in config(bench)
