@@ -228,7 +228,7 @@ def steady(port: int, *, clients: int = 6, keep_alive: bool = True) -> Iterator[
             thread.join(15)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.002)
