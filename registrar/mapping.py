@@ -25,7 +25,7 @@ from registrar.overrides import (
 )
 from registrar.ports import Offer, Place, offers_of
 from registrar.problems import Complaints, Problem
-from registrar.routes import routes_of
+from registrar.routes import routes_of, weight_of
 from sidecar.catalog.model import Instance, InstanceId, Origin, worst
 from sidecar.engine.facts import Container, Port
 
@@ -123,6 +123,12 @@ class _Mapping:
             return {}
         return routes_of(self.container, [offer.port for offer in wanted], self.complain)
 
+    def weight(self, attributes: Attributes) -> int:
+        if not self.place.is_ours:
+            return 1
+        given = attributes.get("weight")
+        return weight_of(self.container, given, attributes.label("weight"), self.complain)
+
     def instances(
         self,
         offer: Offer,
@@ -151,6 +157,7 @@ class _Mapping:
                 tags=tags,
                 meta=MappingProxyType(meta | dict(routes.get(offer.port, {}))),
                 checks=checks,
+                weight=self.weight(attributes),
                 status=worst(check.status for check in checks),
                 owner=self.place.owner,
                 tagged=_tagged(reach, port),

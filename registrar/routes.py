@@ -17,11 +17,13 @@ from registrar.virtual import Place, places_of, settings_of
 from sidecar.catalog.model import HTTP_HOST, HTTP_PROTO, TCP_LISTEN
 from sidecar.engine.facts import Container, Port
 
-__all__ = ["routes_of"]
+__all__ = ["routes_of", "weight_of"]
 
 Complain = Callable[[str, str], None]
 _HTTP_PORT: Final = ("pinnace.http.port", "VIRTUAL_PORT")
 _LISTEN: Final = ("pinnace.tcp.listen", "")
+_WEIGHT: Final = ("pinnace.weight", "")
+_HEAVIEST: Final = 65535  # what DNS and Consul take
 
 
 def routes_of(
@@ -47,6 +49,19 @@ def routes_of(
             same = Port(listen)
             routes.setdefault(same if same in offered else free[0], {})[TCP_LISTEN] = str(listen)
     return routes
+
+
+def weight_of(container: Container, given: str, label: str, complain: Complain) -> int:
+    """Return the weight of a port's instance; ``given`` is what ``SERVICE_WEIGHT`` says."""
+    found = value_of(container, *_WEIGHT)
+    text, label = found if found is not None else (given, label)
+    text = text.strip(" ")
+    if not text:
+        return 1
+    if text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= _HEAVIEST:
+        return int(text)
+    complain(label, f"ignored: {cleaned(text[:40])!r} is no weight from 0 to {_HEAVIEST}")
+    return 1
 
 
 class _Default:

@@ -12,7 +12,24 @@ from typing import Any, Final
 
 from registrar.labels import value_of
 from registrar.names import META_LIMIT, cleaned, is_host_pattern, is_url_path
-from sidecar.catalog.model import CERT_NAME, HTTP_ACCESS, HTTP_BALANCE, HTTPS_METHOD
+from sidecar.catalog.model import (
+    BACKUP,
+    CANARY,
+    CERT_NAME,
+    CHECK,
+    CHECK_FALL,
+    CHECK_INTERVAL,
+    CHECK_RISE,
+    HSTS,
+    HTTP_ACCESS,
+    HTTP_BALANCE,
+    HTTPS_METHOD,
+    RETRIES,
+    STICKY,
+    TIMEOUT_ANSWER,
+    TIMEOUT_CONNECT,
+    TIMEOUT_TUNNEL,
+)
 from sidecar.engine.facts import Container
 
 __all__ = ["Place", "places_of", "settings_of"]
@@ -35,6 +52,12 @@ _BALANCES: Final[Mapping[str, str]] = {
     "hash $remote_addr consistent": "source", "source": "source", "random": "random",
 }  # fmt: skip
 _NETWORKS: Final = re.compile(r"[0-9a-z.:/,]+", re.ASCII)
+_HSTS: Final = re.compile(r"off|max-age=[0-9]{1,9}(?:; ?[a-z]+){0,2}", re.ASCII | re.IGNORECASE)
+_TIME: Final = re.compile(r"[0-9.]{1,9}(?:ms|s|m|h)(?:[0-9]{1,5}(?:ms|s|m))*", re.ASCII)
+_COUNT: Final = re.compile(r"[0-9]{1,2}", re.ASCII)
+_SHARE: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,2})?%?", re.ASCII)
+_STICKY: Final = re.compile(r"source|cookie(?::[A-Za-z0-9_]{1,64})?", re.ASCII)
+_TRUTH: Final = re.compile(r"true|false", re.ASCII)
 _METHODS: Final = frozenset({"redirect", "noredirect", "nohttp", "nohttps"})
 
 
@@ -198,6 +221,10 @@ def _access(text: str) -> str:
     return words if _NETWORKS.fullmatch(words) else ""
 
 
+def _fitting(pattern: re.Pattern[str]) -> Callable[[str], str]:
+    return lambda text: text if pattern.fullmatch(text) else ""
+
+
 _SETTINGS: Final[tuple[tuple[str, tuple[str, str], Callable[[str], str]], ...]] = (
     (HTTP_ACCESS, ("pinnace.http.access", "NETWORK_ACCESS"), _access),
     (HTTP_BALANCE, ("pinnace.http.balance", ""), lambda text: _BALANCES.get(text, "")),
@@ -216,4 +243,20 @@ _SETTINGS: Final[tuple[tuple[str, tuple[str, str], Callable[[str], str]], ...]] 
         ("pinnace.cert.name", "CERT_NAME"),
         lambda text: text.lower() if is_host_pattern(text.lower()) else "",
     ),
+    (HSTS, ("pinnace.https.hsts", "HSTS"), _fitting(_HSTS)),
+    (STICKY, ("pinnace.http.sticky", ""), _fitting(_STICKY)),
+    (RETRIES, ("pinnace.http.retries", ""), _fitting(_COUNT)),
+    (TIMEOUT_CONNECT, ("pinnace.timeout.connect", ""), _fitting(_TIME)),
+    (TIMEOUT_ANSWER, ("pinnace.timeout.answer", ""), _fitting(_TIME)),
+    (TIMEOUT_TUNNEL, ("pinnace.timeout.tunnel", ""), _fitting(_TIME)),
+    (
+        CHECK,
+        ("pinnace.check", ""),
+        lambda text: text if text == "tcp" or (text[:1] == "/" and is_url_path(text)) else "",
+    ),
+    (CHECK_INTERVAL, ("pinnace.check.interval", ""), _fitting(_TIME)),
+    (CHECK_FALL, ("pinnace.check.fall", ""), _fitting(_COUNT)),
+    (CHECK_RISE, ("pinnace.check.rise", ""), _fitting(_COUNT)),
+    (CANARY, ("pinnace.canary", ""), _fitting(_SHARE)),
+    (BACKUP, ("pinnace.backup", ""), _fitting(_TRUTH)),
 )

@@ -128,7 +128,7 @@ async def _supervisor(
         settings.http,
         health=health,
         stopping=lambda: supervisor.stopping,
-        lb_status=balancer.status if balancer is not None else lambda: None,
+        lb_status=balancer.report if balancer is not None else None,
         api=api.routes,
         short=api.short,
         more=drain_routes(drains),
@@ -262,6 +262,7 @@ def _dns(settings: Settings, store: EmbeddedStore) -> Component:
 def _own_ports(settings: Settings) -> frozenset[int]:
     """Return the ports this program listens on: no label may point there."""
     listens = (settings.http.listen, *settings.dns.listen.split(","), settings.lb.listen)
+    listens += (settings.lb.stats,) if settings.lb.stats else ()
     return frozenset(endpoint(text).port for text in listens)
 
 

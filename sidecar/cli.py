@@ -57,6 +57,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "render": "show what the templates of the configuration would write",
     "healthcheck": "ask a running pinnace whether it is ready",
     "drain": "let a container finish what it has, then stop it",
+    "lb": "show what the load balancer does",
     "import": "print the configuration that equals another program's command line",
     "version": "print the version",
 }
@@ -140,12 +141,14 @@ def _parsers(asked: str) -> "tuple[ArgumentParser, dict[str, ArgumentParser]]":
         _add_settings(subparsers[asked])
     if asked == "explain":
         subparsers[asked].add_argument("--json", action="store_true", help="as a JSON object")
-    if asked in {"healthcheck", "drain"}:
+    if asked in {"healthcheck", "drain", "lb"}:
         _add_option(subparsers[asked], "--http")
     if asked == "render":
         _add_render(subparsers[asked])
     if asked == "drain":
         _add_drain(subparsers[asked])
+    if asked == "lb":
+        _add_lb(subparsers[asked])
     return parser, subparsers
 
 
@@ -181,6 +184,21 @@ def _add_drain(parser: "ArgumentParser") -> None:
     parser.add_argument("--no-stop", action="store_true", help="mark and wait only")
     parser.add_argument("--undo", action="store_true", help="take back a mark of --no-stop")
     parser.add_argument("--json", action="store_true", help="a JSON object per step")
+
+
+def _add_lb(parser: "ArgumentParser") -> None:
+    parser.description = (
+        "Show the load balancer of a running pinnace: its routes, each endpoint with its state, "
+        "sessions, requests per second and time to the answer as the proxy counts them, and how "
+        "and why the last change was made live."
+    )
+    parser.epilog = "exit status: 0 shown, 1 nobody answers, or no load balancer runs"
+    parser.add_argument("action", choices=["show"], help="what to do")
+    parser.add_argument(
+        "--service", dest="services", action="append", default=[], metavar="NAME",
+        help="only this one; may be given several times [all services]",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="all of it as a JSON object")
 
 
 def _add_render(parser: "ArgumentParser") -> None:
@@ -229,11 +247,11 @@ def _explain(options: "Namespace") -> int:
 
 
 def _validate(options: "Namespace") -> int:
-    templates = _loaded(options).settings.template
-    if templates:
+    settings = _loaded(options).settings
+    if settings.template or settings.lb.template or settings.lb.certificates:
         from templater.own.cli import mistakes  # noqa: PLC0415
 
-        if found := mistakes(templates):
+        if found := mistakes(settings):
             raise ConfigError(found)
     print("ok")
     return OK
@@ -277,6 +295,18 @@ def _drain(options: "Namespace") -> int:
     return drain_client.drain(listen, options.container, query, token=token, as_json=options.json)
 
 
+def _lb(options: "Namespace") -> int:
+    from sidecar.config.units import endpoint  # noqa: PLC0415
+    from sidecar.web import lb_client  # noqa: PLC0415
+    from sidecar.web.token import token_of  # noqa: PLC0415
+
+    settings = _loaded(options).settings.http
+    token = token_of(settings) if settings.token_file else ""
+    return lb_client.show(
+        endpoint(settings.listen), options.services, token=token, as_json=options.json
+    )
+
+
 def _import(words: Sequence[str]) -> int:
     """Print a configuration; the words are another program's, so they are not parsed as ours."""
     from importlib import import_module  # noqa: PLC0415  (start-up time)
@@ -302,6 +332,7 @@ _RUN: Final[Mapping[str, "Callable[[Namespace], int]"]] = {
     "render": _render,
     "healthcheck": _healthcheck,
     "drain": _drain,
+    "lb": _lb,
     "version": _version,
 }
 

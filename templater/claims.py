@@ -1,20 +1,30 @@
 """What one service alone asks for, whoever else asks for the same. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple, TypeVar
 
-from sidecar.catalog.model import TCP_LISTEN, Instance, Status
+from sidecar.catalog.model import BACKUP, CANARY, TCP_LISTEN, Instance, Status
 from templater.asked import Place, https_of, places_of, shape_of
 from templater.names import Address, Host, Port, SocketAddress, Weight, shown
 from templater.shapes import Https, Shape
+from templater.shares import Percent, Wish, weights_of
 from templater.upstreams import Endpoint, Key, Problem, Protocol, State, Upstream
 
 __all__ = ["Asking", "Claim", "claim_of"]
 
 _MAX_SERVICE: Final = 200
-_MAX_WEIGHT: Final = 256
+_NO_WEIGHT: Final = Weight(0)
+T = TypeVar("T")
+_TRUTHS: Final = {"true": True, "false": False}
+
+
+class _Seat(NamedTuple):
+    """An endpoint whose weight depends on the others, and what it asks for."""
+
+    endpoint: Endpoint
+    wish: Wish
 
 
 class Asking(NamedTuple):
@@ -37,6 +47,10 @@ class Claim:
     problems: tuple[Problem, ...]
     upstream: Upstream
     """Where its own hosts lead."""
+    listening: Upstream
+    """Where its ports lead."""
+    https: Https | None = None
+    """What its own hosts ask of TLS."""
 
 
 def claim_of(
@@ -55,9 +69,13 @@ def claim_of(
     problems: list[Problem] = []
     own = _own_hosts(name, domains, problems)
     if not own:
-        return Claim((), (), (), (), tuple(problems), Upstream(Protocol.HTTP, name))
-    seats = [_endpoint(one, problems, reserved) for one in members]
-    endpoints = tuple(one for one in seats if one is not None)
+        upstream = Upstream(Protocol.HTTP, name)
+        return Claim((), (), (), (), tuple(problems), upstream, upstream)
+    seats = [_seat(one, problems, reserved) for one in members]
+    endpoints = _weighed(seats)
+    shares = {seat.wish.canary for seat in seats if seat is not None} - {None}
+    if len(shares) > 1:
+        problems.append(Problem(name, CANARY, "instances differ; the smallest share counts"))
 
     def complain(key: str, reason: str) -> None:
         problems.append(Problem(name, key, reason))
@@ -74,12 +92,17 @@ def claim_of(
         found = endpoints
         if some is not members:
             shape = shape._replace(group=groups[askers])
-            found = tuple(one for at in askers if (one := seats[at]) is not None)
+            found = _weighed([seats[at] for at in askers])
         upstream = Upstream(Protocol.HTTP, name, shape)
         asked.append(Asking(place, upstream, found, https_of(some, complain)))
-    upstream = Upstream(Protocol.HTTP, name, shape_of(members, complain))
+    shape = shape_of(members, complain)
+    https = https_of(members, complain)
     ports = tuple(_ports(name, members, problems))
-    return Claim(endpoints, own, tuple(asked), ports, tuple(dict.fromkeys(problems)), upstream)
+    return Claim(
+        endpoints, own, tuple(asked), ports, tuple(dict.fromkeys(problems)),
+        Upstream(Protocol.HTTP, name, shape), Upstream(Protocol.TCP, name, shape.of_tcp),
+        None if https is None else https._replace(certificate=None, is_own=True),
+    )  # fmt: skip
 
 
 def _group(places: Iterable[Place]) -> str:
@@ -112,14 +135,7 @@ def _ports(name: str, members: Iterable[Instance], problems: list[Problem]) -> I
             problems.append(Problem(name, TCP_LISTEN, str(error)))
 
 
-def _endpoint(
-    instance: Instance, problems: list[Problem], reserved: AbstractSet[int]
-) -> Endpoint | None:
-    asked = instance.warning_weight if instance.status is Status.WARNING else instance.weight
-    weight = min(max(asked, 0), _MAX_WEIGHT)
-    if weight != asked:
-        reason = f"weight {asked} is taken as {weight}"
-        problems.append(Problem(instance.service, "weight", reason))
+def _seat(instance: Instance, problems: list[Problem], reserved: AbstractSet[int]) -> _Seat | None:
     place = "address"
     try:
         address = Address(instance.address)
@@ -132,8 +148,43 @@ def _endpoint(
     except ValueError as error:
         problems.append(Problem(instance.service, place, str(error)))
         return None
-    key = Key(instance.node, instance.id)
-    return Endpoint(key, address, port, Weight(weight), _state(instance))
+    weight = instance.warning_weight if instance.status is Status.WARNING else instance.weight
+    if weight < 0:
+        problems.append(Problem(instance.service, "weight", f"weight {weight} is taken as 0"))
+    key, state = Key(instance.node, instance.id), _state(instance)
+    backup = _read(instance, BACKUP, _truth, problems) or False
+    canary = _read(instance, CANARY, Percent, problems)
+    counts = state is State.READY and not backup
+    endpoint = Endpoint(key, address, port, _NO_WEIGHT, state, backup)
+    return _Seat(endpoint, Wish(weight, canary, counts))
+
+
+def _weighed(seats: Iterable[_Seat | None]) -> tuple[Endpoint, ...]:
+    """Return those that have a place, with the weights that their shares need."""
+    found = [seat for seat in seats if seat is not None]
+    weights = weights_of([seat.wish for seat in found])
+    return tuple(
+        replace(seat.endpoint, weight=weight) for seat, weight in zip(found, weights, strict=True)
+    )
+
+
+def _read(
+    instance: Instance, key: str, make: Callable[[str], T], problems: list[Problem]
+) -> T | None:
+    text = instance.meta.get(key)
+    if not text:
+        return None
+    try:
+        return make(text)
+    except ValueError as error:
+        problems.append(Problem(instance.service, key, str(error)))
+        return None
+
+
+def _truth(text: str) -> bool:
+    if text not in _TRUTHS:
+        raise ValueError(f"{shown(text)} is neither true nor false")
+    return _TRUTHS[text]
 
 
 def _state(instance: Instance) -> State:

@@ -7,20 +7,22 @@ from typing import Final
 
 from sidecar.catalog.model import Instance
 from sidecar.config.model import LbSettings
-from sidecar.config.units import endpoint as parse_endpoint
-from sidecar.errors import ConfigError
 from sidecar.metrics import counter, gauge
 from sidecar.runtime.clock import Clock, SystemClock
 from sidecar.runtime.log import get_logger
 from sidecar.stores.base import Source
+from templater.extras import Extras, listen_of
 from templater.guard import loses_most
-from templater.names import Address, Port, SocketAddress
+from templater.names import SocketAddress
 from templater.opening import opened
 from templater.proxy import Proxy
 from templater.routes import Known, Problem, Routes, routes_of
+from templater.status import status
+from templater.work import Counters
 
 __all__ = ["LoadBalancer"]
 
+_LOOK: Final = 1.0  # seconds until most endpoints may go (reliability F14)
 PROBLEMS: Final = gauge(
     "pinnace_templater_problems", "Services, or parts of what they ask for, that are left out."
 )
@@ -49,8 +51,12 @@ class LoadBalancer:
         self._settings = settings
         self._domains = tuple(domains)
         self._clock = clock if clock is not None else SystemClock()
-        self._address, self._port = _listen(settings.listen)
-        self._reserved = frozenset({*reserved_ports, self._port})
+        self._address, self._port = listen_of(settings.listen, "lb.listen")
+        self._extras = Extras(settings, self._clock)
+        own = {self._port} if self._extras.tls is None else {self._port, self._extras.tls[1]}
+        if settings.stats:
+            own.add(listen_of(settings.stats, "lb.stats")[1])
+        self._reserved = frozenset({*reserved_ports, *own})
         self._routes = Routes()
         self._known: Known = {}
         self._problems: dict[str, frozenset[Problem]] = {}
@@ -58,8 +64,9 @@ class LoadBalancer:
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve until cancelled; raises PermanentError without the program, AddressInUse."""
+        await self._extras.read()
         async with opened(
-            self._settings, self._address, self._port,
+            self._settings, self._address, self._port, self._extras.tls,
             clock=self._clock, report=self._report_ports,
         ) as proxy:  # fmt: skip
             self._proxy = proxy
@@ -67,12 +74,23 @@ class LoadBalancer:
                 async with asyncio.TaskGroup() as group:
                     self._take(proxy)
                     group.create_task(self._follow(proxy), name="lb-source")
+                    group.create_task(
+                        self._extras.follow(lambda: self._take(proxy)), name="lb-extras"
+                    )
+                    if self._settings.attach:
+                        await self._complete()  # it serves what another pinnace knew
                     await proxy.run(ready)
             finally:
                 self._proxy = None
 
+    async def _complete(self) -> None:
+        while not self._source.synced:
+            await self._source.changed()
+
     def trouble(self) -> str | None:
         """Return what is wrong in one line (not ready), or None."""
+        if self._proxy is not None and self._settings.attach and not self._source.synced:
+            return "waiting for the whole catalogue before the attached proxy is changed"
         return self._proxy.trouble() if self._proxy is not None else "not running"
 
     async def in_flight(self, instance: Instance) -> int | None:
@@ -83,55 +101,57 @@ class LoadBalancer:
 
     def status(self) -> dict[str, object]:
         """Return routes, endpoints and the last apply, ready for JSON."""
-        routes = self._routes
-        last = self._proxy.last if self._proxy is not None else None
-        return {
-            "listen": str(SocketAddress(self._address, self._port)),
-            "hosts": {str(host): to.service for host, to in routes.hosts.items()},
-            "wildcards": {f"*{suffix}": to.service for suffix, to in routes.wildcards.items()},
-            "paths": {
-                f"{'*' if site.host.startswith('.') else ''}{site.host}{site.path}": to.service
-                for site, to in routes.paths.items()
-            },
-            "listeners": {str(port): to.service for port, to in routes.listeners.items()},
-            "upstreams": {
-                f"{upstream.protocol}.{upstream.service}{upstream.shape}": [
-                    {
-                        "node": one.key.node,
-                        "id": one.key.id,
-                        "address": str(SocketAddress(one.address, one.port)),
-                        "weight": int(one.weight),
-                        "state": str(one.state),
-                    }
-                    for one in members
-                ]
-                for upstream, members in routes.upstreams.items()
-            },
-            "problems": [
-                problem._asdict() for found in self._problems.values() for problem in found
-            ],
-            "trouble": self.trouble(),
-            "last": None
-            if last is None
-            else {"kind": last.kind, "why": last.why, "seconds": last.seconds},
-        }
+        return self._status(None)
+
+    async def report(self) -> dict[str, object]:
+        """Return the same with what the proxy counts."""
+        return self._status(await self._proxy.counters() if self._proxy is not None else None)
+
+    def _status(self, counters: Counters | None) -> dict[str, object]:
+        proxy = self._proxy
+        return status(
+            self._routes,
+            counters,
+            kind=self._settings.kind,
+            listen=SocketAddress(self._address, self._port),
+            attached=self._settings.attach,
+            problems=[problem for found in self._problems.values() for problem in found],
+            trouble=self.trouble(),
+            last=proxy.last if proxy is not None else None,
+            last_reload=proxy.last_reload if proxy is not None else None,
+            now=self._clock.monotonic(),
+        )
 
     async def _follow(self, proxy: Proxy) -> None:
         while True:
             await self._source.changed()
-            self._take(proxy)
+            if not self._take(proxy) and self._source.synced:
+                await self._clock.sleep(_LOOK)
+                self._take(proxy, is_second=True)
 
-    def _take(self, proxy: Proxy) -> None:
+    def _take(self, proxy: Proxy, *, is_second: bool = False) -> bool:
+        """Take the newest routes, unless they have to be looked at twice; say whether they were.
+
+        A source that is not complete is not believed that most is gone, however often it says so.
+        """
         routes = routes_of(
             self._source.snapshot, self._domains, reserved=self._reserved, known=self._known
         )
-        if not self._source.synced and loses_most(self._routes, routes):
+        synced = self._source.synced
+        if loses_most(self._routes, routes) and not (is_second and synced):
             GUARDED.inc()
-            _log.warning("most endpoints gone before the source is complete: nothing is removed")
-            return
+            _log.warning(
+                "most endpoints are gone: looking again before that is believed"
+                if synced
+                else "most endpoints gone before the source is complete: nothing is removed"
+            )
+            return False
+        routes = self._extras.applied(routes)
         self._routes = routes
+        self._report("files", self._extras.problems)
         self._report("routes", routes.problems)
         proxy.want(routes)
+        return True
 
     def _report_ports(self, problems: Sequence[Problem]) -> None:
         self._report("ports", problems)
@@ -140,17 +160,11 @@ class LoadBalancer:
         """Log each new problem once; forget those that are gone."""
         known = self._problems.get(kind, frozenset())
         for problem in dict.fromkeys(problems):
-            if problem not in known:
+            if problem not in known and not problem.service:
+                _log.warning("file not taken", setting=problem.field, reason=problem.reason)
+            elif problem not in known:
                 _log.warning(
                     "left out", service=problem.service, field=problem.field, reason=problem.reason
                 )
         self._problems[kind] = frozenset(problems)
         PROBLEMS.set(sum(len(found) for found in self._problems.values()))
-
-
-def _listen(text: str) -> tuple[Address, Port]:
-    try:
-        host, port = parse_endpoint(text)
-        return Address("127.0.0.1" if host == "localhost" else host), Port(port)
-    except ValueError as error:
-        raise ConfigError([f"lb.listen: {error}"]) from error

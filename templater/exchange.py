@@ -7,7 +7,7 @@ import asyncio
 from pathlib import Path
 from typing import Final
 
-from templater.proxy import ProxyUnavailable
+from templater.proxy import NobodyListens, ProxyUnavailable
 
 __all__ = ["exchange"]
 
@@ -27,6 +27,8 @@ async def exchange(path: Path, line: str, *, timeout: float) -> str:
                 writer.close()
     except TimeoutError as error:
         raise ProxyUnavailable(f"no answer within {timeout} s on {path.name}") from error
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        raise NobodyListens(f"{path.name}: {error.strerror or error}") from error
     except OSError as error:
         raise ProxyUnavailable(f"{path.name}: {error.strerror or error}") from error
 

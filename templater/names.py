@@ -7,11 +7,18 @@ can never become configuration syntax (reliability T1). Everything raises ValueE
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import Final, Self
+
+from sidecar.config.units import duration
 
 __all__ = [
     "Address",
+    "CertName",
+    "CookieName",
+    "Count",
     "Host",
+    "Millis",
     "Network",
     "Port",
     "RouteKey",
@@ -30,6 +37,10 @@ _MAX_PATH: Final = 256
 _MAX_NAME: Final = 253  # RFC 1035 section 2.3.4, as text without the final dot
 _MAX_WEIGHT: Final = 256  # HAProxy's range; nginx has none
 _SHOWN: Final = 60
+# nginx has a cookie as a variable, whose name takes no other characters.
+_COOKIE: Final = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
+_LONGEST: Final = 24 * 3600.0
+_MAX_COUNT: Final = 20
 
 
 class Host(str):
@@ -101,6 +112,27 @@ class Network(str):
         return super().__new__(cls, str(network))
 
 
+@lru_cache(maxsize=8192)
+def _canonical(text: str) -> str:
+    """Return an address in its usual text (remembered: a change reads a whole service again)."""
+    # ipaddress takes any text at all as the zone of fe80::1%zone.
+    if not text.isascii() or "%" in text:
+        raise ValueError(f"{shown(text)} is not an IP address")
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise ValueError(f"{shown(text)} is not an IP address") from None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return str(address)
+
+
+@lru_cache(maxsize=8192)
+def _is_of_one_host(text: str) -> bool:
+    address = ipaddress.ip_address(text)
+    return not (address.is_unspecified or address.is_multicast)
+
+
 class Address(str):
     """An IP address in its canonical text, an IPv4-mapped one as IPv4; no zone, no name."""
 
@@ -108,22 +140,12 @@ class Address(str):
 
     def __new__(cls, text: str) -> Self:
         """Take an address literal."""
-        # ipaddress takes any text at all as the zone of fe80::1%zone.
-        if not text.isascii() or "%" in text:
-            raise ValueError(f"{shown(text)} is not an IP address")
-        try:
-            address = ipaddress.ip_address(text)
-        except ValueError:
-            raise ValueError(f"{shown(text)} is not an IP address") from None
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        return super().__new__(cls, str(address))
+        return super().__new__(cls, _canonical(text))
 
     @property
     def is_endpoint(self) -> bool:
         """Say whether one host can have it (neither unspecified nor multicast)."""
-        address = ipaddress.ip_address(str(self))
-        return not (address.is_unspecified or address.is_multicast)
+        return _is_of_one_host(str(self))
 
     @property
     def is_loopback(self) -> bool:
@@ -154,6 +176,54 @@ class Weight(int):
         if not 0 <= value <= _MAX_WEIGHT:
             raise ValueError(f"{value} is not a weight from 0 to {_MAX_WEIGHT}")
         return super().__new__(cls, value)
+
+
+class CertName(str):
+    """The name of a certificate: that of its file without the ending, and of the host it is for."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Take what a host name may be."""
+        try:
+            return super().__new__(cls, Host(text))
+        except ValueError:
+            raise ValueError(f"{shown(text)} cannot be the name of a certificate") from None
+
+
+class CookieName(str):
+    """The name of a cookie that keeps a client with its endpoint."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Take letters, digits and ``_``."""
+        if not _COOKIE.fullmatch(text):
+            raise ValueError(f"{shown(text)} is not a cookie's name of letters, digits and _")
+        return super().__new__(cls, text)
+
+
+class Millis(int):
+    """A time in milliseconds, from one to a day."""
+
+    def __new__(cls, value: int | str) -> Self:
+        """Take a number of milliseconds or a duration such as ``30s``."""
+        seconds = duration(value) if isinstance(value, str) else value / 1000
+        if not 0.001 <= seconds <= _LONGEST:
+            raise ValueError(f"{shown(str(value))} is not a time from 1ms to 24h")
+        return super().__new__(cls, round(seconds * 1000))
+
+
+class Count(int):
+    """How often something is done, from 0 to 20."""
+
+    def __new__(cls, value: int | str) -> Self:
+        """Take a number or its decimal digits."""
+        if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) < 3):
+            raise ValueError(f"{shown(value)} is not a number from 0 to {_MAX_COUNT}")
+        if not 0 <= int(value) <= _MAX_COUNT:
+            raise ValueError(f"{value} is not a number from 0 to {_MAX_COUNT}")
+        return super().__new__(cls, int(value))
 
 
 class SocketAddress(str):

@@ -77,8 +77,10 @@ def _remembered(
     reserved: AbstractSet[int],
 ) -> Claim | None:
     instances, nodes = snapshot.services[name], snapshot.nodes
-    lent = tuple(address_of(one, nodes) for one in instances if not one.address)
     found = known.get(name)
+    if found is not None and found[0] is instances and not found[1]:
+        return found[2]  # most services, at most changes
+    lent = tuple(address_of(one, nodes) for one in instances if not one.address)
     if found is None or found[0] is not instances or found[1] != lent:
         placed = [one if one.address else _placed(one, nodes) for one in instances]
         found = known[name] = (instances, lent, claim_of(name, placed, domains, reserved))
@@ -131,6 +133,8 @@ class _Settling:
             taken = self.hosts.setdefault(host, upstream)
             if taken is not upstream:
                 self._refuse(name, "name", host, taken.service)
+            elif claim.https is not None:
+                self.https[host] = claim.https
 
     def settle_own(self) -> None:
         """From now on nobody but its owner may ask for a host that a service has by its name."""
@@ -163,7 +167,7 @@ class _Settling:
 
     def listen(self, name: str, claim: Claim, reserved: AbstractSet[int]) -> None:
         """Give a service its TCP ports, unless they are others'."""
-        upstream = Upstream(Protocol.TCP, name)
+        upstream = claim.listening
         for port in claim.ports:
             if port in reserved:
                 reason = f"port {port} is one of our own"

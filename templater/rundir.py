@@ -46,9 +46,10 @@ class RunDirectory(abc.ABC):
     longest_socket: str
     max_socket_path = 107  # sun_path
 
-    def __init__(self, path: Path) -> None:
-        """Use ``path``, which need not exist."""
+    def __init__(self, path: Path, *, is_shared: bool = False) -> None:
+        """Use ``path``, which need not exist; ``is_shared``: with a proxy that is not ours."""
         self.path = path
+        self._is_shared = is_shared
         self._lock = -1
 
     @abc.abstractmethod
@@ -81,13 +82,20 @@ class RunDirectory(abc.ABC):
         except OSError as error:
             self._release()
             raise PermanentError(f"cannot use {self.path}: {error.strerror or error}") from error
-        for pid in self.end_all():
-            _log.warning("ended a proxy of an earlier run", pid=pid)
+        if not self._is_shared:
+            for pid in self.end_all():
+                _log.warning("ended a proxy of an earlier run", pid=pid)
         self._remove()
 
     def close(self) -> None:
-        """Remove our files and the directory if it is empty then; give the lock back."""
+        """Remove our files and the directory if it is empty then; give the lock back.
+
+        What somebody else's proxy was started with stays.
+        """
         self._remove()
+        if self._is_shared:
+            self._release()
+            return
         (self.path / _LOCK).unlink(missing_ok=True)
         try:
             self.path.rmdir()
@@ -117,7 +125,8 @@ class RunDirectory(abc.ABC):
 
     def _remove(self) -> None:
         for name in self.names:
-            (self.path / name).unlink(missing_ok=True)
+            if not self._is_shared:
+                (self.path / name).unlink(missing_ok=True)
             (self.path / (name + _TEMPORARY)).unlink(missing_ok=True)
 
     def _release(self) -> None:

@@ -8,9 +8,20 @@ import enum
 import hashlib
 from typing import Final, NamedTuple
 
-from templater.names import Network, UrlPath
+from templater.names import CertName, CookieName, Count, Millis, Network, UrlPath, shown
 
-__all__ = ["INTERNAL", "PLAIN", "Balance", "Https", "Method", "Scheme", "Shape"]
+__all__ = [
+    "INTERNAL",
+    "PLAIN",
+    "Balance",
+    "Check",
+    "Hsts",
+    "Https",
+    "Method",
+    "Scheme",
+    "Shape",
+    "Timeouts",
+]
 
 INTERNAL: Final = tuple(
     map(
@@ -49,11 +60,32 @@ class Balance(enum.StrEnum):
 _DEFAULTS: Final = frozenset({Scheme.HTTP, Balance.ROUNDROBIN})
 
 
+class Timeouts(NamedTuple):
+    """How long to wait for a connection, for an answer, and in what became a tunnel."""
+
+    connect: Millis | None = None
+    answer: Millis | None = None
+    tunnel: Millis | None = None
+
+
+class Check(NamedTuple):
+    """What the proxy itself asks of each endpoint; no ``path``: that it takes a connection."""
+
+    path: UrlPath | None = None
+    interval: Millis = Millis(2000)
+    fall: Count = Count(3)
+    rise: Count = Count(2)
+
+
+_ALWAYS: Final = Timeouts()
+
+
 class Shape(NamedTuple):
     """``dest`` replaces ``prefix`` at the start of a path, None: paths stay as they are.
 
     ``allowed`` are the networks that may ask, none: everybody. ``group`` names a part of a
-    service's instances by a place that only they ask for, empty: all of them.
+    service's instances by a place that only they ask for, empty: all of them. ``cookie`` keeps a
+    client with its endpoint. None of the others: as the proxy's defaults are.
     """
 
     scheme: Scheme = Scheme.HTTP
@@ -62,6 +94,10 @@ class Shape(NamedTuple):
     prefix: UrlPath = UrlPath("/")
     dest: UrlPath | None = None
     group: str = ""
+    cookie: CookieName | None = None
+    timeouts: Timeouts = _ALWAYS
+    check: Check | None = None
+    retries: Count | None = None
 
     def __str__(self) -> str:
         """Return what is not plain, for people; nothing for the plain shape."""
@@ -70,6 +106,13 @@ class Shape(NamedTuple):
             words.append("internal" if self.allowed == INTERNAL else ",".join(self.allowed))
         if self.dest is not None:
             words.append(f"{self.prefix}/=>{self.dest}/")
+        if self.cookie is not None:
+            words.append(f"cookie:{self.cookie}")
+        words += [f"{name}={value}ms" for name, value in self.timeouts._asdict().items() if value]
+        if self.check is not None:
+            words.append("check" if self.check.path is None else f"check:{self.check.path}/")
+        if self.retries is not None:
+            words.append(f"retries={self.retries}")
         if self.group:
             words.append(f"for {self.group}")
         return "".join(f" {word}" for word in words)
@@ -80,6 +123,12 @@ class Shape(NamedTuple):
         if self == PLAIN:
             return ""
         return hashlib.sha256(repr(tuple(map(str, self))).encode()).hexdigest()[:16]
+
+    @property
+    def of_tcp(self) -> "Shape":
+        """Return what of this holds for a listener of TCP."""
+        check = None if self.check is None else self.check._replace(path=None)
+        return Shape(balance=self.balance, timeouts=self.timeouts, check=check)
 
 
 PLAIN: Final = Shape()
@@ -94,8 +143,38 @@ class Method(enum.StrEnum):
     NOHTTPS = "nohttps"
 
 
-class Https(NamedTuple):
-    """What a host asks of TLS; no proxy serves TLS yet, so nothing acts on it."""
+class Hsts(NamedTuple):
+    """For how long a client shall ask by TLS only (RFC 6797); 0: it may forget that."""
 
-    method: Method = Method.REDIRECT
-    certificate: str = ""
+    max_age: int
+    subdomains: bool = False
+    preload: bool = False
+
+    @classmethod
+    def of(cls, text: str) -> "Hsts":
+        """Read a header's value, or ``off``, which forgets nothing and says nothing."""
+        words = [word.strip(" ").lower() for word in text.split(";")]
+        age = words[0].removeprefix("max-age=")
+        known = {"includesubdomains", "preload"}
+        if not (age.isascii() and age.isdigit() and len(age) < 10) or set(words[1:]) - known:
+            raise ValueError(f"{shown(text)} is not off or such as max-age=31536000")
+        return cls(int(age), "includesubdomains" in words, "preload" in words)
+
+    @property
+    def directives(self) -> tuple[str, ...]:
+        """Return the parts of the header's value."""
+        words = ((self.subdomains, "includeSubDomains"), (self.preload, "preload"))
+        return f"max-age={self.max_age}", *(word for said, word in words if said)
+
+
+class Https(NamedTuple):
+    """What a host asks of TLS; None: as it is by default. ``no_hsts``: no such header.
+
+    ``is_own``: the host follows from the service's name, nobody asked for TLS there.
+    """
+
+    method: Method | None = None
+    certificate: CertName | None = None
+    hsts: Hsts | None = None
+    no_hsts: bool = False
+    is_own: bool = False

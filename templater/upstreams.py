@@ -1,14 +1,26 @@
 """Upstreams, endpoints and routes: what any proxy is told. Pure."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from templater.names import Address, Host, Port, UrlPath, Weight, Wildcard
+from templater.override import Override
 from templater.shapes import PLAIN, Https, Shape
+from templater.tls import TlsFront
 
-__all__ = ["Endpoint", "Key", "Problem", "Protocol", "Routes", "Site", "State", "Upstream"]
+__all__ = [
+    "Endpoint",
+    "Key",
+    "Problem",
+    "Protocol",
+    "Routes",
+    "Site",
+    "State",
+    "Upstream",
+    "patience",
+]
 
 
 class State(enum.StrEnum):
@@ -59,6 +71,8 @@ class Endpoint:
     port: Port
     weight: Weight
     state: State
+    backup: bool = False
+    """Gets new work only when no other can."""
 
 
 class Problem(NamedTuple):
@@ -69,11 +83,24 @@ class Problem(NamedTuple):
     reason: str
 
 
+_PATIENCE: Final = 300
+
+
+def patience(upstreams: Iterable[Upstream]) -> int:
+    """Return for how many seconds what began before a reload may take: as the slowest service may.
+
+    Tunnels do not count: they may last for ever.
+    """
+    asked = (up.shape.timeouts.answer for up in upstreams)
+    return max(_PATIENCE, *(-(-time // 1000) for time in asked if time is not None), 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Routes:
     """Everything a proxy serves; ``upstreams`` holds each upstream named by the others.
 
-    A host that is in ``paths`` only leads nowhere elsewhere. ``https`` waits for a proxy with TLS.
+    A host that is in ``paths`` only leads nowhere elsewhere. ``https`` is what was asked of TLS,
+    ``tls`` what becomes of it; ``override`` stands in place of the proxy's shipped template.
     """
 
     hosts: Mapping[Host, Upstream] = field(default_factory=dict)
@@ -83,6 +110,8 @@ class Routes:
     problems: tuple[Problem, ...] = ()
     paths: Mapping[Site, Upstream] = field(default_factory=dict)
     https: Mapping[Host | Wildcard, Https] = field(default_factory=dict)
+    tls: TlsFront | None = None
+    override: Override | None = None
 
     def endpoints(self) -> frozenset[tuple[str, Key]]:
         """Return service and key of every endpoint."""

@@ -12,14 +12,26 @@ from types import MappingProxyType
 from typing import Final, NamedTuple, NewType
 
 __all__ = [
+    "BACKUP",
+    "CANARY",
     "CERT_NAME",
+    "CHECK",
+    "CHECK_FALL",
+    "CHECK_INTERVAL",
+    "CHECK_RISE",
     "EMPTY",
+    "HSTS",
     "HTTPS_METHOD",
     "HTTP_ACCESS",
     "HTTP_BALANCE",
     "HTTP_HOST",
     "HTTP_PROTO",
+    "RETRIES",
+    "STICKY",
     "TCP_LISTEN",
+    "TIMEOUT_ANSWER",
+    "TIMEOUT_CONNECT",
+    "TIMEOUT_TUNNEL",
     "Check",
     "Instance",
     "InstanceId",
@@ -47,6 +59,26 @@ HTTPS_METHOD: Final = "pinnace-https-method"
 """Meta key: ``redirect``, ``noredirect``, ``nohttp`` or ``nohttps``, where there is TLS."""
 CERT_NAME: Final = "pinnace-cert-name"
 """Meta key: the name of the certificate for the service's hosts."""
+HSTS: Final = "pinnace-https-hsts"
+"""Meta key: ``off``, or the value of Strict-Transport-Security."""
+STICKY: Final = "pinnace-http-sticky"
+"""Meta key: ``cookie``, ``cookie:NAME`` or ``source``: who stays with its endpoint."""
+RETRIES: Final = "pinnace-http-retries"
+"""Meta key: how often a request is tried anew."""
+TIMEOUT_CONNECT: Final = "pinnace-timeout-connect"
+TIMEOUT_ANSWER: Final = "pinnace-timeout-answer"
+TIMEOUT_TUNNEL: Final = "pinnace-timeout-tunnel"
+"""Meta keys: how long the proxy waits for a connection, an answer, in a tunnel: ``30s``."""
+CHECK: Final = "pinnace-check"
+"""Meta key: what the proxy asks of each endpoint: ``tcp``, or a path."""
+CHECK_INTERVAL: Final = "pinnace-check-interval"
+CHECK_FALL: Final = "pinnace-check-fall"
+CHECK_RISE: Final = "pinnace-check-rise"
+"""Meta keys: how often it asks, how many failures take an endpoint out, how many answers back."""
+CANARY: Final = "pinnace-canary"
+"""Meta key: the percentage of requests that all instances with this key get together."""
+BACKUP: Final = "pinnace-backup"
+"""Meta key: ``true``: gets work only when no other instance can."""
 TCP_LISTEN: Final = "pinnace-tcp-listen"
 """Meta key: the port on which the load balancer listens for this service's TCP traffic."""
 

@@ -106,6 +106,13 @@ class LbSettings(_Section, frozen=True):
     program: str = ""  # empty: looked up in PATH
     dir: str = ""  # rendered files and sockets; empty: a private run directory
     drain: float = 10.0  # how long an instance that leaves may finish what it has
+    stats: str = ""  # HAProxy's own page and metrics; empty: none, as they name every service
+    attach: str = ""  # socket of a HAProxy that somebody else runs; empty: we start one
+    tls_listen: str = ""  # empty: no TLS
+    certificates: str = ""  # NAME.pem, or NAME.crt and NAME.key; NAME is a host or domain
+    http2: bool = True  # towards clients that speak TLS
+    template: str = ""  # empty: the shipped one
+    template_language: Literal["jinja", "go"] = "jinja"
 
 
 class TemplateSettings(_Section, frozen=True):

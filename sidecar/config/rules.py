@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from sidecar.config.keys import suggestion
-from sidecar.config.model import RegistrarSettings, Settings
+from sidecar.config.model import LbSettings, RegistrarSettings, Settings
 from sidecar.config.units import endpoint
 
 __all__ = ["RULES", "STORES", "TEMPLATE_RULES", "contradictions", "plain", "redacted"]
@@ -56,6 +56,10 @@ def redacted(text: str) -> str:
 def _listen(text: str) -> str:
     endpoint(text)
     return text
+
+
+def _listen_or_empty(text: str) -> str:
+    return _listen(text) if text else text
 
 
 def _address_or_empty(text: str) -> str:
@@ -197,6 +201,10 @@ def _absolute(text: str) -> str:
     return text
 
 
+def _absolute_or_empty(text: str) -> str:
+    return _absolute(text) if text else text
+
+
 def _mode_or_empty(text: str) -> str:
     if text and not _MODE.fullmatch(text):
         raise ValueError(f"{text!r} is not a file mode such as 0640")
@@ -218,9 +226,27 @@ def _command(words: tuple[str, ...]) -> tuple[str, ...]:
 def contradictions(settings: Settings) -> list[str]:
     """Return what is wrong with settings that are right one by one."""
     found = [f"registrar: {text}" for text in _of_registrar(settings.registrar)]
+    found += [f"lb: {text}" for text in _of_lb(settings.lb)]
     names = [one.destination for one in settings.template]
     twice = sorted({name for name in names if names.count(name) > 1})
     return found + [f"template: {name} is the destination of more than one" for name in twice]
+
+
+def _of_lb(lb: LbSettings) -> list[str]:
+    found = []
+    if lb.kind == "nginx":
+        found += [
+            f"{name} is for haproxy only" for name in ("stats", "attach") if getattr(lb, name)
+        ]
+    if lb.attach and not lb.dir:
+        found.append("attach needs dir: whoever starts haproxy must know the file")
+    if lb.tls_listen and not lb.certificates:
+        found.append("tls_listen needs certificates, the directory they are in")
+    if lb.tls_listen and lb.tls_listen == lb.listen:
+        found.append("tls_listen must be another address than listen")
+    if lb.certificates and not lb.tls_listen:
+        found.append("certificates needs tls_listen, the address where they are used")
+    return found
 
 
 def _of_registrar(registrar: RegistrarSettings) -> list[str]:
@@ -266,6 +292,11 @@ RULES: Final[Mapping[str, Callable[[Any], str | float | int | bool | tuple[str, 
             "lb.listen": _listen,
             "lb.program": _path_or_empty,
             "lb.dir": _path_or_empty,
+            "lb.tls_listen": _listen_or_empty,
+            "lb.certificates": _absolute_or_empty,
+            "lb.template": _absolute_or_empty,
+            "lb.stats": _listen_or_empty,
+            "lb.attach": _path_or_empty,
         }
     )
 )

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from sidecar.config.units import Endpoint
 from sidecar.runtime.log import escape
 
-__all__ = ["drain", "undo"]
+__all__ = ["drain", "place_of", "undo"]
 
 _ANSWER: Final = 15.0  # the server tells something each second
 _STOPPING: Final = 3600.0  # but an engine says nothing while a container takes its time to stop
@@ -49,7 +49,7 @@ def drain(
     except _Refused as error:
         return _complain(str(error))
     except (OSError, http.client.HTTPException, ValueError) as error:
-        return _complain(f"{_place(listen)}: {str(error) or type(error).__name__}")
+        return _complain(f"{place_of(listen)}: {str(error) or type(error).__name__}")
     finally:
         connection.close()
     return status
@@ -64,7 +64,7 @@ def undo(listen: Endpoint, container: str, *, token: str = "") -> int:
     except _Refused as error:
         return _complain(str(error))
     except (OSError, http.client.HTTPException) as error:
-        return _complain(f"{_place(listen)}: {str(error) or type(error).__name__}")
+        return _complain(f"{place_of(listen)}: {str(error) or type(error).__name__}")
     finally:
         connection.close()
     _say(f"{escape(container)} takes new work again")
@@ -75,12 +75,13 @@ class _Refused(Exception):
     """The server said no; the text is its own."""
 
 
-def _place(listen: Endpoint) -> Endpoint:
+def place_of(listen: Endpoint) -> Endpoint:
+    """Return where a program that listens so is asked from its own host."""
     return Endpoint(_OWN.get(listen.host, listen.host), listen.port)
 
 
 def _connection(listen: Endpoint) -> http.client.HTTPConnection:
-    place = _place(listen)
+    place = place_of(listen)
     return http.client.HTTPConnection(place.host, place.port, timeout=_ANSWER)
 
 

@@ -61,7 +61,7 @@ class WebServer:
         *,
         health: Callable[[], Mapping[str, Health]],
         stopping: Callable[[], bool],
-        lb_status: Callable[[], object] = lambda: None,
+        lb_status: Callable[[], Awaitable[object]] | None = None,
         api: Load | None = None,
         names: frozenset[str] = frozenset(),
         write_timeout: float = _WRITE_TIMEOUT,
@@ -212,7 +212,7 @@ class WebServer:
         return _json(body, status=200 if ready else 503)
 
     async def _lb(self, _: web.Request) -> web.Response:
-        return _json(self._lb_status())
+        return _json(None if self._lb_status is None else await self._lb_status())
 
 
 def _shortened(request: web.Request, longest: float) -> web.Request:

@@ -16,7 +16,9 @@ from templater.names import Address
 __all__ = [
     "Processes",
     "Server",
+    "columns",
     "complaints",
+    "fingerprints",
     "map_of",
     "pid_of",
     "processes",
@@ -109,6 +111,19 @@ def map_of(reply: str) -> list[tuple[str, str]]:
     return pairs
 
 
+def fingerprints(reply: str) -> dict[str, str]:
+    """Return the SHA-1 of each file's first certificate in lower case, from ``show ssl cert``."""
+    found: dict[str, str] = {}
+    file = ""
+    for line in reply.splitlines():
+        key, _, value = line.partition(": ")
+        if key == "Filename":
+            file = value
+        elif key == "SHA1 FingerPrint":
+            found[file] = value.lower()
+    return found
+
+
 def pid_of(reply: str) -> int:
     """Return the process id in ``show info``."""
     match = re.search(r"^Pid: (\d+)", reply, re.MULTILINE | re.ASCII)
@@ -139,10 +154,16 @@ def processes(reply: str) -> Processes:
 
 def sessions(reply: str) -> Iterator[tuple[str, int]]:
     """Yield (``address:port``, sessions running and queued) of each server in ``show stat``."""
-    lines = [line for line in reply.splitlines() if line.strip()]
-    if lines and lines[0].startswith("No such proxy"):  # a worker older than the backend
+    if reply.lstrip().startswith("No such proxy"):  # a worker older than the backend
         return
+    for address, running, queued in columns(reply, "addr", "scur", "qcur"):
+        yield address, int(running or 0) + int(queued or 0)
+
+
+def columns(reply: str, *names: str) -> list[tuple[str, ...]]:
+    """Return some columns of each row of ``show stat``; what is not there is empty."""
+    lines = [line for line in reply.splitlines() if line.strip()]
     if not lines or not lines[0].startswith("# pxname"):
         raise ProtocolError(f"show stat answered {reply[:80]!r}")
-    for row in csv.DictReader([lines[0].removeprefix("# "), *lines[1:]]):
-        yield row["addr"], int(row["scur"] or 0) + int(row["qcur"] or 0)
+    rows = csv.DictReader([lines[0].removeprefix("# "), *lines[1:]])
+    return [tuple(row.get(name) or "" for name in names) for row in rows]

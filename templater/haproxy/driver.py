@@ -10,227 +10,235 @@ three failures by a reload. One change at a time: routes that come meanwhile rep
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
 from sidecar.catalog.model import Instance
-from sidecar.errors import PinnaceError, ProtocolError, ReloadFailed
-from sidecar.runtime.backoff import Backoff
+from sidecar.errors import ProtocolError, ReloadFailed
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
+from templater.driver import TRIES, ProxyDriver, Report
 from templater.haproxy import places, plan, slots
+from templater.haproxy.blame import blamed
 from templater.haproxy.compare import differences
 from templater.haproxy.directory import CANDIDATE, Directory
+from templater.haproxy.life import HaproxyLife
 from templater.haproxy.model import NOTHING, BackendName, Model
 from templater.haproxy.process import Haproxy
-from templater.haproxy.render import Renderer
+from templater.haproxy.render import Files, Renderer
+from templater.haproxy.resting import Quiet, rested, still
+from templater.haproxy.statistics import counters_of
 from templater.names import Address, SocketAddress
 from templater.ports import without_taken
-from templater.proxy import Applied, ProxyUnavailable
-from templater.reach import reach_of
-from templater.routes import Problem, Routes
-from templater.telemetry import APPLIES, APPLY_SECONDS, ENDPOINTS, FAILURES, REPAIRS, RESTARTS
+from templater.proxy import ProxyUnavailable
+from templater.reach import Reach, reach_of
+from templater.routes import Routes, State
+from templater.telemetry import REPAIRS
+from templater.work import Counters
 
-__all__ = ["Driver"]
+__all__ = ["Bind", "Driver"]
 
-_AUDIT: Final = 10.0  # seconds between two comparisons when nothing changes
-_TRIES: Final = 3
 _RELOAD_GAP: Final = 0.2  # a burst of new services is one reload, not one each
-_STEADY: Final = 10.0  # a life this long starts the back-off anew
 _MAX_THREADS: Final = 4
 _MAXCONN: Final = 2000  # memory is taken per connection; one host's sidecar needs no more
 
 _log = get_logger("lb")
 
 
-class Driver:
+class Bind(NamedTuple):
+    """Where HAProxy listens: for HTTP, for TCP services, for who reads its counters."""
+
+    listen: SocketAddress
+    host: Address
+    stats: SocketAddress | None = None
+
+
+class Driver(ProxyDriver[HaproxyLife]):
     """A `templater.proxy.Proxy` by HAProxy."""
 
+    name = "haproxy"
+    audit = 10.0
+
     def __init__(
-        self, program: str, directory: Directory, listen: SocketAddress, host: Address, *,
-        drain: float, clock: Clock, report: Callable[[tuple[Problem, ...]], None],
+        self, program: str, directory: Directory, bind: Bind, *,
+        drain: float, clock: Clock, report: Report,
     ) -> None:  # fmt: skip
-        """Serve HTTP on ``listen``; ``report`` hears which listeners cannot be had."""
+        """``report`` hears which listeners cannot be had."""
+        super().__init__(drain=drain, clock=clock, report=report)
         self._program = program
         self._directory = directory
-        self._bind = listen, host
-        self._drain = drain
-        self._clock = clock
-        self._report = report
-        self._routes = Routes()
-        self._wanted_at = 0.0
-        self._wake = asyncio.Event()
+        self._bind = bind
         self._live = NOTHING
-        self._haproxy: Haproxy | None = None
-        self._reloaded_at = float("-inf")
-        self._pending = False  # a reload failed and is owed
-        self._trouble: str | None = "haproxy is not started yet"
-        self._backoff = Backoff(0.1, 30.0)
-        self.last: Applied | None = None
+        self._wanted = Routes()
+        self._quiet: Quiet = frozenset()
 
     def want(self, routes: Routes) -> None:
         """Make these the routes to serve."""
-        if not self._wake.is_set():
-            self._wanted_at = self._clock.monotonic()
-        self._routes = routes
-        self._wake.set()
-
-    def trouble(self) -> str | None:
-        """Return what is wrong in one line, or None."""
-        return self._trouble
-
-    async def run(self, serving: Callable[[], None]) -> None:
-        """Keep HAProxy running until cancelled; the directory is open."""
-        self._renderer = await asyncio.to_thread(self._make_renderer)
-        lives = Backoff(0.05, 5.0)
-        while True:
-            began = self._clock.monotonic()
-            try:
-                await self._life(serving)
-            except* (ProxyUnavailable, ProtocolError, ReloadFailed) as group:
-                self._trouble = "; ".join(str(error) for error in group.exceptions)
-                _log.error("haproxy lost", error=self._trouble)
-            if self._clock.monotonic() - began > _STEADY:
-                lives.reset()
-            RESTARTS.inc()
-            await self._clock.sleep(lives.next())
+        self._wanted = routes
+        self._quiet = still(routes, self._quiet) if self._quiet else self._quiet
+        super().want(rested(routes, self._quiet) if self._quiet else routes)
 
     async def in_flight(self, instance: Instance) -> int | None:
-        """Return how many requests and connections it has; None: not known here."""
+        """Return how many requests and connections it has; None: not known here.
+
+        One that drains and has none is shut.
+        """
         reach = reach_of(places.seated(self._live, instance.service), instance)
-        if reach is None or self._haproxy is None:
+        if reach is None or self._life is None:
             return None
         try:
-            return await self._haproxy.sessions(
+            count = await self._life.sessions(
                 places.backends_of(self._live, instance.service), SocketAddress(*reach)
             )
         except (ProxyUnavailable, ProtocolError):
             return None
+        if count == 0:
+            self._shut(instance.service, reach)
+        return count
+
+    def _shut(self, service: str, reach: Reach) -> None:
+        found = {
+            (service, one.key)
+            for one in places.seated(self._live, service)
+            if one.state is State.DRAIN and Reach(one.address, one.port) == reach
+        }
+        if found - self._quiet:
+            self._quiet = self._quiet | found
+            self.want(self._wanted)
+
+    async def counters(self) -> Counters | None:
+        """Return what HAProxy counts; None: it does not answer now."""
+        if self._life is None:
+            return None
+        model = self._live
+        try:
+            info, replies = await self._life.statistics()
+            return counters_of(model, info, replies)
+        except (ProxyUnavailable, ProtocolError):
+            return None
+
+    async def _prepare(self) -> None:
+        self._renderer = await asyncio.to_thread(self._make_renderer)
 
     def _make_renderer(self) -> Renderer:
         threads = min(_MAX_THREADS, os.cpu_count() or 1)
-        listen, host = self._bind
-        return Renderer(listen, host, threads=threads, maxconn=_MAXCONN)
+        bind = self._bind
+        return Renderer(bind.listen, bind.host, threads=threads, maxconn=_MAXCONN, stats=bind.stats)
 
-    async def _life(self, serving: Callable[[], None]) -> None:
-        haproxy = Haproxy(self._program, self._directory)
-        soft = False
+    def _made(self) -> HaproxyLife:
+        return Haproxy(self._program, self._directory, self._suspect)
+
+    async def _begin(self, life: HaproxyLife, group: asyncio.TaskGroup) -> str:
+        routes = self._grantable()
+        # After a crash at first what served before; a structure never tried is checked as always.
+        again = self._live is not NOTHING
+        model = (slots.fitted if again else slots.grown)(self._live, routes)
+        await asyncio.to_thread(self._directory.write, self._renderer.files(model))
         try:
-            began = self._clock.monotonic()
-            self._wake.clear()
-            model = slots.grown(self._live, self._grantable())
             # Not checked first: the start itself says what is wrong, and is waited for.
-            await asyncio.to_thread(self._directory.write, self._renderer.files(model))
-            await haproxy.start()
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._follow(haproxy), name="lb-follow")
-                await haproxy.serving()
-                self._live, self._haproxy = model, haproxy
-                await self._settle(haproxy, None)
-                self._trouble = None
-                self._done("start", "start", began)
-                self._recovered()
-                serving()
-                await self._serve(haproxy)
-        except asyncio.CancelledError:
-            soft = True
-            raise
-        finally:
-            self._haproxy = None
-            await (haproxy.stop(self._drain) if soft else haproxy.kill())
+            await life.start()
+            group.create_task(life.until_ended(), name="lb-follow")
+            await life.serving()
+        except ReloadFailed as error:
+            raise self._blaming(error, model) from error
+        self._live = model
+        await self._settle(life, None)
+        if slots.why_reload(model, routes) is not None:
+            self._wake.set()
+        return "started again" if again else "start"
 
-    async def _follow(self, haproxy: Haproxy) -> None:
-        status = await haproxy.follow()
-        raise ProxyUnavailable(f"haproxy ended with status {status}")
-
-    async def _serve(self, haproxy: Haproxy) -> None:
-        failures = 0
-        while True:
-            woken = await self._woken()
-            try:
-                if failures or not (woken or self._pending):
-                    await self._audit(haproxy)  # after a failure nobody knows what runs
-                if woken or self._pending:
-                    await self._apply(haproxy)
-            except ReloadFailed as error:
-                self._failed(error)
-            except (ProxyUnavailable, ProtocolError) as error:
-                failures += 1
-                if failures >= _TRIES:
-                    raise ProxyUnavailable(f"haproxy does not answer: {error}") from error
-                self._wake.set()
-            else:
-                failures = 0
-                self._recovered()
-
-    async def _woken(self) -> bool:
-        """Return at new routes (True), or when it is time to try again or to compare."""
-        try:
-            async with asyncio.timeout(self._backoff.next() if self._pending else _AUDIT):
-                await self._wake.wait()
-        except TimeoutError:
-            return False
-        return True
-
-    async def _apply(self, haproxy: Haproxy) -> None:
-        began = self._wanted_at if self._wake.is_set() else self._clock.monotonic()
+    async def _apply(self, life: HaproxyLife) -> None:
+        began = self._first_at if self._wake.is_set() else self._clock.monotonic()
         self._wake.clear()
-        await self._apply_runtime(haproxy, slots.fitted(self._live, self._routes), began)
+        await self._apply_runtime(life, slots.fitted(self._live, self._routes), began)
+        if self._directory.owes:
+            await asyncio.to_thread(self._directory.write, self._files(self._live))
         if slots.why_reload(self._live, self._grantable()) is None:
             return
         await self._clock.sleep(self._reloaded_at + _RELOAD_GAP - self._clock.monotonic())
         self._wake.clear()
         routes = self._grantable()
         if (why := slots.why_reload(self._live, routes)) is not None:
-            await self._apply_reload(haproxy, slots.grown(self._live, routes), why)
-            self._done("reload", why, began)
+            await self._apply_structure(life, slots.grown(self._live, routes), why, began)
         else:
             self._wake.set()
 
-    async def _apply_runtime(self, haproxy: Haproxy, model: Model, began: float) -> None:
+    async def _apply_runtime(self, life: HaproxyLife, model: Model, began: float) -> None:
         steps = plan.between(self._live, model)
         if not steps:
             self._live = model
             return
-        files = self._renderer.files(model)
-        await asyncio.to_thread(self._directory.write, files)
+        unwritten: ReloadFailed | None = None
+        try:
+            await asyncio.to_thread(self._directory.write, self._files(model))
+        except ReloadFailed as error:  # a full disk must not keep endpoints that have gone
+            unwritten = error
         # From here on the file says so: whatever fails is made good against this model.
         self._live = model
-        complaints = await haproxy.runtime.change(steps.commands)
+        complaints = await life.runtime.change(steps.commands)
         if steps.wildcards is not None:
-            complaints += await haproxy.runtime.replace_wildcards(steps.wildcards)
-        self._done("runtime", f"{len(steps.commands)} commands", began)
+            complaints += await life.runtime.replace_wildcards(steps.wildcards)
+        if refused := await life.runtime.replace_certificates(steps.certificates):
+            await self._apply_structure(life, model, refused, began)
+            return
+        self._done("runtime", _said(steps), began)
         if complaints:
             _log.warning("haproxy refused a command", answer=complaints[0], count=len(complaints))
         maps = steps.wildcards is not None or any(" map " in one for one in steps.commands)
-        await self._settle(haproxy, steps.touched, maps=maps)
+        await self._settle(life, steps.touched, maps=maps)
+        if unwritten is not None:
+            raise unwritten
 
-    async def _apply_reload(self, haproxy: Haproxy, model: Model, why: str) -> None:
-        _log.info("reloading haproxy", why=why)
-        await self._write_checked(haproxy, model)
+    async def _apply_structure(
+        self, life: HaproxyLife, model: Model, why: str, began: float
+    ) -> None:
+        await self._apply_reload(life, model, why)
+        self._done("reload", why, began)
+
+    async def _apply_reload(self, life: HaproxyLife, model: Model, why: str) -> None:
         try:
-            await haproxy.reload()
-        except ReloadFailed:
-            await asyncio.to_thread(self._directory.write, self._renderer.files(self._live))
+            await self._write_checked(life, model)
+            await life.reload(why)
+        except ReloadFailed as error:
+            await asyncio.to_thread(self._directory.write, self._files(self._live))
+            raise self._blaming(error, model) from error
+        except (ProxyUnavailable, ProtocolError):
+            # Nobody knows which file runs; the new one is there, so what runs is measured by it.
+            self._live = model
             raise
         finally:
             self._reloaded_at = self._clock.monotonic()
         self._live = model
-        await self._settle(haproxy, None, reloaded=True)
+        await self._settle(life, None, reloaded=True)
 
-    async def _write_checked(self, haproxy: Haproxy, model: Model) -> None:
+    async def _write_checked(self, life: HaproxyLife, model: Model) -> None:
         files = self._renderer.files(model)
         await asyncio.to_thread(self._directory.write_candidate, files)
-        await haproxy.check(CANDIDATE)
+        await life.check(CANDIDATE)
         await asyncio.to_thread(self._directory.write, files, config_from=CANDIDATE, sync=True)
 
-    async def _audit(self, haproxy: Haproxy) -> None:
-        await self._settle(haproxy, None)
+    def _files(self, model: Model) -> Files:
+        """Return what is written while a model is live."""
+        return self._renderer.files(model)
+
+    def _blaming(self, error: ReloadFailed, model: Model) -> ReloadFailed:
+        """Return an error that says whose line of the model's text is at fault."""
+        whose = blamed(self._renderer.files(model).config, model, str(error))
+        return ReloadFailed(f"{error} ({whose})" if whose else str(error))
+
+    async def _compare(self, life: HaproxyLife) -> None:
+        await life.mend()
+        if not self._directory.owes and await asyncio.to_thread(self._directory.is_edited):
+            _log.warning("the file was changed by hand: repairing it")
+            REPAIRS.inc()
+            # Who changed it may have reloaded, or may do so at any moment.
+            await self._apply_reload(life, self._live, "the file was changed by hand")
+        await self._settle(life, None)
         if slots.why_reload(self._live, self._grantable()) is not None:
             self._wake.set()  # a port that was taken is free now
 
     async def _settle(
-        self, haproxy: Haproxy, touched: Iterable[BackendName] | None, *, maps: bool = True,
+        self, life: HaproxyLife, touched: Iterable[BackendName] | None, *, maps: bool = True,
         reloaded: bool = False,
     ) -> None:  # fmt: skip
         """Compare what runs with the live model and repair it; ``touched`` None: everything.
@@ -238,45 +246,35 @@ class Driver:
         When repairs do not help, a reload does, and when this follows one already, a restart.
         """
         names = None if touched is None else sorted(touched)
-        for _ in range(_TRIES):
-            commands, wildcards = await differences(haproxy.runtime, self._live, names, maps=maps)
+        for _ in range(TRIES):
+            commands, wildcards = await differences(life.runtime, self._live, names, maps=maps)
             if commands is None:
                 break
             if not commands and wildcards is None:
                 return
             REPAIRS.inc(len(commands) + (wildcards is not None))
             _log.debug("repairing what runs", commands=len(commands))
-            await haproxy.runtime.change(commands)
+            await life.runtime.change(commands)
             if wildcards is not None:
-                await haproxy.runtime.replace_wildcards(wildcards)
+                await life.runtime.replace_wildcards(wildcards)
         why = "what runs stays different from the file"
         if reloaded:
             raise ProxyUnavailable(why)
-        await self._apply_reload(haproxy, self._live, why)
+        await self._apply_reload(life, self._live, why)
 
     def _grantable(self) -> Routes:
         """Return the routes without listeners on ports that others hold."""
-        routes, problems = without_taken(self._routes, self._live.listeners, self._bind[1])
+        routes, problems = without_taken(self._routes, self._live.listeners, self._bind.host)
         self._report(problems)
         return routes
 
-    def _done(self, kind: str, why: str, began: float) -> None:
-        seconds = self._clock.monotonic() - began
-        self.last = Applied(kind, why, seconds)  # type: ignore[arg-type]
-        APPLIES.labels(kind).inc()
-        APPLY_SECONDS.labels(kind).observe(seconds)
+    def _endpoints(self) -> int:
         backends = self._live.backends.values()
-        ENDPOINTS.set(sum(slot is not None for backend in backends for slot in backend.slots))
+        return sum(min(len(backend.endpoints), len(backend.slots)) for backend in backends)
 
-    def _failed(self, error: PinnaceError) -> None:
-        FAILURES.inc()
-        if not self._pending:
-            _log.error("reload failed, the old configuration serves on", error=error)
-        self._pending = True
-        self._trouble = f"reload failed: {error}"
 
-    def _recovered(self) -> None:
-        if self._pending:
-            self._backoff.reset()
-        self._pending = False
-        self._trouble = None
+def _said(steps: plan.Plan) -> str:
+    names = sorted(steps.touched)
+    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+    where = f": {', '.join(names[:2])}{more}" if names else ""
+    return f"{len(steps.commands)} command{'s' * (len(steps.commands) != 1)}{where}"

@@ -10,11 +10,21 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from templater.haproxy.answers import Server
-from templater.haproxy.model import HOSTS_MAP, PATHS_MAP, Backend, BackendName, Model, slot_name
+from templater.haproxy.model import (
+    HOSTS_MAP,
+    PATHS_MAP,
+    POLICIES_MAP,
+    Backend,
+    BackendName,
+    Model,
+    PolicyWord,
+    slot_name,
+)
 from templater.names import Host, RouteKey, Wildcard
 from templater.routes import Endpoint, State
+from templater.tls import Certificate
 
-__all__ = ["Plan", "between", "map_repairs", "missing", "path_repairs", "repairs"]
+__all__ = ["Plan", "between", "map_repairs", "missing", "path_repairs", "policy_repairs", "repairs"]
 
 _KEY: Final = re.compile(r"[A-Za-z0-9._~+@:/-]+", re.ASCII)
 Wildcards = tuple[tuple[Wildcard, BackendName], ...]
@@ -22,15 +32,19 @@ Wildcards = tuple[tuple[Wildcard, BackendName], ...]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Commands in order; ``wildcards`` is the whole new list when that map changes."""
+    """Commands in order; ``wildcards`` is the whole new list when that map changes.
+
+    ``certificates`` are those that have other contents.
+    """
 
     commands: tuple[str, ...] = ()
     wildcards: Wildcards | None = None
     touched: frozenset[BackendName] = frozenset()
+    certificates: tuple[Certificate, ...] = ()
 
     def __bool__(self) -> bool:
         """Say whether there is anything to do."""
-        return bool(self.commands) or self.wildcards is not None
+        return bool(self.commands or self.certificates) or self.wildcards is not None
 
 
 def between(old: Model, new: Model) -> Plan:
@@ -50,14 +64,19 @@ def between(old: Model, new: Model) -> Plan:
         for index, (was, now) in enumerate(zip(before.slots, backend.slots, strict=True)):
             commands = _slot_commands(f"{name}/{slot_name(index)}", was, now)
             (adding if now is not None and now.state is State.READY else removing).extend(commands)
+    policies = list(_map_commands(POLICIES_MAP, old.policies, new.policies))
+    # What holds for a host is said before it leads anywhere, and forgotten after.
     maps = (
+        *(one for one in policies if not one.startswith("del ")),
         *(_map_commands(HOSTS_MAP, old.hosts, new.hosts) if old.hosts != new.hosts else ()),
         *(_map_commands(PATHS_MAP, old.paths, new.paths) if old.paths != new.paths else ()),
+        *(one for one in policies if one.startswith("del ")),
     )
     return Plan(
         (*adding, *maps, *removing),
         new.wildcards if old.wildcards != new.wildcards else None,
         frozenset(touched),
+        tuple(one for name, one in new.certificates.items() if one != old.certificates.get(name)),
     )
 
 
@@ -106,6 +125,14 @@ def path_repairs(
     return tuple(_map_commands(PATHS_MAP, known, wanted))
 
 
+def policy_repairs(
+    actual: Mapping[str, str], wanted: Mapping[Host | Wildcard, PolicyWord]
+) -> tuple[str, ...]:
+    """Return the same for the map of what holds with TLS."""
+    known = {key: word for key, word in actual.items() if _KEY.fullmatch(key)}
+    return tuple(_map_commands(POLICIES_MAP, known, wanted))
+
+
 def _slot_commands(
     path: str, was: Endpoint | None, now: Endpoint | None, *, force: bool = False
 ) -> Iterator[str]:
@@ -123,7 +150,7 @@ def _slot_commands(
 
 
 def _map_commands(
-    file: str, old: Mapping[Any, str], new: Mapping[Any, BackendName]
+    file: str, old: Mapping[Any, str], new: Mapping[Any, BackendName | PolicyWord]
 ) -> Iterator[str]:
     for key, name in new.items():
         if key not in old:

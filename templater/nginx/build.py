@@ -7,12 +7,13 @@ from typing import Final
 
 from sidecar.errors import PermanentError
 
-__all__ = ["OLDEST", "Build", "build_of", "counters_of"]
+__all__ = ["OLDEST", "Build", "build_of", "counters_of", "requests_of"]
 
 OLDEST: Final = (1, 19, 5)  # the first that takes -e, so that no log file of the system is opened
 _VERSION: Final = re.compile(r"^nginx version: \S+?/(\d+)\.(\d+)\.(\d+)", re.MULTILINE)
 _ARGUMENTS: Final = re.compile(r"^configure arguments: (.*)$", re.MULTILINE)
 _COUNTER: Final = re.compile(r"(Active connections|Reading|Writing|Waiting): (\d+)")
+_REQUESTS: Final = re.compile(r"^ \d+ \d+ (\d+)", re.MULTILINE)
 _OPTIONAL: Final = ("proxy", "fastcgi", "uwsgi", "scgi")
 
 
@@ -27,6 +28,8 @@ class Build:
     has_stream: bool
     stream_file: str
     has_stub_status: bool
+    has_tls: bool
+    has_http2: bool
     temporary: tuple[str, ...]
 
 
@@ -49,8 +52,16 @@ def build_of(words: str) -> Build:
         "--with-stream" in options,
         f"{folder}/ngx_stream_module.so",
         "--with-http_stub_status_module" in options,
+        "--with-http_ssl_module" in options,
+        "--with-http_v2_module" in options,
         ("client_body", *(n for n in _OPTIONAL if f"--without-http_{n}_module" not in options)),
     )
+
+
+def requests_of(words: str) -> int | None:
+    """Read how many requests there were, from what ``stub_status`` answers."""
+    found = _REQUESTS.search(words)
+    return int(found[1]) if found is not None else None
 
 
 def counters_of(words: str) -> dict[str, int]:

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from templater.nginx.render import Config
 from templater.rundir import RunDirectory
 
 __all__ = ["CANDIDATE", "CONFIG", "SOCKET", "NginxDirectory"]
@@ -26,6 +27,24 @@ class NginxDirectory(RunDirectory):
             return (self.path / CONFIG).read_text("ascii", errors="replace")
         except OSError:
             return None
+
+    def write(self, name: str, config: Config, *, sync: bool) -> None:
+        """Replace a configuration; the certificates that it names come first."""
+        for file, pem in config.certificates.items():
+            if not (self.path / file).exists():
+                self.replace(file, pem, sync=sync)
+        self.replace(name, config.text, sync=sync)
+
+    def forget(self, config: Config) -> None:
+        """Remove keys that are not of this configuration."""
+        for found in self.path.glob("certificate_*.pem*"):
+            if found.name not in config.certificates:
+                found.unlink(missing_ok=True)
+
+    def _remove(self) -> None:
+        for found in self.path.glob("certificate_*.pem*"):
+            found.unlink(missing_ok=True)
+        super()._remove()
 
     def clear_socket(self) -> None:
         """Remove the socket that a killed nginx left: it would be an address in use."""

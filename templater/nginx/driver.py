@@ -8,77 +8,56 @@ closes it. An endpoint that drains leaves the text; what it still does is with t
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
 
 from sidecar.catalog.model import Instance
-from sidecar.errors import PinnaceError, ProtocolError, ReloadFailed
-from sidecar.runtime.backoff import Backoff
+from sidecar.errors import ProtocolError, ReloadFailed
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
+from templater.driver import ProxyDriver, Report
 from templater.names import Address, SocketAddress
 from templater.nginx import plan
+from templater.nginx.abilities import fitting
 from templater.nginx.build import Build
 from templater.nginx.directory import CANDIDATE, CONFIG, SOCKET, NginxDirectory
 from templater.nginx.place import place_of
 from templater.nginx.process import Nginx
 from templater.nginx.render import Config, Renderer, blamed, serving
 from templater.nginx.served import Served
-from templater.nginx.sites import without_grpc
+from templater.nginx.tally import Tally
+from templater.nginx.workers import remote_key
 from templater.ports import without_taken
-from templater.proxy import Applied, ProxyUnavailable
+from templater.proxy import ProxyUnavailable
 from templater.reach import members_of, reach_of
-from templater.routes import Problem, Routes
-from templater.telemetry import APPLIES, APPLY_SECONDS, ENDPOINTS, FAILURES, REPAIRS, RESTARTS
+from templater.telemetry import REPAIRS
+from templater.work import Counters
 
 __all__ = ["NginxDriver"]
-
-_AUDIT: Final = 5.0  # seconds between two comparisons when nothing changes
-_TRIES: Final = 3
-_TRY: Final = 0.2
-_STEADY: Final = 10.0  # a life this long starts the back-off anew
 
 _log = get_logger("lb")
 
 
-class NginxDriver:
+class NginxDriver(ProxyDriver[Nginx]):
     """A `templater.proxy.Proxy` by nginx."""
+
+    name = "nginx"
+    audit = 5.0
 
     def __init__(
         self, program: str, build: Build, directory: NginxDirectory,
-        listen: SocketAddress, host: Address, *, drain: float, clock: Clock,
-        report: Callable[[tuple[Problem, ...]], None],
+        listen: SocketAddress, host: Address, *, drain: float, clock: Clock, report: Report,
     ) -> None:  # fmt: skip
         """Serve HTTP on ``listen``; ``report`` hears which listeners cannot be had."""
+        super().__init__(drain=drain, clock=clock, report=report)
         self._program = program
         self._build = build
         self._directory = directory
         self._bind = listen, host
-        self._drain = drain
-        self._clock = clock
-        self._report = report
-        self._routes = Routes()
-        self._first_at = self._latest_at = 0.0
-        self._wake = asyncio.Event()
         self._live: Config | None = None
         self._served = Served()
-        self._nginx: Nginx | None = None
+        self._tally = Tally()
         self._serving_pids: set[int] = set()
-        self._reloaded_at = float("-inf")
         self._old_workers = 0
-        self._pending = False  # a reload failed and is owed
-        self._trouble: str | None = "nginx is not started yet"
         self._lacks_stream = self._has_status = False
-        self._backoff = Backoff(0.1, 30.0)
-        self.last: Applied | None = None
-
-    def want(self, routes: Routes) -> None:
-        """Make these the routes to serve."""
-        self._latest_at = self._clock.monotonic()
-        if not self._wake.is_set():
-            self._first_at = self._latest_at
-        self._routes = routes
-        self._wake.set()
 
     def trouble(self) -> str | None:
         """Return what is wrong in one line, or None."""
@@ -89,25 +68,6 @@ class NginxDriver:
             )
         return self._trouble
 
-    async def run(self, serving: Callable[[], None]) -> None:
-        """Keep nginx running until cancelled; the directory is open."""
-        socket = self._directory.path / SOCKET
-        place = await asyncio.to_thread(place_of, self._build, *self._bind, socket)
-        self._lacks_stream, self._has_status = place.stream is None, place.has_stub_status
-        self._renderer = await asyncio.to_thread(Renderer, place)
-        lives = Backoff(0.05, 5.0)
-        while True:
-            began = self._clock.monotonic()
-            try:
-                await self._life(serving)
-            except* (ProxyUnavailable, ProtocolError, ReloadFailed) as group:
-                self._trouble = "; ".join(str(error) for error in group.exceptions)
-                _log.error("nginx lost", error=self._trouble)
-            if self._clock.monotonic() - began > _STEADY:
-                lives.reset()
-            RESTARTS.inc()
-            await self._clock.sleep(lives.next())
-
     async def in_flight(self, instance: Instance) -> int | None:
         """Return how many connections an instance has; None: not known here.
 
@@ -116,7 +76,7 @@ class NginxDriver:
         """
         members = members_of(self._routes, instance.service)
         reach = reach_of(members, instance)
-        if reach is None or self._nginx is None:
+        if reach is None or self._life is None:
             return None
         wanted = [one for one in members if (one.address, one.port) == reach]
         leaves = not serving(wanted)
@@ -125,86 +85,69 @@ class NginxDriver:
         if not (wanted or self._served.was(reach)):
             return None
         try:
-            return await self._nginx.connections(*reach, old=leaves)
+            return await self._life.connections(*reach, old=leaves)
         except ProxyUnavailable:
             return None
 
-    async def _life(self, serving: Callable[[], None]) -> None:
-        nginx = Nginx(self._program, self._directory)
-        soft = False
+    async def counters(self) -> Counters | None:
+        """Return what is known of nginx's work; None: it does not answer now."""
+        life, live = self._life, self._live
+        if life is None or live is None:
+            return None
         try:
-            began = self._clock.monotonic()
-            self._wake.clear()
-            # Nothing of ours listens now; an earlier nginx has been ended.
-            config = self._rendered(None)
-            # Not checked first: the start itself says what is wrong, and is waited for.
-            await asyncio.to_thread(self._directory.replace, CONFIG, config.text, sync=False)
-            await nginx.start()
-            async with asyncio.TaskGroup() as group:
-                group.create_task(nginx.listen(), name="lb-listen")
-                group.create_task(_until_ended(nginx), name="lb-follow")
-                await nginx.serving(config.digest)
-                self._nginx = nginx
-                await self._note(nginx, config)
-                self._trouble = None
-                self._done("start", "start", began)
-                self._recovered()
-                serving()
-                await self._serve(nginx)
-        except asyncio.CancelledError:
-            soft = True
+            words = await life.count() if self._has_status else ""
+            connections = await life.all_connections()
+        except (ProxyUnavailable, ProtocolError):
+            return None
+        version = ".".join(map(str, self._build.version))
+        return self._tally.counters(
+            f"nginx {version}", words, self._clock.monotonic(), routes=live.routes,
+            connections=lambda one: connections[remote_key(one.address, one.port)],
+        )  # fmt: skip
+
+    async def _prepare(self) -> None:
+        socket = self._directory.path / SOCKET
+        place = await asyncio.to_thread(place_of, self._build, *self._bind, socket)
+        self._lacks_stream, self._has_status = place.stream is None, place.has_stub_status
+        self._renderer = await asyncio.to_thread(Renderer, place)
+
+    def _made(self) -> Nginx:
+        return Nginx(self._program, self._directory)
+
+    async def _begin(self, life: Nginx, group: asyncio.TaskGroup) -> str:
+        # Nothing of ours listens now; an earlier nginx has been ended.
+        config = self._rendered(None)
+        # Not checked first: the start itself says what is wrong, and is waited for.
+        await asyncio.to_thread(self._directory.write, CONFIG, config, sync=False)
+        await life.start()
+        group.create_task(life.listen(), name="lb-listen")
+        group.create_task(_until_ended(life), name="lb-follow")
+        await life.serving(config.digest)
+        await self._note(life, config)
+        return "start"
+
+    async def _apply(self, life: Nginx) -> None:
+        try:
+            is_same = self._rendered(self._live) is self._live
+        except ReloadFailed:
+            self._wake.clear()  # an own template fails again with these routes: not at once
             raise
-        finally:
-            self._nginx = None
-            await (nginx.stop(self._drain) if soft else nginx.kill())
-
-    async def _serve(self, nginx: Nginx) -> None:
-        failures = 0
-        while True:
-            woken = await self._woken()
-            try:
-                if failures or not (woken or self._pending):
-                    await self._audit(nginx)
-                if woken or self._pending:
-                    await self._apply(nginx)
-            except ReloadFailed as error:
-                self._failed(error)
-            except (ProxyUnavailable, ProtocolError) as error:
-                failures += 1
-                if failures >= _TRIES:
-                    raise ProxyUnavailable(str(error)) from error
-                self._wake.set()
-                await self._clock.sleep(_TRY)
-            else:
-                failures = 0
-                self._recovered()
-
-    async def _woken(self) -> bool:
-        """Return at new routes (True), or when it is time to try again or to compare."""
-        try:
-            async with asyncio.timeout(self._backoff.next() if self._pending else _AUDIT):
-                await self._wake.wait()
-        except TimeoutError:
-            return False
-        return True
-
-    async def _apply(self, nginx: Nginx) -> None:
-        if self._rendered(self._live) is self._live and not self._pending:
+        if is_same and not self._pending:
             self._wake.clear()  # nothing that nginx would hear of
             return
         began = self._first_at if self._wake.is_set() else self._clock.monotonic()
-        await self._rest(nginx)
+        await self._rest(life)
         self._wake.clear()
         config = self._rendered(self._live)
         if config is not self._live:
-            await self._reload(nginx, config, "other routes")
+            await self._reload(life, config, "other routes")
             self._done("reload", "other routes", began)
 
-    async def _rest(self, nginx: Nginx) -> None:
+    async def _rest(self, life: Nginx) -> None:
         """Wait until changes rest, but not for ever."""
         while True:
             if self._old_workers:
-                self._old_workers = sum(one.is_old for one in await nginx.workers())
+                self._old_workers = sum(one.is_old for one in await life.workers())
             at = plan.due(
                 first=self._first_at, latest=self._latest_at, reloaded=self._reloaded_at,
                 old_workers=self._old_workers,
@@ -213,49 +156,49 @@ class NginxDriver:
                 return
             await self._clock.sleep(left)
 
-    async def _reload(self, nginx: Nginx, config: Config, why: str) -> None:
+    async def _reload(self, life: Nginx, config: Config, why: str) -> None:
         _log.debug("reloading nginx", why=why)
-        await asyncio.to_thread(self._directory.replace, CANDIDATE, config.text, sync=True)
+        await asyncio.to_thread(self._directory.write, CANDIDATE, config, sync=True)
         try:
-            await nginx.check(CANDIDATE)
+            await life.check(CANDIDATE)
             await asyncio.to_thread(self._directory.promote)
-            await nginx.reload(config.digest)
+            await life.reload(config.digest)
         except ReloadFailed as error:
             if self._live is not None:
-                text = self._live.text
-                await asyncio.to_thread(self._directory.replace, CONFIG, text, sync=False)
+                await asyncio.to_thread(self._directory.write, CONFIG, self._live, sync=False)
             whose = blamed(config, str(error))
             raise ReloadFailed(f"{error} ({whose})" if whose else str(error)) from error
         finally:
             self._reloaded_at = self._clock.monotonic()
-        await self._note(nginx, config)
+        await self._note(life, config)
 
-    async def _audit(self, nginx: Nginx) -> None:
+    async def _compare(self, life: Nginx) -> None:
         """Compare file and workers with what we made live; reload what differs."""
         live = self._live
         if live is None:
             return
-        pids = {worker.pid for worker in await nginx.workers() if not worker.is_old}
+        pids = {worker.pid for worker in await life.workers() if not worker.is_old}
         if self._has_status:
-            await nginx.count()
+            self._tally.take(await life.count(), self._clock.monotonic())
         why = ""
         if await asyncio.to_thread(self._directory.text) != live.text:
             why = "the file was changed"
-        elif await nginx.digest() != live.digest:
+        elif await life.digest() not in {live.digest, None}:
             why = "what runs is not what the file says"
         elif pids != self._serving_pids:
             why = "workers were started without us"
         if why:
             REPAIRS.inc()
             _log.warning("repairing nginx", why=why)
-            await self._reload(nginx, live, why)
+            await self._reload(life, live, why)
         if self._rendered(live) is not live:
             self._wake.set()  # a port that was taken is free now
 
-    async def _note(self, nginx: Nginx, live: Config) -> None:
+    async def _note(self, life: Nginx, live: Config) -> None:
         self._live = live
+        await asyncio.to_thread(self._directory.forget, live)
         self._served.take(live.routes, self._clock.monotonic())
-        workers = await nginx.workers()
+        workers = await life.workers()
         self._serving_pids = {worker.pid for worker in workers if not worker.is_old}
         self._old_workers = len(workers) - len(self._serving_pids)
 
@@ -263,32 +206,15 @@ class NginxDriver:
         """Return the configuration for the routes, ``live`` itself when that is the same."""
         held = live.routes.listeners if live is not None else ()
         routes, problems = without_taken(self._routes, held, self._bind[1])
-        routes, more = without_grpc(routes)
+        routes, more = fitting(routes, has_tls=self._build.has_tls)
         self._report((*problems, *more))
         config = self._renderer.config(routes)
         return live if live is not None and live.digest == config.digest else config
 
-    def _done(self, kind: str, why: str, began: float) -> None:
-        seconds = self._clock.monotonic() - began
-        self.last = Applied(kind, why, seconds)  # type: ignore[arg-type]
-        APPLIES.labels(kind).inc()
-        APPLY_SECONDS.labels(kind).observe(seconds)
-        if self._live is not None:
-            members = self._live.routes.upstreams.values()
-            ENDPOINTS.set(sum(len(serving(endpoints)) for endpoints in members))
-
-    def _failed(self, error: PinnaceError) -> None:
-        FAILURES.inc()
-        if not self._pending:
-            _log.error("reload failed, the old configuration serves on", error=error)
-        self._pending = True
-        self._trouble = f"reload failed: {error}"
-
-    def _recovered(self) -> None:
-        if self._pending:
-            self._backoff.reset()
-        self._pending = False
-        self._trouble = None
+    def _endpoints(self) -> int:
+        if self._live is None:
+            return 0
+        return sum(map(len, map(serving, self._live.routes.upstreams.values())))
 
 
 async def _until_ended(nginx: Nginx) -> None:

@@ -4,7 +4,20 @@ import re
 from typing import Final, Self
 
 from sidecar.errors import RenderError
-from templater.names import Address, Host, Network, Port, SocketAddress, UrlPath, Weight, Wildcard
+from templater.names import (
+    Address,
+    CertName,
+    CookieName,
+    Count,
+    Host,
+    Millis,
+    Network,
+    Port,
+    SocketAddress,
+    UrlPath,
+    Weight,
+    Wildcard,
+)
 from templater.routes import Upstream
 
 __all__ = ["GroupName", "quoted", "word"]
@@ -40,7 +53,8 @@ def _encoded(char: str) -> str:
 
 
 _TYPES: Final = (
-    Address, GroupName, Host, Network, Port, SocketAddress, UrlPath, Weight, Wildcard,
+    Address, CertName, CookieName, Count, GroupName, Host, Millis, Network, Port, SocketAddress,
+    UrlPath, Weight, Wildcard,
 )  # fmt: skip
 
 

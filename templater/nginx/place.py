@@ -5,7 +5,7 @@ import os
 import pwd
 import resource
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from templater.names import Address, SocketAddress
 from templater.nginx.build import Build
@@ -13,6 +13,7 @@ from templater.nginx.render import Place
 
 __all__ = ["place_of"]
 
+_HTTP2_DIRECTIVE: Final = (1, 25, 1)  # before, it is a word of "listen"
 _MAX_WORKERS: Final = 4
 _MAX_FILES: Final = 4096  # memory is taken per connection; one host's sidecar needs no more
 
@@ -30,6 +31,7 @@ def place_of(build: Build, listen: SocketAddress, host: Address, socket: Path) -
         stream=_stream(build),
         has_stub_status=build.has_stub_status,
         temporary=build.temporary,
+        http2=_http2(build),
     )
 
 
@@ -37,6 +39,12 @@ def _stream(build: Build) -> str | None:
     if build.has_stream:
         return ""
     return build.stream_file if Path(build.stream_file).exists() else None
+
+
+def _http2(build: Build) -> Literal["", "listen", "directive"]:
+    if not build.has_http2:
+        return ""
+    return "directive" if build.version >= _HTTP2_DIRECTIVE else "listen"
 
 
 def _user() -> tuple[str, str] | None:

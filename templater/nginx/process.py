@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import signal
+from collections import Counter
 from typing import Final
 
 from sidecar.errors import ProtocolError, ReloadFailed
@@ -20,8 +21,8 @@ from templater.exchange import exchange
 from templater.names import Address, Port
 from templater.nginx.build import Build, build_of, counters_of
 from templater.nginx.directory import CONFIG, SOCKET, NginxDirectory
-from templater.nginx.workers import Worker, connections, is_frozen, workers
-from templater.proxy import ProxyUnavailable
+from templater.nginx.workers import Worker, connections, counted, is_frozen, workers
+from templater.proxy import NobodyListens, ProxyUnavailable
 
 __all__ = ["Nginx", "asked_build"]
 
@@ -35,6 +36,7 @@ _START: Final = 5.0
 _RELOAD: Final = 10.0  # nginx itself tries for 2.5 s to get an address
 _CHECK: Final = 10.0
 _ANSWER: Final = 1.0
+_NOBODY: Final = 2.0
 _FAREWELL: Final = 0.2
 _POLL: Final = 0.01
 _LAST_WORDS: Final = 20
@@ -125,16 +127,28 @@ class Nginx:
             loop.remove_reader(self._handle)
 
     async def workers(self) -> list[Worker]:
-        """Return all workers; raises ProxyUnavailable when a process is frozen or none serves."""
+        """Return all workers; raises ProxyUnavailable when a process is frozen or none serves.
+
+        That is looked at for a while: between the old workers' end and the moment when new ones
+        bear their name there is none.
+        """
+        try:
+            async with asyncio.timeout(_NOBODY):
+                while True:
+                    found = await self._workers()
+                    if not all(worker.is_old for worker in found):
+                        return found
+                    await asyncio.sleep(_POLL)
+        except TimeoutError as error:
+            raise ProxyUnavailable("nginx has no worker that serves") from error
+
+    async def _workers(self) -> list[Worker]:
         master = self._master().pid
         if await asyncio.to_thread(is_frozen, master):
             raise ProxyUnavailable("nginx's master process is frozen")
         found = await asyncio.to_thread(workers, master)
-        serving = [worker for worker in found if not worker.is_old]
-        if not serving:
-            raise ProxyUnavailable("nginx has no worker that serves")
-        for worker in serving:
-            if worker.is_frozen:
+        for worker in found:
+            if worker.is_frozen and not worker.is_old:
                 raise ProxyUnavailable(f"nginx's worker {worker.pid} is frozen")
         return found
 
@@ -160,22 +174,36 @@ class Nginx:
         if words := _emergencies(self._words):
             raise ReloadFailed(f"nginx did not reload: {words}")
         serving = {worker.pid for worker in await self.workers() if not worker.is_old}
-        return before.isdisjoint(serving) and await self.digest() == digest
+        if not before.isdisjoint(serving):
+            return False
+        with contextlib.suppress(ProxyUnavailable, ProtocolError):  # busy, or about to end
+            return await self.digest() in {digest, None}
+        return False
 
-    async def digest(self) -> str:
-        """Return which configuration the workers run; raises ProxyUnavailable, ProtocolError."""
+    async def digest(self) -> str | None:
+        """Return which configuration the workers run; raises ProxyUnavailable, ProtocolError.
+
+        None: the socket's file was deleted, which only a new nginx makes again.
+        """
         return await self._get("/digest")
 
-    async def count(self) -> None:
-        """Bring nginx's own counters (``stub_status``) into our metrics."""
-        for state, number in counters_of(await self._get("/status")).items():
+    async def count(self) -> str:
+        """Bring nginx's own counters (``stub_status``) into our metrics; return its words."""
+        words = await self._get("/status") or ""
+        for state, number in counters_of(words).items():
             CONNECTIONS.labels(state).set(number)
+        return words
 
     async def connections(self, address: Address, port: Port, *, old: bool) -> int:
         """Return the connections with an endpoint of the ``old`` workers, or of all."""
         every = await asyncio.to_thread(workers, self._master().pid)
         pids = [worker.pid for worker in every if worker.is_old or not old]
         return await asyncio.to_thread(connections, pids, address, port) if pids else 0
+
+    async def all_connections(self) -> Counter[str]:
+        """Return the connections of all workers by remote address (``workers.remote_key``)."""
+        every = await asyncio.to_thread(workers, self._master().pid)
+        return await asyncio.to_thread(counted, [worker.pid for worker in every])
 
     async def stop(self, drain: float) -> None:
         """Let requests finish for at most ``drain`` seconds, then end it.
@@ -206,9 +234,15 @@ class Nginx:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._handle, number)
 
-    async def _get(self, path: str) -> str:
+    async def _get(self, path: str) -> str | None:
+        """Ask on our socket; None when its file was deleted: no reason to end what serves."""
         request = f"GET {path} HTTP/1.0\r\n\r"  # the line end is added
-        reply = await exchange(self._path / SOCKET, request, timeout=_ANSWER)
+        try:
+            reply = await exchange(self._path / SOCKET, request, timeout=_ANSWER)
+        except NobodyListens:
+            if await asyncio.to_thread((self._path / SOCKET).exists):
+                raise
+            return None
         head, blank, body = reply.partition("\r\n\r\n")
         if not blank or " 200 " not in head.split("\r\n")[0]:
             raise ProtocolError(f"nginx answers {head[:80]!a} on its socket")

@@ -8,22 +8,26 @@ our directory, says which text a worker runs.
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib.resources import files
 from string import Template
-from typing import Final
+from typing import Final, Literal
 
 from sidecar.catalog.model import HTTP_HOST, TCP_LISTEN
 from templater.names import Address, Port, SocketAddress, shown
 from templater.nginx import sites
 from templater.nginx.names import GroupName, quoted, word
-from templater.nginx.sites import Names, Table
+from templater.nginx.overriding import overridden
+from templater.nginx.sites import Block, Front, Names
 from templater.routes import Endpoint, Protocol, Routes, State, Upstream
-from templater.shapes import Balance
+from templater.shapes import Balance, Shape
+from templater.upstreams import patience
 
 __all__ = ["Config", "Place", "Renderer", "blamed", "serving"]
 
+_PATIENCE: Final = "$patience"  # known only with the routes
+_NO_DIGEST: Final = "0" * 32  # in the place of the digest, which is of the text around it
 _SPARE: Final = 64  # descriptors of a worker that are no connections
 _BUCKET: Final = 512  # bytes; holds a server name of 253
 _NAMES: Final = 1024
@@ -52,6 +56,7 @@ class Place:
     stream: str | None
     has_stub_status: bool
     temporary: tuple[str, ...]
+    http2: Literal["", "listen", "directive"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,8 @@ class Config:
     text: str
     digest: str
     routes: Routes
+    certificates: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """Files with chains and keys, by name."""
 
 
 class Renderer:
@@ -75,6 +82,7 @@ class Renderer:
             workers=place.workers,
             files=place.files,
             connections=place.files - _SPARE,
+            patience=_PATIENCE,
         )
         self._known: dict[object, tuple[object, str]] = {}
         self._used: set[object] = set()
@@ -82,19 +90,30 @@ class Renderer:
     def config(self, routes: Routes) -> Config:
         """Return the configuration for routes; raises RenderError."""
         self._used.clear()
+        front = Front(self._place.listen, routes.tls, self._place.http2)
         names = sites.names_of(routes)
-        groups = dict.fromkeys(upstream for table in names for _, upstream in table)
+        groups = dict.fromkeys(upstream for block in names for _, upstream in block.table)
         parts = [self._group(upstream, routes) for upstream in groups]
-        parts += (self._site(table, names[table], routes) for table in names)
+        served = [self._site(front, block, names[block], routes) for block in names]
         streams = self._streams(routes) if self._place.stream is not None else ""
         for gone in self._known.keys() - self._used:
             del self._known[gone]
         count = sum(map(len, names.values()))
         sizes = "".join((*_sizes(self._place, count), *_zone("http", groups, routes)))
-        http = "".join((self._head, sizes, *parts))
-        digest = hashlib.sha256((http + streams).encode("ascii")).hexdigest()[:32]
-        text = "".join((http, *_status(self._place, digest), "}\n", streams))
-        return Config(text, digest, routes)
+        fixed = self._head.replace(_PATIENCE, f"{patience(routes.upstreams)}", 1)
+        head = "".join((fixed, sizes, *_secure(front), *_cookies(groups)))
+        status = "".join(_status(self._place, _NO_DIGEST))
+        if routes.override is None:
+            text = "".join((head, *parts, *served, status, "}\n", streams))
+        else:
+            main, _, http = head.partition("\nhttp {\n")
+            shipped = {
+                "main": f"{main}\n", "http": http, "upstreams": "".join(parts),
+                "servers": "".join(served), "status": status, "streams": streams,
+            }  # fmt: skip
+            text = overridden(routes.override, routes, shipped)
+        digest = hashlib.sha256(text.encode("ascii")).hexdigest()[:32]
+        return Config(text.replace(_NO_DIGEST, digest), digest, routes, _files(front))
 
     def _streams(self, routes: Routes) -> str:
         if not routes.listeners:
@@ -108,10 +127,11 @@ class Renderer:
         members = serving(routes.upstreams[upstream])
         return self._kept(upstream, members, lambda: _group(upstream, members))
 
-    def _site(self, table: Table, names: Names, routes: Routes) -> str:
-        lacking = frozenset(up for _, up in table if not serving(routes.upstreams[up]))
-        facts = names, lacking
-        return self._kept(table, facts, lambda: sites.lines(self._place.listen, table, *facts))
+    def _site(self, front: Front, block: Block, names: Names, routes: Routes) -> str:
+        lacking = frozenset(up for _, up in block.table if not serving(routes.upstreams[up]))
+        port = front.tls.port if front.tls is not None else 0
+        facts = names, lacking, port, front.secure(block.policy)
+        return self._kept(block, facts, lambda: sites.lines(front, block, names, lacking))
 
     def _kept(self, key: object, facts: object, make: Callable[[], Iterable[str]]) -> str:
         self._used.add(key)
@@ -173,11 +193,35 @@ def _power(least: int, needed: int) -> int:
     return least
 
 
+def _secure(front: Front) -> Iterator[str]:
+    if front.tls is not None:
+        yield "    ssl_protocols TLSv1.2 TLSv1.3;\n"
+        yield "    ssl_session_cache shared:pinnace_tls:2m;\n"
+        yield "    ssl_session_tickets off;\n"
+        yield from (f"    {line}\n" for line in sites.default_of_tls(front, front.tls))
+
+
+def _files(front: Front) -> Mapping[str, str]:
+    known = front.tls.certificates.values() if front.tls is not None else ()
+    return {sites.certificate_file(one): one.pem for one in known}
+
+
+def _cookies(groups: Iterable[Upstream]) -> Iterator[str]:
+    """Who comes without a cookie gets one with a name of its own, by which it is then told."""
+    names = dict.fromkeys(one.shape.cookie for one in groups if one.shape.cookie is not None)
+    for name in map(word, names):
+        yield f"    map $cookie_{name} $pinnace_client_{name} {{\n"
+        yield f'        "" $request_id;\n        default $cookie_{name};\n    }}\n'
+        yield f"    map $cookie_{name} $pinnace_cookie_{name} {{\n"
+        yield f'        "" "{name}=$request_id; Path=/; HttpOnly";\n        default "";\n    }}\n'
+
+
 _BALANCE: Final = {
     Balance.LEASTCONN: "least_conn",
     Balance.SOURCE: "hash $remote_addr consistent",
     Balance.RANDOM: "random two",
 }
+_WITH_BACKUP: Final = frozenset({"", _BALANCE[Balance.LEASTCONN]})
 
 
 def _group(upstream: Upstream, members: tuple[Endpoint, ...]) -> Iterator[str]:
@@ -187,15 +231,27 @@ def _group(upstream: Upstream, members: tuple[Endpoint, ...]) -> Iterator[str]:
     yield f"# {name}"
     yield f'upstream "{name}" {{'
     yield f"    zone {upstream.protocol};"
-    if upstream.shape.balance in _BALANCE:
-        yield f"    {_BALANCE[upstream.shape.balance]};"
+    balance = _balance(upstream.shape)
+    if balance:
+        yield f"    {balance};"
+    usual = [one for one in members if not one.backup]
     for one in members:
+        # A method of its own takes no backup: such a one is there when no other is.
+        if usual and one.backup and balance not in _WITH_BACKUP:
+            continue
+        backup = " backup" if usual and one.backup else ""
         address = word(SocketAddress(one.address, one.port))
-        yield f'    server "{address}" weight={word(one.weight)} {_MEMBER};'
+        yield f'    server "{address}" weight={word(one.weight)} {_MEMBER}{backup};'
     if upstream.protocol is Protocol.HTTP:
         yield "    keepalive 32;"
         yield "    keepalive_timeout 5s;"
     yield "}"
+
+
+def _balance(shape: Shape) -> str:
+    if shape.cookie is not None:
+        return f"hash $pinnace_client_{word(shape.cookie)} consistent"
+    return _BALANCE.get(shape.balance, "")
 
 
 _STREAM: Final = """
@@ -217,9 +273,17 @@ def _listener(host: Address, port: Port, upstream: Upstream, routes: Routes) -> 
         f"    # {name}\n"
         "    server {\n"
         f'        listen "{word(SocketAddress(host, port))}" so_keepalive=on;\n'
+        f"{''.join(_patience(upstream.shape))}"
         f"        {target}\n"
         "    }\n"
     )
+
+
+def _patience(shape: Shape) -> Iterator[str]:
+    if shape.timeouts.connect is not None:
+        yield f"        proxy_connect_timeout {word(shape.timeouts.connect)}ms;\n"
+    if shape.timeouts.tunnel is not None:
+        yield f"        proxy_timeout {word(shape.timeouts.tunnel)}ms;\n"
 
 
 def _status(place: Place, digest: str) -> Iterator[str]:

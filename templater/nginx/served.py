@@ -1,14 +1,11 @@
 """Which addresses get new work now, and which did until lately. Pure."""
 
-from typing import Final
-
 from templater.nginx.render import serving
 from templater.reach import Reach
 from templater.routes import Routes
+from templater.upstreams import patience
 
 __all__ = ["Served"]
-
-_KEPT: Final = 300.0  # seconds; no old worker lives longer
 
 
 class Served:
@@ -16,6 +13,7 @@ class Served:
 
     def __init__(self) -> None:
         """Begin with nothing served."""
+        self._kept = 0.0  # no old worker lives longer
         self._now: frozenset[Reach] = frozenset()
         self._left: dict[Reach, float] = {}
 
@@ -26,10 +24,11 @@ class Served:
             for members in routes.upstreams.values()
             for one in serving(members)
         )
+        self._kept = max(self._kept, patience(routes.upstreams))
         lately = {
             reach: since
             for reach, since in self._left.items()
-            if at - since < _KEPT and reach not in new
+            if at - since < self._kept and reach not in new
         }
         self._left = lately | dict.fromkeys(self._now - new, at)
         self._now = new

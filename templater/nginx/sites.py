@@ -6,47 +6,64 @@ passes the one that came, unless a part of it is replaced.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from typing import Literal, NamedTuple
 
-from sidecar.catalog.model import HTTP_PROTO
 from templater.names import Host, SocketAddress, UrlPath, Wildcard
 from templater.nginx.names import GroupName, word
-from templater.routes import Problem, Routes, Upstream
-from templater.shapes import Scheme, Shape
+from templater.routes import Routes, Upstream
+from templater.shapes import Hsts, Method, Scheme, Shape
+from templater.tls import DEFAULT, Certificate, Policy, TlsFront
 
-__all__ = ["Names", "Table", "lines", "names_of", "without_grpc"]
+__all__ = ["Block", "Front", "Names", "Table", "certificate_file", "default_of_tls", "lines",
+           "names_of"]  # fmt: skip
 
 Table = tuple[tuple[UrlPath, Upstream], ...]
 """The paths of a host, sorted; the root is empty."""
 Names = tuple[Host | Wildcard, ...]
 
 _ROOT = UrlPath("/")
-_GRPC = frozenset({Scheme.GRPC, Scheme.GRPCS})
+_HTTPS = 443
+_OPEN = Policy(None, Method.NOREDIRECT)
+_TUNNEL = "1h"
 
 
-def without_grpc(routes: Routes) -> tuple[Routes, tuple[Problem, ...]]:
-    """Return routes without what nginx cannot pass on: HTTP/2 on a port that also takes HTTP/1.1.
+class Block(NamedTuple):
+    """What hosts have in common that share a block."""
 
-    A binary of Debian 12 takes one of them alone.
-    """
-    left = {up: members for up, members in routes.upstreams.items() if up.shape.scheme not in _GRPC}
-    if len(left) == len(routes.upstreams):
-        return routes, ()
-    lost = dict.fromkeys(up.service for up in routes.upstreams if up not in left)
-    reason = "gRPC is not passed on by nginx; --lb haproxy does"
-    less = replace(
-        routes,
-        hosts={host: up for host, up in routes.hosts.items() if up in left},
-        wildcards={wildcard: up for wildcard, up in routes.wildcards.items() if up in left},
-        paths={site: up for site, up in routes.paths.items() if up in left},
-        upstreams=left,
-    )
-    return less, tuple(Problem(service, HTTP_PROTO, reason) for service in lost)
+    table: Table
+    policy: Policy
 
 
-def names_of(routes: Routes) -> dict[Table, Names]:
+class Secure(NamedTuple):
+    """How TLS is served; no certificate: whoever comes is refused."""
+
+    listen: SocketAddress
+    http2: Literal["", "listen", "directive"]
+    certificate: Certificate | None
+
+
+class Front(NamedTuple):
+    """Where HTTP and HTTPS are served; ``http2`` says how this nginx is told of HTTP/2."""
+
+    listen: SocketAddress
+    tls: TlsFront | None = None
+    http2: Literal["", "listen", "directive"] = ""
+
+    def secure(self, policy: Policy) -> Secure | None:
+        """Return how a host is served by TLS, None: it is not."""
+        if self.tls is None or policy.method is Method.NOHTTPS:
+            return None
+        certificate = self.tls.certificates.get(policy.certificate or DEFAULT)
+        return None if certificate is None else self.by(self.tls, certificate)
+
+    def by(self, tls: TlsFront, certificate: Certificate | None) -> Secure:
+        """Return how TLS is served with a certificate."""
+        return Secure(tls.listen, self.http2 if tls.http2 else "", certificate)
+
+
+def names_of(routes: Routes) -> dict[Block, Names]:
     """Return the hosts of each block, in the order of the routes."""
     tables: dict[Host | Wildcard, dict[UrlPath, Upstream]] = defaultdict(dict)
     for host, upstream in routes.hosts.items():
@@ -55,38 +72,105 @@ def names_of(routes: Routes) -> dict[Table, Names]:
         tables[wildcard][_ROOT] = upstream
     for site, upstream in routes.paths.items():
         tables[site.host][site.path] = upstream
-    found: dict[Table, list[Host | Wildcard]] = defaultdict(list)
+    policies = routes.tls.policies if routes.tls is not None else {}
+    found: dict[Block, list[Host | Wildcard]] = defaultdict(list)
     for name, table in tables.items():
-        found[tuple(sorted(table.items()))].append(name)
-    return {table: tuple(names) for table, names in found.items()}
+        found[Block(tuple(sorted(table.items())), policies.get(name, _OPEN))].append(name)
+    return {block: tuple(names) for block, names in found.items()}
+
+
+def certificate_file(certificate: Certificate) -> str:
+    """Return the name of a certificate's file; other contents have another name."""
+    return f"certificate_{word(certificate.name)}_{certificate.digest[:16]}.pem"
 
 
 def lines(
-    listen: SocketAddress, table: Table, names: Names, lacking: AbstractSet[Upstream]
+    front: Front, block: Block, names: Names, lacking: AbstractSet[Upstream]
 ) -> Iterator[str]:
     """Return the block of a table; ``lacking`` are the upstreams that nobody serves."""
-    yield f"# {word(GroupName(table[0][1]))}"
+    table, policy = block
+    secure = front.secure(policy)
+    listens = []
+    if policy.method not in {Method.NOHTTP, Method.REDIRECT}:
+        listens.append(f'listen "{word(front.listen)}";')
+    if secure is not None:
+        listens += _by_tls(secure)
+        listens += _hsts(policy.hsts)
+    if listens:
+        yield from _server(table, names, listens, policy.hsts, lacking)
+    if policy.method is Method.REDIRECT:
+        yield from _redirect(front, table, names)
+
+
+def default_of_tls(front: Front, tls: TlsFront) -> Iterator[str]:
+    """Return the block for clients that ask by TLS for what is not there."""
+    certificate = tls.certificates.get(DEFAULT)
     yield "server {"
-    yield f'    listen "{word(listen)}";'
-    for name in names:
-        yield f'    server_name "{word(name)}";'
+    for line in _by_tls(front.by(tls, certificate), " default_server"):
+        yield f"    {line}"
+    yield '    server_name "";'
+    yield "    return 404 $pinnace_nothing;" if certificate else "    ssl_reject_handshake on;"
+    yield "}"
+
+
+def _by_tls(secure: Secure, words: str = "") -> Iterator[str]:
+    http2 = " http2" if secure.http2 == "listen" else ""
+    yield f'listen "{word(secure.listen)}" ssl{http2}{words};'
+    if secure.http2 == "directive":
+        yield "http2 on;"
+    if secure.certificate is not None:
+        yield f'ssl_certificate "{certificate_file(secure.certificate)}";'
+        yield f'ssl_certificate_key "{certificate_file(secure.certificate)}";'
+
+
+def _hsts(hsts: Hsts | None) -> Iterator[str]:
+    if hsts is not None:
+        yield f'add_header Strict-Transport-Security "{"; ".join(hsts.directives)}" always;'
+
+
+def _server(
+    table: Table, names: Names, listens: Iterable[str], hsts: Hsts | None,
+    lacking: AbstractSet[Upstream],
+) -> Iterator[str]:  # fmt: skip
+    yield from _opened(table, names, listens)
     for number, (path, upstream) in enumerate(table):
         yield f"    # {word(GroupName(upstream))}"
         tunnel = f"@tunnel{number}"
-        body = [*_body(upstream)]
         if upstream in lacking:
-            body = first = ["return 503 $pinnace_nothing;"]
+            first = ["return 503 $pinnace_nothing;"]
         else:
             # What becomes something else may be silent for long, a request may not.
             become = ["if ($pinnace_connection) {", "    return 418;", "}"]
-            first = [f"error_page 418 = {tunnel};", *become, *body]
-            body = ["proxy_read_timeout 1h;", "proxy_send_timeout 1h;", *body]
-            yield from _block(f"location {tunnel}", body)
+            body = [*_body(upstream.shape, hsts), *_pass(upstream)]
+            first = [
+                f"error_page 418 = {tunnel};", *become, *_times(upstream.shape), *body,
+            ]  # fmt: skip
+            yield from _block(f"location {tunnel}", [*_tunnel(upstream.shape), *body])
         if path:
             yield from _block(f'location = "{word(path)}"', first)
         yield from _block(f'location "{word(path)}/"', first)
     if table[0][0]:
         yield from _block("location /", ["return 404 $pinnace_nothing;"])
+    yield "}"
+
+
+def _opened(table: Table, names: Names, listens: Iterable[str]) -> Iterator[str]:
+    yield f"# {word(GroupName(table[0][1]))}"
+    yield "server {"
+    for line in listens:
+        yield f"    {line}"
+    for name in names:
+        yield f'    server_name "{word(name)}";'
+
+
+def _redirect(front: Front, table: Table, names: Names) -> Iterator[str]:
+    yield from _opened(table, names, [f'listen "{word(front.listen)}";'])
+    shown = f":{front.tls.port}" if front.tls is not None and front.tls.port != _HTTPS else ""
+    target = f'"https://$host{shown}$request_uri"'
+    yield '    if ($request_method !~ "^(?:GET|HEAD)$") {'
+    yield f"        return 308 {target};"
+    yield "    }"
+    yield f"    return 301 {target};"
     yield "}"
 
 
@@ -97,14 +181,38 @@ def _block(head: str, body: list[str]) -> Iterator[str]:
     yield "    }"
 
 
-def _body(upstream: Upstream) -> Iterator[str]:
-    shape = upstream.shape
+def _times(shape: Shape) -> Iterator[str]:
+    if shape.timeouts.answer is not None:
+        yield f"proxy_read_timeout {word(shape.timeouts.answer)}ms;"
+        yield f"proxy_send_timeout {word(shape.timeouts.answer)}ms;"
+
+
+def _tunnel(shape: Shape) -> Iterator[str]:
+    tunnel = shape.timeouts.tunnel
+    time = _TUNNEL if tunnel is None else f"{word(tunnel)}ms"
+    yield f"proxy_read_timeout {time};"
+    yield f"proxy_send_timeout {time};"
+
+
+def _body(shape: Shape, hsts: Hsts | None) -> Iterator[str]:
     if shape.allowed:
         for network in shape.allowed:
             yield f'allow "{word(network)}";'
         yield "deny all;"
     yield from _rewrites(shape)
-    scheme = "https" if shape.scheme is Scheme.HTTPS else "http"
+    if shape.timeouts.connect is not None:
+        yield f"proxy_connect_timeout {word(shape.timeouts.connect)}ms;"
+    if shape.retries == 0:
+        yield "proxy_next_upstream off;"
+    elif shape.retries is not None:
+        yield f"proxy_next_upstream_tries {shape.retries + 1};"
+    if shape.cookie is not None:
+        yield f"add_header Set-Cookie $pinnace_cookie_{word(shape.cookie)} always;"
+        yield from _hsts(hsts)  # headers of the block above count only where there are none
+
+
+def _pass(upstream: Upstream) -> Iterator[str]:
+    scheme = "https" if upstream.shape.scheme is Scheme.HTTPS else "http"
     if scheme == "https":
         yield "proxy_ssl_server_name on;"
         yield "proxy_ssl_name $host;"

@@ -3,8 +3,10 @@
 nginx itself says neither which of its workers are old nor to which endpoint one still talks.
 """
 
+import contextlib
 import ipaddress
 import struct
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,15 @@ from typing import Final
 
 from templater.names import Address, Port
 
-__all__ = ["Worker", "connections", "is_frozen", "remote_key", "socket_inodes", "workers"]
+__all__ = [
+    "Worker",
+    "connections",
+    "counted",
+    "is_frozen",
+    "remote_key",
+    "socket_inodes",
+    "workers",
+]
 
 _PROC: Final = Path("/proc")
 _OLD: Final = b"nginx: worker process is shutting down"
@@ -60,6 +70,23 @@ def connections(pids: Iterable[int], address: Address, port: Port) -> int:
     return sum(_held(pid, inodes) for pid in owners) if inodes else 0
 
 
+def counted(pids: Iterable[int]) -> Counter[str]:
+    """Return how many connections these processes have, by remote address (``remote_key``)."""
+    owners = list(pids)
+    remotes: dict[str, str] = {}
+    for table in ("tcp", "tcp6"):
+        for pid in owners:  # all are in one network namespace
+            with contextlib.suppress(OSError):
+                remotes |= _remotes((_PROC / str(pid) / "net" / table).read_text("ascii"))
+                break
+    return Counter(remotes[inode] for pid in owners for inode in _sockets(pid) if inode in remotes)
+
+
+def _remotes(table: str) -> dict[str, str]:
+    rows = (line.split(None, 10) for line in table.splitlines()[1:])
+    return {row[9]: row[2] for row in rows if len(row) > 9 and row[9] != "0"}
+
+
 def remote_key(address: Address, port: Port) -> str:
     """Return an address as the tables in /proc/net write it: words in the machine's order."""
     packed = ipaddress.ip_address(str(address)).packed
@@ -76,17 +103,19 @@ def socket_inodes(table: str, remote: str) -> Iterator[str]:
 
 
 def _held(pid: int, inodes: set[str]) -> int:
-    count = 0
-    try:
+    return sum(inode in inodes for inode in _sockets(pid))
+
+
+def _sockets(pid: int) -> Iterator[str]:
+    """Yield the inodes of a process's sockets; one that ends meanwhile has none."""
+    with contextlib.suppress(OSError):
         for entry in (_PROC / str(pid) / "fd").iterdir():
             try:
                 kind, _, inode = str(entry.readlink()).partition(":")
             except OSError:
                 continue
-            count += kind == "socket" and inode.strip("[]") in inodes
-    except OSError:
-        return count
-    return count
+            if kind == "socket":
+                yield inode.strip("[]")
 
 
 def _children(master: int) -> list[int]:

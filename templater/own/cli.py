@@ -19,6 +19,7 @@ from sidecar.config.units import endpoint
 from sidecar.errors import ConfigError, PinnaceError, RenderError, StoreUnavailable
 from sidecar.runtime.clock import SystemClock
 from sidecar.runtime.log import ROOT
+from templater.extras import Extras
 from templater.files.diff import unified
 from templater.own.keys import KeyFeed
 from templater.own.mock import mock_of
@@ -32,15 +33,17 @@ OK: Final = 0
 FAILURE: Final = 1
 
 
-def mistakes(settings: Sequence[TemplateSettings]) -> list[str]:
-    """Return what keeps templates from being compiled, a line each."""
+def mistakes(settings: Settings) -> list[str]:
+    """Return what keeps templates and certificates from being used, a line each."""
     found = []
-    for one in settings:
+    for one in settings.template:
         try:
             Renderer(one, SystemClock()).compile()
         except RenderError as error:
             found.append(str(error))
-    return found
+    extras = Extras(settings.lb, SystemClock())
+    extras.look()
+    return found + [f"{problem.field}: {problem.reason}" for problem in extras.problems]
 
 
 def render(

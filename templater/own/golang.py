@@ -13,7 +13,7 @@ from templater.functions.sprig_data import SPRIG, both_names
 from templater.own.quoting import QUOTING
 from templater.own.world import Node, Pair, Service, View
 
-__all__ = ["compile_template"]
+__all__ = ["compile_plain", "compile_template"]
 
 _SECONDS: Final = 5.0
 
@@ -32,6 +32,27 @@ def compile_template(name: str, text: str, now: Callable[[], float]) -> Callable
         holder.begin(view)
         try:
             return template.execute({"services": view})
+        except TemplateError as error:
+            raise RenderError(str(error)) from error
+
+    return render
+
+
+def compile_plain(
+    name: str, text: str, now: Callable[[], float]
+) -> Callable[[Mapping[str, object]], str]:
+    """Return what renders plain data. Raises RenderError, as the result does."""
+    ends = [0.0]
+    limits = Limits(expired=lambda: now() > ends[0])
+    try:
+        template = compile_go(name, text, {**EXTRA, **TABLE, **_quoting()}, limits=limits)
+    except TemplateError as error:
+        raise RenderError(str(error)) from error
+
+    def render(data: Mapping[str, object]) -> str:
+        ends[0] = now() + _SECONDS
+        try:
+            return template.execute(data)
         except TemplateError as error:
             raise RenderError(str(error)) from error
 

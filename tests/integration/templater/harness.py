@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from templater.component import LoadBalancer
 from templater.exchange import exchange
 from templater.haproxy.directory import MASTER_SOCKET
 from templater.proxy import ProxyUnavailable
+from tests.support.load import Load
 from tests.support.ports import free_port
 
 HERE = Path(__file__).parent
@@ -29,10 +30,13 @@ __all__ = [
     "Bench",
     "backends",
     "client",
+    "eventually_served",
+    "fill",
     "free_port",
     "instance",
     "need_haproxy",
     "running",
+    "steady",
     "until",
 ]
 
@@ -67,7 +71,7 @@ class Bench:
     """The running component."""
 
     def __init__(self, tmp_path: Path, **settings: object) -> None:
-        self.port = free_port()
+        self.port = int(str(settings.pop("port", 0))) or free_port()
         self.catalog = Catalog()
         self.dir = tmp_path / "lb"
         self.task: asyncio.Task[None] | None = None
@@ -132,6 +136,14 @@ class Bench:
         last = self.lb.status()["last"]
         return last if isinstance(last, dict) else {"kind": "none"}
 
+    def applied_last(self) -> tuple[object, ...]:
+        """Return what tells the last apply from others."""
+        return tuple(self.last.get(name) for name in ("kind", "why", "seconds"))
+
+    async def applies(self, last: tuple[object, ...]) -> None:
+        """Wait until something was applied after ``last``."""
+        await until(lambda: self.applied_last() != last, 15)
+
     async def ask(self, line: str, name: str = "admin.sock") -> str:
         while True:  # the master refuses connections while it executes itself anew
             try:
@@ -187,6 +199,33 @@ async def client(port: int) -> AsyncIterator[Callable[..., Coroutine[None, None,
         writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
+
+
+async def eventually_served(bench: Bench, count: int, wanted: dict[str, int]) -> None:
+    """Wait until so many requests are shared like this."""
+    async with asyncio.timeout(10):
+        while await bench.served(count) != wanted:
+            await asyncio.sleep(0.02)
+
+
+def fill(path: Path) -> None:
+    """Take all the room that a disk has."""
+    with contextlib.suppress(OSError), path.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 512)
+
+
+@contextlib.contextmanager
+def steady(port: int, *, clients: int = 6, keep_alive: bool = True) -> Iterator[Load]:
+    """Load the service web; its threads end without holding the loop of the test."""
+    traffic = Load(port, "web.localhost", clients=clients, pause=0.002, keep_alive=keep_alive)
+    traffic.__enter__()
+    try:
+        yield traffic
+    finally:
+        traffic._stop.set()
+        for thread in traffic._threads:
+            thread.join(15)
 
 
 async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:

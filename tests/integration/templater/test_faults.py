@@ -25,9 +25,9 @@ from tests.integration.templater.harness import (
     client,
     instance,
     running,
+    steady,
     until,
 )
-from tests.support.load import Load
 from tests.support.pace import allowed
 
 pytestmark = pytest.mark.haproxy
@@ -48,7 +48,7 @@ async def test_keep_alive_clients_lose_nothing_while_slots_grow(tmp_path: Path) 
         bench.put(instance("i0", ports[0]))
         await bench.answers("web.localhost", 200)
         before = await bench.reloads()
-        with load(bench.port, clients=8) as traffic:
+        with steady(bench.port, clients=8) as traffic:
             for n in range(1, 17):  # 4 slots become 8, then 16, then 32
                 bench.put(instance(f"i{n}", ports[n % 6]))
                 await until(lambda members=n + 1: bench.live() == members)  # type: ignore[misc]
@@ -61,24 +61,11 @@ async def test_keep_alive_clients_lose_nothing_while_slots_grow(tmp_path: Path) 
         assert await bench.reloads() - before == 4
 
 
-@contextlib.contextmanager
-def load(port: int, clients: int) -> Iterator[Load]:
-    """Run the load without holding the loop while its threads end."""
-    traffic = Load(port, "web.localhost", clients=clients, pause=0.002)
-    traffic.__enter__()
-    try:
-        yield traffic
-    finally:
-        traffic._stop.set()
-        for thread in traffic._threads:
-            thread.join(15)
-
-
 async def test_replacing_endpoints_under_load_loses_nothing(tmp_path: Path) -> None:
     async with backends(6) as ports, running(Bench(tmp_path)) as bench:
         bench.put(*(instance(f"i{n}", ports[n]) for n in range(4)))
         await bench.answers("web.localhost", 200)
-        with load(bench.port, clients=8) as traffic:
+        with steady(bench.port, clients=8) as traffic:
             for n in range(4, 24):
                 old = instance(f"i{n - 4}", ports[(n - 4) % 6], draining=True)
                 bench.put(instance(f"i{n}", ports[n % 6]), old)

@@ -13,8 +13,9 @@ import pytest
 
 from sidecar.errors import AddressInUse, PermanentError
 from sidecar.metrics import REGISTRY
-from templater.nginx import driver, plan
+from templater.nginx import plan
 from templater.nginx.directory import NginxDirectory
+from templater.nginx.driver import NginxDriver
 from templater.nginx.render import Config, Renderer
 from templater.nginx.workers import Worker, workers
 from templater.routes import Routes
@@ -23,11 +24,13 @@ from tests.integration.templater.harness import (
     Bench,
     backends,
     client,
+    fill,
     instance,
     running,
+    steady,
     until,
 )
-from tests.support.load import Load
+from tests.support.faults import mounted
 from tests.support.pace import allowed
 
 pytestmark = pytest.mark.nginx
@@ -78,19 +81,6 @@ def stand_in(tmp_path: Path, script: str) -> Iterator[str]:
     yield str(path)
 
 
-@contextlib.contextmanager
-def load(bench: Bench, *, keep_alive: bool, clients: int = 8) -> Iterator[Load]:
-    """Run the load without holding the loop while its threads end."""
-    traffic = Load(bench.port, "web.localhost", clients=clients, pause=0.002, keep_alive=keep_alive)
-    traffic.__enter__()
-    try:
-        yield traffic
-    finally:
-        traffic._stop.set()
-        for thread in traffic._threads:
-            thread.join(15)
-
-
 def sample(name: str) -> float:
     return REGISTRY.get_sample_value(name) or 0.0
 
@@ -117,7 +107,7 @@ def alive(pid: int) -> bool:
 
 async def test_replacing_endpoints_loses_no_request_of_its_own_connection(tmp_path: Path) -> None:
     async with serving(tmp_path, 6) as (bench, ports):
-        with load(bench, keep_alive=False) as traffic:
+        with steady(bench.port, keep_alive=False) as traffic:
             for n in range(6, 12):
                 old = f"i{n - 6}"
                 bench.put(
@@ -134,7 +124,7 @@ async def test_churn_is_one_reload_a_second_and_its_end_is_served(tmp_path: Path
     async with serving(tmp_path, 4) as (bench, ports):
         bench.catalog.mark_synced()
         before, began = applied("reload"), time.monotonic()
-        with load(bench, keep_alive=False, clients=4) as traffic:
+        with steady(bench.port, keep_alive=False, clients=4) as traffic:
             for n in range(300):  # a hundred a second
                 bench.put(instance("x", ports[n % 4], weight=n % 7 + 1))
                 await asyncio.sleep(0.01)
@@ -173,7 +163,7 @@ async def test_killed_nginx_serves_again_within_two_seconds(tmp_path: Path, whic
 async def test_frozen_nginx_is_replaced(
     tmp_path: Path, which: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driver, "_AUDIT", 0.3)
+    monkeypatch.setattr(NginxDriver, "audit", 0.3)
     async with serving(tmp_path, 1) as (bench, _):
         master, found = await bench.processes()
         before = applied("start")
@@ -187,7 +177,7 @@ async def test_frozen_nginx_is_replaced(
 async def test_what_was_done_by_hand_is_repaired(
     tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driver, "_AUDIT", 0.3)
+    monkeypatch.setattr(NginxDriver, "audit", 0.3)
     async with serving(tmp_path, 1) as (bench, ports):
         master, _ = await bench.processes()
         text, before = bench.config.read_text(), repairs()
@@ -205,6 +195,38 @@ async def test_what_was_done_by_hand_is_repaired(
         assert sample("pinnace_templater_nginx_connections") == 0.0  # it is told by state
         states = {"state": "writing"}
         assert (REGISTRY.get_sample_value("pinnace_templater_nginx_connections", states) or 0) > 0
+
+
+async def test_a_deleted_socket_is_no_reason_to_end_what_serves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(NginxDriver, "audit", 0.2)
+    async with serving(tmp_path, 2) as (bench, ports):
+        master, _ = await bench.processes()
+        with steady(bench.port, keep_alive=False) as traffic:
+            (bench.dir / "status.sock").unlink()
+            await asyncio.sleep(1.0)  # some comparisons
+            bench.drop("i0")
+            await until(lambda: bench.live() == 1)
+            assert await bench.served(6) == {str(ports[1]): 6}
+        assert traffic.failures == []
+        assert (await bench.processes())[0] == master
+        assert bench.lb.trouble() is None
+
+
+async def test_a_full_disk_leaves_the_old_file_serving_until_there_is_room(tmp_path: Path) -> None:
+    with mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=64k", "tmpfs") as folder:
+        async with serving(tmp_path, dir=str(folder)) as (bench, (web,)):
+            bench.dir = folder
+            before, filler = failures(), folder / "filler"
+            await asyncio.to_thread(fill, filler)
+            bench.put(instance("x", web, "other"))
+            await until(lambda: failures() > before)
+            assert "No space left on device" in str(bench.lb.trouble())
+            assert await bench.get() == (200, str(web))
+            filler.unlink()
+            await bench.answers("other.localhost", 200)
+            await until(lambda: bench.lb.trouble() is None)
 
 
 async def test_refused_file_leaves_the_old_one_serving_and_names_the_service(

@@ -4,17 +4,31 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registrar.mapping import instances_of
+from registrar.ports import Place
 from registrar.routes import routes_of
 from sidecar.catalog.model import (
+    BACKUP,
+    CANARY,
     CERT_NAME,
+    CHECK,
+    CHECK_FALL,
+    CHECK_INTERVAL,
+    CHECK_RISE,
+    HSTS,
     HTTP_ACCESS,
     HTTP_BALANCE,
     HTTP_HOST,
     HTTP_PROTO,
     HTTPS_METHOD,
+    RETRIES,
+    STICKY,
+    TIMEOUT_ANSWER,
+    TIMEOUT_CONNECT,
+    TIMEOUT_TUNNEL,
 )
 from sidecar.engine.facts import Port
 from tests.support.docker import container
@@ -165,6 +179,7 @@ def test_a_port_speaks_one_protocol_and_hosts_are_bounded() -> None:
 ANY = st.text(max_size=60)
 
 
+@settings(deadline=None)  # the first YAML imports its reader, on a busy machine slowly
 @given(st.tuples(*[ANY] * 8))
 def test_no_value_reaches_meta_but_plain_text(texts: tuple[str, ...]) -> None:
     names = (
@@ -178,3 +193,70 @@ def test_no_value_reaches_meta_but_plain_text(texts: tuple[str, ...]) -> None:
             assert value.isascii()
             assert value.isprintable()
             assert not set(value) & set(" \"'#\\;{}$%")
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "key"),
+    [
+        ("pinnace.https.hsts", "max-age=60; includeSubDomains", HSTS),
+        ("pinnace.https.hsts", "off", HSTS),
+        ("pinnace.http.sticky", "cookie:SESSION_1", STICKY),
+        ("pinnace.http.sticky", "source", STICKY),
+        ("pinnace.http.retries", "0", RETRIES),
+        ("pinnace.timeout.connect", "250ms", TIMEOUT_CONNECT),
+        ("pinnace.timeout.answer", "1m30s", TIMEOUT_ANSWER),
+        ("pinnace.timeout.tunnel", "2h", TIMEOUT_TUNNEL),
+        ("pinnace.check", "/health", CHECK),
+        ("pinnace.check", "tcp", CHECK),
+        ("pinnace.check.interval", "5s", CHECK_INTERVAL),
+        ("pinnace.check.fall", "2", CHECK_FALL),
+        ("pinnace.check.rise", "1", CHECK_RISE),
+        ("pinnace.canary", "2.5%", CANARY),
+        ("pinnace.backup", "true", BACKUP),
+    ],
+)
+def test_settings_of_the_load_balancer_become_meta(label: str, value: str, key: str) -> None:
+    assert asked(labels={label: value}) == ({WEB: {key: value}}, [])
+
+
+@pytest.mark.parametrize(
+    ("label", "value"),
+    [
+        ("pinnace.https.hsts", "max-age=1; x=y"),
+        ("pinnace.http.sticky", "cookie:a b"),
+        ("pinnace.http.retries", "-1"),
+        ("pinnace.timeout.connect", "soon"),
+        ("pinnace.check", "http://elsewhere/"),
+        ("pinnace.check", "/../x"),
+        ("pinnace.canary", "all"),
+        ("pinnace.backup", "perhaps"),
+    ],
+)
+def test_a_setting_that_cannot_be_taken_is_told(label: str, value: str) -> None:
+    found, complaints = asked(labels={label: value})
+    assert found == {}
+    assert [one[0] for one in complaints] == [label]
+
+
+@pytest.mark.parametrize(
+    ("env", "labels", "weight", "said"),
+    [
+        ((), {}, 1, []),
+        ((), {"pinnace.weight": "7"}, 7, []),
+        (("SERVICE_WEIGHT=5",), {}, 5, []),
+        (("SERVICE_80_WEIGHT=6", "SERVICE_WEIGHT=5"), {}, 6, []),
+        (("SERVICE_WEIGHT=5",), {"pinnace.weight": "0"}, 0, []),
+        ((), {"pinnace.weight": "heavy"}, 1, ["pinnace.weight"]),
+        (("SERVICE_WEIGHT=65536",), {}, 1, ["SERVICE_WEIGHT"]),
+    ],
+)
+def test_a_container_says_its_weight(
+    env: tuple[str, ...], labels: Mapping[str, str], weight: int, said: list[str]
+) -> None:
+    one = container(env=env, labels=labels, exposed=("80/tcp",))
+    place = Place(node="n1", address="192.0.2.7", owner="me")
+    mapped = instances_of(one, place)
+    assert [instance.weight for instance in mapped.instances] == [weight]
+    assert [problem.label for problem in mapped.problems] == said
+    foreign = instances_of(one, Place(node="n1", address="192.0.2.7", owner="", is_ours=False))
+    assert [instance.weight for instance in foreign.instances] == [1]

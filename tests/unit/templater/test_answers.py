@@ -24,6 +24,14 @@ PROC = """#<PID>          <type>          <reloads>       <uptime>        <versi
 """
 
 
+def test_certificates_are_told_apart_by_their_fingerprints() -> None:
+    reply = (
+        "Filename: a.pem\nSHA1 FingerPrint: AB01\nSubject: /CN=SHA1 FingerPrint: X\n\n"
+        "Filename: b.pem\nSHA1 FingerPrint: CD02\n\nCan't display the certificate: Not found\n"
+    )
+    assert answers.fingerprints(reply) == {"a.pem": "ab01", "b.pem": "cd02"}
+
+
 def test_servers_are_read_by_heading() -> None:
     found = answers.servers(STATE)
     assert found["http.web", "s1"] == Server("127.0.0.1", 19001, 1, 8)

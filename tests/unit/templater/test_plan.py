@@ -1,13 +1,25 @@
 """Commands from one model to the next, and from what runs to the model."""
 
+from dataclasses import replace
+
 import pytest
 
 from templater.haproxy.answers import Server
-from templater.haproxy.model import BackendName
-from templater.haproxy.plan import between, map_repairs, missing, path_repairs, repairs
-from templater.haproxy.slots import fitted
-from templater.names import Host, RouteKey, UrlPath
-from templater.routes import Endpoint, State
+from templater.haproxy.model import NOTHING, BackendName
+from templater.haproxy.plan import (
+    between,
+    map_repairs,
+    missing,
+    path_repairs,
+    policy_repairs,
+    repairs,
+)
+from templater.haproxy.slots import fitted, grown
+from templater.names import Address, CertName, Host, Port, RouteKey, SocketAddress, UrlPath
+from templater.routes import Endpoint, Routes, State
+from templater.securing import secured
+from templater.shapes import Https, Method
+from templater.tls import Certificate
 from tests.unit.templater.haproxy_models import WEB, endpoint, model_of, routes_to
 
 NAME = BackendName(WEB)
@@ -115,3 +127,47 @@ def test_paths_come_change_and_go_by_map_commands() -> None:
     assert list(path_repairs({"x.example.org/api/": NAME, "typed by hand": "x"}, {})) == [
         "del map paths.map x.example.org/api/"
     ]
+
+
+def secure(digest: str = "1", **asked: str) -> Routes:
+    """Return routes of hosts that ask for a method, by ``_`` for dots."""
+    hosts = [host.replace("_", ".") for host in asked]
+    routes = replace(
+        routes_to(hosts=tuple(hosts)),
+        https={
+            Host(host): Https(Method(method))
+            for host, method in zip(hosts, asked.values(), strict=True)
+        },
+    )
+    name = CertName("org")
+    known = {name: Certificate(name, digest, "pem")}
+    return secured(routes, SocketAddress(Address("127.0.0.1"), Port(9)), 9, known, http2=True)
+
+
+def test_what_holds_with_tls_is_said_before_a_host_leads_anywhere() -> None:
+    live = grown(NOTHING, secure(a_org="noredirect", b_org="redirect"))
+    new = fitted(live, secure(b_org="nohttp", c_org="noredirect"))
+    year = "max-age=31536000"
+    assert between(live, new).commands == (
+        f"set map policies.map b.org nohttp/{year}",
+        "add map policies.map c.org noredirect/",
+        "add map hosts.map c.org http.web",
+        "del map hosts.map a.org",
+        "del map policies.map a.org",
+    )
+
+
+def test_other_contents_of_a_certificate_are_a_step_of_their_own() -> None:
+    live = grown(NOTHING, secure(a_org="redirect"))
+    plan = between(live, fitted(live, secure("2", a_org="redirect")))
+    assert plan.commands == ()
+    assert [one.digest for one in plan.certificates] == ["2"]
+    assert bool(plan)
+
+
+def test_the_map_of_what_holds_with_tls_is_repaired() -> None:
+    model = grown(NOTHING, secure(a_org="noredirect"))
+    assert policy_repairs({"a.org": "nohttp/", "b.org": "x", "a b": "c"}, model.policies) == (
+        "set map policies.map a.org noredirect/",
+        "del map policies.map b.org",
+    )

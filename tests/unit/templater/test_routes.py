@@ -22,7 +22,7 @@ from sidecar.catalog.model import (
 )
 from templater.guard import loses_most
 from templater.haproxy.model import name_of
-from templater.names import Network, UrlPath
+from templater.names import CertName, Network, UrlPath
 from templater.routes import Key, Known, Problem, Protocol, Routes, State, Upstream, routes_of
 from templater.shapes import INTERNAL, Balance, Https, Method, Scheme, Shape
 
@@ -199,12 +199,18 @@ def test_state_and_weight(fields: dict[str, Any], state: State, weight: int) -> 
     assert (endpoint.state, endpoint.weight) == (state, weight)
 
 
-@pytest.mark.parametrize(("weight", "taken"), [(-3, 0), (1000, 256)])
-def test_weight_out_of_range_is_clamped_and_said(weight: int, taken: int) -> None:
-    found = routes(instance(weight=weight))
+def test_a_weight_below_zero_is_taken_as_zero_and_said() -> None:
+    found = routes(instance(weight=-3))
     ((endpoint,),) = found.upstreams.values()
-    assert endpoint.weight == taken
-    assert found.problems == (Problem("web", "weight", f"weight {weight} is taken as {taken}"),)
+    assert endpoint.weight == 0
+    assert found.problems == (Problem("web", "weight", "weight -3 is taken as 0"),)
+
+
+def test_weights_beyond_a_proxys_range_keep_their_shares() -> None:
+    found = routes(instance(weight=1024), instance(id_="b", weight=512))
+    ((one, two),) = found.upstreams.values()
+    assert (one.weight, two.weight) == (256, 128)
+    assert found.problems == ()
 
 
 @pytest.mark.parametrize(
@@ -340,10 +346,14 @@ def test_instances_that_differ_are_told_and_the_first_word_counts() -> None:
 def test_wishes_for_tls_are_kept_by_host() -> None:
     meta = {HTTP_HOST: "x.example.org,*.y.example", HTTPS_METHOD: "nohttp", CERT_NAME: "shared"}
     found = routes(instance(meta=meta))
-    assert found.https == {
-        "x.example.org": Https(Method.NOHTTP, "shared"),
-        ".y.example": Https(Method.NOHTTP, "shared"),
+    asked = Https(Method.NOHTTP, CertName("shared"))
+    assert {site: found.https[site] for site in found.https if "web" not in site} == {
+        "x.example.org": asked,
+        ".y.example": asked,
     }
+    # A name of the service's own does not need somebody else's certificate.
+    own = {found.https[site] for site in found.https if "web" in site}
+    assert own == {Https(Method.NOHTTP, is_own=True)}
 
 
 @pytest.mark.parametrize("path", ["/a b", "/../x", "/a//b", "/%41", "/a\n", "/" + "x" * 300])

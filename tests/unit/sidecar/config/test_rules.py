@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sidecar.config.keys import KEYS
-from sidecar.config.model import RegistrarSettings, Settings
+from sidecar.config.model import LbSettings, RegistrarSettings, Settings
 from sidecar.config.rules import RULES, contradictions, plain, redacted
 
 
@@ -159,3 +159,23 @@ def test_a_refused_url_does_not_show_its_password() -> None:
             RULES["docker.url"](url)
         if "://" in url:
             assert "word" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "wrong"),
+    [
+        ({"tls_listen": ":8443"}, "lb: tls_listen needs certificates, the directory they are in"),
+        (
+            {"certificates": "/c"},
+            "lb: certificates needs tls_listen, the address where they are used",
+        ),
+        (
+            {"tls_listen": ":8443", "listen": ":8443", "certificates": "/c"},
+            "lb: tls_listen must be another address than listen",
+        ),
+        ({"tls_listen": ":8443", "certificates": "/c"}, None),
+    ],
+)
+def test_tls_needs_an_address_and_certificates(values: dict[str, Any], wrong: str | None) -> None:
+    found = contradictions(Settings(lb=LbSettings(**values)))
+    assert found == ([wrong] if wrong else [])

@@ -46,6 +46,10 @@ class World:
         self.stopping = False
 
 
+async def _routes() -> object:
+    return {"routes": 3}
+
+
 @asynccontextmanager
 async def _served(world: World) -> AsyncIterator[Client]:
     server = WebServer(
@@ -54,7 +58,7 @@ async def _served(world: World) -> AsyncIterator[Client]:
         health=lambda: world.health,
         stopping=lambda: world.stopping,
         api=at_once(CatalogApi(EmbeddedStore(world.catalog), LOCAL, FakeClock()).routes()),
-        lb_status=lambda: {"routes": 3},
+        lb_status=_routes,
     )
     ready = asyncio.Event()
     async with asyncio.TaskGroup() as group:

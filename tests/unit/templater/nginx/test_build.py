@@ -19,6 +19,8 @@ def test_a_module_for_tcp_may_lie_beside_the_binary() -> None:
         has_stream=False,
         stream_file="/usr/lib/nginx/modules/ngx_stream_module.so",
         has_stub_status=True,
+        has_tls=False,
+        has_http2=False,
         temporary=("client_body", "proxy", "fastcgi", "uwsgi", "scgi"),
     )
 

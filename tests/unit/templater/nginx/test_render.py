@@ -22,8 +22,8 @@ from sidecar.catalog.model import (
 )
 from sidecar.errors import RenderError
 from templater.names import SocketAddress, Wildcard
+from templater.nginx.abilities import fitting
 from templater.nginx.render import Renderer, blamed, serving
-from templater.nginx.sites import without_grpc
 from templater.routes import Routes
 from tests.unit.templater.nginx.configs import PLACE, config_of, instance, routes_to
 from tests.unit.templater.nginx.tokens import Directive, parsed
@@ -278,7 +278,7 @@ def test_no_value_becomes_syntax(
     hostile = instance(
         id_, service, node=node, address=address, tags=(tag,), meta=meta, port=port, weight=weight
     )
-    routes, _ = without_grpc(routes_to(hostile, instance("good", service, meta=meta)))
+    routes, _ = fitting(routes_to(hostile, instance("good", service, meta=meta)))
     text = Renderer(PLACE).config(routes).text
     assert text.isascii()
     assert all(char == "\n" or char.isprintable() for char in text)
