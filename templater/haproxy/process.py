@@ -25,7 +25,7 @@ _START: Final = 5.0
 _CHECK: Final = 10.0
 _DRAIN_POLL: Final = 0.05
 _LAST_WORDS: Final = 20
-_NEW: Final = "New worker "
+_NEW: Final = re.compile(r"New worker \((\d+)\)")
 _NOBODY: Final = "has no server available!"  # each time a service's last container ends
 _QUIET: Final = (
     "Proxy ",
@@ -55,6 +55,7 @@ class Haproxy(HaproxyLife):
         """Run ``program`` in an open directory; ``suspect`` hears when somebody else reloads it."""
         self._suspect = suspect
         self._is_reloading = True  # or starting
+        self._worker = 0
         self._program = program
         self._directory = directory
         self._path = directory.path
@@ -93,7 +94,7 @@ class Haproxy(HaproxyLife):
             async with asyncio.timeout(_START):
                 while process.returncode is None:
                     with contextlib.suppress(ProxyUnavailable):
-                        await self.runtime.pid()
+                        self._worker = await self.runtime.pid()
                         self._is_reloading = False
                         return
                     await asyncio.sleep(POLL)
@@ -124,6 +125,7 @@ class Haproxy(HaproxyLife):
                 words=lambda: self._words,
                 is_over=lambda: self._running().returncode is not None,
             )
+            self._worker = await self.runtime.pid()
         finally:
             self._is_reloading = False
 
@@ -181,8 +183,8 @@ class Haproxy(HaproxyLife):
         level, words = (match[1], match[2]) if match else ("NOTICE", line)
         if not words:
             return
-        if words.startswith(_NEW) and not self._is_reloading:
-            self._suspect()
+        if (new := _NEW.match(words)) and not self._is_reloading and int(new[1]) != self._worker:
+            self._suspect()  # our own word of it may be read late
         if words.endswith(_NOBODY):
             _log.debug("haproxy says", line=words)
         elif level == "ALERT":

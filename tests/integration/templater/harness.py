@@ -21,6 +21,7 @@ from templater.exchange import exchange
 from templater.haproxy.directory import MASTER_SOCKET
 from templater.proxy import ProxyUnavailable
 from tests.support.load import Load
+from tests.support.pace import allowed
 from tests.support.ports import free_port
 
 HERE = Path(__file__).parent
@@ -203,7 +204,7 @@ async def client(port: int) -> AsyncIterator[Callable[..., Coroutine[None, None,
 
 async def eventually_served(bench: Bench, count: int, wanted: dict[str, int]) -> None:
     """Wait until so many requests are shared like this."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(allowed(10)):
         while await bench.served(count) != wanted:
             await asyncio.sleep(0.02)
 

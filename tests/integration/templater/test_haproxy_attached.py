@@ -64,7 +64,7 @@ async def attached(tmp_path: Path, *, has_master: bool) -> AsyncIterator[tuple[B
             bench.catalog.mark_synced()
             bench.task = group.create_task(bench.lb.run(lambda: None))
             try:
-                await until(lambda: "it is to run the file" in str(bench.lb.trouble()), 10)
+                await until(lambda: "it is to run the file" in str(bench.lb.trouble()))
                 yield bench, foreign
             finally:
                 bench.task.cancel()
@@ -73,7 +73,7 @@ async def attached(tmp_path: Path, *, has_master: bool) -> AsyncIterator[tuple[B
 
 
 async def ready(bench: Bench) -> None:
-    await until(lambda: bench.lb.trouble() is None, 15)
+    await until(lambda: bench.lb.trouble() is None)
 
 
 async def test_by_the_masters_socket_all_is_done_but_starting_and_ending(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ async def test_by_the_masters_socket_all_is_done_but_starting_and_ending(tmp_pat
         report = await bench.lb.report()
         assert report["attached"] == str(foreign.socket)
         bench.stop()
-        await until(lambda: bench.task is not None and bench.task.done(), 10)
+        await until(lambda: bench.task is not None and bench.task.done())
         await eventually_served(bench, 4, {str(ports[0]): 2, str(ports[1]): 2})
         assert foreign.process is not None
         assert foreign.process.returncode is None
@@ -109,7 +109,7 @@ async def test_started_again_by_somebody_else_it_is_found_and_changes_meanwhile_
         await foreign.start()
         await ready(bench)
         await foreign.kill()
-        await until(lambda: "no haproxy answers" in str(bench.lb.trouble()), 15)
+        await until(lambda: "no haproxy answers" in str(bench.lb.trouble()))
         bench.drop("a")
         bench.put(instance("b", ports[1]))
         await foreign.start()
@@ -121,7 +121,7 @@ async def test_started_again_by_somebody_else_it_is_found_and_changes_meanwhile_
 async def test_by_a_workers_socket_a_reload_is_owed_until_somebody_does_it(tmp_path: Path) -> None:
     async with backends(2) as ports, attached(tmp_path, has_master=False) as (bench, foreign):
         bench.put(instance("a", ports[0]))
-        await until(lambda: "web.localhost" in (bench.dir / "hosts.map").read_text(), 15)
+        await until(lambda: "web.localhost" in (bench.dir / "hosts.map").read_text())
         await foreign.start()
         await ready(bench)
         await bench.answers("web.localhost", 200)
@@ -129,7 +129,7 @@ async def test_by_a_workers_socket_a_reload_is_owed_until_somebody_does_it(tmp_p
         await bench.applied("runtime")
         await eventually_served(bench, 4, {str(ports[0]): 2, str(ports[1]): 2})
         bench.put(instance("x", ports[1], "other"))
-        await until(lambda: "reloaded by whoever started it" in str(bench.lb.trouble()), 10)
+        await until(lambda: "reloaded by whoever started it" in str(bench.lb.trouble()))
         assert "new upstream http.other" in str(bench.lb.trouble())
         bench.drop("a")  # what needs no reload is made live all the same
         await until(lambda: bench.live() == 1)
@@ -147,12 +147,12 @@ async def test_what_serves_is_left_alone_until_the_catalogue_is_whole(tmp_path: 
         await ready(bench)
         await bench.answers("web.localhost", 200)
         bench.stop()
-        await until(lambda: bench.task is not None and bench.task.done(), 10)
+        await until(lambda: bench.task is not None and bench.task.done())
         with steady(bench.port) as traffic:
             again = Bench(tmp_path, dir=str(bench.dir), attach=str(foreign.socket), port=bench.port)
             async with asyncio.TaskGroup() as group:
                 again.task = group.create_task(again.lb.run(lambda: None))
-                await until(lambda: "waiting for the whole" in str(again.lb.trouble()), 10)
+                await until(lambda: "waiting for the whole" in str(again.lb.trouble()))
                 again.put(instance("b", ports[1]), instance("x", ports[1], "other"))
                 await asyncio.sleep(0.3)
                 await eventually_served(bench, 3, {str(ports[0]): 3})
@@ -171,7 +171,7 @@ async def test_a_haproxy_of_another_file_is_left_alone(tmp_path: Path) -> None:
             f"defaults\n timeout client 1s\nfrontend f\n bind 127.0.0.1:{free_port()}\n"
         )
         await foreign.start(other)
-        await until(lambda: "runs another file than" in str(bench.lb.trouble()), 15)
+        await until(lambda: "runs another file than" in str(bench.lb.trouble()))
         assert foreign.process is not None
         assert foreign.process.returncode is None
 

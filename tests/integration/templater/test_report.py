@@ -21,6 +21,7 @@ from tests.integration.templater.harness import (
     running,
     until,
 )
+from tests.support.pace import allowed
 
 
 @contextlib.asynccontextmanager
@@ -137,10 +138,10 @@ async def test_who_drains_is_shut_once_nothing_is_under_way(tmp_path: Path) -> N
 
         await seen_while_busy(bench, one_left, drain)
         await until(lambda: bench.lb.trouble() is None)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(allowed(10)):
             while await bench.lb.in_flight(leaving) != 0:
                 await asyncio.sleep(0.02)
-        await until(lambda: f":{ports[0]} weight 1 disabled\n" in config(bench), 10)
+        await until(lambda: f":{ports[0]} weight 1 disabled\n" in config(bench))
         assert await bench.lb.in_flight(leaving) in {0, None}
         bench.put(instance("b", ports[1], status=Status.WARNING))  # other changes leave it shut
         await asyncio.sleep(0.2)
