@@ -109,7 +109,8 @@ class Asker:
             "addresses": (b"\x7f\0\0\1",),
         } | site
         draw = random.Random(seed).random
-        self.responder = Responder(self.catalog, Site(**settings), serial=100, draw=draw)
+        self.site = Site(**settings)
+        self.responder = Responder(self.catalog, self.site, serial=100, draw=draw)
         self.udp = Channel("dns://127.0.0.1:8600", "udp", "1")
         self.tcp = Channel("dns://127.0.0.1:8600", "tcp", "1")
 

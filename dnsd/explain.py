@@ -1,0 +1,119 @@
+"""Why a question gets the answer it gets: which instances are named and which are left out. Pure.
+
+For people (``pinnace dig``), never in the query path.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from dnsd import codes, names
+from dnsd.authority import Site
+from dnsd.view import View, folded_tags, host_name, packed_address
+from sidecar.catalog.model import Instance, Status
+from sidecar.catalog.query import address_of
+
+__all__ = ["Explanation", "LeftOut", "explain"]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An instance of the service that the answer does not name; ``reason`` says why."""
+
+    instance: Instance
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What a name was taken for, and what that selected.
+
+    ``zone`` is empty for a name that is in none of ours; ``asked`` is one sentence for people.
+    """
+
+    zone: str
+    asked: str
+    named: tuple[Instance, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+
+def explain(view: View, site: Site, name: bytes, qtype: int) -> Explanation:
+    """Return why a folded wire name and a type get the answer they get from this view."""
+    found = names.parse(names.labels_of(name), site.zones, site.datacenter)
+    if found is None:
+        return Explanation(zone="", asked="a name in no zone that is served here")
+    zone, subject = found
+    if not isinstance(subject, names.ServiceName):
+        return Explanation(zone=zone.text, asked=_in_words(subject))
+    named: list[Instance] = []
+    left_out: list[LeftOut] = []
+    lenient = subject.lenient and not any(
+        subject.tag in folded_tags((i,)) for i in view.instances(subject.service)
+    )
+    wanted = None if lenient else subject.tag
+    for instance in _members(view, subject.service):
+        reason = _reason(instance, view, site, wanted, qtype)
+        if reason:
+            left_out.append(LeftOut(instance, reason))
+        else:
+            named.append(instance)
+    return Explanation(
+        zone=zone.text,
+        asked=_in_words(subject),
+        named=tuple(named),
+        left_out=tuple(left_out),
+    )
+
+
+def _members(view: View, service: bytes) -> Iterator[Instance]:
+    for name in view.services.get(service, ()):
+        yield from view.snapshot.services[name]
+
+
+def _reason(instance: Instance, view: View, site: Site, tag: bytes | None, qtype: int) -> str:
+    """Return why an instance is left out, or nothing."""
+    if instance.draining:
+        return "draining"
+    if instance.status is Status.CRITICAL:
+        return "critical"
+    if site.only_passing and instance.status is not Status.PASSING:
+        return f"{instance.status}, and only_passing is set"
+    if tag is not None and tag not in folded_tags((instance,)):
+        return f"has no tag {_text(tag)}"
+    return _unfit(instance, address_of(instance, view.snapshot.nodes), qtype)
+
+
+def _unfit(instance: Instance, address: str, qtype: int) -> str:
+    """Return what keeps an instance in good health from having such a record, or nothing."""
+    packed = packed_address(address)
+    if packed is None and host_name(address) is None:
+        return f"its address is neither an IP address nor a name: {address!r}"
+    if qtype == codes.SRV and not 0 <= instance.port <= 65535:
+        return f"port {instance.port} is no port"
+    size = {codes.A: 4, codes.AAAA: 16}.get(qtype)
+    if size is not None and packed is not None and len(packed) != size:
+        return f"{address} is no {codes.TYPE_NAMES[qtype]} address"
+    return ""
+
+
+_WORDS: Final[Mapping[type[names.Subject], str]] = {
+    names.Address: "an address spelled in hex",
+    names.Apex: "the zone itself",
+    names.Ns: "this server",
+    names.Nothing: "no name of this grammar",
+}
+
+
+def _in_words(subject: names.Subject) -> str:
+    match subject:
+        case names.ServiceName(service, tag):
+            text = f"service {_text(service)}"
+            return text if tag is None else f"{text}, tag {_text(tag)}"
+        case names.NodeName(name):
+            return f"node {_text(name)}"
+        case _:
+            return _WORDS.get(type(subject), "a name that only stands above others")
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "backslashreplace")
