@@ -12,8 +12,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from sidecar.config.keys import suggestion
-from sidecar.config.model import RegistrarSettings, Settings
-from sidecar.config.units import endpoint
+from sidecar.config.model import DnsSettings, RegistrarSettings, Settings
+from sidecar.config.units import dns_server, endpoint
 
 __all__ = ["RULES", "STORES", "TEMPLATE_RULES", "contradictions", "plain", "redacted"]
 
@@ -23,6 +23,7 @@ _LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII | 
 _PREFIX: Final = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?", re.ASCII)
 _MODE: Final = re.compile(r"0?[0-7]{3}")
 _OWNER: Final = re.compile(r"[a-z0-9_][a-z0-9_.-]*(?::[a-z0-9_][a-z0-9_.-]*)?", re.IGNORECASE)
+_ONE_IN: Final = re.compile(r"1/[1-9][0-9]{0,8}", re.ASCII)
 _USERINFO: Final = re.compile(r"(?<=://)[^/?#]*@")
 _SECRET_QUERY: Final = re.compile(r"(?i)([?&][a-z_-]*(?:token|password|secret)=)[^&#]*")
 
@@ -185,9 +186,60 @@ def _udp_payload(size: int) -> int:
     return size
 
 
+def _upstreams(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        host, port = dns_server(text)
+        if port == 0:
+            raise ValueError(f"{text!r}: {host} has no port 0")
+    return texts
+
+
+def _forward(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        name, equals, servers = text.partition("=")
+        if not equals or not servers:
+            raise ValueError(f"{text!r} is not DOMAIN=ADDR[:PORT][,ADDR[:PORT]...]")
+        _domain(name)
+        _upstreams(tuple(servers.split(",")))
+    return texts
+
+
+def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        try:
+            ipaddress.ip_network(text)
+        except ValueError as error:
+            raise ValueError(f"{error}; write for example 10.0.0.0/8") from None
+    return texts
+
+
+def _listens_or_empty(text: str) -> str:
+    for one in text.split(",") if text else ():
+        endpoint(one)
+    return text
+
+
+def _query_log(text: str) -> str:
+    if text not in {"", "errors"} and not _ONE_IN.fullmatch(text):
+        raise ValueError(f"must be errors or 1/N (one query in N), not {text!r}")
+    return text
+
+
+def _workers(count: int) -> int:
+    if not 1 <= count <= 64:
+        raise ValueError(f"must be from 1 to 64, not {count}")
+    return count
+
+
 def _number(count: int) -> int:
     if not 0 <= count <= 1_000_000:
         raise ValueError(f"must be from 0 to 1000000, not {count}")
+    return count
+
+
+def _octets(count: int) -> int:
+    if not 0 <= count <= 1 << 40:
+        raise ValueError(f"must be from 0 to {1 << 40}, not {count}")
     return count
 
 
@@ -218,9 +270,17 @@ def _command(words: tuple[str, ...]) -> tuple[str, ...]:
 def contradictions(settings: Settings) -> list[str]:
     """Return what is wrong with settings that are right one by one."""
     found = [f"registrar: {text}" for text in _of_registrar(settings.registrar)]
+    found += [f"dns: {text}" for text in _of_dns(settings.dns)]
     names = [one.destination for one in settings.template]
     twice = sorted({name for name in names if names.count(name) > 1})
     return found + [f"template: {name} is the destination of more than one" for name in twice]
+
+
+def _of_dns(dns: DnsSettings) -> list[str]:
+    is_secure = bool(dns.tls_listen or dns.https_listen)
+    if is_secure and not (dns.tls_certificate and dns.tls_key):
+        return ["tls_listen and https_listen need tls_certificate and tls_key"]
+    return []
 
 
 def _of_registrar(registrar: RegistrarSettings) -> list[str]:
@@ -259,6 +319,27 @@ RULES: Final[Mapping[str, Callable[[Any], str | float | int | bool | tuple[str, 
             "dns.node_name": _node_or_empty,
             "dns.ttl": _ttl,
             "dns.max_udp_payload": _udp_payload,
+            "dns.recursors": _upstreams,
+            "dns.recursor_timeout": _more_than_zero,
+            "dns.recursion_allow": _networks,
+            "dns.forward": _forward,
+            "dns.cache_bytes": _octets,
+            "dns.max_concurrent_forwards": _number,
+            "dns.tcp_idle_timeout": _more_than_zero,
+            "dns.tcp_max_conns": _number,
+            "dns.tcp_max_conns_per_ip": _number,
+            "dns.rrl_responses_per_second": _number,
+            "dns.rrl_window": _more_than_zero,
+            "dns.rrl_slip": _number,
+            "dns.rrl_exempt": _networks,
+            "dns.transfer_allow": _networks,
+            "dns.also_notify": _upstreams,
+            "dns.tls_listen": _listens_or_empty,
+            "dns.https_listen": _listens_or_empty,
+            "dns.tls_certificate": _path_or_empty,
+            "dns.tls_key": _path_or_empty,
+            "dns.query_log": _query_log,
+            "dns.workers": _workers,
             "http.listen": _listen,
             "http.token_file": _path_or_empty,
             "http.max_connections": _number,
