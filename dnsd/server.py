@@ -1,7 +1,6 @@
 """Listening on one address: UDP and TCP on the same port, from bound to closed."""
 
 import asyncio
-import ipaddress
 import socket
 from collections.abc import Callable
 from typing import Final, Literal
@@ -14,7 +13,7 @@ from sidecar.config.units import Endpoint
 from sidecar.errors import AddressInUse
 from sidecar.runtime.listen import bind
 
-__all__ = ["ChannelOf", "Listener", "packed_host"]
+__all__ = ["ChannelOf", "Listener"]
 
 ChannelOf = Callable[[str, Literal["udp", "tcp"], Literal["1", "2"]], Channel]
 
@@ -53,15 +52,6 @@ class Listener:
             self._server.close()
         self._udp.close()
         self._tcp.close()
-
-
-def packed_host(at: Endpoint) -> bytes | None:
-    """Return the octets of a specific address listened on, None for a wildcard or a name."""
-    try:
-        address = ipaddress.ip_address(at.host)
-    except ValueError:
-        return None
-    return None if address.is_unspecified else address.packed
 
 
 def _pair(at: Endpoint) -> tuple[socket.socket, socket.socket]:

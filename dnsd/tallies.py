@@ -4,7 +4,9 @@ from bisect import bisect_left
 from collections import Counter
 from typing import Final, Literal, NamedTuple
 
-__all__ = ["SIZE_BOUNDS", "Channel", "Key", "Tally"]
+__all__ = ["SIZE_BOUNDS", "Channel", "Key", "Proto", "Tally"]
+
+Proto = Literal["udp", "tcp", "tls", "https"]
 
 SIZE_BOUNDS: Final = (
     *(100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16000, 32000, 48000, 64000),
@@ -40,10 +42,14 @@ class Channel:
     """One listening socket: what came in and went out there."""
 
     def __init__(
-        self, server: str, proto: Literal["udp", "tcp"], family: Literal["1", "2"]
+        self, server: str, proto: Proto, family: Literal["1", "2"], *, recursive: bool = False
     ) -> None:
-        """``family`` is CoreDNS's number: 1 IPv4, 2 IPv6."""
+        """``family`` is CoreDNS's number: 1 IPv4, 2 IPv6.
+
+        ``recursive``: for clients whose questions may go to other servers; their replies differ.
+        """
         self.server = server
+        self.recursive = recursive
         self.proto = proto
         self.family = family
         self.over_udp = proto == "udp"

@@ -87,11 +87,7 @@ class UdpServer:
                 continue
             entry = hot.get(packet[2:])
             if entry is not None:
-                reply = packet[:2] + entry.head + entry.body.next() + entry.tail
-                tally = entry.tally
-                tally.hits += 1
-                tally.octets_in += len(packet)
-                tally.octets_out += len(reply)
+                reply = entry.reply(packet)
             else:
                 missed = answer_safely(replies, packet, self._channel)
                 if missed is None:

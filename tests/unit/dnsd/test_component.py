@@ -5,7 +5,8 @@ import sys
 import pytest
 
 from dnsd import server
-from dnsd.component import DnsServer, site_of
+from dnsd.component import DnsServer
+from dnsd.site import site_of
 from sidecar.catalog.live import Catalog
 from sidecar.config.model import DnsSettings
 from sidecar.config.units import Endpoint, endpoint
