@@ -92,7 +92,7 @@ class DnsServer:
                     # While others are still asked on behalf of who waits.
                     for one in _all(listeners, secure):
                         one.stop()
-                    await self._connections.close()
+                    await self._connections.close(hurry=self._stop_background)
                     self._stop_background()
         finally:
             self._tasks = None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -90,16 +91,26 @@ class Connections:
             for connection in late:
                 connection.abort()
 
-    async def close(self, grace: float = 1.0) -> None:
-        """Flush and close every connection, then cut what is left."""
+    async def close(self, grace: float = 1.0, hurry: Callable[[], None] = lambda: None) -> None:
+        """Flush and close every connection, then cut what is left.
+
+        At half of the grace ``hurry`` is called, to end what connections still wait for.
+        """
         for connection in list(self._used):
             self._evict(connection)
+        if not await self._closes_within(grace / 2):
+            hurry()
+            if not await self._closes_within(grace / 2):
+                for connection in list(self._all):
+                    connection.abort()
+
+    async def _closes_within(self, seconds: float) -> bool:
         try:
-            async with asyncio.timeout(grace):
+            async with asyncio.timeout(seconds):
                 await self._none_left.wait()
         except TimeoutError:
-            for connection in list(self._all):
-                connection.abort()
+            return False
+        return True
 
     def _evict(self, connection: Connection) -> None:
         self._forget(connection)
