@@ -57,6 +57,11 @@ class Replies:
         """The SOA's serial."""
         return self._maker.serial
 
+    @property
+    def synced(self) -> bool:
+        """Whether what is not there may be called absent."""
+        return self._maker.synced
+
     def hot(self, channel: Channel) -> dict[bytes, Reply]:
         """Return the map of key 1 for what comes in there; the same one for ever."""
         found = self._hot.get(channel)

@@ -3,22 +3,43 @@
 import asyncio
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.structs import replace
 
 from dnsd.cache import Responder
-from dnsd.server import Listener
+from dnsd.connections import Connections, Limits
+from dnsd.forward.resolver import Resolver
+from dnsd.forward.settings import Networks, forwarding_of
+from dnsd.notify import notify_changes
+from dnsd.querylog import QueryLog
+from dnsd.rates import Rates
+from dnsd.recursion import Recursion
+from dnsd.server import Listener, SecureListener
+from dnsd.service import Service
 from dnsd.site import site_of
-from dnsd.tcp import Connections, Limits
 from dnsd.telemetry import Telemetry
 from sidecar.config.model import DnsSettings
-from sidecar.config.units import Endpoint, endpoint
+from sidecar.config.units import Endpoint, dns_server, endpoint
+from sidecar.errors import ConfigError
 from sidecar.runtime.clock import Clock, SystemClock
 from sidecar.runtime.log import get_logger
 from sidecar.stores.base import Source
 
-__all__ = ["DnsServer"]
+if TYPE_CHECKING:
+    from dnsd.certificates import Certificates
+
+__all__ = ["FIXED", "DnsServer"]
 
 _log = get_logger("dnsd")
+
+FIXED: Final = ("listen", "tls_listen", "https_listen", "workers")
+"""Settings that only a restart changes: those of sockets."""
+_FORWARDING: Final = (
+    *("recursors", "recursor_strategy", "recursor_timeout", "recursion_allow", "forward"),
+    *("mix_case", "cache_bytes", "serve_stale", "max_concurrent_forwards"),
+)
 
 
 class DnsServer:
@@ -34,46 +55,180 @@ class DnsServer:
         node_name: str,
         clock: Clock | None = None,
         limits: Limits | None = None,
+        reuse_port: bool = False,
     ) -> None:
         """Check the settings (raises ConfigError); nothing is opened yet."""
         self._source = source
+        self._settings = settings
+        self._node_name = node_name
         self._clock = SystemClock() if clock is None else clock
-        self._limits = Limits() if limits is None else limits
-        self._listen = tuple(map(endpoint, settings.listen.split(",")))
-        self._responder = Responder(
-            source,
-            site_of(
-                settings,
-                self._listen,
-                settings.node_name or node_name,
-                secrets.token_bytes(16),
-            ),
-            serial=int(self._clock.wall()),
-            draw=random.random,
-            now=self._clock.wall,
-        )
-        self._telemetry = Telemetry(self._responder)
+        self._given_limits = limits
+        self._reuse_port = reuse_port or settings.workers > 1
+        self._secret = secrets.token_bytes(16)
+        self._listen = _endpoints(settings.listen)
+        self._certificates = _certificates(settings)
+        self._service = self._service_of(settings, serial=int(self._clock.wall()))
+        self._telemetry = Telemetry(self._service.responder)
+        self._connections = Connections(self._clock, self._limits(settings))
+        self._tasks: asyncio.TaskGroup | None = None
+        self._background: list[asyncio.Task[None]] = []
         self.addresses: tuple[Endpoint, ...] = ()
+        self.secure: dict[str, tuple[Endpoint, ...]] = {}
 
     async def run(self, ready: Callable[[], None]) -> None:
-        """Serve on UDP and TCP; raises AddressInUse when an address cannot be had."""
-        connections = Connections(self._responder, self._clock, self._limits)
+        """Serve until cancelled; raises AddressInUse when an address cannot be had."""
         listeners: list[Listener] = []
+        secure: list[SecureListener] = []
         try:
-            for at in self._listen:
-                listeners.append(Listener(at))  # noqa: PERF401 - those bound must be closed
-            for listener in listeners:
-                await listener.start(self._responder, connections, self._telemetry.channel)
-            self.addresses = tuple(listener.address for listener in listeners)
-            _log.info("serving", addresses=" ".join(map(str, self.addresses)))
-            ready()
+            self._bind(listeners, secure)
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(connections.sweep(), name="dnsd tcp sweep")
+                self._tasks = tasks
+                self._start_background()
+                try:
+                    await self._serve(listeners, secure)
+                    ready()
+                    await self._connections.sweep()
+                finally:
+                    # While others are still asked on behalf of who waits.
+                    for one in _all(listeners, secure):
+                        one.stop()
+                    await self._connections.close(hurry=self._stop_background)
+                    self._stop_background()
         finally:
-            for listener in listeners:
-                listener.close()
-            await connections.close()
+            self._tasks = None
+            for one in _all(listeners, secure):
+                one.close()
+
+    async def reload(self, settings: object) -> None:
+        """Take new settings, all or none, without closing a socket.
+
+        Raises ConfigError; what only a restart changes stays as it was.
+        """
+        if not isinstance(settings, DnsSettings):
+            raise ConfigError(["dns: no settings of this part"])
+        old = self._settings
+        settings = replace(settings, **{name: getattr(old, name) for name in FIXED})
+        if settings == old:
+            return
+        serial = self._service.responder.replies().serial + 1
+        service = self._service_of(settings, serial=serial & 0xFFFFFFFF)
+        if self._certificates is not None:
+            await self._certificates.replace(settings.tls_certificate, settings.tls_key)
+        self._settings = settings
+        self._service.take(service)
+        self._telemetry.responder = service.responder
+        self._connections.limits = self._limits(settings)
+        self._stop_background()
+        self._start_background()
+        _log.info("settings taken", serial=serial)
 
     def trouble(self) -> str | None:
         """Say so while names that are missing cannot be called absent."""
         return None if self._source.synced else "the catalogue has not been read yet"
+
+    @property
+    def service(self) -> Service:
+        """What answers."""
+        return self._service
+
+    # --- from settings to parts ------------------------------------------------------------
+
+    def _service_of(self, settings: DnsSettings, *, serial: int) -> Service:
+        site = site_of(settings, self._listen, settings.node_name or self._node_name, self._secret)
+        per_second, window = settings.rrl_responses_per_second, settings.rrl_window
+        resolver = self._resolver_of(settings)
+        return Service(
+            Responder(self._source, site, serial=serial, draw=random.random, now=self._clock.wall),
+            self._clock,
+            site=site,
+            trusted=Networks(settings.rrl_exempt),
+            transfers=Networks(settings.transfer_allow),
+            recursion=None if resolver is None else Recursion(resolver, site),
+            rates=Rates(per_second, window, settings.rrl_slip) if per_second else None,
+            querylog=QueryLog(settings.query_log) if settings.query_log else None,
+        )
+
+    def _resolver_of(self, settings: DnsSettings) -> Resolver | None:
+        """Return a resolver; the one there is, with its cache, when nothing of it changed."""
+        old = getattr(self, "_service", None)
+        same = all(getattr(settings, n) == getattr(self._settings, n) for n in _FORWARDING)
+        if old is not None and same:
+            return None if old.recursion is None else old.recursion.resolver
+        forwarding = forwarding_of(settings)
+        return None if forwarding is None else Resolver(forwarding, self._clock)
+
+    def _limits(self, settings: DnsSettings) -> Limits:
+        return self._given_limits or Limits(
+            idle=settings.tcp_idle_timeout,
+            connections=settings.tcp_max_conns,
+            per_client=settings.tcp_max_conns_per_ip,
+        )
+
+    # --- sockets and tasks -----------------------------------------------------------------
+
+    def _bind(self, listeners: list[Listener], secure: list[SecureListener]) -> None:
+        """Append each listener as it is bound, because those bound must be closed."""
+        for at in self._listen:
+            listeners.append(Listener(at, reuse_port=self._reuse_port))  # noqa: PERF401
+        for at in _endpoints(self._settings.tls_listen):
+            secure.append(SecureListener(at, "tls", reuse_port=self._reuse_port))  # noqa: PERF401
+        for at in _endpoints(self._settings.https_listen):
+            secure.append(SecureListener(at, "https", reuse_port=self._reuse_port))  # noqa: PERF401
+
+    async def _serve(self, listeners: list[Listener], secure: list[SecureListener]) -> None:
+        context = None if self._certificates is None else await self._certificates.load()
+        for listener in listeners:
+            await listener.start(self._service, self._connections, self._telemetry)
+        for one in secure:
+            if context is not None:
+                await one.start(self._service, self._connections, self._telemetry, context)
+        self.addresses = tuple(listener.address for listener in listeners)
+        self.secure = {
+            proto: tuple(one.address for one in secure if one.proto == proto)
+            for proto in ("tls", "https")
+        }
+        told = {name: " ".join(map(str, at)) for name, at in self.secure.items() if at}
+        _log.info("serving", addresses=" ".join(map(str, self.addresses)), **told)
+
+    def _start_background(self) -> None:
+        if self._tasks is None:
+            return
+        works: dict[str, Coroutine[Any, Any, None]] = {}
+        service, settings = self._service, self._settings
+        if service.recursion is not None:
+            works["dnsd forwarding"] = service.recursion.resolver.run()
+        if service.querylog is not None:
+            works["dnsd query log"] = service.querylog.run(self._clock)
+        if self._certificates is not None:
+            works["dnsd certificates"] = self._certificates.follow(self._clock)
+        if settings.also_notify:
+            works["dnsd notify"] = notify_changes(
+                self._source,
+                service,
+                tuple(map(dns_server, settings.also_notify)),
+                self._clock,
+            )
+        self._background = [self._tasks.create_task(w, name=name) for name, w in works.items()]
+
+    def _stop_background(self) -> None:
+        for task in self._background:
+            task.cancel()
+        self._background = []
+
+
+def _all(
+    listeners: list[Listener], secure: list[SecureListener]
+) -> list[Listener | SecureListener]:
+    return [*listeners, *secure]
+
+
+def _endpoints(text: str) -> tuple[Endpoint, ...]:
+    return tuple(map(endpoint, text.split(","))) if text else ()
+
+
+def _certificates(settings: DnsSettings) -> "Certificates | None":
+    if not settings.tls_listen and not settings.https_listen:
+        return None
+    from dnsd.certificates import Certificates  # noqa: PLC0415 - TLS only where it is wanted
+
+    return Certificates(settings.tls_certificate, settings.tls_key)

@@ -29,10 +29,11 @@ class Key(NamedTuple):
 class Tally:
     """Replies of one kind. The query path adds to these fields itself."""
 
-    __slots__ = ("hits", "octets_in", "octets_out")
+    __slots__ = ("hits", "key", "octets_in", "octets_out")
 
-    def __init__(self) -> None:
+    def __init__(self, key: Key) -> None:
         """Begin at zero."""
+        self.key = key
         self.hits = 0
         self.octets_in = 0
         self.octets_out = 0
@@ -52,6 +53,7 @@ class Channel:
         self.recursive = recursive
         self.proto = proto
         self.family = family
+        self.recursive = recursive
         self.over_udp = proto == "udp"
         self.tallies: dict[Key, Tally] = {}
         self.misses = 0
@@ -77,5 +79,5 @@ class Channel:
         key = Key(zone, type_, rcode, do, truncated, *sizes)
         found = self.tallies.get(key)
         if found is None:
-            found = self.tallies[key] = Tally()
+            found = self.tallies[key] = Tally(key)
         return found

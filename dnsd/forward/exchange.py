@@ -14,7 +14,7 @@ from dnsd.forward.message import Asked, Malformed, Reply, encode, mixed, read
 from sidecar.config.units import Endpoint
 from sidecar.metrics import counter
 
-__all__ = ["ask"]
+__all__ = ["ask", "connected"]
 
 _forged = counter(
     "dnsd_forward_mismatches_total", "Datagrams that did not answer what was asked", ["to"]
@@ -47,7 +47,7 @@ async def _over_udp(at: Endpoint, asked: Asked, *, edns: bool) -> Reply | None:
     """Return the reply, or None when so much else comes that somebody must be guessing."""
     loop = asyncio.get_running_loop()
     id_ = secrets.randbits(16)
-    with _socket(at) as sock:
+    with connected(at) as sock:
         await loop.sock_sendall(sock, encode(asked, id_, edns=edns))
         for _ in range(_GUESSES):
             packet = await loop.sock_recv(sock, _RECEIVE)
@@ -58,7 +58,7 @@ async def _over_udp(at: Endpoint, asked: Asked, *, edns: bool) -> Reply | None:
     return None
 
 
-def _socket(at: Endpoint) -> socket.socket:
+def connected(at: Endpoint) -> socket.socket:
     """Return a socket that only hears this server, on a port nobody can foretell."""
     family = socket.AF_INET6 if ":" in at.host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_DGRAM)

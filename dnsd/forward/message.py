@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from dnsd import codes
 from dnsd.records import Record
 
-__all__ = ["Asked", "Malformed", "Reply", "encode", "mixed", "read"]
+__all__ = ["Asked", "Malformed", "Reply", "encode", "mixed", "read", "sections_of"]
 
 _RECORD: Final = Struct(">HHIH")
 _OWN_PAYLOAD: Final = 1232
@@ -91,10 +91,11 @@ def read(packet: bytes, asked: Asked, id_: int) -> Reply:
     truncated = bool(packet[2] & 2)
     if truncated:
         return Reply(rcode, truncated, ((), (), ()))  # whatever it has is not to be used
-    return Reply(rcode, truncated, _sections(packet, end, counts[1:]))
+    return Reply(rcode, truncated, sections_of(packet, end, counts[1:]))
 
 
-def _sections(packet: bytes, at: int, counts: list[int]) -> tuple[tuple[Record, ...], ...]:
+def sections_of(packet: bytes, at: int, counts: list[int]) -> tuple[tuple[Record, ...], ...]:
+    """Return the records of sections that begin there. Raises Malformed."""
     sections = []
     for count in counts:
         records = []
