@@ -53,7 +53,7 @@ def instance(
     """Return a change that puts instance ``number`` of a service at 10.0.0.``number``."""
     return Put(
         Instance(
-            id=InstanceId(f"{service}-{number}"),
+            id=InstanceId(more.pop("id", f"{service}-{number}")),
             service=service,
             node=node,
             address=f"10.0.{number >> 8}.{number & 255}" if address is None else address,
