@@ -3,7 +3,7 @@
 import asyncio
 import random
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
@@ -30,11 +30,11 @@ from sidecar.stores.base import Source
 if TYPE_CHECKING:
     from dnsd.certificates import Certificates
 
-__all__ = ["FIXED", "DnsServer"]
+__all__ = ["DnsServer", "needs_restart"]
 
 _log = get_logger("dnsd")
 
-FIXED: Final = ("listen", "tls_listen", "https_listen", "workers")
+_FIXED: Final = ("listen", "tls_listen", "https_listen", "workers")
 """Settings that only a restart changes: those of sockets."""
 _FORWARDING: Final = (
     *("recursors", "recursor_strategy", "recursor_timeout", "recursion_allow", "forward"),
@@ -107,7 +107,7 @@ class DnsServer:
         if not isinstance(settings, DnsSettings):
             raise ConfigError(["dns: no settings of this part"])
         old = self._settings
-        settings = replace(settings, **{name: getattr(old, name) for name in FIXED})
+        settings = replace(settings, **{name: getattr(old, name) for name in _FIXED})
         if settings == old:
             return
         serial = self._service.responder.replies().serial + 1
@@ -122,9 +122,28 @@ class DnsServer:
         self._start_background()
         _log.info("settings taken", serial=serial)
 
+    def reload_soon(self, settings: DnsSettings) -> None:
+        """Take new settings in a moment; what is wrong with them is logged, and the old stay."""
+
+        async def reload() -> None:
+            try:
+                await self.reload(settings)
+            except ConfigError as error:
+                for problem in error.problems:
+                    _log.error("settings not taken", problem=problem)
+
+        if self._tasks is not None:
+            self._tasks.create_task(reload(), name="dnsd reload")
+
     def trouble(self) -> str | None:
         """Say so while names that are missing cannot be called absent."""
         return None if self._source.synced else "the catalogue has not been read yet"
+
+    def dig(self, name: str, type_: str) -> Mapping[str, Any]:
+        """Return what a question gets and why; raises ValueError."""
+        from dnsd.digging import dig  # noqa: PLC0415 - for people, who are rarely there
+
+        return dig(self._service, name, type_)
 
     @property
     def service(self) -> Service:
@@ -214,6 +233,11 @@ class DnsServer:
         for task in self._background:
             task.cancel()
         self._background = []
+
+
+def needs_restart(old: DnsSettings, new: DnsSettings) -> bool:
+    """Say whether something differs that ``reload`` does not take."""
+    return any(getattr(old, name) != getattr(new, name) for name in _FIXED)
 
 
 def _all(

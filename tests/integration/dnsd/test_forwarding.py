@@ -249,8 +249,10 @@ async def test_nxdomain_is_final_and_kept_for_as_long_as_its_soa_says(
     serve: Serve, upstream: Upstream
 ) -> None:
     clock = FakeClock()
-    async with Upstream(answering(rcode="NXDOMAIN", soa=SOA)).running() as first:
-        async with serve(catalog(), settings=recursors(first, upstream), clock=clock) as server:
+    first = Upstream(answering(rcode="NXDOMAIN", soa=SOA))
+    settings = recursors(first, upstream)
+    async with first.running():
+        async with serve(catalog(), settings=settings, clock=clock) as server:
             assert code(await ask(server, "n.example.org")) == "NXDOMAIN"
             await clock.advance(29)
             reply = await ask(server, "n.example.org")
