@@ -51,7 +51,13 @@ async def _run(loaded: Loaded, again: Callable[[], Loaded], http: str | None) ->
     _log.info("starting", version=__version__, pid=os.getpid())
     with without_authorities():
         mirror = open_mirror(settings.store.url, catalog, clock=clock)
-    server = DnsServer(catalog, settings.dns, node_name=socket.gethostname(), clock=clock)
+    server = DnsServer(
+        catalog,
+        settings.dns,
+        node_name=socket.gethostname(),
+        clock=clock,
+        away=mirror.trouble,
+    )
     notifier = Notifier(os.environ)
     parts: list[Component] = [Watchdog(clock, notifier), server, mirror]
 

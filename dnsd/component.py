@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
-from dnsd.cache import Responder
+from dnsd.cache import Responder, Standing
 from dnsd.connections import Connections, Limits
 from dnsd.forward.resolver import Resolver
 from dnsd.forward.settings import Networks, forwarding_of
@@ -18,7 +18,7 @@ from dnsd.rates import Rates
 from dnsd.recursion import Recursion
 from dnsd.server import Listener, SecureListener
 from dnsd.service import Service
-from dnsd.site import site_of
+from dnsd.site import Site, site_of
 from dnsd.telemetry import Telemetry
 from sidecar.config.model import DnsSettings
 from sidecar.config.units import Endpoint, dns_server, endpoint
@@ -36,6 +36,7 @@ _log = get_logger("dnsd")
 
 _FIXED: Final = ("listen", "tls_listen", "https_listen", "workers")
 """Settings that only a restart changes: those of sockets."""
+_LOOK: Final = 1.0
 _FORWARDING: Final = (
     *("recursors", "recursor_strategy", "recursor_timeout", "recursion_allow", "forward"),
     *("mix_case", "cache_bytes", "serve_stale", "max_concurrent_forwards"),
@@ -56,8 +57,13 @@ class DnsServer:
         clock: Clock | None = None,
         limits: Limits | None = None,
         reuse_port: bool = False,
+        away: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """Check the settings (raises ConfigError); nothing is opened yet."""
+        """Check the settings (raises ConfigError); nothing is opened yet.
+
+        ``away`` tells what keeps the source from its store, if anything.
+        """
+        self._away = away
         self._source = source
         self._settings = settings
         self._node_name = node_name
@@ -67,8 +73,17 @@ class DnsServer:
         self._secret = secrets.token_bytes(16)
         self._listen = _endpoints(settings.listen)
         self._certificates = _certificates(settings)
-        self._service = self._service_of(settings, serial=int(self._clock.wall()))
-        self._telemetry = Telemetry(self._service.responder)
+        site = self._site_of(settings)
+        self._responder = Responder(
+            source,
+            site,
+            serial=int(self._clock.wall()),
+            draw=random.random,
+            now=self._clock.wall,
+        )
+        self._resolver: Resolver | None = None
+        self._service = self._service_of(settings, site)
+        self._telemetry = Telemetry(self._responder)
         self._connections = Connections(self._clock, self._limits(settings))
         self._tasks: asyncio.TaskGroup | None = None
         self._background: list[asyncio.Task[None]] = []
@@ -110,17 +125,16 @@ class DnsServer:
         settings = replace(settings, **{name: getattr(old, name) for name in _FIXED})
         if settings == old:
             return
-        serial = self._service.responder.replies().serial + 1
-        service = self._service_of(settings, serial=serial & 0xFFFFFFFF)
+        site = self._site_of(settings)
         if self._certificates is not None:
             await self._certificates.replace(settings.tls_certificate, settings.tls_key)
+        self._service.take(self._service_of(settings, site))
         self._settings = settings
-        self._service.take(service)
-        self._telemetry.responder = service.responder
+        self._responder.reconfigure(site)
         self._connections.limits = self._limits(settings)
         self._stop_background()
         self._start_background()
-        _log.info("settings taken", serial=serial)
+        _log.info("settings taken")
 
     def reload_soon(self, settings: DnsSettings) -> None:
         """Take new settings in a moment; what is wrong with them is logged, and the old stay."""
@@ -152,12 +166,16 @@ class DnsServer:
 
     # --- from settings to parts ------------------------------------------------------------
 
-    def _service_of(self, settings: DnsSettings, *, serial: int) -> Service:
-        site = site_of(settings, self._listen, settings.node_name or self._node_name, self._secret)
+    def _site_of(self, settings: DnsSettings) -> Site:
+        name = settings.node_name or self._node_name
+        return site_of(settings, self._listen, name, self._secret)
+
+    def _service_of(self, settings: DnsSettings, site: Site) -> Service:
         per_second, window = settings.rrl_responses_per_second, settings.rrl_window
         resolver = self._resolver_of(settings)
         return Service(
-            Responder(self._source, site, serial=serial, draw=random.random),
+            self._source,
+            self._responder,
             self._clock,
             site=site,
             trusted=Networks(settings.rrl_exempt),
@@ -169,12 +187,11 @@ class DnsServer:
 
     def _resolver_of(self, settings: DnsSettings) -> Resolver | None:
         """Return a resolver; the one there is, with its cache, when nothing of it changed."""
-        old = getattr(self, "_service", None)
         same = all(getattr(settings, n) == getattr(self._settings, n) for n in _FORWARDING)
-        if old is not None and same:
-            return None if old.recursion is None else old.recursion.resolver
-        forwarding = forwarding_of(settings)
-        return None if forwarding is None else Resolver(forwarding, self._clock)
+        if self._resolver is None or not same:
+            forwarding = forwarding_of(settings)
+            self._resolver = None if forwarding is None else Resolver(forwarding, self._clock)
+        return self._resolver
 
     def _limits(self, settings: DnsSettings) -> Limits:
         return self._given_limits or Limits(
@@ -220,6 +237,7 @@ class DnsServer:
             works["dnsd query log"] = service.querylog.run(self._clock)
         if self._certificates is not None:
             works["dnsd certificates"] = self._certificates.follow(self._clock)
+        works["dnsd standing"] = self._stand()
         if settings.also_notify:
             works["dnsd notify"] = notify_changes(
                 self._source,
@@ -228,6 +246,21 @@ class DnsServer:
                 self._clock,
             )
         self._background = [self._tasks.create_task(w, name=name) for name, w in works.items()]
+
+    async def _stand(self) -> None:
+        """Say for ever how far the catalogue may be believed (reliability F20)."""
+        lost_at: float | None = None
+        while True:
+            now = self._clock.monotonic()
+            if self._away() is None or not self._source.synced:
+                lost_at = None
+                standing = Standing.FRESH
+            else:
+                lost_at = now if lost_at is None else lost_at
+                is_lost = now - lost_at > self._settings.max_stale
+                standing = Standing.LOST if is_lost else Standing.STALE
+            self._responder.stand(standing)
+            await self._clock.sleep(_LOOK)
 
     def _stop_background(self) -> None:
         for task in self._background:

@@ -39,7 +39,7 @@ def dig(service: Service, name: str, type_: str) -> Mapping[str, Any]:
         found[title] = [_shown(record) for record in section]
     why = explain(replies.view, service.site, owner, qtype)
     found |= {"zone": why.zone, "asked": why.asked, "index": replies.view.snapshot.index}
-    found["synced"] = replies.synced
+    found["synced"] = service.source.synced
     nodes = replies.view.snapshot.nodes
     found["named"] = [_instance(one, address_of(one, nodes)) for one in why.named]
     found["left_out"] = [

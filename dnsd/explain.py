@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dnsd import codes, names
-from dnsd.authority import Site
+from dnsd.site import Site
 from dnsd.view import View, folded_tags, host_name, packed_address
 from sidecar.catalog.model import Instance, Status
 from sidecar.catalog.query import address_of

@@ -1,7 +1,6 @@
 """Listening on one address, from bound to closed: UDP and TCP on one port, TLS, HTTPS."""
 
 import asyncio
-import ipaddress
 import socket
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from ssl import SSLContext
 
-__all__ = ["Listener", "SecureListener", "channels_of", "packed_host"]
+__all__ = ["Listener", "SecureListener", "channels_of"]
 
 _OPTION: Final = "--dns"
 _BACKLOG: Final = 1024
@@ -115,15 +114,6 @@ class SecureListener:
         """Free the port."""
         self.stop()
         self._tcp.close()
-
-
-def packed_host(at: Endpoint) -> bytes | None:
-    """Return the octets of a specific address listened on, None for a wildcard or a name."""
-    try:
-        address = ipaddress.ip_address(at.host)
-    except ValueError:
-        return None
-    return None if address.is_unspecified else address.packed
 
 
 def _pair(at: Endpoint, *, reuse_port: bool) -> tuple[socket.socket, socket.socket]:

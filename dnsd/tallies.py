@@ -50,9 +50,9 @@ class Channel:
         ``recursive``: for clients whose questions may go to other servers; their replies differ.
         """
         self.server = server
+        self.recursive = recursive
         self.proto = proto
         self.family = family
-        self.recursive = recursive
         self.over_udp = proto == "udp"
         self.tallies: dict[Key, Tally] = {}
         self.misses = 0

@@ -10,10 +10,11 @@ from typing import Final
 
 from dnsd import codes, wire
 from dnsd.answers import answer
-from dnsd.authority import Site
 from dnsd.forward.message import Malformed, sections_of
 from dnsd.names import Labels, Zone, wire_name
+from dnsd.reading import Reading
 from dnsd.records import Record, Writer
+from dnsd.site import Site
 from dnsd.view import View, folded_tags, packed_address
 from sidecar.catalog.query import address_of
 
@@ -42,7 +43,7 @@ def messages(query: wire.Query, id_: bytes, records: Iterable[Record]) -> Iterat
     writer = Writer(query.name)
     count = 0
     for record in records:
-        writer.add([record])
+        writer.add(record)
         count += 1
         if len(writer) >= _FULL:
             yield _message(query, id_, writer, count)
@@ -65,7 +66,7 @@ def records_of(
     """
 
     def ask(owner: bytes, qtype: int) -> tuple[Record, ...]:
-        found = answer(view, site, owner, qtype, serial=serial, synced=True)
+        found = answer(Reading(view), site, owner, qtype, serial=serial, synced=True)
         return tuple(record._replace(owner=owner) for record in found.chain[:1] or found.records)
 
     soa = ask(zone.wire, codes.SOA)

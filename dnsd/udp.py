@@ -99,13 +99,9 @@ class UdpServer:
                 continue
             entry = hot.get(packet[2:])
             if entry is not None:
-                reply = packet[:2] + entry.head + entry.body.next() + entry.tail
-                tally = entry.tally
-                tally.hits += 1
-                tally.octets_in += len(packet)
-                tally.octets_out += len(reply)
+                reply = entry.reply(packet)
             else:
-                missed = service.miss(replies, packet, channel, _never)
+                missed = service.miss(replies, packet, channel, peer[0], _never)
                 if not missed:
                     continue
                 reply = missed
@@ -143,7 +139,7 @@ class UdpServer:
                 took(channel, entry.tally, perf_counter() - begun)
                 continue
             later = partial(self._send, packet=packet, peer=peer, control=control)
-            reply = service.miss(replies, packet, channel, later)
+            reply = service.miss(replies, packet, channel, peer[0], later)
             if reply:
                 self._send(reply, packet, peer, control)
 

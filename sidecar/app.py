@@ -75,8 +75,9 @@ async def _up(settings: Settings, again: Callable[[], Loaded]) -> int:
         store = await _store(settings)
         stack.push_async_callback(store.close)
         notifier = Notifier(os.environ)
-        dns = _dns(settings, store)
-        supervisor = await _supervisor(settings, store, notifier, dns, stack)
+        mirror = _mirror(settings, store, SystemClock())
+        dns = _dns(settings, store, mirror)
+        supervisor = await _supervisor(settings, store, notifier, mirror, dns, stack)
         _handle_signals(supervisor, settings, again, dns)
 
         def started() -> None:
@@ -101,6 +102,7 @@ async def _supervisor(
     settings: Settings,
     store: EmbeddedStore,
     notifier: Notifier,
+    mirror: "Mirror | None",
     dns: "DnsServer",
     stack: AsyncExitStack,
 ) -> Supervisor:
@@ -113,7 +115,6 @@ async def _supervisor(
     node = settings.registrar.node
     clock = SystemClock()
     balancer = _balancer(settings, store)
-    mirror = _mirror(settings, store, clock)
     edges = await _edges(settings, store, clock, stack)
     api = Api(store, settings, clock, elsewhere=edges[0].url if mirror is not None else "")
 
@@ -260,10 +261,15 @@ async def _registrar(
     return registrar, engine
 
 
-def _dns(settings: Settings, store: EmbeddedStore) -> "DnsServer":
+def _dns(settings: Settings, store: EmbeddedStore, mirror: "Mirror | None") -> "DnsServer":
     from dnsd.component import DnsServer  # noqa: PLC0415
 
-    return DnsServer(store.catalog, settings.dns, node_name=settings.registrar.node)
+    return DnsServer(
+        store.catalog,
+        settings.dns,
+        node_name=settings.registrar.node,
+        away=lambda: None if mirror is None else mirror.trouble(),
+    )
 
 
 def _own_ports(settings: Settings) -> frozenset[int]:

@@ -6,9 +6,9 @@ from typing import Any
 
 from dnslib import QTYPE, RCODE, RR, DNSRecord
 
-from dnsd.authority import Site
 from dnsd.cache import Responder
 from dnsd.names import wire_name, zone_of
+from dnsd.site import Site
 from dnsd.tallies import Channel
 from sidecar.catalog.changes import Change, Put, PutNode
 from sidecar.catalog.live import Catalog
@@ -109,8 +109,9 @@ class Asker:
             "addresses": (b"\x7f\0\0\1",),
         } | site
         draw = random.Random(seed).random
+        now = settings.pop("now", None)
         self.site = Site(**settings)
-        self.responder = Responder(self.catalog, self.site, serial=100, draw=draw)
+        self.responder = Responder(self.catalog, self.site, serial=100, draw=draw, now=now)
         self.udp = Channel("dns://127.0.0.1:8600", "udp", "1")
         self.tcp = Channel("dns://127.0.0.1:8600", "tcp", "1")
 

@@ -82,23 +82,23 @@ def test_made_up_names_do_not_grow_memory(monkeypatch: pytest.MonkeyPatch) -> No
     for number in range(1000):
         asker.send(query(f"x{number}.service.consul"))
         asker.send(query(f"{number:08x}.addr.consul"))
+        asker.send(query(f"{number:08x}.ADDR.consul"))
         assert len(replies.hot(asker.udp)) <= 100
-        assert len(replies._plans) <= 100
+        assert len(replies._made) <= 100
     assert asker.verdict("web.service.consul") == "A 10.0.0.1"
 
 
-def test_names_that_do_not_exist_get_no_plan() -> None:
+def test_names_that_do_not_exist_are_not_kept_in_mixed_case() -> None:
     asker = Asker(instance())
-    asker.ask("nope.service.consul")
-    assert asker.responder.replies()._plans == {}
+    asker.ask("Nope.service.consul")
+    assert asker.responder.replies()._made == {}
 
 
 def test_sizes_asked_for_fall_into_few_classes() -> None:
     asker = Asker(*(instance(number=n) for n in range(1, 100)))
     for size in range(500, 1300):
-        asker.send(query("web.service.consul", extra=opt(size)))
-    (plan,) = asker.responder.replies()._plans.values()
-    assert len(plan._shorter) <= 50
+        asker.send(query("WEB.service.consul", extra=opt(size)))
+    assert len(asker.responder.replies()._made) <= 50
 
 
 def test_repeated_queries_are_hits() -> None:

@@ -7,12 +7,16 @@ from dnsd.names import (
     Address,
     Apex,
     Empty,
+    InstanceName,
+    KindWord,
+    Mesh,
     NodeName,
     Nothing,
     Ns,
     ServiceName,
     Subject,
     TagPrefix,
+    Virtual,
 )
 
 ZONES = (names.zone_of("in.consul"), names.zone_of("consul"))
@@ -67,9 +71,17 @@ ZONES = (names.zone_of("in.consul"), names.zone_of("consul"))
         ("x.c0000201.addr.consul", Nothing()),
         ("q.query.consul", Nothing()),
         ("query.consul", Nothing()),
-        ("web.connect.consul", Nothing()),
-        ("web.ingress.consul", Nothing()),
-        ("web.virtual.consul", Nothing()),
+        ("web.connect.consul", Mesh(b"connect", b"web")),
+        ("web.ingress.dc1.consul", Mesh(b"ingress", b"web")),
+        ("web.virtual.consul", Virtual(b"web")),
+        ("a.web.virtual.consul", Nothing()),
+        ("a.web.connect.consul", Nothing()),
+        ("connect.consul", KindWord(b"connect")),
+        ("ingress.consul", KindWord(b"ingress")),
+        ("virtual.consul", KindWord(b"virtual")),
+        ("instance.consul", KindWord(b"instance")),
+        ("web.instance.consul", InstanceName(b"", b"web")),
+        ("i.1.web.instance.consul", InstanceName(b"i.1", b"web")),
     ],
 )
 def test_a_name_means_what_the_grammar_says(name: str, subject: Subject) -> None:
