@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from dnsd.cache import Responder, Standing
 from dnsd.connections import Connections, Limits
+from dnsd.feed import Start
 from dnsd.forward.resolver import Resolver
 from dnsd.forward.settings import Networks, forwarding_of
 from dnsd.notify import notify_changes
@@ -20,6 +21,7 @@ from dnsd.server import Listener, SecureListener
 from dnsd.service import Service
 from dnsd.site import Site, site_of
 from dnsd.telemetry import Telemetry
+from dnsd.workers import Workers
 from sidecar.config.model import DnsSettings
 from sidecar.config.units import Endpoint, dns_server, endpoint
 from sidecar.errors import ConfigError
@@ -58,10 +60,13 @@ class DnsServer:
         limits: Limits | None = None,
         reuse_port: bool = False,
         away: Callable[[], str | None] = lambda: None,
+        secret: bytes = b"",
+        serial: int = 0,
     ) -> None:
         """Check the settings (raises ConfigError); nothing is opened yet.
 
-        ``away`` tells what keeps the source from its store, if anything.
+        ``away`` tells what keeps the source from its store, if anything. ``secret`` (of cookies)
+        and ``serial`` (of the SOA) are drawn when not given.
         """
         self._away = away
         self._source = source
@@ -70,20 +75,22 @@ class DnsServer:
         self._clock = SystemClock() if clock is None else clock
         self._given_limits = limits
         self._reuse_port = reuse_port or settings.workers > 1
-        self._secret = secrets.token_bytes(16)
+        self._secret = secret or secrets.token_bytes(16)
+        self._serial = serial or int(self._clock.wall())
         self._listen = _endpoints(settings.listen)
         self._certificates = _certificates(settings)
         site = self._site_of(settings)
         self._responder = Responder(
             source,
             site,
-            serial=int(self._clock.wall()),
+            serial=self._serial,
             draw=random.random,
             now=self._clock.wall,
         )
         self._resolver: Resolver | None = None
         self._service = self._service_of(settings, site)
-        self._telemetry = Telemetry(self._responder)
+        self.telemetry = Telemetry(self._responder)
+        self._workers = Workers(source, away, self.telemetry, self._clock)
         self._connections = Connections(self._clock, self._limits(settings))
         self._tasks: asyncio.TaskGroup | None = None
         self._background: list[asyncio.Task[None]] = []
@@ -101,6 +108,7 @@ class DnsServer:
                 self._start_background()
                 try:
                     await self._serve(listeners, secure)
+                    await self._share(tasks)
                     ready()
                     await self._connections.sweep()
                 finally:
@@ -132,6 +140,7 @@ class DnsServer:
         self._settings = settings
         self._responder.reconfigure(site)
         self._connections.limits = self._limits(settings)
+        self._workers.restart(self._start_of(settings))
         self._stop_background()
         self._start_background()
         _log.info("settings taken")
@@ -214,10 +223,10 @@ class DnsServer:
     async def _serve(self, listeners: list[Listener], secure: list[SecureListener]) -> None:
         context = None if self._certificates is None else await self._certificates.load()
         for listener in listeners:
-            await listener.start(self._service, self._connections, self._telemetry)
+            await listener.start(self._service, self._connections, self.telemetry)
         for one in secure:
             if context is not None:
-                await one.start(self._service, self._connections, self._telemetry, context)
+                await one.start(self._service, self._connections, self.telemetry, context)
         self.addresses = tuple(listener.address for listener in listeners)
         self.secure = {
             proto: tuple(one.address for one in secure if one.proto == proto)
@@ -225,6 +234,24 @@ class DnsServer:
         }
         told = {name: " ".join(map(str, at)) for name, at in self.secure.items() if at}
         _log.info("serving", addresses=" ".join(map(str, self.addresses)), **told)
+
+    async def _share(self, tasks: asyncio.TaskGroup) -> None:
+        """Start the other processes, and wait until they serve."""
+        count = self._settings.workers - 1
+        if count > 0:
+            start = self._start_of(self._settings)
+            tasks.create_task(self._workers.run(start, count), name="dnsd workers")
+            await asyncio.sleep(0)
+            await self._workers.ready()
+
+    def _start_of(self, settings: DnsSettings) -> Start:
+        listen = {
+            "listen": ",".join(map(str, self.addresses)),
+            **{f"{name}_listen": ",".join(map(str, at)) for name, at in self.secure.items()},
+        }
+        settings = replace(settings, workers=1, also_notify=(), **listen)
+        name = settings.node_name or self._node_name
+        return Start(settings, name, self._secret, self._serial)
 
     def _start_background(self) -> None:
         if self._tasks is None:

@@ -77,7 +77,7 @@ async def _up(settings: Settings, again: Callable[[], Loaded]) -> int:
         notifier = Notifier(os.environ)
         mirror = _mirror(settings, store, SystemClock())
         dns = _dns(settings, store, mirror)
-        supervisor = await _supervisor(settings, store, notifier, mirror, dns, stack)
+        supervisor = await _supervisor(settings, store, notifier, stack, mirror=mirror, dns=dns)
         _handle_signals(supervisor, settings, again, dns)
 
         def started() -> None:
@@ -102,9 +102,10 @@ async def _supervisor(
     settings: Settings,
     store: EmbeddedStore,
     notifier: Notifier,
+    stack: AsyncExitStack,
+    *,
     mirror: "Mirror | None",
     dns: "DnsServer",
-    stack: AsyncExitStack,
 ) -> Supervisor:
     with without_authorities():
         from sidecar.web.dig import dig_routes  # noqa: PLC0415
