@@ -49,9 +49,7 @@ ABSENT = query("marker.service.consul", id_=0xFFFF)
 NODATA = query("web.service.consul", "AAAA", id_=0xFFFF)
 
 
-async def burst(
-    sock: socket.socket, packet: bytes, count: int, last: bytes = ERROR
-) -> list[bytes]:
+async def burst(sock: socket.socket, packet: bytes, count: int, last: bytes = ERROR) -> list[bytes]:
     """Send many and return what came back until a reply to another kind of question."""
     loop = asyncio.get_running_loop()
     for _ in range(count):
