@@ -7,14 +7,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from tests.support.pinnace import until
 from tests.support.ports import free_port
 
-__all__ = ["Dnsd"]
+__all__ = ["Dnsd", "Fixed"]
 
 
 class Dnsd:
@@ -119,3 +119,45 @@ class Dnsd:
 
 def _environment() -> Mapping[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("PINNACE_")}
+
+
+class Fixed:
+    """A server of a fixed catalogue as a process, perhaps in a namespace of its own."""
+
+    def __init__(
+        self,
+        services: Mapping[str, list[str]],
+        listen: str = "127.0.0.1:0",
+        *,
+        prefix: Sequence[str] = (),
+        **settings: Any,
+    ) -> None:
+        """``prefix`` are the words that start the process elsewhere (``nsenter ...``)."""
+        told = {"services": services, "settings": {"listen": listen} | settings}
+        program = [sys.executable, "-m", "tests.support.dns_main", json.dumps(told)]
+        self.command = [*prefix, *program]
+        self.port = 0
+        self.process: subprocess.Popen[str]
+
+    def __enter__(self) -> Self:
+        self.process = subprocess.Popen(
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        ports = self.process.stdout.readline().split()
+        if not ports:
+            self.process.wait()
+            raise AssertionError("the server did not start")
+        self.port = int(ports[0])
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
