@@ -3,13 +3,14 @@
 import asyncio
 import random
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
-from dnsd.cache import Responder
+from dnsd.cache import Responder, Standing
 from dnsd.connections import Connections, Limits
+from dnsd.feed import Start
 from dnsd.forward.resolver import Resolver
 from dnsd.forward.settings import Networks, forwarding_of
 from dnsd.notify import notify_changes
@@ -18,8 +19,9 @@ from dnsd.rates import Rates
 from dnsd.recursion import Recursion
 from dnsd.server import Listener, SecureListener
 from dnsd.service import Service
-from dnsd.site import site_of
+from dnsd.site import Site, site_of
 from dnsd.telemetry import Telemetry
+from dnsd.workers import Workers
 from sidecar.config.model import DnsSettings
 from sidecar.config.units import Endpoint, dns_server, endpoint
 from sidecar.errors import ConfigError
@@ -30,12 +32,13 @@ from sidecar.stores.base import Source
 if TYPE_CHECKING:
     from dnsd.certificates import Certificates
 
-__all__ = ["FIXED", "DnsServer"]
+__all__ = ["DnsServer", "needs_restart"]
 
 _log = get_logger("dnsd")
 
-FIXED: Final = ("listen", "tls_listen", "https_listen", "workers")
+_FIXED: Final = ("listen", "tls_listen", "https_listen", "workers")
 """Settings that only a restart changes: those of sockets."""
+_LOOK: Final = 1.0
 _FORWARDING: Final = (
     *("recursors", "recursor_strategy", "recursor_timeout", "recursion_allow", "forward"),
     *("mix_case", "cache_bytes", "serve_stale", "max_concurrent_forwards"),
@@ -56,19 +59,38 @@ class DnsServer:
         clock: Clock | None = None,
         limits: Limits | None = None,
         reuse_port: bool = False,
+        away: Callable[[], str | None] = lambda: None,
+        secret: bytes = b"",
+        serial: int = 0,
     ) -> None:
-        """Check the settings (raises ConfigError); nothing is opened yet."""
+        """Check the settings (raises ConfigError); nothing is opened yet.
+
+        ``away`` tells what keeps the source from its store, if anything. ``secret`` (of cookies)
+        and ``serial`` (of the SOA) are drawn when not given.
+        """
+        self._away = away
         self._source = source
         self._settings = settings
         self._node_name = node_name
         self._clock = SystemClock() if clock is None else clock
         self._given_limits = limits
         self._reuse_port = reuse_port or settings.workers > 1
-        self._secret = secrets.token_bytes(16)
+        self._secret = secret or secrets.token_bytes(16)
+        self._serial = serial or int(self._clock.wall())
         self._listen = _endpoints(settings.listen)
         self._certificates = _certificates(settings)
-        self._service = self._service_of(settings, serial=int(self._clock.wall()))
-        self._telemetry = Telemetry(self._service.responder)
+        site = self._site_of(settings)
+        self._responder = Responder(
+            source,
+            site,
+            serial=self._serial,
+            draw=random.random,
+            now=self._clock.wall,
+        )
+        self._resolver: Resolver | None = None
+        self._service = self._service_of(settings, site)
+        self.telemetry = Telemetry(self._responder)
+        self._workers = Workers(source, away, self.telemetry, self._clock)
         self._connections = Connections(self._clock, self._limits(settings))
         self._tasks: asyncio.TaskGroup | None = None
         self._background: list[asyncio.Task[None]] = []
@@ -86,6 +108,7 @@ class DnsServer:
                 self._start_background()
                 try:
                     await self._serve(listeners, secure)
+                    await self._share(tasks)
                     ready()
                     await self._connections.sweep()
                 finally:
@@ -107,24 +130,43 @@ class DnsServer:
         if not isinstance(settings, DnsSettings):
             raise ConfigError(["dns: no settings of this part"])
         old = self._settings
-        settings = replace(settings, **{name: getattr(old, name) for name in FIXED})
+        settings = replace(settings, **{name: getattr(old, name) for name in _FIXED})
         if settings == old:
             return
-        serial = self._service.responder.replies().serial + 1
-        service = self._service_of(settings, serial=serial & 0xFFFFFFFF)
+        site = self._site_of(settings)
         if self._certificates is not None:
             await self._certificates.replace(settings.tls_certificate, settings.tls_key)
+        self._service.take(self._service_of(settings, site))
         self._settings = settings
-        self._service.take(service)
-        self._telemetry.responder = service.responder
+        self._responder.reconfigure(site)
         self._connections.limits = self._limits(settings)
+        self._workers.restart(self._start_of(settings))
         self._stop_background()
         self._start_background()
-        _log.info("settings taken", serial=serial)
+        _log.info("settings taken")
+
+    def reload_soon(self, settings: DnsSettings) -> None:
+        """Take new settings in a moment; what is wrong with them is logged, and the old stay."""
+
+        async def reload() -> None:
+            try:
+                await self.reload(settings)
+            except ConfigError as error:
+                for problem in error.problems:
+                    _log.error("settings not taken", problem=problem)
+
+        if self._tasks is not None:
+            self._tasks.create_task(reload(), name="dnsd reload")
 
     def trouble(self) -> str | None:
         """Say so while names that are missing cannot be called absent."""
         return None if self._source.synced else "the catalogue has not been read yet"
+
+    def dig(self, name: str, type_: str) -> Mapping[str, Any]:
+        """Return what a question gets and why; raises ValueError."""
+        from dnsd.digging import dig  # noqa: PLC0415 - for people, who are rarely there
+
+        return dig(self._service, name, type_)
 
     @property
     def service(self) -> Service:
@@ -133,12 +175,16 @@ class DnsServer:
 
     # --- from settings to parts ------------------------------------------------------------
 
-    def _service_of(self, settings: DnsSettings, *, serial: int) -> Service:
-        site = site_of(settings, self._listen, settings.node_name or self._node_name, self._secret)
+    def _site_of(self, settings: DnsSettings) -> Site:
+        name = settings.node_name or self._node_name
+        return site_of(settings, self._listen, name, self._secret)
+
+    def _service_of(self, settings: DnsSettings, site: Site) -> Service:
         per_second, window = settings.rrl_responses_per_second, settings.rrl_window
         resolver = self._resolver_of(settings)
         return Service(
-            Responder(self._source, site, serial=serial, draw=random.random, now=self._clock.wall),
+            self._source,
+            self._responder,
             self._clock,
             site=site,
             trusted=Networks(settings.rrl_exempt),
@@ -150,12 +196,11 @@ class DnsServer:
 
     def _resolver_of(self, settings: DnsSettings) -> Resolver | None:
         """Return a resolver; the one there is, with its cache, when nothing of it changed."""
-        old = getattr(self, "_service", None)
         same = all(getattr(settings, n) == getattr(self._settings, n) for n in _FORWARDING)
-        if old is not None and same:
-            return None if old.recursion is None else old.recursion.resolver
-        forwarding = forwarding_of(settings)
-        return None if forwarding is None else Resolver(forwarding, self._clock)
+        if self._resolver is None or not same:
+            forwarding = forwarding_of(settings)
+            self._resolver = None if forwarding is None else Resolver(forwarding, self._clock)
+        return self._resolver
 
     def _limits(self, settings: DnsSettings) -> Limits:
         return self._given_limits or Limits(
@@ -178,10 +223,10 @@ class DnsServer:
     async def _serve(self, listeners: list[Listener], secure: list[SecureListener]) -> None:
         context = None if self._certificates is None else await self._certificates.load()
         for listener in listeners:
-            await listener.start(self._service, self._connections, self._telemetry)
+            await listener.start(self._service, self._connections, self.telemetry)
         for one in secure:
             if context is not None:
-                await one.start(self._service, self._connections, self._telemetry, context)
+                await one.start(self._service, self._connections, self.telemetry, context)
         self.addresses = tuple(listener.address for listener in listeners)
         self.secure = {
             proto: tuple(one.address for one in secure if one.proto == proto)
@@ -189,6 +234,24 @@ class DnsServer:
         }
         told = {name: " ".join(map(str, at)) for name, at in self.secure.items() if at}
         _log.info("serving", addresses=" ".join(map(str, self.addresses)), **told)
+
+    async def _share(self, tasks: asyncio.TaskGroup) -> None:
+        """Start the other processes, and wait until they serve."""
+        count = self._settings.workers - 1
+        if count > 0:
+            start = self._start_of(self._settings)
+            tasks.create_task(self._workers.run(start, count), name="dnsd workers")
+            await asyncio.sleep(0)
+            await self._workers.ready()
+
+    def _start_of(self, settings: DnsSettings) -> Start:
+        listen = {
+            "listen": ",".join(map(str, self.addresses)),
+            **{f"{name}_listen": ",".join(map(str, at)) for name, at in self.secure.items()},
+        }
+        settings = replace(settings, workers=1, also_notify=(), **listen)
+        name = settings.node_name or self._node_name
+        return Start(settings, name, self._secret, self._serial)
 
     def _start_background(self) -> None:
         if self._tasks is None:
@@ -201,6 +264,7 @@ class DnsServer:
             works["dnsd query log"] = service.querylog.run(self._clock)
         if self._certificates is not None:
             works["dnsd certificates"] = self._certificates.follow(self._clock)
+        works["dnsd standing"] = self._stand()
         if settings.also_notify:
             works["dnsd notify"] = notify_changes(
                 self._source,
@@ -210,10 +274,30 @@ class DnsServer:
             )
         self._background = [self._tasks.create_task(w, name=name) for name, w in works.items()]
 
+    async def _stand(self) -> None:
+        """Say for ever how far the catalogue may be believed (reliability F20)."""
+        lost_at: float | None = None
+        while True:
+            now = self._clock.monotonic()
+            if self._away() is None or not self._source.synced:
+                lost_at = None
+                standing = Standing.FRESH
+            else:
+                lost_at = now if lost_at is None else lost_at
+                is_lost = now - lost_at > self._settings.max_stale
+                standing = Standing.LOST if is_lost else Standing.STALE
+            self._responder.stand(standing)
+            await self._clock.sleep(_LOOK)
+
     def _stop_background(self) -> None:
         for task in self._background:
             task.cancel()
         self._background = []
+
+
+def needs_restart(old: DnsSettings, new: DnsSettings) -> bool:
+    """Say whether something differs that ``reload`` does not take."""
+    return any(getattr(old, name) != getattr(new, name) for name in _FIXED)
 
 
 def _all(

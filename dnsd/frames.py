@@ -1,14 +1,10 @@
 """Replies that are not built from the catalogue: of other servers, and cut-down ones. Pure."""
 
-from typing import Final
-
 from dnsd import wire
 from dnsd.forward.message import Reply
 from dnsd.records import Writer
 
-__all__ = ["curtailed", "forwarded", "with_recursion"]
-
-_RA: Final = 0x80
+__all__ = ["curtailed", "forwarded"]
 
 
 def forwarded(
@@ -33,19 +29,15 @@ def forwarded(
     for sections in ((answers, authority, additional), (answers, authority, ())):
         writer = Writer(query.name)
         for section in sections:
-            writer.add(section)
+            for record in section:
+                writer.add(record)
         if len(writer) <= room:
             counts = len(answers), len(authority), len(sections[2]) + bool(tail)
-            head = wire.head(query.flags, reply.rcode, counts, aa=aa, tc=False)
-            return with_recursion(id_ + head + query.question + writer.octets() + tail)
+            head = wire.head(query.flags, reply.rcode, counts, aa=aa, tc=False, ra=True)
+            return id_ + head + query.question + writer.octets() + tail
     counts = 0, 0, int(bool(tail))
-    head = wire.head(query.flags, reply.rcode, counts, aa=aa, tc=True)
-    return with_recursion(id_ + head + query.question + tail)
-
-
-def with_recursion(reply: bytes) -> bytes:
-    """Return a reply that says that recursion is available."""
-    return reply[:3] + bytes((reply[3] | _RA,)) + reply[4:]
+    head = wire.head(query.flags, reply.rcode, counts, aa=aa, tc=True, ra=True)
+    return id_ + head + query.question + tail
 
 
 def curtailed(packet: bytes, reply: bytes, payload: int) -> bytes:
@@ -57,7 +49,6 @@ def curtailed(packet: bytes, reply: bytes, payload: int) -> bytes:
     rcode = reply[3] & 15
     if query.edns is not None:
         tail = wire.opt(payload, rcode, do=query.edns.do)
-    aa = bool(reply[2] & 4)
-    head = wire.head(query.flags, rcode, (0, 0, int(bool(tail))), aa=aa, tc=True)
-    cut = packet[:2] + head + query.question + tail
-    return cut[:3] + bytes((cut[3] | reply[3] & _RA,)) + cut[4:]
+    aa, ra = bool(reply[2] & 4), bool(reply[3] & 128)
+    head = wire.head(query.flags, rcode, (0, 0, int(bool(tail))), aa=aa, tc=True, ra=ra)
+    return packet[:2] + head + query.question + tail

@@ -130,7 +130,7 @@ def doh_handler(service: Service, channels: Channels) -> Handler:
         if entry is not None:
             deliver(entry.reply(message))
             return
-        reply = service.miss(replies, message, channel, deliver)
+        reply = service.miss(replies, message, channel, client, deliver)
         if reply is None:
             respond(Response(400))
         elif reply is not LATER:

@@ -11,7 +11,7 @@ from dnsd import codes, wire
 from dnsd.cache import Replies
 from dnsd.forward.message import Asked, Malformed, Reply, read
 from dnsd.forward.resolver import Outcome, Resolver
-from dnsd.frames import forwarded, with_recursion
+from dnsd.frames import forwarded
 from dnsd.names import Labels, labels_of
 from dnsd.safely import answer_safely
 from dnsd.site import Site
@@ -33,6 +33,7 @@ class _Asked(NamedTuple):
     query: wire.Query
     packet: bytes
     channel: Channel
+    client: bytes
     deliver: Deliver
 
 
@@ -49,14 +50,18 @@ class Recursion:
         return host in self.resolver.settings.allowed
 
     def reply(
-        self, replies: Replies, packet: bytes, channel: Channel, deliver: Deliver
+        self,
+        replies: Replies,
+        packet: bytes,
+        channel: Channel,
+        client: bytes,
+        deliver: Deliver,
     ) -> bytes | None:
         """Return the reply to what is not known by heart, LATER, or None: it gets none."""
         query = wire.parse(packet)
         if not isinstance(query, wire.Query) or not _is_for_others(query):
-            own = answer_safely(replies, packet, channel)
-            return own and with_recursion(own)
-        asked = _Asked(query, packet, channel, deliver)
+            return answer_safely(replies, packet, channel, client)
+        asked = _Asked(query, packet, channel, client, deliver)
         labels = labels_of(query.name)
         is_reverse = labels[-2:] in _REVERSE
         if not is_reverse and not self._is_ours(labels):
@@ -66,7 +71,7 @@ class Recursion:
 
     def _own(self, replies: Replies, asked: _Asked, *, is_reverse: bool) -> bytes | None:
         """Answer from the catalogue what it knows."""
-        reply = answer_safely(replies, asked.packet, asked.channel)
+        reply = answer_safely(replies, asked.packet, asked.channel, asked.client)
         if reply is None:
             return None
         hot = replies.hot(asked.channel)
@@ -79,11 +84,14 @@ class Recursion:
         if (chain := self._leads_away(asked.query, reply)) is not None:
             hot.pop(asked.packet[2:], None)
             return self._chase(asked, chain)
-        return with_recursion(reply)
+        return reply
 
     def _is_ours(self, labels: Labels) -> bool:
         return any(
-            labels[len(labels) - len(zone.labels) :] == zone.labels for zone in self._site.zones
+            len(labels) >= len(zone.labels)
+            and labels[len(labels) - len(zone.labels) :] == zone.labels
+            for zone in (*self._site.zones, self._site.sky_zone)
+            if zone is not None
         )
 
     def _forward(self, asked: _Asked) -> bytes:

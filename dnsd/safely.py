@@ -12,10 +12,12 @@ __all__ = ["answer_safely"]
 _log = get_logger("dnsd")
 
 
-def answer_safely(replies: Replies, packet: bytes, channel: Channel) -> bytes | None:
+def answer_safely(
+    replies: Replies, packet: bytes, channel: Channel, client: bytes = b""
+) -> bytes | None:
     """Return the reply; a defect of ours becomes SERVFAIL for this one message."""
     try:
-        return replies.miss(packet, channel)
+        return replies.miss(packet, channel, client)
     except Exception:  # noqa: BLE001 - one client's message must not stop the server
         channel.panics += 1
         _log.exception("cannot answer", proto=channel.proto, octets=len(packet))

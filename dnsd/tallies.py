@@ -53,7 +53,6 @@ class Channel:
         self.recursive = recursive
         self.proto = proto
         self.family = family
-        self.recursive = recursive
         self.over_udp = proto == "udp"
         self.tallies: dict[Key, Tally] = {}
         self.misses = 0
@@ -76,7 +75,10 @@ class Channel:
     ) -> Tally:
         """Return where replies like this one are counted."""
         sizes = bisect_left(SIZE_BOUNDS, size_in), bisect_left(SIZE_BOUNDS, size_out)
-        key = Key(zone, type_, rcode, do, truncated, *sizes)
+        return self.kept(Key(zone, type_, rcode, do, truncated, *sizes))
+
+    def kept(self, key: Key) -> Tally:
+        """Return where replies of this kind are counted."""
         found = self.tallies.get(key)
         if found is None:
             found = self.tallies[key] = Tally(key)

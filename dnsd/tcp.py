@@ -153,12 +153,8 @@ class DnsConnection(asyncio.Protocol):
                 break
             entry = hot.get(data[at + 4 : end])
             if entry is not None:
-                body = entry.rest()
-                tally = entry.tally
-                tally.hits += 1
-                tally.octets_in += length
-                tally.octets_out += len(body) + 2
-                replies.append((len(body) + 2).to_bytes(2) + data[at + 2 : at + 4] + body)
+                body = entry.reply(data[at + 2 : end])
+                replies.append(len(body).to_bytes(2) + body)
                 at = end
                 continue
             packet = data[at + 2 : end]
@@ -166,7 +162,7 @@ class DnsConnection(asyncio.Protocol):
             self._stream = service.transfer(packet, self._channel, self.client)
             if self._stream is not None:
                 break
-            reply = service.miss(source, packet, self._channel, self._deliver)
+            reply = service.miss(source, packet, self._channel, self.client, self._deliver)
             if reply is LATER:
                 self._pending += 1
             elif reply is not None:

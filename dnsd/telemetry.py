@@ -36,12 +36,17 @@ class Telemetry:
         """Join the process's metrics."""
         self.responder = responder
         self._channels: dict[tuple[str, str, bool], Channel] = {}
+        self._joined: list[Channel] = []
         _SERVERS.add(self)
 
     @property
     def channels(self) -> Sequence[Channel]:
         """Every socket served so far."""
-        return list(self._channels.values())
+        return [*self._channels.values(), *self._joined]
+
+    def join(self, channel: Channel) -> None:
+        """Count what another process does too."""
+        self._joined.append(channel)
 
     def channel(
         self, server: str, proto: Proto, family: Literal["1", "2"], *, recursive: bool = False

@@ -101,7 +101,7 @@ class UdpServer:
             if entry is not None:
                 reply = entry.reply(packet)
             else:
-                missed = service.miss(replies, packet, channel, _never)
+                missed = service.miss(replies, packet, channel, peer[0], _never)
                 if not missed:
                     continue
                 reply = missed
@@ -139,7 +139,7 @@ class UdpServer:
                 took(channel, entry.tally, perf_counter() - begun)
                 continue
             later = partial(self._send, packet=packet, peer=peer, control=control)
-            reply = service.miss(replies, packet, channel, later)
+            reply = service.miss(replies, packet, channel, peer[0], later)
             if reply:
                 self._send(reply, packet, peer, control)
 

@@ -43,7 +43,11 @@ PROGRAMS: Final[Mapping[str, str]] = {
 }
 """Name of the program (or ``pinnace NAME``) to the part it runs alone."""
 
-PARTS: Final[Mapping[str, str]] = {"registrar": "registrar.cli", "templater": "templater.cli"}
+PARTS: Final[Mapping[str, str]] = {
+    "registrar": "registrar.cli",
+    "templater": "templater.cli",
+    "dnsd": "dnsd.cli",
+}
 """Part to the module whose ``main(program, arguments)`` runs it; others are not there yet."""
 
 COMMANDS: Final[Mapping[str, str]] = {
@@ -52,6 +56,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "validate": "check the configuration and report every mistake",
     "render": "show what the templates of the configuration would write",
     "healthcheck": "ask a running pinnace whether it is ready",
+    "dig": "show what DNS answers, and which instances made it so",
     "drain": "let a container finish what it has, then stop it",
     "import": "print the configuration that equals another program's command line",
     "version": "print the version",
@@ -136,8 +141,10 @@ def _parsers(asked: str) -> "tuple[ArgumentParser, dict[str, ArgumentParser]]":
         _add_settings(subparsers[asked])
     if asked == "explain":
         subparsers[asked].add_argument("--json", action="store_true", help="as a JSON object")
-    if asked in {"healthcheck", "drain"}:
+    if asked in {"healthcheck", "drain", "dig"}:
         _add_option(subparsers[asked], "--http")
+    if asked == "dig":
+        _add_dig(subparsers[asked])
     if asked == "render":
         _add_render(subparsers[asked])
     if asked == "drain":
@@ -177,6 +184,12 @@ def _add_drain(parser: "ArgumentParser") -> None:
     parser.add_argument("--no-stop", action="store_true", help="mark and wait only")
     parser.add_argument("--undo", action="store_true", help="take back a mark of --no-stop")
     parser.add_argument("--json", action="store_true", help="a JSON object per step")
+
+
+def _add_dig(parser: "ArgumentParser") -> None:
+    parser.add_argument("name", help="for example web.service.consul")
+    parser.add_argument("type", nargs="?", default="A", help="[A]")
+    parser.add_argument("--json", action="store_true", help="as a JSON object")
 
 
 def _add_render(parser: "ArgumentParser") -> None:
@@ -253,6 +266,17 @@ def _healthcheck(options: "Namespace") -> int:
     return OK if ready else FAILURE
 
 
+def _dig(options: "Namespace") -> int:
+    from dnsd.dig_client import ask  # noqa: PLC0415
+    from sidecar.config.units import endpoint  # noqa: PLC0415
+    from sidecar.web.token import token_of  # noqa: PLC0415
+
+    settings = _loaded(options).settings.http
+    token = token_of(settings) if settings.token_file else ""
+    listen = endpoint(settings.listen)
+    return ask(listen, options.name, options.type, token=token, as_json=options.json)
+
+
 def _drain(options: "Namespace") -> int:
     from sidecar.config.units import duration, endpoint  # noqa: PLC0415
     from sidecar.web import drain_client  # noqa: PLC0415
@@ -297,6 +321,7 @@ _RUN: Final[Mapping[str, "Callable[[Namespace], int]"]] = {
     "validate": _validate,
     "render": _render,
     "healthcheck": _healthcheck,
+    "dig": _dig,
     "drain": _drain,
     "version": _version,
 }

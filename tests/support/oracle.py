@@ -1,6 +1,7 @@
 """Real programs of other makers that tests compare with: there, or a reason to skip."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from deploy.tools import consul, vmagent
 from deploy.tools.debian import Unavailable
 
-__all__ = ["consul_program", "insist", "vmagent_program"]
+__all__ = ["consul_program", "insist", "insist_on", "vmagent_program"]
 
 
 def consul_program() -> Path:
@@ -37,3 +38,10 @@ def insist(reason: str | None) -> None:
         if os.environ.get("CI"):
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
+
+
+def insist_on(program: str, package: str) -> str:
+    """Return the path of a program; without it the test is skipped, in CI it fails."""
+    found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin:/lib/systemd")
+    insist(None if found else f"missing: {program} (Debian package {package})")
+    return found or ""

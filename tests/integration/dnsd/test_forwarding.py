@@ -249,20 +249,21 @@ async def test_nxdomain_is_final_and_kept_for_as_long_as_its_soa_says(
     serve: Serve, upstream: Upstream
 ) -> None:
     clock = FakeClock()
-    async with Upstream(answering(rcode="NXDOMAIN", soa=SOA)).running() as first:
-        async with serve(catalog(), settings=recursors(first, upstream), clock=clock) as server:
-            assert code(await ask(server, "n.example.org")) == "NXDOMAIN"
-            await clock.advance(29)
-            reply = await ask(server, "n.example.org")
-            assert (code(reply), len(first.questions())) == ("NXDOMAIN", 1)
-            assert reply.auth[0].ttl == 31
-            await clock.advance(2)
-            await ask(server, "n.example.org")
-            assert len(first.questions()) == 2
-            first.answer = answering(rcode="NXDOMAIN")
-            for _ in range(2):
-                assert code(await ask(server, "m.example.org")) == "NXDOMAIN"
-            assert len(first.questions("m.")) == 2  # without SOA nothing is kept
+    first = Upstream(answering(rcode="NXDOMAIN", soa=SOA))
+    settings = recursors(first, upstream)
+    async with first.running(), serve(catalog(), settings=settings, clock=clock) as server:
+        assert code(await ask(server, "n.example.org")) == "NXDOMAIN"
+        await clock.advance(29)
+        reply = await ask(server, "n.example.org")
+        assert (code(reply), len(first.questions())) == ("NXDOMAIN", 1)
+        assert reply.auth[0].ttl == 31
+        await clock.advance(2)
+        await ask(server, "n.example.org")
+        assert len(first.questions()) == 2
+        first.answer = answering(rcode="NXDOMAIN")
+        for _ in range(2):
+            assert code(await ask(server, "m.example.org")) == "NXDOMAIN"
+        assert len(first.questions("m.")) == 2  # without SOA nothing is kept
     assert upstream.questions() == []
 
 
