@@ -30,8 +30,6 @@ class _Orders(Body):
 
     __slots__ = ("_build", "_built", "_turn")
 
-    is_constant = False
-
     def __init__(
         self,
         orders: int,
