@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.dnsd import Fixed
-from tests.support.oracle import insist_on
+from tests.support.oracle import insist_on, resolved_program
 from tests.support.pinnace import until
 from tests.support.ports import free_port
 
@@ -147,15 +147,27 @@ def namespace(script: str) -> Iterator[list[str]]:
         holder.stdout.close()
 
 
+def without(path: str) -> str:
+    """Return a file of users without the one that an installed package may have made."""
+    lines = Path(path).read_text().splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("systemd-resolve:"))
+
+
 @pytest.mark.mounts
 def test_systemd_resolved_asks_us_for_our_domain(tmp_path: Path) -> None:
-    program = insist_on("systemd-resolved", "systemd-resolved")
+    program = str(resolved_program())
     config = tmp_path / "resolved.conf"
     config.write_text(recipe("systemd-resolved"))
+    users = tmp_path / "passwd"
+    users.write_text(without("/etc/passwd") + "systemd-resolve:x:64053:64053::/:/bin/false\n")
+    groups = tmp_path / "group"
+    groups.write_text(without("/etc/group") + "systemd-resolve:x:64053:\n")
     script = (
-        "mkdir -p /run/systemd && mount -t tmpfs none /run/systemd && mkdir /run/systemd/resolve"
+        "mkdir -p /run/systemd /etc/systemd && mount -t tmpfs none /run/systemd"
+        " && mkdir /run/systemd/resolve && mount -t tmpfs none /etc/systemd"
+        f" && cp {config} /etc/systemd/resolved.conf"
+        f" && mount --bind {users} /etc/passwd && mount --bind {groups} /etc/group"
         " && chown systemd-resolve:systemd-resolve /run/systemd/resolve"
-        f" && mount --bind {config} /etc/systemd/resolved.conf"
     )
     with (
         namespace(script) as inside,
