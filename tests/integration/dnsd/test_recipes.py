@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.dnsd import Fixed
+from tests.support.namespaces import namespace
 from tests.support.oracle import insist_on, resolved_program
 from tests.support.pinnace import until
 from tests.support.ports import free_port
@@ -118,33 +119,6 @@ remote-control:
         assert len(asked(port, "_web._tcp.service.consul", "SRV")) == 2
         assert asked(port, "absent.service.consul") == []
         assert asked(port) == BOTH
-
-
-@contextmanager
-def namespace(script: str) -> Iterator[list[str]]:
-    """Make a network and mount namespace, run the script in it; yield what enters it.
-
-    It has an address beside the loopback's, without which resolvers think the network is down.
-    """
-    network = (
-        "ip link set lo up && ip link add v0 type veth peer name v1 && ip link set v0 up"
-        " && ip link set v1 up && ip address add 192.0.2.2/24 dev v0"
-    )
-    command = f"{network} && {script} && echo made && exec sleep 120"
-    holder = subprocess.Popen(
-        ["unshare", "-nm", "sh", "-c", command],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "made\n"
-        yield ["nsenter", f"--target={holder.pid}", "--net", "--mount"]
-    finally:
-        holder.kill()
-        holder.wait()
-        assert holder.stdout is not None
-        holder.stdout.close()
 
 
 def without(path: str) -> str:
