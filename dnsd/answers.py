@@ -26,6 +26,7 @@ from sidecar.catalog.model import Instance
 __all__ = ["answer", "chaos", "refusal"]
 
 _CHAIN_LIMIT: Final = 8
+_ADDRESSED: Final = frozenset((codes.A, codes.AAAA, codes.CNAME, codes.ANY))
 _MARKS: Final = {b"connect": CONNECT, b"ingress": INGRESS}
 _VIRTUAL: Final = ("virtual", "consul-virtual")
 """Names of tagged addresses that stand for a whole service (Consul's)."""
@@ -163,7 +164,7 @@ def _of(question: Question, chosen: tuple[Instance, ...], service: bytes) -> Ans
         records = {record: None for i in chosen for record in texts(i.meta, ttl)}
         if records:
             return Answer(codes.NOERROR, question.zone, records=tuple(records))
-    if qtype not in {codes.A, codes.AAAA, codes.ANY}:
+    if qtype not in _ADDRESSED:
         return other(question)
     found = found_in(question, chosen)
     return _addresses(question, found.weights, ttl, found.aliases)

@@ -250,7 +250,7 @@ def fixed(answer: Answer, name: bytes, room: int, *, compress: bool = True) -> B
     ends = [0]
     for section in sections:
         for record in section:
-            writer.add(record)
+            writer.write(record)
             ends.append(len(writer))
     kept = bisect_right(ends, max(room, 0)) - 1
     counts = []

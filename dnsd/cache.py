@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Final
 
 from dnsd import codes, edns, wire
-from dnsd.bodies import Absent, Draw, Origin
+from dnsd.bodies import Draw, Origin
 from dnsd.entries import Constant, Entry, Reply
 from dnsd.making import Made, Maker, Standing
 from dnsd.options import Options
@@ -56,6 +56,11 @@ class Replies:
     def serial(self) -> int:
         """The SOA's serial."""
         return self._maker.serial
+
+    @property
+    def synced(self) -> bool:
+        """Whether what is not there may be called absent."""
+        return self._maker.synced
 
     def hot(self, channel: Channel) -> dict[bytes, Reply]:
         """Return the map of key 1 for what comes in there; the same one for ever."""
@@ -180,7 +185,7 @@ class Replies:
         made = self._made.get(place)
         if made is None:
             made = self._maker.make(query, channel, options)
-            if made.rcode == codes.NOERROR and not isinstance(made.body, Absent):
+            if made.rcode == codes.NOERROR:
                 if len(self._made) >= MAX_ENTRIES:
                     self._made.clear()
                 is_whole = not made.body.truncated and not limits.answers

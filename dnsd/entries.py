@@ -17,6 +17,9 @@ class Reply(Protocol):
     def origin(self) -> Origin:
         """What of the catalogue it was made from."""
 
+    def rest(self) -> bytes:
+        """Return what follows the ID; whoever sends it counts it."""
+
     def reply(self, packet: bytes) -> bytes:
         """Return the reply to this query and count it."""
 
@@ -31,6 +34,10 @@ class Constant:
         self.octets = octets
         self.origin = origin
         self.tally = tally
+
+    def rest(self) -> bytes:
+        """Return what follows the ID; whoever sends it counts it."""
+        return self.octets
 
     def reply(self, packet: bytes) -> bytes:
         """Return the reply to this query and count it."""
@@ -58,6 +65,10 @@ class Entry:
     def origin(self) -> Origin:
         """What of the catalogue the body was made from."""
         return self.body.origin
+
+    def rest(self) -> bytes:
+        """Return what follows the ID; whoever sends it counts it."""
+        return self.head + self.body.next() + self.tail
 
     def reply(self, packet: bytes) -> bytes:
         """Return the reply to this query and count it."""

@@ -119,7 +119,7 @@ def written(name: bytes, used: int, texts: Iterable[Record], room: int) -> tuple
     writer = Writer(name, used)
     count, end = 0, 0
     for record in texts:
-        writer.add(record)
+        writer.write(record)
         if used + len(writer) > room:
             break
         count, end = count + 1, len(writer)

@@ -28,46 +28,41 @@ _ROUNDS: Final = 8
 
 
 class _Shape(NamedTuple):
-    """What pairs of one form share: of a record of the answer, of one of glue, of the whole.
+    """What pairs of one form share: of a record of the answer, of the glue, of the whole.
 
-    ``high`` and ``low`` are the two octets of the pointers, ``truncated`` whether answers are left.
+    The glue stands from ``start`` to ``end``. ``high`` and ``low`` are the two octets of the
+    pointers that begin it; ``truncated``: answers are left out.
     """
 
     step: int
     total: int
     length: int
+    glue_step: int
+    glue_length: int
+    start: int
+    end: int
+    high: bytearray
+    low: bytearray
     counts: Counts
     truncated: bool
     size: int
-    glue_step: int
-    glue_length: int
-    high: bytes
-    low: bytes
     draw: Draw
 
 
 class _Pairs:
-    """One order of records and glue, turned on by one each time."""
+    """One order of records and glue, turned on by one each time.
 
-    __slots__ = ("extra", "glue", "left", "octets", "origin", "shape", "turn", "weights")
+    ``octets`` are the records twice, so that any turn is one slice, the glue, and what comes last.
+    """
+
+    __slots__ = ("left", "octets", "origin", "shape", "turn")
 
     is_constant = False
 
-    def __init__(
-        self,
-        octets: bytes,
-        glue: bytes,
-        extra: bytes,
-        *,
-        shape: _Shape,
-        weights: tuple[int, ...] = (),
-    ) -> None:
+    def __init__(self, octets: bytes, shape: _Shape) -> None:
         self.octets = octets
-        self.glue = glue
-        self.extra = extra
         self.shape = shape
-        self.weights = weights
-        self.turn = 0
+        self.turn = shape.total  # so that the first thing is to draw an order
         self.left = 0
         self.origin: Origin = None
 
@@ -88,73 +83,67 @@ class _Pairs:
         turn = self.turn + 1
         if turn >= shape[1]:
             turn = 0
-        if self.left <= 0:
-            self._shuffle()
-            turn = 0
-        self.left -= 1
+            self.left -= 1
+            if self.left <= 0:
+                self.left = _ROUNDS
+                self.octets = _reordered(self.octets, shape, _drawn(shape))
         self.turn = turn
-        return self._turned(turn)
-
-    def _turned(self, turn: int) -> bytes:
-        shape = self.shape
         octets = self.octets
         at = turn * shape[0]
-        answers = octets[at:] + octets[:at]
-        if shape[2] != len(octets):
-            answers = answers[: shape[2]]
-        step = shape[6]
-        if not shape[7]:
-            return answers + self.extra
-        glue = self.glue
-        at = turn * step
-        turned = bytearray(glue[at:] + glue[:at])
-        if shape[7] != len(turned):
-            del turned[shape[7] :]
-        turned[0::step] = shape[8]
-        turned[1::step] = shape[9]
-        return answers + turned + self.extra
-
-    def _shuffle(self) -> None:
-        """Draw another order."""
-        shape = self.shape
-        draw = shape.draw
-        order = sorted(range(shape.total), key=[draw() for _ in range(shape.total)].__getitem__)
-        self.octets = _reordered(self.octets, shape.step, order)
-        self.glue = _reordered(self.glue, shape.glue_step, order)
-        if self.weights:
-            self.weights = tuple([self.weights[at] for at in order])
-        self.left = _ROUNDS * shape.total
+        answers = octets[at : at + shape[2]]
+        length = shape[4]
+        if not length:
+            return answers
+        start, end = shape[5], shape[6]
+        step = shape[3]
+        at = start + turn * step
+        glue = bytearray(octets[at:end] + octets[start:at])
+        if length != end - start:
+            del glue[length:]
+        glue[0::step] = shape[7]
+        glue[1::step] = shape[8]
+        if len(octets) == end:
+            return answers + glue
+        return answers + glue + octets[end:]
 
 
 class _WeightedPairs(_Pairs):
     """Each first in proportion to its weight."""
 
-    __slots__ = ("bounds", "phase")
+    __slots__ = ("bounds", "phase", "weights")
 
-    def __init__(
-        self,
-        octets: bytes,
-        glue: bytes,
-        extra: bytes,
-        *,
-        shape: _Shape,
-        weights: tuple[int, ...],
-    ) -> None:
-        super().__init__(octets, glue, extra, shape=shape, weights=weights)
-        self.bounds = tuple(accumulate(weights))
+    def __init__(self, octets: bytes, shape: _Shape, weights: Sequence[int]) -> None:
+        super().__init__(octets, shape)
+        self.weights = weights
+        self.bounds: Sequence[int] = ()
         self.phase = shape.draw()
 
     def next(self) -> bytes:
-        if self.left <= 0:
-            self._shuffle()
-            self.bounds = tuple(accumulate(self.weights))
+        shape = self.shape
         self.left -= 1
+        if self.left <= 0:
+            self.left = _ROUNDS * shape.total
+            order = _drawn(shape)
+            self.octets = _reordered(self.octets, shape, order)
+            self.weights = [self.weights[at] for at in order]
+            self.bounds = tuple(accumulate(self.weights))
         self.phase = phase = (self.phase + GOLDEN) % 1.0
-        return self._turned(bisect_right(self.bounds, phase * self.bounds[-1]))
+        self.turn = bisect_right(self.bounds, phase * self.bounds[-1]) - 1
+        return super().next()
 
 
-def _reordered(block: bytes, step: int, order: Sequence[int]) -> bytes:
-    return b"".join([block[at * step : (at + 1) * step] for at in order])
+def _drawn(shape: _Shape) -> Sequence[int]:
+    keys = [shape.draw() for _ in range(shape.total)]
+    return sorted(range(shape.total), key=keys.__getitem__)
+
+
+def _reordered(octets: bytes, shape: _Shape, order: Sequence[int]) -> bytes:
+    """Return the octets of pairs with records and glue in this order."""
+    step, glue_step, start = shape.step, shape.glue_step, shape.start
+    answers = b"".join([octets[at * step : (at + 1) * step] for at in order])
+    starts = [start + at * glue_step for at in order]
+    glue = b"".join([octets[at : at + glue_step] for at in starts])
+    return answers + answers + glue + octets[shape.end :]
 
 
 def pairs_of(answer: Answer, name: bytes, limits: Limits, draw: Draw) -> AnyBody:
@@ -192,10 +181,10 @@ def _paired(parts: Parts, name: bytes, limits: Limits, draw: Draw) -> AnyBody | 
     target = start + step - len(records[0].names[0])
     shape = _shape(_Form(target, step, total, keep, glue_step, kept, extras, len(extra), draw))
     weights = tuple([record.weight for record in records])
-    blocks = b"".join(answers), b"".join(rests), extra
+    octets = b"".join((*answers, *answers, *rests)) + extra
     if min(weights) == max(weights):
-        return _Pairs(*blocks, shape=shape)
-    return _WeightedPairs(*blocks, shape=shape, weights=weights)
+        return _Pairs(octets, shape)
+    return _WeightedPairs(octets, shape, weights)
 
 
 class _Form(NamedTuple):
@@ -216,16 +205,19 @@ class _Form(NamedTuple):
 def _shape(form: _Form) -> _Shape:
     pointers = [0xC000 | form.target + at * form.step for at in range(form.glue)]
     length, glue_length = form.keep * form.step, form.glue * form.glue_step
+    start = 2 * form.total * form.step
     return _Shape(
         form.step,
         form.total,
         length,
+        form.glue_step,
+        glue_length,
+        start,
+        start + form.total * form.glue_step,
+        bytearray(pointer >> 8 for pointer in pointers),
+        bytearray(pointer & 255 for pointer in pointers),
         (form.keep, 0, form.glue + form.extras),
         form.keep < form.total,
         length + glue_length + form.extra,
-        form.glue_step,
-        glue_length,
-        bytes([pointer >> 8 for pointer in pointers]),
-        bytes([pointer & 255 for pointer in pointers]),
         form.draw,
     )
