@@ -29,8 +29,7 @@ def forwarded(
     for sections in ((answers, authority, additional), (answers, authority, ())):
         writer = Writer(query.name)
         for section in sections:
-            for record in section:
-                writer.add(record)
+            writer.add(section)
         if len(writer) <= room:
             counts = len(answers), len(authority), len(sections[2]) + bool(tail)
             head = wire.head(query.flags, reply.rcode, counts, aa=aa, tc=False, ra=True)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -145,7 +146,11 @@ def test_forged_answers_are_never_believed() -> None:
 
 def test_a_flood_gets_no_more_than_its_share_and_others_are_served(tmp_path: Path) -> None:
     insist_on("dnsperf", "dnsperf")
-    settings = {"rrl_exempt": ["192.0.2.0/24"], "rrl_responses_per_second": 200, "rrl_slip": 0}
+    settings: dict[str, Any] = {
+        "rrl_exempt": ["192.0.2.0/24"],
+        "rrl_responses_per_second": 200,
+        "rrl_slip": 0,
+    }
     queries = tmp_path / "queries"
     queries.write_text(f"{NAME} A\n")
     with Fixed(SERVICES, **settings) as server:
