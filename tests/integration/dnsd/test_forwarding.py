@@ -423,7 +423,7 @@ async def test_a_server_that_fails_is_left_out_until_it_answers_again(
             state = recursion.resolver.settings.upstreams[0]
             for n in range(4):
                 await ask(server, f"{n}.example.org")
-            assert state.is_out
+            assert len(first.questions()) == 3
             first.answer = answering("x.example.org. 60 A 192.0.2.9")
             async with asyncio.timeout(15):
                 while state.is_out:
