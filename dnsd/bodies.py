@@ -20,6 +20,7 @@ from itertools import accumulate
 from typing import Final, NamedTuple, Protocol
 
 from dnsd import codes
+from dnsd.reading import Origin
 from dnsd.records import Answer, Record, Writer, pointing
 
 __all__ = [
@@ -31,7 +32,8 @@ __all__ = [
     "Draw",
     "Limits",
     "Numbers",
-    "Origin",
+    "Rotation",
+    "Shape",
     "body_of",
     "fitting",
     "fixed",
@@ -40,8 +42,6 @@ __all__ = [
 Draw = Callable[[], float]
 """Returns a random number in [0, 1)."""
 Counts = tuple[int, int, int]
-Origin = frozenset[bytes] | bytes | None
-"""What of the catalogue a reply was made from (``dnsd.view.Reading``)."""
 
 GOLDEN: Final = 0.6180339887498949
 SOA_NUMBERS: Final = 20
@@ -74,8 +74,6 @@ class Body:
 
     __slots__ = ("counts", "octets", "origin", "size", "truncated")
 
-    is_constant = True
-
     def __init__(self, octets: bytes, counts: Counts, *, truncated: bool = False) -> None:
         """Take the sections and how many records each has."""
         self.octets = octets
@@ -94,8 +92,6 @@ class Absent(Body):
 
     __slots__ = ("numbers",)
 
-    is_constant = False
-
     def __init__(self, octets: bytes, numbers: Numbers) -> None:
         """Take what stands before the numbers."""
         super().__init__(octets, (0, 1, 0))
@@ -107,7 +103,7 @@ class Absent(Body):
         return self.octets + self.numbers.octets
 
 
-class _Shape(NamedTuple):
+class Shape(NamedTuple):
     """What rotations of one form share: octets of a record, records, octets of what is sent."""
 
     step: int
@@ -117,17 +113,15 @@ class _Shape(NamedTuple):
     truncated: bool
 
 
-_shape: Final = lru_cache(maxsize=4096)(_Shape)
+_shape: Final = lru_cache(maxsize=4096)(Shape)
 
 
-class _Rotation:
+class Rotation:
     """Records of one size, each first in its turn."""
 
     __slots__ = ("octets", "origin", "shape", "turn")
 
-    is_constant = False
-
-    def __init__(self, octets: bytes, shape: _Shape, turn: int) -> None:
+    def __init__(self, octets: bytes, shape: Shape, turn: int) -> None:
         """Begin at a turn: anywhere, as each change of the catalogue begins anew."""
         self.octets = octets
         self.shape = shape
@@ -164,14 +158,12 @@ class _Rotation:
         return (octets[at:] + octets[:at])[:length]
 
 
-class _WeightedRotation(_Rotation):
+class _WeightedRotation(Rotation):
     """Each first in proportion to its weight."""
 
     __slots__ = ("bounds", "phase")
 
-    def __init__(
-        self, octets: bytes, shape: _Shape, phase: float, weights: Collection[int]
-    ) -> None:
+    def __init__(self, octets: bytes, shape: Shape, phase: float, weights: Collection[int]) -> None:
         """Begin at a phase of [0, 1)."""
         super().__init__(octets, shape, 0)
         self.bounds = tuple(accumulate(weights))
@@ -188,10 +180,6 @@ class AnyBody(Protocol):
     """What a reply needs of any body."""
 
     origin: Origin
-
-    @property
-    def is_constant(self) -> bool:
-        """Whether ``next`` always returns the same."""
 
     @property
     def counts(self) -> Counts:
@@ -217,7 +205,7 @@ def body_of(answer: Answer, name: bytes, limits: Limits, draw: Draw) -> AnyBody:
     return fixed(answer, name, limits.room)
 
 
-def _rotation(records: Sequence[Record], limits: Limits, draw: Draw) -> _Rotation:
+def _rotation(records: Sequence[Record], limits: Limits, draw: Draw) -> Rotation:
     block = b"".join([pointing(record) for record in records])
     total = len(records)
     step = len(block) // total
@@ -226,7 +214,7 @@ def _rotation(records: Sequence[Record], limits: Limits, draw: Draw) -> _Rotatio
     shape = _shape(step, total, keep * step, (keep, 0, 0), keep < most)
     weights = [record.weight for record in records]
     if min(weights) == max(weights):
-        return _Rotation(block, shape, int(draw() * total))
+        return Rotation(block, shape, int(draw() * total))
     return _WeightedRotation(block, shape, draw(), weights)
 
 
@@ -250,7 +238,7 @@ def fixed(answer: Answer, name: bytes, room: int, *, compress: bool = True) -> B
     ends = [0]
     for section in sections:
         for record in section:
-            writer.write(record)
+            writer.add(record)
             ends.append(len(writer))
     kept = bisect_right(ends, max(room, 0)) - 1
     counts = []

@@ -19,18 +19,18 @@ from collections.abc import Callable
 from typing import Final
 
 from dnsd import codes, edns, wire
-from dnsd.bodies import Draw, Origin
-from dnsd.entries import Constant, Entry, Reply
+from dnsd.bodies import Draw
+from dnsd.entries import Entry, Reply, entry_of
 from dnsd.making import Made, Maker, Standing
 from dnsd.options import Options
-from dnsd.reading import touched
+from dnsd.reading import Origin, touched
 from dnsd.site import Site
-from dnsd.tallies import Channel
+from dnsd.tallies import Channel, Tally
 from dnsd.view import View
 from sidecar.catalog.model import Snapshot
 from sidecar.stores.base import Source
 
-__all__ = ["MAX_ENTRIES", "Constant", "Entry", "Replies", "Responder", "Standing"]
+__all__ = ["MAX_ENTRIES", "Replies", "Responder", "Standing"]
 
 MAX_ENTRIES: Final = 65536
 _ANY_SIZE: Final = 0
@@ -71,8 +71,9 @@ class Replies:
 
     def follow(self, snapshot: Snapshot) -> None:
         """Move on to a later snapshot; take out what it may have changed."""
-        changed = touched(self.view.snapshot, snapshot)
-        self._maker.advance(self.view.follow(snapshot))
+        view = self.view.follow(snapshot)
+        changed = touched(self.view, view)
+        self._maker.advance(view)
         for hot in self._hot.values():
             for key in [k for k, entry in hot.items() if _is_touched(entry.origin, changed)]:
                 del hot[key]
@@ -109,7 +110,9 @@ class Replies:
         if asked is not None and asked.options:
             return self._with_options(query, asked, packet, channel, client)
         if self._site.compresses and query.question.startswith(query.name):
-            entry = self._entry(query, packet, channel, self._maker.make(query, channel, 0), b"")
+            made = self._maker.make(query, channel, 0)
+            head, tail, tally = self._around(made, query, packet, channel, b"")
+            entry = entry_of(head, made.body, tail, tally)
             hot = self.hot(channel)
             if len(hot) >= MAX_ENTRIES:
                 hot.clear()
@@ -139,11 +142,13 @@ class Replies:
             made = self._maker.in_full(query, channel, len(options))
         else:
             made = self._kept(query, channel, len(options))
-        return self._entry(query, packet, channel, made, options).reply(packet)
+        head, tail, tally = self._around(made, query, packet, channel, options)
+        return Entry(head, made.body, tail, tally).reply(packet)
 
-    def _entry(
-        self, query: wire.Query, packet: bytes, channel: Channel, made: Made, options: bytes
-    ) -> Reply:
+    def _around(
+        self, made: Made, query: wire.Query, packet: bytes, channel: Channel, options: bytes
+    ) -> tuple[bytes, bytes, Tally]:
+        """Return what stands before and behind the body, and where such replies are counted."""
         asked = query.edns
         body = made.body
         tail = b""
@@ -168,9 +173,7 @@ class Replies:
             size_in=len(packet),
             size_out=12 + len(query.question) + body.size + len(tail),
         )
-        if body.is_constant:
-            return Constant(head + query.question + body.next() + tail, body.origin, tally)
-        return Entry(head + query.question, body, tail, tally)
+        return head + query.question, tail, tally
 
     def _kept(self, query: wire.Query, channel: Channel, options: int) -> Made:
         """Return what is kept for the question, made when it is not there yet."""
@@ -193,10 +196,10 @@ class Replies:
         return made
 
 
-def _is_touched(origin: Origin, changed: frozenset[bytes]) -> bool:
+def _is_touched(origin: Origin, changed: frozenset[bytes | str]) -> bool:
     if origin is None:
         return True
-    return origin in changed if type(origin) is bytes else not changed.isdisjoint(origin)
+    return not changed.isdisjoint(origin) if isinstance(origin, tuple) else origin in changed
 
 
 def _reject(rejected: wire.Rejected, packet: bytes, channel: Channel) -> bytes:

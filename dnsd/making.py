@@ -6,9 +6,9 @@ from typing import Final
 from dnsd import codes, wire
 from dnsd.answers import answer, chaos, refusal
 from dnsd.authority import soa_numbers
-from dnsd.bodies import Absent, AnyBody, Draw, Limits, Numbers, Origin, body_of, fixed
+from dnsd.bodies import Absent, AnyBody, Draw, Limits, Numbers, body_of, fixed
 from dnsd.pairs import pairs_of
-from dnsd.reading import Reading
+from dnsd.reading import Origin, Reading
 from dnsd.records import Answer
 from dnsd.shapes import shuffled, with_ttl_of_at_most
 from dnsd.site import Site
@@ -21,7 +21,7 @@ _LONGEST_OPT: Final = 17
 _SIZE_CLASS: Final = 16
 _NEGATIVE: Final = frozenset((codes.NOERROR, codes.NXDOMAIN))
 _MOST_ABSENT: Final = 1024
-_ALWAYS: Final[frozenset[bytes]] = frozenset()
+_ALWAYS: Final = ()
 
 
 class Standing(Enum):

@@ -30,8 +30,6 @@ class _Orders(Body):
 
     __slots__ = ("_build", "_built", "_turn")
 
-    is_constant = False
-
     def __init__(
         self,
         orders: int,
@@ -119,7 +117,7 @@ def written(name: bytes, used: int, texts: Iterable[Record], room: int) -> tuple
     writer = Writer(name, used)
     count, end = 0, 0
     for record in texts:
-        writer.write(record)
+        writer.add(record)
         if used + len(writer) > room:
             break
         count, end = count + 1, len(writer)

@@ -13,72 +13,64 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dnsd import codes
-from dnsd.bodies import GOLDEN, AnyBody, Counts, Draw, Limits, Origin, fixed
+from dnsd.bodies import GOLDEN, AnyBody, Counts, Draw, Limits, fixed
 from dnsd.orders import Parts, orders_of, written
 from dnsd.records import Answer, pointing
 
-__all__ = ["pairs_of"]
+if TYPE_CHECKING:
+    from dnsd.reading import Origin
+
+__all__ = ["PairShape", "Pairs", "Turns", "pairs_of"]
 
 _POINTER_LIMIT: Final = 0x4000
 _ROUNDS: Final = 8
 """How often an order is turned through before another is drawn."""
 
 
-class _Shape(NamedTuple):
+class PairShape(NamedTuple):
     """What pairs of one form share: of a record of the answer, of the glue, of the whole.
 
-    The glue stands from ``start`` to ``end``. ``high`` and ``low`` are the two octets of the
-    pointers that begin it; ``truncated``: answers are left out.
+    ``block`` is what all records have, ``glue_block`` all their glue, ``length`` and
+    ``glue_length`` what of them is sent, ``extra`` what follows. ``high`` and ``low`` are the two
+    octets of the pointers that begin the glue; ``truncated``: answers are left out.
     """
 
     step: int
     total: int
+    block: int
     length: int
     glue_step: int
+    glue_block: int
     glue_length: int
-    start: int
-    end: int
+    extra: int
     high: bytearray
     low: bytearray
     counts: Counts
     truncated: bool
-    size: int
     draw: Draw
 
 
-class _Pairs:
+class Turns:
     """One order of records and glue, turned on by one each time.
 
-    ``octets`` are the records twice, so that any turn is one slice, the glue, and what comes last.
+    ``octets`` are what stands before (nothing, or a header), the records, the glue, the rest.
     """
 
     __slots__ = ("left", "octets", "origin", "shape", "turn")
 
-    is_constant = False
-
-    def __init__(self, octets: bytes, shape: _Shape) -> None:
+    def __init__(self, octets: bytes, shape: PairShape) -> None:
+        """Begin so that the first thing is to draw an order."""
         self.octets = octets
         self.shape = shape
-        self.turn = shape.total  # so that the first thing is to draw an order
+        self.turn = shape.total
         self.left = 0
         self.origin: Origin = None
 
-    @property
-    def counts(self) -> Counts:
-        return self.shape.counts
-
-    @property
-    def size(self) -> int:
-        return self.shape.size
-
-    @property
-    def truncated(self) -> bool:
-        return self.shape.truncated
-
-    def next(self) -> bytes:
+    def parts(self) -> tuple[bytes | bytearray, ...]:
+        """Return what stands before, then the sections with the next record first."""
         shape = self.shape
         turn = self.turn + 1
         if turn >= shape[1]:
@@ -86,33 +78,65 @@ class _Pairs:
             self.left -= 1
             if self.left <= 0:
                 self.left = _ROUNDS
-                self.octets = _reordered(self.octets, shape, _drawn(shape))
+                self.octets = reordered(self.octets, shape, drawn(shape))
         self.turn = turn
-        octets = self.octets
-        at = turn * shape[0]
-        answers = octets[at : at + shape[2]]
-        length = shape[4]
-        if not length:
-            return answers
-        start, end = shape[5], shape[6]
-        step = shape[3]
-        at = start + turn * step
-        glue = bytearray(octets[at:end] + octets[start:at])
-        if length != end - start:
-            del glue[length:]
-        glue[0::step] = shape[7]
-        glue[1::step] = shape[8]
-        if len(octets) == end:
-            return answers + glue
-        return answers + glue + octets[end:]
+        return turned(self.octets, shape, turn)
 
 
-class _WeightedPairs(_Pairs):
+def turned(octets: bytes, shape: PairShape, turn: int) -> tuple[bytes | bytearray, ...]:
+    """Return what stands before, then the sections from the record whose turn it is."""
+    end = len(octets) - shape[7]
+    middle = end - shape[5]
+    start = middle - shape[2]
+    at = start + turn * shape[0]
+    length = shape[3]
+    answers: tuple[bytes, ...] = octets[at:middle], octets[start:at]
+    if length != shape[2]:
+        answers = ((answers[0] + answers[1])[:length],)
+    length = shape[6]
+    if not length:
+        return (octets[:start], *answers)
+    step = shape[4]
+    at = middle + turn * step
+    glue = bytearray(octets[at:end] + octets[middle:at])
+    if length != shape[5]:
+        del glue[length:]
+    glue[0::step] = shape[8]
+    glue[1::step] = shape[9]
+    return (octets[:start], *answers, glue, octets[end:])
+
+
+class Pairs(Turns):
+    """The body of one order."""
+
+    __slots__ = ()
+
+    @property
+    def counts(self) -> Counts:
+        """The records of each section."""
+        return self.shape.counts
+
+    @property
+    def size(self) -> int:
+        """The octets of the sections."""
+        return self.shape.length + self.shape.glue_length + self.shape.extra
+
+    @property
+    def truncated(self) -> bool:
+        """Whether there are answers that did not fit."""
+        return self.shape.truncated
+
+    def next(self) -> bytes:
+        """Return the sections, the next record first."""
+        return b"".join(self.parts())
+
+
+class _WeightedPairs(Pairs):
     """Each first in proportion to its weight."""
 
     __slots__ = ("bounds", "phase", "weights")
 
-    def __init__(self, octets: bytes, shape: _Shape, weights: Sequence[int]) -> None:
+    def __init__(self, octets: bytes, shape: PairShape, weights: Sequence[int]) -> None:
         super().__init__(octets, shape)
         self.weights = weights
         self.bounds: Sequence[int] = ()
@@ -123,27 +147,30 @@ class _WeightedPairs(_Pairs):
         self.left -= 1
         if self.left <= 0:
             self.left = _ROUNDS * shape.total
-            order = _drawn(shape)
-            self.octets = _reordered(self.octets, shape, order)
+            order = drawn(shape)
+            self.octets = reordered(self.octets, shape, order)
             self.weights = [self.weights[at] for at in order]
             self.bounds = tuple(accumulate(self.weights))
         self.phase = phase = (self.phase + GOLDEN) % 1.0
-        self.turn = bisect_right(self.bounds, phase * self.bounds[-1]) - 1
-        return super().next()
+        turn = bisect_right(self.bounds, phase * self.bounds[-1])
+        return b"".join(turned(self.octets, shape, turn))
 
 
-def _drawn(shape: _Shape) -> Sequence[int]:
+def drawn(shape: PairShape) -> Sequence[int]:
+    """Return an order of the records by chance."""
     keys = [shape.draw() for _ in range(shape.total)]
     return sorted(range(shape.total), key=keys.__getitem__)
 
 
-def _reordered(octets: bytes, shape: _Shape, order: Sequence[int]) -> bytes:
+def reordered(octets: bytes, shape: PairShape, order: Sequence[int]) -> bytes:
     """Return the octets of pairs with records and glue in this order."""
-    step, glue_step, start = shape.step, shape.glue_step, shape.start
-    answers = b"".join([octets[at * step : (at + 1) * step] for at in order])
-    starts = [start + at * glue_step for at in order]
-    glue = b"".join([octets[at : at + glue_step] for at in starts])
-    return answers + answers + glue + octets[shape.end :]
+    end = len(octets) - shape.extra
+    middle = end - shape.glue_block
+    start = middle - shape.block
+    step, glue_step = shape.step, shape.glue_step
+    records = [octets[(at := start + n * step) : at + step] for n in order]
+    glue = [octets[(at := middle + n * glue_step) : at + glue_step] for n in order]
+    return b"".join((octets[:start], *records, *glue, octets[end:]))
 
 
 def pairs_of(answer: Answer, name: bytes, limits: Limits, draw: Draw) -> AnyBody:
@@ -181,9 +208,11 @@ def _paired(parts: Parts, name: bytes, limits: Limits, draw: Draw) -> AnyBody | 
     target = start + step - len(records[0].names[0])
     shape = _shape(_Form(target, step, total, keep, glue_step, kept, extras, len(extra), draw))
     weights = tuple([record.weight for record in records])
-    octets = b"".join((*answers, *answers, *rests)) + extra
+    if not kept:  # glue that is never sent need not be kept
+        rests = []
+    octets = b"".join((*answers, *rests)) + extra
     if min(weights) == max(weights):
-        return _Pairs(octets, shape)
+        return Pairs(octets, shape)
     return _WeightedPairs(octets, shape, weights)
 
 
@@ -202,22 +231,20 @@ class _Form(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def _shape(form: _Form) -> _Shape:
+def _shape(form: _Form) -> PairShape:
     pointers = [0xC000 | form.target + at * form.step for at in range(form.glue)]
-    length, glue_length = form.keep * form.step, form.glue * form.glue_step
-    start = 2 * form.total * form.step
-    return _Shape(
+    return PairShape(
         form.step,
         form.total,
-        length,
+        form.total * form.step,
+        form.keep * form.step,
         form.glue_step,
-        glue_length,
-        start,
-        start + form.total * form.glue_step,
+        form.total * form.glue_step if form.glue else 0,
+        form.glue * form.glue_step,
+        form.extra,
         bytearray(pointer >> 8 for pointer in pointers),
         bytearray(pointer & 255 for pointer in pointers),
         (form.keep, 0, form.glue + form.extras),
         form.keep < form.total,
-        length + glue_length + form.extra,
         form.draw,
     )

@@ -4,16 +4,28 @@ So a reply can be kept for as long as nothing it was made from changes.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from functools import lru_cache
 
 from dnsd.names import fold
 from dnsd.view import View
-from sidecar.catalog.model import Instance, Node, Snapshot
+from sidecar.catalog.model import Instance, Node
 from sidecar.catalog.query import address_of
 
-__all__ = ["Reading", "touched"]
+__all__ = ["Origin", "Reading", "touched"]
 
-_NODE: Final = b"\0node\0"
+
+Origin = tuple[bytes | str, ...] | bytes | str | None
+"""What a reply was made from: services and nodes, a single one bare; None: everything.
+
+A service stands by the catalogue's own text, which is there anyway, where only one has the folded
+name; else, and when there is none, by that name.
+"""
+
+
+@lru_cache(maxsize=4096)
+def _node_key(name: bytes) -> bytes:
+    """Return what stands for a node; the same object, as many replies name it."""
+    return b"\0node\0" + name
 
 
 class Reading:
@@ -24,15 +36,15 @@ class Reading:
     def __init__(self, view: View) -> None:
         """Begin with nothing noted."""
         self._view = view
-        self._noted: set[bytes] | None = set()
+        self._noted: set[bytes | str] | None = set()
 
     @property
-    def origin(self) -> frozenset[bytes] | bytes | None:
-        """What was looked at: names of services and nodes, a single one bare; None: everything."""
+    def origin(self) -> Origin:
+        """What was looked at."""
         noted = self._noted
         if noted is None:
             return None
-        return next(iter(noted)) if len(noted) == 1 else frozenset(noted)
+        return next(iter(noted)) if len(noted) == 1 else tuple(noted)
 
     @property
     def everything(self) -> View:
@@ -42,20 +54,18 @@ class Reading:
 
     def instances(self, service: bytes) -> tuple[Instance, ...]:
         """Return the instances of a folded name that may get new work."""
-        if self._noted is not None:
-            self._noted.add(service)
+        self._note(service)
         return self._view.instances(service)
 
     def is_known(self, service: bytes) -> bool:
         """Whether there is a service of a folded name, in whatever state."""
-        if self._noted is not None:
-            self._noted.add(service)
+        self._note(service)
         return service in self._view.services
 
     def node(self, name: bytes) -> Node | None:
         """Return the node of a folded name."""
         if self._noted is not None:
-            self._noted.add(_NODE + name)
+            self._noted.add(_node_key(name))
         return self._view.nodes.get(name)
 
     def address(self, instance: Instance) -> str:
@@ -63,26 +73,29 @@ class Reading:
         if instance.address:
             return instance.address
         if self._noted is not None:
-            self._noted.add(_NODE + fold(instance.node))
+            self._noted.add(_node_key(fold(instance.node)))
         return address_of(instance, self._view.snapshot.nodes)
 
+    def _note(self, service: bytes) -> None:
+        if self._noted is not None:
+            names = self._view.services.get(service, ())
+            self._noted.add(names[0] if len(names) == 1 else service)
 
-def touched(old: Snapshot, new: Snapshot) -> frozenset[bytes]:
-    """Return the origins of which answers may differ between two snapshots."""
-    found = {
-        fold(name)
-        for name in _differing(old.services, new.services)
-        if not _is_same(old.services.get(name, ()), new.services.get(name, ()))
-    }
-    if old.nodes is not new.nodes:
-        for name in _differing(old.nodes, new.nodes):
-            before, after = old.nodes.get(name), new.nodes.get(name)
-            if (
-                before is None
-                or after is None
-                or (before.address, before.meta) != (after.address, after.meta)
-            ):
-                found.add(_NODE + fold(name))
+
+def touched(old: View, new: View) -> frozenset[bytes | str]:
+    """Return the origins of which answers may differ between two views."""
+    before, after = old.snapshot, new.snapshot
+    found: set[bytes | str] = set()
+    for name in _differing(before.services, after.services):
+        if not _is_same(before.services.get(name, ()), after.services.get(name, ())):
+            folded = fold(name)
+            found.add(folded)
+            found.update(old.services.get(folded, ()), new.services.get(folded, ()))
+    if before.nodes is not after.nodes:
+        for name in _differing(before.nodes, after.nodes):
+            was, now = before.nodes.get(name), after.nodes.get(name)
+            if was is None or now is None or (was.address, was.meta) != (now.address, now.meta):
+                found.add(_node_key(fold(name)))
     return frozenset(found)
 
 

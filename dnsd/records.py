@@ -4,7 +4,6 @@ Compression (RFC 1035 4.1.4): owner names and the names inside NS, CNAME and SOA
 they can. The target of an SRV is written in full (RFC 2782), and glue points at it.
 """
 
-from collections.abc import Iterable
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -81,12 +80,7 @@ class Writer:
         """Return the octets written."""
         return len(self._data)
 
-    def add(self, records: Iterable[Record]) -> None:
-        """Write records."""
-        for record in records:
-            self.write(record)
-
-    def write(self, record: Record) -> None:
+    def add(self, record: Record) -> None:
         """Write a record."""
         data = self._data
         if record.owner is None:

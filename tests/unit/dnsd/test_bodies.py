@@ -180,7 +180,8 @@ def test_no_pointer_reaches_beyond_its_limit() -> None:
     writer = Writer(wire("t.consul"))
     filler = Record(1, 0, b"x" * 0x4000)
     late = Record(1, 0, b"\1\2\3\4", owner=wire("late.example"))
-    writer.add([filler, late, late])
+    for record in (filler, late, late):
+        writer.add(record)
     tail = writer.octets()[len(pointing(filler)) :]
     assert tail == 2 * (wire("late.example") + pointing(late)[2:])
 
