@@ -2,9 +2,8 @@
 
     python -m bench.dnsd_peers [--seconds 4] [--only peers|tcp|latency|churn|freshness|memory]
 
-Every server runs on the first core, dnsperf (or our own pipelining client) on the last. CPU is all of
-the server's processes' user and system time while it was loaded, so it holds on a busy machine;
-rates do not.
+Every server runs on the first core, dnsperf (or our own pipelining client) on the last. CPU is the
+server's user and system time while it was loaded, so it holds on a busy machine; rates do not.
 """
 
 import argparse

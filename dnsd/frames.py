@@ -29,7 +29,8 @@ def forwarded(
     for sections in ((answers, authority, additional), (answers, authority, ())):
         writer = Writer(query.name)
         for section in sections:
-            writer.add(section)
+            for record in section:
+                writer.add(record)
         if len(writer) <= room:
             counts = len(answers), len(authority), len(sections[2]) + bool(tail)
             head = wire.head(query.flags, reply.rcode, counts, aa=aa, tc=False, ra=True)

@@ -43,7 +43,7 @@ def messages(query: wire.Query, id_: bytes, records: Iterable[Record]) -> Iterat
     writer = Writer(query.name)
     count = 0
     for record in records:
-        writer.write(record)
+        writer.add(record)
         count += 1
         if len(writer) >= _FULL:
             yield _message(query, id_, writer, count)

@@ -126,7 +126,7 @@ def test_three_failures_take_a_server_out_until_it_answers() -> None:
     assert [upstream.failed(0.0) for _ in range(4)] == [False, False, True, False]
     assert upstream.is_out
     assert not upstream.is_due(0.4)
-    times = []
+    times: list[float] = []
     now = 0.0
     while len(times) < 6:
         now += 0.125
