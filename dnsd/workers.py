@@ -24,7 +24,7 @@ __all__ = ["Workers"]
 
 _log = get_logger("dnsd")
 _restarts = counter("dnsd_worker_restarts_total", "Workers started again after they ended")
-_alive = gauge("dnsd_workers", "Worker processes that serve, this one not counted")
+_alive = gauge("dnsd_worker_processes", "Worker processes that serve, this one not counted")
 
 _CHUNK: Final = 1 << 16
 _LOOK: Final = 1.0

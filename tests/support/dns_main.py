@@ -27,7 +27,9 @@ def catalog_of(services: dict[str, list[str]]) -> Catalog:
 
 
 async def serve(told: dict[str, Any]) -> None:
-    lists = {k: tuple(v) if isinstance(v, list) else v for k, v in told["settings"].items()}
+    lists: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in told["settings"].items()
+    }
     server = DnsServer(catalog_of(told["services"]), DnsSettings(**lists), node_name="node-1")
     ready = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.tools import consul, vmagent
+from deploy.tools import consul, resolved, vmagent
 from deploy.tools.debian import Unavailable
 
-__all__ = ["consul_program", "insist", "insist_on", "vmagent_program"]
+__all__ = ["consul_program", "insist", "insist_on", "resolved_program", "vmagent_program"]
 
 
 def consul_program() -> Path:
@@ -21,6 +21,11 @@ def consul_program() -> Path:
 def vmagent_program() -> Path:
     """Return vmagent of this machine's Debian release; skip when it cannot be had, fail in CI."""
     return _had(vmagent.binary)
+
+
+def resolved_program() -> Path:
+    """Return systemd-resolved of this machine's Debian release, not installed."""
+    return _had(resolved.binary)
 
 
 def _had(program: Callable[[], Path]) -> Path:

@@ -41,6 +41,7 @@ class Upstream:
         self.at = Endpoint("127.0.0.1", free_port())
         self.asked: list[tuple[str, str, str]] = []
         """Name as asked, type and transport of each question."""
+        self.keeps_case = True
         self.ports: set[int] = set()
         self.ids: set[int] = set()
 
@@ -73,6 +74,8 @@ class Upstream:
             return answering(rcode="NXDOMAIN")(query, proto)
         end = packet.index(b"\0", 12) + 5
         replies = self.answer(query, proto)
+        if not self.keeps_case:
+            return [reply[:12] + reply[12:end].lower() + reply[end:] for reply in replies]
         return [_with_question(reply, packet[12:end]) for reply in replies]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

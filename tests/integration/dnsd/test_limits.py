@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from dnslib import QTYPE, RCODE, DNSRecord
@@ -18,7 +19,7 @@ from tests.integration.dnsd.conftest import Serve
 from tests.support.asker import instance, opt, query
 
 CLIENT = b"\x01\x02\x03\x04\x05\x06\x07\x08"
-NOBODY = {"rrl_exempt": ("192.0.2.0/24",)}
+NOBODY: dict[str, Any] = {"rrl_exempt": ("192.0.2.0/24",)}
 """Loopback counts as a stranger."""
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.dnsd import Fixed
-from tests.support.oracle import insist_on
+from tests.support.namespaces import namespace
+from tests.support.oracle import insist_on, resolved_program
 from tests.support.pinnace import until
 from tests.support.ports import free_port
 
@@ -23,7 +24,7 @@ def recipe(title: str) -> str:
     text = Path("docs/dns.md").read_text()
     section = re.search(rf"^## {re.escape(title)}$(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
     assert section, title
-    return re.findall(r"```\w*\n(.*?)```", section[1], re.DOTALL)[-1]
+    return str(re.findall(r"```\w*\n(.*?)```", section[1], re.DOTALL)[-1])
 
 
 @contextmanager
@@ -120,42 +121,27 @@ remote-control:
         assert asked(port) == BOTH
 
 
-@contextmanager
-def namespace(script: str) -> Iterator[list[str]]:
-    """Make a network and mount namespace, run the script in it; yield what enters it.
-
-    It has an address beside the loopback's, without which resolvers think the network is down.
-    """
-    network = (
-        "ip link set lo up && ip link add v0 type veth peer name v1 && ip link set v0 up"
-        " && ip link set v1 up && ip address add 192.0.2.2/24 dev v0"
-    )
-    command = f"{network} && {script} && echo made && exec sleep 120"
-    holder = subprocess.Popen(
-        ["unshare", "-nm", "sh", "-c", command],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "made\n"
-        yield ["nsenter", f"--target={holder.pid}", "--net", "--mount"]
-    finally:
-        holder.kill()
-        holder.wait()
-        assert holder.stdout is not None
-        holder.stdout.close()
+def without(path: str) -> str:
+    """Return a file of users without the one that an installed package may have made."""
+    lines = Path(path).read_text().splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("systemd-resolve:"))
 
 
 @pytest.mark.mounts
 def test_systemd_resolved_asks_us_for_our_domain(tmp_path: Path) -> None:
-    program = insist_on("systemd-resolved", "systemd-resolved")
+    program = str(resolved_program())
     config = tmp_path / "resolved.conf"
     config.write_text(recipe("systemd-resolved"))
+    users = tmp_path / "passwd"
+    users.write_text(without("/etc/passwd") + "systemd-resolve:x:64053:64053::/:/bin/false\n")
+    groups = tmp_path / "group"
+    groups.write_text(without("/etc/group") + "systemd-resolve:x:64053:\n")
     script = (
-        "mkdir -p /run/systemd && mount -t tmpfs none /run/systemd && mkdir /run/systemd/resolve"
+        "mkdir -p /run/systemd /etc/systemd && mount -t tmpfs none /run/systemd"
+        " && mkdir /run/systemd/resolve && mount -t tmpfs none /etc/systemd"
+        f" && cp {config} /etc/systemd/resolved.conf"
+        f" && mount --bind {users} /etc/passwd && mount --bind {groups} /etc/group"
         " && chown systemd-resolve:systemd-resolve /run/systemd/resolve"
-        f" && mount --bind {config} /etc/systemd/resolved.conf"
     )
     with (
         namespace(script) as inside,
@@ -240,7 +226,8 @@ while data := s.recv(65536):
 @pytest.mark.parametrize("program", ["kdig", "drill"])
 def test_other_tools_read_what_we_say(dnsd: Fixed, program: str) -> None:
     path = insist_on(program, "knot-dnsutils" if program == "kdig" else "ldnsutils")
-    for words in ((NAME, "A"), ("_web._tcp.service.consul", "SRV"), ("consul", "SOA")):
+    questions: list[tuple[str, str]] = [(NAME, "A"), (f"_web._tcp.{NAME[4:]}", "SRV")]
+    for words in (*questions, ("consul", "SOA")):
         command = [path, "-p", str(dnsd.port), "@127.0.0.1", *words]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         assert re.search(r"status: NOERROR|rcode: NOERROR", done.stdout)

@@ -6,6 +6,7 @@ import os
 import ssl
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def https(
 ) -> list[Asked]:
     """Send requests over one connection; return status, headers and body of each."""
     connection = http.client.HTTPSConnection(at.host, at.port, timeout=10, context=trusting(path))
-    found = []
+    found: list[Asked] = []
     for method, target, body, headers in requests:
         connection.request(method, target, body or None, headers)
         answer = connection.getresponse()
@@ -111,8 +112,8 @@ async def test_https_answers_get_and_post(
     wanted = settings | {"ttl": 42.0, "soa_min_ttl": 7.0}
     absent = query("absent.service.consul")
     async with serve(catalog, settings=wanted) as server:
-        asked = https, server.secure["https"][0], files[0]
-        found = await asyncio.to_thread(*asked, get(PACKET), post(PACKET), get(PACKET), get(absent))
+        asked = partial(https, server.secure["https"][0], files[0])
+        found = await asyncio.to_thread(asked, get(PACKET), post(PACKET), get(PACKET), get(absent))
     for status, headers, body in found[:3]:
         assert (status, headers["Content-Type"]) == (200, "application/dns-message")
         assert headers["Cache-Control"] == "max-age=42"
@@ -154,8 +155,8 @@ async def test_other_names_over_https_come_when_they_come(
     async with Upstream().running() as upstream:
         wanted = settings | {"recursors": (str(upstream.at),)}
         async with serve(catalog, settings=wanted) as server:
-            asked = https, server.secure["https"][0], files[0]
-            found = await asyncio.to_thread(*asked, post(query("x.example.org")), get(PACKET))
+            asked = partial(https, server.secure["https"][0], files[0])
+            found = await asyncio.to_thread(asked, post(query("x.example.org")), get(PACKET))
             assert str(DNSRecord.parse(found[0][2]).rr[0].rdata) == "192.0.2.1"
             assert found[0][1]["Cache-Control"] == "max-age=60"
             replies = await over_tls(server, files[0], query("x.example.org"), PACKET)
