@@ -70,20 +70,30 @@ def answer(
     While the catalogue is not ``synced``, nothing may be called absent: SERVFAIL.
     """
     labels = names.labels_of(name)
-    found = names.parse(labels, site.zones, site.datacenter)
-    if (in_sky := _in_sky(labels, site, found)) is not None:
-        reply = sky.answer(Question(site, reading, in_sky, name, qtype, serial), follow)
-    elif found is not None:
-        zone, subject = found
-        reply = _resolve(Question(site, reading, zone, name, qtype, serial), subject)
-    elif (back := reverse.parse(labels)) is not None:
+    question = Question(site, reading, site.home, name, qtype, serial)
+    reply = _in_zones(question)
+    if reply is None:
+        back = reverse.parse(labels)
+        if back is None:
+            return Answer(codes.REFUSED, error=codes.EDE_NOT_AUTHORITATIVE)
         place = back[0]._replace(home=site.home.labels)
-        reply = pointers(Question(site, reading, place, name, qtype, serial), back[1])
-    else:
-        return Answer(codes.REFUSED, error=codes.EDE_NOT_AUTHORITATIVE)
+        reply = pointers(replace(question, zone=place), back[1])
     if reply.rcode == codes.NXDOMAIN and not synced:
         return Answer(codes.SERVFAIL, reply.zone, error=codes.EDE_NOT_READY)
     return reply
+
+
+def _in_zones(question: Question) -> Answer | None:
+    """Return the answer from the zone that the question's name is in, None for no zone of ours."""
+    site = question.site
+    labels = names.labels_of(question.name)
+    found = names.parse(labels, site.zones, site.datacenter)
+    if (in_sky := _in_sky(labels, site, found)) is not None:
+        return sky.answer(replace(question, zone=in_sky), follow)
+    if found is None:
+        return None
+    zone, subject = found
+    return _resolve(replace(question, zone=zone), subject)
 
 
 def _in_sky(
@@ -261,13 +271,12 @@ def _addresses(
 def follow(question: Question, alias: bytes, ttl: int) -> Answer:
     """Answer with a CNAME and, in our zones, what it leads to (at most 8, no loop)."""
     link = Record(codes.CNAME, ttl, names=(alias,))
-    site = question.site
-    found = names.parse(names.labels_of(alias), site.zones, site.datacenter)
     seen = question.seen | {question.name}
-    if found is None or alias in seen or len(seen) >= _CHAIN_LIMIT or question.qtype == codes.CNAME:
+    step = None
+    if alias not in seen and len(seen) < _CHAIN_LIMIT and question.qtype != codes.CNAME:
+        step = _in_zones(replace(question, name=alias, seen=seen))
+    if step is None:
         return Answer(codes.NOERROR, question.zone, (link,))
-    zone, subject = found
-    step = _resolve(replace(question, zone=zone, name=alias, seen=seen), subject)
     return Answer(
         codes.NOERROR,
         question.zone,

@@ -136,7 +136,7 @@ class Maker:
         if self.standing is Standing.FRESH or found.zone is None:
             return found
         if self.standing is Standing.LOST:
-            return Answer(codes.SERVFAIL, found.zone, error=codes.EDE_STALE)
+            return Answer(codes.SERVFAIL, found.zone, error=codes.EDE_NOT_READY)
         stale = found.error or codes.EDE_STALE
         return with_ttl_of_at_most(found, self.site.stale_ttl)._replace(error=stale)
 

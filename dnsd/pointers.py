@@ -24,7 +24,7 @@ def pointers(question: Question, asked: Reverse | None) -> Answer:
             return Answer(codes.NOERROR, question.zone, records=records)
         exists = bool(found)
     else:
-        exists = any(map(asked.begins, (*view.nodes_at, *view.services_at)))
+        exists = view.has_address_from(*asked.bounds)
     if exists or asked.is_local:
         return absent(question, exists=exists)
     return Answer(codes.REFUSED, error=codes.EDE_NOT_AUTHORITATIVE)

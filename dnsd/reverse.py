@@ -48,12 +48,14 @@ class Reverse(NamedTuple):
         """Whether every part of the address is there."""
         return len(self.packed) == self.size
 
-    def begins(self, address: bytes) -> bool:
-        """Say whether an address begins like this one."""
-        at = len(self.packed)
-        if len(address) != self.size or address[:at] != self.packed:
-            return False
-        return self.nibble is None or (at < len(address) and address[at] >> 4 == self.nibble)
+    @property
+    def bounds(self) -> tuple[bytes, bytes]:
+        """The first and the last address that begin like this."""
+        first, last = self.packed, self.packed
+        if self.nibble is not None:
+            first += bytes((self.nibble << 4,))
+            last += bytes((self.nibble << 4 | 15,))
+        return first.ljust(self.size, b"\0"), last.ljust(self.size, b"\xff")
 
 
 def parse(labels: Labels) -> tuple[Zone, Reverse | None] | None:

@@ -7,6 +7,7 @@ record beside host and port comes from meta keys that begin with ``skydns-``. Pu
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from struct import pack
 from typing import Final, NamedTuple
 
@@ -29,6 +30,7 @@ _PRIORITY: Final = 10
 _WEIGHT: Final = 100
 _WILD: Final = frozenset((b"*", b"any"))
 _NAME_SERVERS: Final = (b"ns", b"dns")
+_MOST: Final = 4096  # records of 16 octets fill a message; a path may stand above everything
 
 
 class _Entry(NamedTuple):
@@ -64,7 +66,8 @@ def answer(question: Question, follow: Follow) -> Answer:
     if not inner and question.qtype in {codes.SOA, codes.NS}:
         return _apex(question, root)
     places = list(_places(root, inner[::-1]))
-    entries = _of_one_group([entry for place in places for entry in _entries(place)])
+    there = (entry for place in places for entry in _entries(place))
+    entries = _of_one_group(list(islice(there, _MOST)))
     if not entries:
         if inner == _NAME_SERVERS:
             own = dict.fromkeys(own_addresses(question), 1)

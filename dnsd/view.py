@@ -5,6 +5,7 @@ the index of names when no name came or went, what is known of a service when it
 the same tuple (the catalogue's change test).
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from ipaddress import ip_address
@@ -66,6 +67,10 @@ def folded_tags(instances: Iterable[Instance]) -> frozenset[bytes]:
     return frozenset(fold(tag) for instance in instances for tag in instance.tags)
 
 
+def _by_size(packed: bytes) -> tuple[int, bytes]:
+    return len(packed), packed
+
+
 class View:
     """Finds services, nodes, tags and addresses of one snapshot."""
 
@@ -81,6 +86,8 @@ class View:
         self._marks: Mapping[tuple[str, bytes], tuple[Instance, ...]] | None = None
         self._addresses: Mapping[bytes, tuple[str, ...]] | None = None
         self._node_addresses: Mapping[bytes, tuple[str, ...]] | None = None
+        self._node_ends: frozenset[bytes] | None = None
+        self._sorted: list[bytes] | None = None
         self.kept: dict[type, object] = {}  # what others derive from this view alone
 
     def follow(self, snapshot: Snapshot) -> "View":
@@ -173,7 +180,18 @@ class View:
 
     def has_node_below(self, name: bytes) -> bool:
         """Whether a node name with dots ends in ``name``."""
-        return any(node.endswith(b"." + name) for node in self.nodes)
+        if self._node_ends is None:
+            self._node_ends = frozenset(
+                node[at + 1 :] for node in self.nodes for at in range(len(node)) if node[at] == 46
+            )
+        return name in self._node_ends
+
+    def has_address_from(self, first: bytes, last: bytes) -> bool:
+        """Whether a node or service is at an address from one to another of the same size."""
+        if self._sorted is None:
+            self._sorted = sorted({*self.nodes_at, *self.services_at}, key=_by_size)
+        at = bisect_left(self._sorted, _by_size(first), key=_by_size)
+        return at < len(self._sorted) and _by_size(self._sorted[at]) <= _by_size(last)
 
     def _healthy(self, name: str) -> tuple[Instance, ...]:
         return instances_of(self.snapshot, name, only_passing=self._only_passing)

@@ -158,3 +158,18 @@ def test_what_makes_no_name_has_no_path() -> None:
     assert path_of(put("web", "a.b", "10.0.0.1").instance, site) == (b"web", b"b", b"a")
     asker = sky(put("web", "x" * 64, "10.0.0.1"), put("web", "ok", "10.0.0.2"))
     assert asker.verdict("web.sky.local") == "A 10.0.0.2"
+
+
+def test_a_chain_goes_through_both_grammars() -> None:
+    asker = sky(
+        put("first", "1", "second.sky.local"),
+        put("second", "1", "third.service.consul"),
+        instance("third", 1, address="db.sky.local"),
+        *EAST,
+    )
+    verdict = asker.verdict("first.sky.local")
+    assert verdict == (
+        "A 10.0.0.9 CNAME db.sky.local. CNAME second.sky.local. CNAME third.service.consul."
+    )
+    loop = sky(put("a", "1", "b.sky.local"), put("b", "1", "a.sky.local"))
+    assert loop.verdict("a.sky.local") == "CNAME a.sky.local. CNAME b.sky.local."
