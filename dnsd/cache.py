@@ -33,6 +33,7 @@ from sidecar.stores.base import Source
 __all__ = ["MAX_ENTRIES", "Replies", "Responder", "Standing"]
 
 MAX_ENTRIES: Final = 65536
+_ADDRESSES: Final = frozenset((codes.A, codes.AAAA))
 _ANY_SIZE: Final = 0
 
 
@@ -109,7 +110,7 @@ class Replies:
         asked = query.edns
         if asked is not None and asked.options:
             return self._with_options(query, asked, packet, channel, client)
-        if self._site.compresses and query.question.startswith(query.name):
+        if query.question.startswith(query.name) and not self._is_single(query):
             made = self._maker.make(query, channel, 0)
             head, tail, tally = self._around(made, query, packet, channel, b"")
             entry = entry_of(head, made.body, tail, tally)
@@ -118,7 +119,12 @@ class Replies:
                 hot.clear()
             hot[packet[2:]] = entry
             return entry.reply(packet)
-        return self._once(query, packet, channel, b"")
+        return self._once(query, packet, channel, b"", client)
+
+    def _is_single(self, query: wire.Query) -> bool:
+        """Say whether each reply to this is one of its own."""
+        site = self._site
+        return not site.compresses or (site.near and query.qtype in _ADDRESSES)
 
     def _with_options(
         self, query: wire.Query, asked: wire.Edns, packet: bytes, channel: Channel, client: bytes
@@ -132,14 +138,16 @@ class Replies:
             tail = self._options.opt(codes.NOERROR, do=asked.do, error=None, options=options)
             head = wire.head(query.flags, codes.NOERROR, (0, 0, 1), aa=False, tc=False, questions=0)
             return _counted(packet[:2] + head + tail, packet, channel, codes.NOERROR)
-        return self._once(query, packet, channel, options)
+        return self._once(query, packet, channel, options, client)
 
     # --- one reply -----------------------------------------------------------------------------
 
-    def _once(self, query: wire.Query, packet: bytes, channel: Channel, options: bytes) -> bytes:
+    def _once(
+        self, query: wire.Query, packet: bytes, channel: Channel, options: bytes, client: bytes
+    ) -> bytes:
         """Return a reply that is not put under key 1."""
-        if not self._site.compresses:
-            made = self._maker.in_full(query, channel, len(options))
+        if self._is_single(query):
+            made = self._maker.once(query, channel, len(options), client)
         else:
             made = self._kept(query, channel, len(options))
         head, tail, tally = self._around(made, query, packet, channel, options)

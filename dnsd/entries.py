@@ -113,7 +113,24 @@ class _Paired(Turns):
         self.tally = tally
 
     def reply(self, packet: bytes) -> bytes:
-        reply = b"".join((packet[:2], *self.parts(), self.tail))
+        shape = self.shape
+        turn = self.turn + 1
+        if turn < shape[1] and shape[13]:
+            # As ``turned`` has it, for the usual case that everything is sent.
+            self.turn = turn
+            octets = self.octets
+            middle = len(octets) - shape[5]
+            start = middle - shape[2]
+            at = middle + turn * shape[4]
+            glue = bytearray(octets[at:] + octets[middle:at])
+            glue[0 :: shape[4]] = shape[8]
+            glue[1 :: shape[4]] = shape[9]
+            at = start + turn * shape[0]
+            reply = b"".join(
+                (packet[:2], octets[:start], octets[at:middle], octets[start:at], glue, self.tail)
+            )
+        else:
+            reply = b"".join((packet[:2], *self.parts(), self.tail))
         tally = self.tally
         tally.hits += 1
         tally.octets_in += len(packet)

@@ -10,7 +10,7 @@ from dnsd.bodies import Absent, AnyBody, Draw, Limits, Numbers, body_of, fixed
 from dnsd.pairs import pairs_of
 from dnsd.reading import Origin, Reading
 from dnsd.records import Answer
-from dnsd.shapes import shuffled, with_ttl_of_at_most
+from dnsd.shapes import nearest_first, shuffled, with_ttl_of_at_most
 from dnsd.site import Site
 from dnsd.tallies import Channel
 from dnsd.view import View
@@ -82,19 +82,27 @@ class Maker:
         body.origin = origin
         return Made(body, reply)
 
-    def in_full(self, query: wire.Query, channel: Channel, options: int) -> Made:
-        """Return a reply without compression, in an order of its own: as asked, bit for bit."""
+    def once(self, query: wire.Query, channel: Channel, options: int, client: bytes) -> Made:
+        """Return a reply in an order of its own: names in full, or what is near the client first.
+
+        Without compression the name stands in every record as asked, bit for bit.
+        """
         reply, _ = self._answer(query, channel)
         room = self.limits(query, channel, options).room
         reply = shuffled(reply, self._draw)
-        return Made(fixed(reply, query.question[:-4], room, compress=False), reply)
+        if self.site.near:
+            reply = nearest_first(reply, client)
+        if self.site.most_addresses and query.qtype in {codes.A, codes.AAAA}:
+            reply = reply._replace(records=reply.records[: self.site.most_addresses])
+        name = query.name if self.site.compresses else query.question[:-4]
+        return Made(fixed(reply, name, room, compress=self.site.compresses), reply)
 
     def _before_numbers(self, reply: Answer, name: bytes) -> bytes:
         """Return the authority section up to the numbers: the same for many names."""
         soa = reply.authority[0]
         owner = soa.owner or name
         at = len(name) if not name.endswith(owner) else len(name) - len(owner)
-        place = owner + b"".join(soa.names), at << 16 | len(name)
+        place = owner + b"".join(soa.names), soa.ttl << 32 | at << 16 | len(name)
         found = self._absent.get(place)
         if found is None:
             octets = fixed(reply, name, wire.MAX_TCP).octets

@@ -35,7 +35,8 @@ class PairShape(NamedTuple):
 
     ``block`` is what all records have, ``glue_block`` all their glue, ``length`` and
     ``glue_length`` what of them is sent, ``extra`` what follows. ``high`` and ``low`` are the two
-    octets of the pointers that begin the glue; ``truncated``: answers are left out.
+    octets of the pointers that begin the glue; ``truncated``: answers are left out; ``is_whole``:
+    everything is sent and nothing follows.
     """
 
     step: int
@@ -51,6 +52,7 @@ class PairShape(NamedTuple):
     counts: Counts
     truncated: bool
     draw: Draw
+    is_whole: bool
 
 
 class Turns:
@@ -247,4 +249,5 @@ def _shape(form: _Form) -> PairShape:
         (form.keep, 0, form.glue + form.extras),
         form.keep < form.total,
         form.draw,
+        form.glue == form.total and not form.extra,
     )

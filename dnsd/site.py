@@ -1,5 +1,6 @@
 """What the answers need besides the catalogue, from the settings. Pure."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -16,6 +17,8 @@ __all__ = ["Site", "SoaTimes", "packed_host", "site_of"]
 _LONGEST_TTL: Final = 2**31 - 1  # RFC 2181 8
 _LARGEST_PAYLOAD: Final = 4096
 _SECRET_SIZE: Final = 16
+_PLACEHOLDER: Final = re.compile(r"\{[^}]*\}?")
+_WORDS: Final = frozenset(("{id}", "{service}", "{node}", "{tags}"))
 
 
 class SoaTimes(NamedTuple):
@@ -57,7 +60,7 @@ class Site:
     svcb: bool = False
     near: bool = False
     nsid: str = ""
-    cookie_secrets: tuple[bytes, ...] = ()
+    cookie_secrets: tuple[bytes, ...] = field(default=(), repr=False)
     version: str = ""
     idle: float = 10.0  # of a TCP connection, for those who ask
     sky_zone: Zone | None = None
@@ -108,6 +111,10 @@ def site_of(
     sky = _zone("skydns_domain", settings.skydns_domain, problems)
     ttls = _ttls(settings.service_ttl, problems)
     secrets = _secrets(settings.cookie_secret, problems) or ((secret,) if secret else ())
+    if wrong := set(_PLACEHOLDER.findall(settings.skydns_template)) - _WORDS:
+        problems.append(
+            f"dns.skydns_template: {min(wrong)!r} is none of {', '.join(sorted(_WORDS))}"
+        )
     if problems:
         raise ConfigError(problems)
     hosts = [packed for at in listen if (packed := packed_host(at)) is not None]

@@ -3,7 +3,7 @@ from itertools import product
 import pytest
 from dnslib import RCODE
 
-from dnsd import cache
+from dnsd import cache, making
 from sidecar.catalog.changes import Drop
 from sidecar.catalog.model import InstanceId, Status
 from tests.support.asker import Asker, instance, node, opt, query
@@ -99,6 +99,22 @@ def test_sizes_asked_for_fall_into_few_classes() -> None:
     for size in range(500, 1300):
         asker.send(query("WEB.service.consul", extra=opt(size)))
     assert len(asker.responder.replies()._made) <= 50
+
+
+def test_it_says_whether_it_is_complete() -> None:
+    asker = Asker(synced=False)
+    assert not asker.responder.replies().synced
+    asker.catalog.mark_synced()
+    assert asker.responder.replies().synced
+
+
+def test_names_of_every_length_have_their_own_negative_reply(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(making, "_MOST_ABSENT", 10)
+    asker = Asker(instance())
+    for length in range(1, 63):
+        assert asker.verdict("x" * length + ".service.consul") == "NXDOMAIN"
 
 
 def test_repeated_queries_are_hits() -> None:

@@ -8,6 +8,7 @@ from dnslib import RCODE
 
 from dnsd.cache import Standing
 from dnsd.reading import touched
+from dnsd.site import SoaTimes
 from dnsd.view import View
 from sidecar.catalog.changes import Change, Drop, Put, PutNode
 from sidecar.catalog.model import Check, InstanceId, Node, Status
@@ -107,11 +108,18 @@ def test_checks_and_unknown_nodes_touch_no_answer() -> None:
     assert touched(old, View(server.catalog.snapshot)) == {b"\0node\0new"}
 
 
-@pytest.mark.parametrize("seed", range(8))
+def test_a_stale_negative_answer_is_not_kept_longer_than_others() -> None:
+    server = Asker(soa=SoaTimes(minimum=60))
+    for standing, ttl in ((Standing.FRESH, 60), (Standing.STALE, 5), (Standing.FRESH, 60)):
+        server.responder.stand(standing)
+        assert server.ask("nope.service.consul").auth[0].ttl == ttl
+
+
+@pytest.mark.parametrize("seed", range(4))
 def test_after_any_change_replies_are_those_of_a_fresh_server(seed: int) -> None:
     draw = random.Random(seed)
     server = asker()
-    for _ in range(25):
+    for _ in range(15):
         ask_all(server)
         server.catalog.commit([change(draw) for _ in range(draw.randrange(1, 3))])
         fresh = Asker(node_meta=False)
@@ -175,6 +183,7 @@ def test_a_lost_store_marks_answers_as_stale_then_withholds_them() -> None:
         assert (RCODE[reply.header.rcode], len(reply.rr)) == ("SERVFAIL", 0)
     assert server.verdict("example.org") == "REFUSED"
     replies.stand(Standing.FRESH)
+    assert server.ask("nope.service.consul").auth[0].ttl == 0
     assert server.ask("web.service.consul").rr[0].ttl == 60
 
 

@@ -254,3 +254,12 @@ def test_a_cname_is_answered_as_such() -> None:
     )
     assert asker.verdict("out.service.consul", "CNAME") == "CNAME www.example.org."
     assert asker.verdict("both.service.consul", "CNAME") == "NODATA"
+
+
+def test_nodes_without_a_usable_address_have_none() -> None:
+    asker = Asker(node("odd", "no address"), instance("web", 1, meta={"alpn": "x" * 300}))
+    assert asker.verdict("odd.node.consul") == "NODATA"
+    assert len(asker.ask("web.service.consul", "HTTPS").rr) == 1
+    out = Asker(instance("web", 1, address="www.example.org"), svcb=True)
+    assert texts(out.ask("web.service.consul", "HTTPS").rr) == ["HTTPS 1 www.example.org. port=80"]
+    assert asker.verdict("a.b.web.instance.consul") == "NXDOMAIN"

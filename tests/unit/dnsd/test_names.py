@@ -81,6 +81,7 @@ ZONES = (names.zone_of("in.consul"), names.zone_of("consul"))
         ("virtual.consul", KindWord(b"virtual")),
         ("instance.consul", KindWord(b"instance")),
         ("web.instance.consul", InstanceName(b"", b"web")),
+        ("i.web.x.instance.dc1.consul", InstanceName(b"i.web", b"x")),
         ("i.1.web.instance.consul", InstanceName(b"i.1", b"web")),
     ],
 )
