@@ -5,9 +5,9 @@ For people (``pinnace dig``), never in the query path.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from dnsd import codes, names
+from dnsd import codes, names, reverse
 from dnsd.site import Site
 from dnsd.view import View, folded_tags, host_name, packed_address
 from sidecar.catalog.model import Instance, Status
@@ -39,30 +39,52 @@ class Explanation:
 
 def explain(view: View, site: Site, name: bytes, qtype: int) -> Explanation:
     """Return why a folded wire name and a type get the answer they get from this view."""
-    found = names.parse(names.labels_of(name), site.zones, site.datacenter)
+    labels = names.labels_of(name)
+    found = names.parse(labels, site.zones, site.datacenter)
+    sky = site.sky_zone
+    if sky is not None and found is None and labels[-len(sky.labels) :] == sky.labels:
+        return Explanation(zone=sky.text, asked="all that stands at or below a SkyDNS path")
     if found is None:
+        back = reverse.parse(labels)
+        if back is not None:
+            return Explanation(zone=back[0].text, asked="the names of an address")
         return Explanation(zone="", asked="a name in no zone that is served here")
     zone, subject = found
-    if not isinstance(subject, names.ServiceName):
-        return Explanation(zone=zone.text, asked=_in_words(subject))
+    match subject:
+        case names.ServiceName(service, tag):
+            tags = [subject.tag in folded_tags((i,)) for i in view.instances(service)]
+            unless = subject.lenient and not any(tags)
+            chosen = _Chosen(service, None if unless else tag)
+        case names.InstanceName(id_, service):
+            chosen = _Chosen(service, None, id_)
+        case names.Virtual(service):
+            chosen = _Chosen(service, None)
+        case _:
+            return Explanation(zone=zone.text, asked=_in_words(subject))
+    named, left_out = _divided(view, site, chosen, qtype)
+    return Explanation(zone=zone.text, asked=_in_words(subject), named=named, left_out=left_out)
+
+
+class _Chosen(NamedTuple):
+    """Which instances a name is about."""
+
+    service: bytes
+    tag: bytes | None
+    id: bytes = b""
+
+
+def _divided(
+    view: View, site: Site, chosen: _Chosen, qtype: int
+) -> tuple[tuple[Instance, ...], tuple[LeftOut, ...]]:
     named: list[Instance] = []
     left_out: list[LeftOut] = []
-    lenient = subject.lenient and not any(
-        subject.tag in folded_tags((i,)) for i in view.instances(subject.service)
-    )
-    wanted = None if lenient else subject.tag
-    for instance in _members(view, subject.service):
-        reason = _reason(instance, view, site, wanted, qtype)
+    for instance in _members(view, chosen.service):
+        reason = _reason(instance, view, site, chosen, qtype)
         if reason:
             left_out.append(LeftOut(instance, reason))
         else:
             named.append(instance)
-    return Explanation(
-        zone=zone.text,
-        asked=_in_words(subject),
-        named=tuple(named),
-        left_out=tuple(left_out),
-    )
+    return tuple(named), tuple(left_out)
 
 
 def _members(view: View, service: bytes) -> Iterator[Instance]:
@@ -70,7 +92,7 @@ def _members(view: View, service: bytes) -> Iterator[Instance]:
         yield from view.snapshot.services[name]
 
 
-def _reason(instance: Instance, view: View, site: Site, tag: bytes | None, qtype: int) -> str:
+def _reason(instance: Instance, view: View, site: Site, chosen: _Chosen, qtype: int) -> str:
     """Return why an instance is left out, or nothing."""
     if instance.draining:
         return "draining"
@@ -78,8 +100,10 @@ def _reason(instance: Instance, view: View, site: Site, tag: bytes | None, qtype
         return "critical"
     if site.only_passing and instance.status is not Status.PASSING:
         return f"{instance.status}, and only_passing is set"
-    if tag is not None and tag not in folded_tags((instance,)):
-        return f"has no tag {_text(tag)}"
+    if chosen.tag is not None and chosen.tag not in folded_tags((instance,)):
+        return f"has no tag {_text(chosen.tag)}"
+    if chosen.id and names.fold(instance.id) != chosen.id:
+        return "has another id"
     return _unfit(instance, address_of(instance, view.snapshot.nodes), qtype)
 
 
@@ -111,6 +135,12 @@ def _in_words(subject: names.Subject) -> str:
             return text if tag is None else f"{text}, tag {_text(tag)}"
         case names.NodeName(name):
             return f"node {_text(name)}"
+        case names.InstanceName(id_, service):
+            return f"instance {_text(id_)} of service {_text(service)}"
+        case names.Virtual(service):
+            return f"the virtual address of service {_text(service)}"
+        case names.Mesh(kind, service):
+            return f"what takes {_text(kind)} connections for service {_text(service)}"
         case _:
             return _WORDS.get(type(subject), "a name that only stands above others")
 

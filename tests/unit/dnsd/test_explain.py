@@ -1,6 +1,7 @@
 import pytest
 
 from dnsd.explain import explain
+from dnsd.names import zone_of
 from sidecar.catalog.model import Status
 from tests.support.asker import TYPES, Asker, instance, node, wire
 
@@ -65,9 +66,21 @@ def test_a_tag_leaves_out_who_lacks_it() -> None:
         ("7f000001.addr.consul", "an address spelled in hex"),
         ("consul", "the zone itself"),
         ("ns.consul", "this server"),
+        ("i.web.instance.consul", "instance i of service web"),
+        ("web.virtual.consul", "the virtual address of service web"),
+        ("web.connect.consul", "what takes connect connections for service web"),
+        ("1.0.0.10.in-addr.arpa", "the names of an address"),
+        ("web.sky.local", "all that stands at or below a SkyDNS path"),
         ("x.consul", "no name of this grammar"),
         ("service.consul", "a name that only stands above others"),
     ],
 )
 def test_a_name_is_told_in_words(name: str, words: str) -> None:
-    assert asked(Asker(*CHANGES), name) == words
+    assert asked(Asker(*CHANGES, sky_zone=zone_of("sky.local")), name) == words
+
+
+def test_an_instance_is_told_from_others_by_its_id() -> None:
+    named, left_out = explained(Asker(*CHANGES), "web-1.web.instance.consul")
+    assert named == ["web-1"]
+    assert "web-6 has another id" in left_out
+    assert explained(Asker(*CHANGES), "web.virtual.consul")[0] == ["web-1", "web-6"]
