@@ -4,6 +4,7 @@ import asyncio
 import random
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
@@ -265,6 +266,7 @@ class DnsServer:
         if self._certificates is not None:
             works["dnsd certificates"] = self._certificates.follow(self._clock)
         works["dnsd standing"] = self._stand()
+        works["dnsd following"] = self._follow()
         if settings.also_notify:
             works["dnsd notify"] = notify_changes(
                 self._source,
@@ -288,6 +290,14 @@ class DnsServer:
                 standing = Standing.LOST if is_lost else Standing.STALE
             self._responder.stand(standing)
             await self._clock.sleep(_LOOK)
+
+    async def _follow(self) -> None:
+        """Move on with each change, so that the next query need not."""
+        while True:
+            begun = perf_counter()
+            self._responder.replies()
+            self.telemetry.applied(perf_counter() - begun, self._clock)
+            await self._source.changed()
 
     def _stop_background(self) -> None:
         for task in self._background:

@@ -18,6 +18,7 @@ Handler = Callable[[Request, str, Respond], None]
 """Takes a request and its client's address; responds once, now or later."""
 
 _BUFFER: Final = 1 << 17
+_LINGER: Final = 1.0
 
 
 class HttpConnection(asyncio.Protocol):
@@ -31,6 +32,7 @@ class HttpConnection(asyncio.Protocol):
         self._asked: Request | None = None
         self._is_paused = False
         self._is_ended = False
+        self._is_over = False
         self._transport: asyncio.Transport
         self.client = ""
 
@@ -47,6 +49,8 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer a request that is complete."""
+        if self._is_over:
+            return
         self._requests.feed(data)
         if len(self._requests) > _BUFFER:
             self._transport.pause_reading()
@@ -88,7 +92,9 @@ class HttpConnection(asyncio.Protocol):
             request = self._requests.next()
         except BadRequest as error:
             self._transport.write(encode(Response(error.status), keep_alive=False))
-            self._transport.close()
+            # Who still sends would lose the response to a reset if this were closed at once.
+            self._is_over = True
+            asyncio.get_running_loop().call_later(_LINGER, self._transport.close)
             return
         if request is None:
             if self._is_ended:

@@ -147,6 +147,7 @@ def site_of(
         near=settings.near == "subnet",
         nsid=settings.nsid.replace("{node}", node_name),
         cookie_secrets=secrets,
+        idle=settings.tcp_idle_timeout,
         version=settings.version_string,
         sky_zone=sky,
         sky_template=settings.skydns_template,

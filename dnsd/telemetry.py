@@ -9,7 +9,9 @@ from weakref import WeakSet
 
 from dnsd.cache import Responder
 from dnsd.tallies import Channel, Proto, Tally
-from sidecar.metrics import collected, histogram
+from sidecar import __version__
+from sidecar.metrics import collected, gauge, histogram
+from sidecar.runtime.clock import Clock
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -22,6 +24,16 @@ _duration = histogram(
     (0.00001, 0.00002, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.004, 0.016, 0.064, 0.256),
     ["server", "zone", "type"],
 )
+
+
+_applied = histogram(
+    "dnsd_catalog_apply_seconds",
+    "How long it took to move on to a new state of the catalogue",
+    (0.0001, 0.001, 0.004, 0.016, 0.064, 0.256, 1.024),
+)
+_age = gauge("dnsd_catalog_age_seconds", "Since the catalogue last changed")
+_build = gauge("dnsd_build_info", "1, with the version as label", ["version"])
+_build.labels(__version__).set(1)
 
 
 def took(channel: Channel, tally: Tally, seconds: float) -> None:
@@ -43,6 +55,12 @@ class Telemetry:
     def channels(self) -> Sequence[Channel]:
         """Every socket served so far."""
         return [*self._channels.values(), *self._joined]
+
+    def applied(self, seconds: float, clock: Clock) -> None:
+        """Note that the replies moved on to a new state of the catalogue."""
+        _applied.observe(seconds)
+        since = clock.monotonic()
+        _age.labels().set_function(lambda: clock.monotonic() - since)
 
     def join(self, channel: Channel) -> None:
         """Count what another process does too."""

@@ -4,6 +4,10 @@ class _Names:
     OPT: int
     MX: int
     def __getitem__(self, number: int) -> str: ...
+    A: int
+    PTR: int
+    SRV: int
+    def get(self, number: int) -> str: ...
     def __getattr__(self, name: str) -> int: ...
 
 class A:

@@ -190,7 +190,7 @@ def test_a_feed_makes_the_same_catalogue_in_any_split() -> None:
         Told.of(diff(EMPTY, first), is_synced=False, away=None),
         Told.of(diff(first, second), is_synced=True, away="gone"),
     ]
-    data = b"".join(encode(frame) for frame in (start, *told, counts))
+    data = encode(start) + b"".join(map(encode, told)) + encode(counts)
     for step in (1, 13, len(data)):
         frames, found = Frames(), []
         for at in range(0, len(data), step):
