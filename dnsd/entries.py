@@ -4,10 +4,10 @@ There may be one for every name, so each form keeps no more than it needs: one p
 what all replies of the form have in common.
 """
 
-from typing import Protocol
+from typing import Final, Protocol
 
-from dnsd.bodies import Absent, AnyBody, Body, Numbers, Rotation, Shape
-from dnsd.pairs import Pairs, Turns
+from dnsd.bodies import Absent, AnyBody, Body, Numbers, Rotation
+from dnsd.pairs import Pairs, PairShape, Turns
 from dnsd.reading import Origin
 from dnsd.tallies import Tally
 
@@ -17,7 +17,9 @@ __all__ = ["Entry", "Reply", "entry_of"]
 class Reply(Protocol):
     """A reply to all queries that differ in their ID only."""
 
-    tally: Tally
+    @property
+    def tally(self) -> Tally:
+        """Where such replies are counted."""
 
     @property
     def origin(self) -> Origin:
@@ -67,34 +69,63 @@ class _Negative:
         return reply
 
 
+# Frames are what replies of one form share. Plain tuples: those with names are slow to unpack.
+_TurnedFrame = tuple[bytes, int, bytes, Tally, int, int, int]
+"""Header, end of the question, OPT, tally; octets of a record, records, octets that are sent."""
+_PairedFrame = tuple[bytes, int, bytes, Tally, PairShape, tuple[int, int, int, int, int, int]]
+"""Header, end of the question, OPT, tally; the shape, and its first six numbers."""
+_MOST_FRAMES: Final = 4096
+_turned_frames: Final[dict[_TurnedFrame, _TurnedFrame]] = {}
+_paired_frames: Final[dict[tuple[bytes, int, bytes, int, int], _PairedFrame]] = {}
+
+
+def _turned_frame(*parts: *_TurnedFrame) -> _TurnedFrame:
+    """Return these parts, as the same tuple each time."""
+    if len(_turned_frames) >= _MOST_FRAMES:
+        _turned_frames.clear()
+    return _turned_frames.setdefault(parts, parts)
+
+
+def _paired_frame(
+    head: bytes, end: int, tail: bytes, tally: Tally, shape: PairShape
+) -> _PairedFrame:
+    """Return the frame of these, the same one each time; it keeps alive what it is found by."""
+    key = head, end, tail, id(tally), id(shape)
+    found = _paired_frames.get(key)
+    if found is None:
+        if len(_paired_frames) >= _MOST_FRAMES:
+            _paired_frames.clear()
+        numbers = shape.step, shape.total, shape.length, shape.glue_step, shape.start, shape.end
+        found = _paired_frames[key] = head, end, tail, tally, shape, numbers
+    return found
+
+
 class _Turned:
-    """Addresses in their turn, as ``dnsd.bodies.Rotation``, behind the header."""
+    """Addresses in their turn, as ``dnsd.bodies.Rotation``; the question is the client's.
 
-    __slots__ = ("octets", "origin", "shape", "tail", "tally", "turn")
+    ``octets`` are the records twice (the second time without the last): any turn is one slice.
+    """
 
-    def __init__(self, head: bytes, body: Rotation, tail: bytes, tally: Tally) -> None:
-        self.octets = head + body.octets
-        self.shape: Shape = body.shape
+    __slots__ = ("frame", "octets", "origin", "turn")
+
+    def __init__(self, frame: _TurnedFrame, body: Rotation) -> None:
+        self.frame = frame
+        self.octets = body.octets + body.octets[: -frame[4]]
         self.turn = body.turn
-        self.tail = tail
         self.origin = body.origin
-        self.tally = tally
+
+    @property
+    def tally(self) -> Tally:
+        return self.frame[3]
 
     def reply(self, packet: bytes) -> bytes:
-        step, total, length, _, _ = self.shape
+        head, end, tail, tally, step, total, length = self.frame
         turn = self.turn + 1
         if turn >= total:
             turn = 0
         self.turn = turn
-        octets = self.octets
-        start = len(octets) - step * total
-        at = start + turn * step
-        if length == step * total:
-            reply = b"".join((packet[:2], octets[:start], octets[at:], octets[start:at], self.tail))
-        else:
-            block = (octets[at:] + octets[start:at])[:length]
-            reply = packet[:2] + octets[:start] + block + self.tail
-        tally = self.tally
+        at = turn * step
+        reply = packet[:2] + head + packet[12:end] + self.octets[at : at + length] + tail
         tally.hits += 1
         tally.octets_in += len(packet)
         tally.octets_out += len(reply)
@@ -102,36 +133,38 @@ class _Turned:
 
 
 class _Paired(Turns):
-    """SRV records in their turn, as ``dnsd.pairs.Pairs``, behind the header."""
+    """SRV records in their turn, as ``dnsd.pairs.Pairs``; the question is the client's."""
 
-    __slots__ = ("tail", "tally")
+    __slots__ = ("frame",)
 
-    def __init__(self, head: bytes, body: Pairs, tail: bytes, tally: Tally) -> None:
-        super().__init__(head + body.octets, body.shape)
+    def __init__(self, frame: _PairedFrame, body: Pairs) -> None:
+        super().__init__(body.octets, body.shape.total)
+        self.frame = frame
         self.origin = body.origin
-        self.tail = tail
-        self.tally = tally
+
+    @property
+    def tally(self) -> Tally:
+        return self.frame[3]
 
     def reply(self, packet: bytes) -> bytes:
-        shape = self.shape
-        turn = self.turn + 1
-        if turn < shape[1] and shape[13]:
-            # As ``turned`` has it, for the usual case that everything is sent.
-            self.turn = turn
+        head, end, tail, tally, shape, numbers = self.frame
+        step, total, length, glue_step, start, stop = numbers
+        if shape.is_whole:
+            # As ``turned``, for the usual case: the glue stays, only what it points at turns.
+            self.turn = turn = self.turn + 1
+            if turn >= total:
+                self.begin(shape)
+                turn = 0
             octets = self.octets
-            middle = len(octets) - shape[5]
-            start = middle - shape[2]
-            at = middle + turn * shape[4]
-            glue = bytearray(octets[at:] + octets[middle:at])
-            glue[0 :: shape[4]] = shape[8]
-            glue[1 :: shape[4]] = shape[9]
-            at = start + turn * shape[0]
-            reply = b"".join(
-                (packet[:2], octets[:start], octets[at:middle], octets[start:at], glue, self.tail)
-            )
+            glue = bytearray(octets[start:stop])
+            at = total - turn
+            glue[0::glue_step] = shape.high[at : at + total]
+            glue[1::glue_step] = shape.low[at : at + total]
+            at = turn * step
+            answers = octets[at : at + length]
+            reply = b"".join((packet[:2], head, packet[12:end], answers, glue, tail))
         else:
-            reply = b"".join((packet[:2], *self.parts(), self.tail))
-        tally = self.tally
+            reply = b"".join((packet[:2], head, packet[12:end], *self.parts(shape), tail))
         tally.hits += 1
         tally.octets_in += len(packet)
         tally.octets_out += len(reply)
@@ -166,14 +199,20 @@ class Entry:
 
 
 def entry_of(head: bytes, body: AnyBody, tail: bytes, tally: Tally) -> Reply:
-    """Return an entry that is the only user of the body, in its smallest form."""
+    """Return an entry that is the only user of the body, in its smallest form.
+
+    ``head`` holds the question, which begins at its eleventh octet.
+    """
     kind = type(body)
     if kind is Body:
         return _Constant(head + body.next() + tail, body.origin, tally)
     if isinstance(body, Absent):
         return _Negative(head, body, tail, tally)
+    end = len(head) + 2
     if isinstance(body, Rotation) and kind is Rotation:
-        return _Turned(head, body, tail, tally)
+        step, total, length, _, _ = body.shape
+        frame = _turned_frame(head[:10], end, tail, tally, step, total, length)
+        return _Turned(frame, body)
     if isinstance(body, Pairs) and kind is Pairs:
-        return _Paired(head, body, tail, tally)
+        return _Paired(_paired_frame(head[:10], end, tail, tally, body.shape), body)
     return Entry(head, body, tail, tally)

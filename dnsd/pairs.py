@@ -26,92 +26,93 @@ if TYPE_CHECKING:
 __all__ = ["PairShape", "Pairs", "Turns", "pairs_of"]
 
 _POINTER_LIMIT: Final = 0x4000
-_ROUNDS: Final = 8
+_ROUNDS: Final = 32
 """How often an order is turned through before another is drawn."""
 
 
 class PairShape(NamedTuple):
     """What pairs of one form share: of a record of the answer, of the glue, of the whole.
 
-    ``block`` is what all records have, ``glue_block`` all their glue, ``length`` and
-    ``glue_length`` what of them is sent, ``extra`` what follows. ``high`` and ``low`` are the two
-    octets of the pointers that begin the glue; ``truncated``: answers are left out; ``is_whole``:
-    everything is sent and nothing follows.
+    ``length`` and ``glue_length`` are what is sent of the records and of their glue, which stands
+    from ``start`` to ``end``. ``high`` and ``low`` are the two octets of the pointers that begin
+    it, twice, so that any turn of them is one slice; ``truncated``: answers are left out;
+    ``is_whole``: everything is sent, nothing follows.
     """
 
     step: int
     total: int
-    block: int
     length: int
     glue_step: int
-    glue_block: int
-    glue_length: int
-    extra: int
+    start: int
+    end: int
     high: bytearray
     low: bytearray
+    is_whole: bool
+    glue_length: int
+    extra: int
     counts: Counts
     truncated: bool
     draw: Draw
-    is_whole: bool
 
 
 class Turns:
     """One order of records and glue, turned on by one each time.
 
-    ``octets`` are what stands before (nothing, or a header), the records, the glue, the rest.
+    ``octets`` are the records, the glue, the rest. Where everything is sent the records stand twice
+    (the second time without the last), so that any turn of them is one slice.
     """
 
-    __slots__ = ("left", "octets", "origin", "shape", "turn")
+    __slots__ = ("left", "octets", "origin", "turn")
 
-    def __init__(self, octets: bytes, shape: PairShape) -> None:
+    def __init__(self, octets: bytes, total: int) -> None:
         """Begin so that the first thing is to draw an order."""
         self.octets = octets
-        self.shape = shape
-        self.turn = shape.total
+        self.turn = total
         self.left = 0
         self.origin: Origin = None
 
-    def parts(self) -> tuple[bytes | bytearray, ...]:
-        """Return what stands before, then the sections with the next record first."""
-        shape = self.shape
-        turn = self.turn + 1
-        if turn >= shape[1]:
-            turn = 0
-            self.left -= 1
-            if self.left <= 0:
-                self.left = _ROUNDS
-                self.octets = reordered(self.octets, shape, drawn(shape))
-        self.turn = turn
-        return turned(self.octets, shape, turn)
+    def parts(self, shape: PairShape) -> tuple[bytes, bytes | bytearray, bytes]:
+        """Return the sections with the next record first."""
+        self.turn += 1
+        if self.turn >= shape.total:
+            self.begin(shape)
+        return turned(self.octets, shape, self.turn)
+
+    def begin(self, shape: PairShape) -> None:
+        """Begin a round, now and then in another order."""
+        self.turn = 0
+        self.left -= 1
+        if self.left <= 0:
+            self.left = _ROUNDS
+            self.octets = _reordered(self.octets, shape, _drawn(shape))
 
 
-def turned(octets: bytes, shape: PairShape, turn: int) -> tuple[bytes | bytearray, ...]:
-    """Return what stands before, then the sections from the record whose turn it is."""
-    end = len(octets) - shape[7]
-    middle = end - shape[5]
-    start = middle - shape[2]
-    at = start + turn * shape[0]
-    length = shape[3]
-    answers: tuple[bytes, ...] = octets[at:middle], octets[start:at]
-    if length != shape[2]:
-        answers = ((answers[0] + answers[1])[:length],)
-    length = shape[6]
-    if not length:
-        return (octets[:start], *answers)
-    step = shape[4]
-    at = middle + turn * step
-    glue = bytearray(octets[at:end] + octets[middle:at])
-    if length != shape[5]:
-        del glue[length:]
-    glue[0::step] = shape[8]
-    glue[1::step] = shape[9]
-    return (octets[:start], *answers, glue, octets[end:])
+def turned(octets: bytes, shape: PairShape, turn: int) -> tuple[bytes, bytes | bytearray, bytes]:
+    """Return the sections from the record whose turn it is: answers, glue, the rest."""
+    at = turn * shape.step
+    answers = octets[at : at + shape.length]
+    if len(answers) < shape.length or at + shape.length > shape.start:
+        answers = (octets[at : shape.start] + octets[:at])[: shape.length]
+    if not shape.glue_length:
+        return answers, b"", b""
+    at = shape.start + turn * shape.glue_step
+    glue = bytearray(octets[at : shape.end] + octets[shape.start : at])
+    del glue[shape.glue_length :]
+    kept = shape.glue_length // shape.glue_step
+    glue[0 :: shape.glue_step] = shape.high[:kept]
+    glue[1 :: shape.glue_step] = shape.low[:kept]
+    return answers, glue, octets[shape.end :]
 
 
 class Pairs(Turns):
     """The body of one order."""
 
-    __slots__ = ()
+    __slots__ = ("shape",)
+
+    def __init__(self, octets: bytes, shape: PairShape) -> None:
+        """Take octets of this shape."""
+        super().__init__(octets, shape.total)
+        self.shape = shape
 
     @property
     def counts(self) -> Counts:
@@ -130,7 +131,7 @@ class Pairs(Turns):
 
     def next(self) -> bytes:
         """Return the sections, the next record first."""
-        return b"".join(self.parts())
+        return b"".join(self.parts(self.shape))
 
 
 class _WeightedPairs(Pairs):
@@ -149,8 +150,8 @@ class _WeightedPairs(Pairs):
         self.left -= 1
         if self.left <= 0:
             self.left = _ROUNDS * shape.total
-            order = drawn(shape)
-            self.octets = reordered(self.octets, shape, order)
+            order = _drawn(shape)
+            self.octets = _reordered(self.octets, shape, order)
             self.weights = [self.weights[at] for at in order]
             self.bounds = tuple(accumulate(self.weights))
         self.phase = phase = (self.phase + GOLDEN) % 1.0
@@ -158,21 +159,19 @@ class _WeightedPairs(Pairs):
         return b"".join(turned(self.octets, shape, turn))
 
 
-def drawn(shape: PairShape) -> Sequence[int]:
-    """Return an order of the records by chance."""
+def _drawn(shape: PairShape) -> Sequence[int]:
     keys = [shape.draw() for _ in range(shape.total)]
     return sorted(range(shape.total), key=keys.__getitem__)
 
 
-def reordered(octets: bytes, shape: PairShape, order: Sequence[int]) -> bytes:
+def _reordered(octets: bytes, shape: PairShape, order: Sequence[int]) -> bytes:
     """Return the octets of pairs with records and glue in this order."""
-    end = len(octets) - shape.extra
-    middle = end - shape.glue_block
-    start = middle - shape.block
-    step, glue_step = shape.step, shape.glue_step
-    records = [octets[(at := start + n * step) : at + step] for n in order]
-    glue = [octets[(at := middle + n * glue_step) : at + glue_step] for n in order]
-    return b"".join((octets[:start], *records, *glue, octets[end:]))
+    step, glue_step, start = shape.step, shape.glue_step, shape.start
+    records = [octets[n * step : (n + 1) * step] for n in order]
+    glue = [octets[start + n * glue_step : start + (n + 1) * glue_step] for n in order]
+    kept = glue if shape.glue_length else ()
+    again = records[:-1] if shape.is_whole else ()
+    return b"".join((*records, *again, *kept, octets[shape.end :]))
 
 
 def pairs_of(answer: Answer, name: bytes, limits: Limits, draw: Draw) -> AnyBody:
@@ -212,7 +211,8 @@ def _paired(parts: Parts, name: bytes, limits: Limits, draw: Draw) -> AnyBody | 
     weights = tuple([record.weight for record in records])
     if not kept:  # glue that is never sent need not be kept
         rests = []
-    octets = b"".join((*answers, *rests)) + extra
+    again = answers[:-1] if shape.is_whole else []
+    octets = b"".join((*answers, *again, *rests)) + extra
     if min(weights) == max(weights):
         return Pairs(octets, shape)
     return _WeightedPairs(octets, shape, weights)
@@ -235,19 +235,21 @@ class _Form(NamedTuple):
 @lru_cache(maxsize=4096)
 def _shape(form: _Form) -> PairShape:
     pointers = [0xC000 | form.target + at * form.step for at in range(form.glue)]
+    is_whole = form.glue == form.total and not form.extra
+    start = (2 * form.total - 1 if is_whole else form.total) * form.step
     return PairShape(
         form.step,
         form.total,
-        form.total * form.step,
         form.keep * form.step,
         form.glue_step,
-        form.total * form.glue_step if form.glue else 0,
+        start,
+        start + (form.total * form.glue_step if form.glue else 0),
+        bytearray(pointer >> 8 for pointer in pointers) * 2,
+        bytearray(pointer & 255 for pointer in pointers) * 2,
+        is_whole,
         form.glue * form.glue_step,
         form.extra,
-        bytearray(pointer >> 8 for pointer in pointers),
-        bytearray(pointer & 255 for pointer in pointers),
         (form.keep, 0, form.glue + form.extras),
         form.keep < form.total,
         form.draw,
-        form.glue == form.total and not form.extra,
     )

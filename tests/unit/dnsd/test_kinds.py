@@ -1,5 +1,7 @@
 """Every kind of name and record beside addresses and SRV."""
 
+from typing import Any
+
 import pytest
 from dnslib import RCODE
 
@@ -237,7 +239,7 @@ def test_each_service_may_have_a_ttl_of_its_own() -> None:
     ],
 )
 def test_class_chaos_tells_what_the_settings_allow(
-    name: str, site: dict[str, str], verdict: bytes | None
+    name: str, site: dict[str, Any], verdict: bytes | None
 ) -> None:
     reply = Asker(**site).ask(name, "TXT", qclass=3)
     assert [record.rdata.data[0] for record in reply.rr] == ([verdict] if verdict else [])

@@ -1,5 +1,7 @@
 """What one client's EDNS options and the site's limits do to a reply."""
 
+from typing import Any
+
 import dns.edns
 import dns.message
 import pytest
@@ -14,14 +16,19 @@ SECRET = bytes(range(16))
 CLIENT = b"12345678"
 
 
-def asker(**site: object) -> Asker:
-    settings = {"nsid": "n1", "cookie_secrets": (SECRET,), "now": lambda: 1.6e9, "idle": 10.0}
+def asker(**site: Any) -> Asker:
+    settings: dict[str, Any] = {
+        "nsid": "n1",
+        "cookie_secrets": (SECRET,),
+        "now": lambda: 1.6e9,
+        "idle": 10.0,
+    }
     return Asker(instance(), **(settings | site))
 
 
-def options(server: Asker, data: bytes, **how: object) -> dict[int, bytes]:
+def options(server: Asker, data: bytes, **how: Any) -> dict[int, bytes]:
     """Return the options of the reply to a query with these."""
-    octets = server.send(query("web.service.consul", extra=opt(options=data)), client=HOME, **how)  # type: ignore[arg-type]
+    octets = server.send(query("web.service.consul", extra=opt(options=data)), client=HOME, **how)
     assert octets is not None
     return {option.code: option.data for option in DNSRecord.parse(octets).ar[-1].rdata}
 
@@ -105,15 +112,15 @@ def test_recursion_is_offered_to_whom_it_is_for() -> None:
 # --- limits ----------------------------------------------------------------------------------
 
 
-def many(**site: object) -> Asker:
+def many(**site: Any) -> Asker:
     changes = [instance(number=n) for n in range(1, 11)]
     mixed = [instance("mixed", n, port=80 + n, address="10.0.0.1") for n in range(1, 11)]
     return Asker(*changes, *mixed, **site)
 
 
-def counts(server: Asker, kind: str, name: str = "web", **how: object) -> tuple[int, int, int]:
+def counts(server: Asker, kind: str, name: str = "web", **how: Any) -> tuple[int, int, int]:
     """Return answers, additional records and TC."""
-    reply = server.ask(f"{name}.service.consul", kind, **how)  # type: ignore[arg-type]
+    reply = server.ask(f"{name}.service.consul", kind, **how)
     additional = [record for record in reply.ar if record.rtype != 41]
     return len(reply.rr), len(additional), reply.header.tc
 
@@ -179,11 +186,11 @@ def test_addresses_in_the_clients_network_may_come_first() -> None:
         near=True,
     )
 
-    def firsts(name: str, client: bytes, **how: object) -> set[str]:
+    def firsts(name: str, client: bytes, **how: Any) -> set[str]:
         found = set()
         for _ in range(30):
             kind = "AAAA" if name.startswith("six") else "A"
-            octets = server.send(query(name, kind), client=client, **how)  # type: ignore[arg-type]
+            octets = server.send(query(name, kind), client=client, **how)
             assert octets is not None
             found.add(str(DNSRecord.parse(octets).rr[0].rdata))
         return found

@@ -1,18 +1,20 @@
 """The grammar of SkyDNS."""
 
+from typing import Any
+
 import pytest
 from dnslib import RCODE
 
 from dnsd.names import zone_of
 from dnsd.sky import path_of
-from sidecar.catalog.changes import Put
+from sidecar.catalog.changes import Change, Put
 from tests.support.asker import Asker, instance, node, texts
 
 ZONE = zone_of("sky.local")
 
 
-def sky(*changes: object, **site: object) -> Asker:
-    return Asker(*changes, sky_zone=ZONE, **site)  # type: ignore[arg-type]
+def sky(*changes: Change, **site: Any) -> Asker:
+    return Asker(*changes, sky_zone=ZONE, **site)
 
 
 def put(service: str, id_: str, address: str, *, port: int = 80, **meta: str) -> Put:
