@@ -25,7 +25,8 @@ from dnsd.telemetry import Telemetry
 from dnsd.workers import Workers
 from sidecar.config.model import DnsSettings
 from sidecar.config.units import Endpoint, dns_server, endpoint
-from sidecar.errors import ConfigError
+from sidecar.errors import CertificateUnusable, ConfigError
+from sidecar.runtime import log
 from sidecar.runtime.clock import Clock, SystemClock
 from sidecar.runtime.log import get_logger
 from sidecar.stores.base import Source
@@ -126,7 +127,7 @@ class DnsServer:
     async def reload(self, settings: object) -> None:
         """Take new settings, all or none, without closing a socket.
 
-        Raises ConfigError; what only a restart changes stays as it was.
+        Raises ConfigError and CertificateUnusable; what only a restart changes stays as it was.
         """
         if not isinstance(settings, DnsSettings):
             raise ConfigError(["dns: no settings of this part"])
@@ -155,6 +156,8 @@ class DnsServer:
             except ConfigError as error:
                 for problem in error.problems:
                     _log.error("settings not taken", problem=problem)
+            except CertificateUnusable as error:
+                _log.error("settings not taken", problem=error)
 
         if self._tasks is not None:
             self._tasks.create_task(reload(), name="dnsd reload")
@@ -252,7 +255,7 @@ class DnsServer:
         }
         settings = replace(settings, workers=1, also_notify=(), **listen)
         name = settings.node_name or self._node_name
-        return Start(settings, name, self._secret, self._serial)
+        return Start(settings, name, self._secret, self._serial, log.current())
 
     def _start_background(self) -> None:
         if self._tasks is None:
