@@ -5,7 +5,7 @@ import ssl
 from pathlib import Path
 from typing import Final
 
-from sidecar.errors import ConfigError
+from sidecar.errors import CertificateUnusable
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 
@@ -28,12 +28,12 @@ class Certificates:
         self._stamp: _Stamp = ()
 
     async def load(self) -> ssl.SSLContext:
-        """Return the context with what the files hold. Raises ConfigError."""
+        """Return the context with what the files hold. Raises CertificateUnusable."""
         await asyncio.to_thread(self._load, self._paths)
         return self._context
 
     async def replace(self, certificate: str, key: str) -> None:
-        """Take other files. Raises ConfigError, and keeps what there was."""
+        """Take other files. Raises CertificateUnusable, and keeps what there was."""
         if (certificate, key) != self._paths:
             await asyncio.to_thread(self._load, (certificate, key))
             self._paths = certificate, key
@@ -46,7 +46,7 @@ class Certificates:
                 continue
             try:
                 await self.load()
-            except ConfigError as error:
+            except CertificateUnusable as error:
                 _log.error("certificate not taken, the old one stays", reason=error)
                 self._stamp = await asyncio.to_thread(_stamp_of, self._paths)
             else:
@@ -56,11 +56,15 @@ class Certificates:
         """Try the files on a context of their own first: a bad pair must not spoil the good."""
         stamp = _stamp_of(paths)
         try:
+            for path in paths:
+                Path(path).open("rb").close()  # ssl does not say which file is missing
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*paths)
             self._context.load_cert_chain(*paths)
-        except (OSError, ssl.SSLError) as error:
-            reason = error.strerror or error
-            raise ConfigError([f"dns.tls_certificate, dns.tls_key: {reason}"]) from error
+        except ssl.SSLError as error:
+            reason = "are no certificate with its key" if "PEM" in str(error) else error.reason
+            raise CertificateUnusable(f"{paths[0]} and {paths[1]}: {reason}") from error
+        except OSError as error:
+            raise CertificateUnusable(f"{error.filename}: {error.strerror}") from error
         self._stamp = stamp
 
 

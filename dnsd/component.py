@@ -4,28 +4,29 @@ import asyncio
 import random
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
-from dnsd.cache import Responder, Standing
+from dnsd.cache import Responder
 from dnsd.connections import Connections, Limits
 from dnsd.feed import Start
+from dnsd.following import follow, stand
 from dnsd.forward.resolver import Resolver
 from dnsd.forward.settings import Networks, forwarding_of
 from dnsd.notify import notify_changes
 from dnsd.querylog import QueryLog
 from dnsd.rates import Rates
 from dnsd.recursion import Recursion
-from dnsd.server import Listener, SecureListener
+from dnsd.server import Listener, SecureListener, make_room
 from dnsd.service import Service
 from dnsd.site import Site, site_of
 from dnsd.telemetry import Telemetry
 from dnsd.workers import Workers
 from sidecar.config.model import DnsSettings
 from sidecar.config.units import Endpoint, dns_server, endpoint
-from sidecar.errors import ConfigError
+from sidecar.errors import CertificateUnusable, ConfigError
+from sidecar.runtime import log
 from sidecar.runtime.clock import Clock, SystemClock
 from sidecar.runtime.log import get_logger
 from sidecar.stores.base import Source
@@ -39,7 +40,6 @@ _log = get_logger("dnsd")
 
 _FIXED: Final = ("listen", "tls_listen", "https_listen", "workers")
 """Settings that only a restart changes: those of sockets."""
-_LOOK: Final = 1.0
 _FORWARDING: Final = (
     *("recursors", "recursor_strategy", "recursor_timeout", "recursion_allow", "forward"),
     *("mix_case", "cache_bytes", "serve_stale", "max_concurrent_forwards"),
@@ -100,9 +100,11 @@ class DnsServer:
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve until cancelled; raises AddressInUse when an address cannot be had."""
+        settings = self._settings
         listeners: list[Listener] = []
         secure: list[SecureListener] = []
         try:
+            make_room(settings.tcp_max_conns + settings.max_concurrent_forwards)
             self._bind(listeners, secure)
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
@@ -126,7 +128,7 @@ class DnsServer:
     async def reload(self, settings: object) -> None:
         """Take new settings, all or none, without closing a socket.
 
-        Raises ConfigError; what only a restart changes stays as it was.
+        Raises ConfigError and CertificateUnusable; what only a restart changes stays as it was.
         """
         if not isinstance(settings, DnsSettings):
             raise ConfigError(["dns: no settings of this part"])
@@ -155,6 +157,8 @@ class DnsServer:
             except ConfigError as error:
                 for problem in error.problems:
                     _log.error("settings not taken", problem=problem)
+            except CertificateUnusable as error:
+                _log.error("settings not taken", problem=error)
 
         if self._tasks is not None:
             self._tasks.create_task(reload(), name="dnsd reload")
@@ -252,7 +256,7 @@ class DnsServer:
         }
         settings = replace(settings, workers=1, also_notify=(), **listen)
         name = settings.node_name or self._node_name
-        return Start(settings, name, self._secret, self._serial)
+        return Start(settings, name, self._secret, self._serial, log.current())
 
     def _start_background(self) -> None:
         if self._tasks is None:
@@ -265,8 +269,10 @@ class DnsServer:
             works["dnsd query log"] = service.querylog.run(self._clock)
         if self._certificates is not None:
             works["dnsd certificates"] = self._certificates.follow(self._clock)
-        works["dnsd standing"] = self._stand()
-        works["dnsd following"] = self._follow()
+        works["dnsd standing"] = stand(
+            self._source, self._responder, self._away, self._settings.max_stale, self._clock
+        )
+        works["dnsd following"] = follow(self._source, self._responder, self.telemetry, self._clock)
         if settings.also_notify:
             works["dnsd notify"] = notify_changes(
                 self._source,
@@ -275,29 +281,6 @@ class DnsServer:
                 self._clock,
             )
         self._background = [self._tasks.create_task(w, name=name) for name, w in works.items()]
-
-    async def _stand(self) -> None:
-        """Say for ever how far the catalogue may be believed (reliability F20)."""
-        lost_at: float | None = None
-        while True:
-            now = self._clock.monotonic()
-            if self._away() is None or not self._source.synced:
-                lost_at = None
-                standing = Standing.FRESH
-            else:
-                lost_at = now if lost_at is None else lost_at
-                is_lost = now - lost_at > self._settings.max_stale
-                standing = Standing.LOST if is_lost else Standing.STALE
-            self._responder.stand(standing)
-            await self._clock.sleep(_LOOK)
-
-    async def _follow(self) -> None:
-        """Move on with each change, so that the next query need not."""
-        while True:
-            begun = perf_counter()
-            self._responder.replies()
-            self.telemetry.applied(perf_counter() - begun, self._clock)
-            await self._source.changed()
 
     def _stop_background(self) -> None:
         for task in self._background:

@@ -24,6 +24,7 @@ class Start(msgspec.Struct, frozen=True, tag="start"):
     node_name: str
     secret: bytes
     serial: int
+    log: tuple[str, str] = ("text", "info")
 
 
 class Told(msgspec.Struct, frozen=True, tag="told", omit_defaults=True):

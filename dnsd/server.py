@@ -1,6 +1,7 @@
 """Listening on one address, from bound to closed: UDP and TCP on one port, TLS, HTTPS."""
 
 import asyncio
+import resource
 import socket
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from ssl import SSLContext
 
-__all__ = ["Listener", "SecureListener", "channels_of"]
+__all__ = ["Listener", "SecureListener", "channels_of", "make_room"]
 
 _OPTION: Final = "--dns"
 _BACKLOG: Final = 1024
 _TRIES: Final = 20
+_OTHERS: Final = 512
 
 
 def channels_of(telemetry: Telemetry, proto: Proto, at: Endpoint) -> Channels:
@@ -114,6 +116,16 @@ class SecureListener:
         """Free the port."""
         self.stop()
         self._tcp.close()
+
+
+def make_room(sockets: int) -> None:
+    """Let this process open so many sockets and what else it has, if the system allows it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = sockets + _OTHERS
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _pair(at: Endpoint, *, reuse_port: bool) -> tuple[socket.socket, socket.socket]:

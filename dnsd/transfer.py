@@ -1,7 +1,7 @@
 """The whole zone as messages (RFC 5936), from one view of the catalogue. Pure.
 
-What is sent is what questions get: each name is asked for each type. The names are those of the
-grammar in their short form and with the datacentre; ``addr`` names are those SRV records lead to.
+What is sent is what questions get: each name is asked for each type. The names are those of
+services and nodes, short and with the datacentre; ``addr`` names are those SRV records lead to.
 A name with a CNAME and other records gets the others, because a zone may not hold both.
 """
 
@@ -87,12 +87,14 @@ def records_of(
 
 def names_of(view: View, site: Site) -> Iterator[Labels]:
     """Yield each name below a zone that has records, once, without the zone."""
-    local: tuple[Labels, ...] = ((), (site.datacenter,))
+    local: tuple[Labels, ...] = ((), (site.datacenter,), (site.datacenter, b"dc"))
     yield (b"ns",)
     for name in view.services:
         for subject in _of_service(view, name):
             for place in local:
                 yield (*subject, b"service", *place)
+                if subject[0][:1] == b"_" and len(subject) == 2:
+                    yield (*subject, *place)
     for node in view.nodes:
         for place in local:
             yield (*node.split(b"."), b"node", *place)

@@ -120,6 +120,7 @@ class UdpServer:
         """Answer each client as it may be, from the address that it asked."""
         service = self._service
         replies = service.responder.replies()
+        begun = perf_counter()
         for _ in range(_BATCH):
             try:
                 packet, control, _flags, peer = self._sock.recvmsg(_RECEIVE, 128)
@@ -130,13 +131,14 @@ class UdpServer:
                 return
             if (peer[1] < 20 or peer[1] == self._port) and self._is_unwanted(peer):
                 continue
-            begun = perf_counter()
             recursive = service.may_recurse(peer[0])
             channel = self._channels.recursive if recursive else self._channel
             entry = replies.hot(channel).get(packet[2:])
             if entry is not None:
                 self._send(entry.reply(packet), packet, peer, control)
-                took(channel, entry.tally, perf_counter() - begun)
+                if begun:
+                    took(channel, entry.tally, perf_counter() - begun)
+                    begun = 0.0
                 continue
             later = partial(self._send, packet=packet, peer=peer, control=control)
             reply = service.miss(replies, packet, channel, peer[0], later)

@@ -40,6 +40,8 @@ class _Worker:
             serving: asyncio.Task[None] | None = None
             while data := await reader.read(_CHUNK):
                 for frame in frames.feed(data):
+                    if isinstance(frame, Start):
+                        log.configure(*frame.log)
                     if isinstance(frame, Start) and self._server is None:
                         serving = tasks.create_task(self._serve(frame), name="dnsd")
                     elif isinstance(frame, Start) and self._server is not None:
@@ -86,7 +88,6 @@ def _write(data: bytes) -> None:
 def main() -> None:
     """Run until the parent closes our input."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # settings come from the parent
-    log.configure()
     uvloop.run(_Worker().run())
 
 

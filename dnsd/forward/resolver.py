@@ -5,6 +5,7 @@ fresh comes first.
 """
 
 import asyncio
+import errno
 import random
 import secrets
 from collections.abc import Callable
@@ -31,6 +32,8 @@ _PATIENCE: Final = 1.8
 _STALE_TTL: Final = 30
 _PROBES: Final = 0.25
 _LOOP_LABELS: Final = (b"loop", b"dnsd", b"invalid")
+_OURS: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+"""What is wrong with ourselves, not with the server that was to be asked."""
 _EDE_STALE: Final = 3
 _EDE_STALE_NXDOMAIN: Final = 19
 _EDE_NONE_REACHED: Final = 22
@@ -147,6 +150,8 @@ class Resolver:
                 outcome = _stale(stale)
             else:
                 self.cache.put(asked, outcome.reply, self._clock.monotonic())
+        except Exception:  # noqa: BLE001 - one question must not end the others
+            _log.exception("cannot forward")
         finally:
             self._land(asked, outcome)
             self._flights.pop(asked, None)
@@ -156,7 +161,10 @@ class Resolver:
         while waiters:
             self._waiting -= 1
             deliver = waiters.pop()
-            deliver(outcome)
+            try:
+                deliver(outcome)
+            except Exception:  # noqa: BLE001 - nor one client
+                _log.exception("cannot deliver")
 
     async def _ask_group(self, asked: Asked, group: Group) -> Outcome:
         """Return the first final answer; NXDOMAIN and NOERROR are final, errors are not."""
@@ -180,7 +188,9 @@ class Resolver:
             async with asyncio.timeout(limit):
                 reply = await ask(upstream.at, asked, mix_case=self.settings.mix_case)
         except (TimeoutError, OSError, Malformed) as error:
-            if upstream.failed(self._clock.monotonic()):
+            if isinstance(error, OSError) and error.errno in _OURS:
+                _log.debug("cannot ask anybody", reason=error)
+            elif upstream.failed(self._clock.monotonic()):
                 _log.warning("upstream is out", at=upstream.at, reason=_reason(error))
             return None
         if upstream.is_out and not upstream.is_loop:

@@ -11,19 +11,18 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from sidecar.config.dns_rules import DNS_RULES
 from sidecar.config.keys import suggestion
 from sidecar.config.model import DnsSettings, RegistrarSettings, Settings
-from sidecar.config.units import dns_server, endpoint
+from sidecar.config.values import listen, more_than_zero, node_or_empty, number, path_or_empty
 
 __all__ = ["RULES", "STORES", "TEMPLATE_RULES", "contradictions", "plain", "redacted"]
 
 # Control characters, line separators and what is left of bytes that are not UTF-8.
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII | re.IGNORECASE)
 _PREFIX: Final = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?", re.ASCII)
 _MODE: Final = re.compile(r"0?[0-7]{3}")
 _OWNER: Final = re.compile(r"[a-z0-9_][a-z0-9_.-]*(?::[a-z0-9_][a-z0-9_.-]*)?", re.IGNORECASE)
-_ONE_IN: Final = re.compile(r"1/[1-9][0-9]{0,8}", re.ASCII)
 _USERINFO: Final = re.compile(r"(?<=://)[^/?#]*@")
 _SECRET_QUERY: Final = re.compile(r"(?i)([?&][a-z_-]*(?:token|password|secret)=)[^&#]*")
 
@@ -54,11 +53,6 @@ def redacted(text: str) -> str:
     return _SECRET_QUERY.sub(r"\1***", _USERINFO.sub("***@", text))
 
 
-def _listen(text: str) -> str:
-    endpoint(text)
-    return text
-
-
 def _address_or_empty(text: str) -> str:
     if not text:
         return text
@@ -69,30 +63,6 @@ def _address_or_empty(text: str) -> str:
     if "%" in text or address.is_unspecified or address.is_multicast:
         raise ValueError(f"{text!r} is no address that others could connect to")
     return str(address)
-
-
-def _domain(text: str) -> str:
-    name = text.removesuffix(".").lower()
-    labels = name.split(".")
-    if len(name) > 253 or not all(map(_LABEL.fullmatch, labels)):
-        raise ValueError(f"{text!r} is not a domain name")
-    return name
-
-
-def _domain_or_empty(text: str) -> str:
-    return _domain(text) if text else text
-
-
-def _node_or_empty(text: str) -> str:
-    if text:
-        _domain(text)
-    return text  # the case of a node's name is kept, as Consul does
-
-
-def _label(text: str) -> str:
-    if not _LABEL.fullmatch(text):
-        raise ValueError(f"{text!r} is not one label of a domain name (letters, digits, - and _)")
-    return text.lower()
 
 
 def _docker_url(text: str) -> str:
@@ -162,87 +132,6 @@ def _attempts(count: int) -> int:
     return count
 
 
-def _path_or_empty(text: str) -> str:
-    if text.startswith("~"):
-        raise ValueError(f"{text!r}: ~ is not expanded here; write the whole path")
-    return text
-
-
-def _more_than_zero(seconds: float) -> float:
-    if seconds <= 0:
-        raise ValueError("must be more than 0")
-    return seconds
-
-
-def _ttl(seconds: float) -> float:
-    if seconds != int(seconds) or seconds > 2**31 - 1:  # RFC 2181 section 8
-        raise ValueError("a TTL is a whole number of seconds, at most 2147483647")
-    return seconds
-
-
-def _udp_payload(size: int) -> int:
-    if not 512 <= size <= 65535:  # RFC 6891 section 6.2.3: less counts as 512
-        raise ValueError(f"must be from 512 to 65535, not {size}")
-    return size
-
-
-def _upstreams(texts: tuple[str, ...]) -> tuple[str, ...]:
-    for text in texts:
-        host, port = dns_server(text)
-        if port == 0:
-            raise ValueError(f"{text!r}: {host} has no port 0")
-    return texts
-
-
-def _forward(texts: tuple[str, ...]) -> tuple[str, ...]:
-    for text in texts:
-        name, equals, servers = text.partition("=")
-        if not equals or not servers:
-            raise ValueError(f"{text!r} is not DOMAIN=ADDR[:PORT][,ADDR[:PORT]...]")
-        _domain(name)
-        _upstreams(tuple(servers.split(",")))
-    return texts
-
-
-def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
-    for text in texts:
-        try:
-            ipaddress.ip_network(text)
-        except ValueError as error:
-            raise ValueError(f"{error}; write for example 10.0.0.0/8") from None
-    return texts
-
-
-def _listens_or_empty(text: str) -> str:
-    for one in text.split(",") if text else ():
-        endpoint(one)
-    return text
-
-
-def _query_log(text: str) -> str:
-    if text not in {"", "errors"} and not _ONE_IN.fullmatch(text):
-        raise ValueError(f"must be errors or 1/N (one query in N), not {text!r}")
-    return text
-
-
-def _workers(count: int) -> int:
-    if not 1 <= count <= 64:
-        raise ValueError(f"must be from 1 to 64, not {count}")
-    return count
-
-
-def _number(count: int) -> int:
-    if not 0 <= count <= 1_000_000:
-        raise ValueError(f"must be from 0 to 1000000, not {count}")
-    return count
-
-
-def _octets(count: int) -> int:
-    if not 0 <= count <= 1 << 40:
-        raise ValueError(f"must be from 0 to {1 << 40}, not {count}")
-    return count
-
-
 def _absolute(text: str) -> str:
     if not text.startswith("/"):
         raise ValueError(f"{text!r} is not an absolute path")
@@ -300,62 +189,26 @@ def _of_registrar(registrar: RegistrarSettings) -> list[str]:
 RULES: Final[Mapping[str, Callable[[Any], str | float | int | bool | tuple[str, ...]]]] = (
     MappingProxyType(
         {
+            **DNS_RULES,
             "docker.url": _docker_url,
-            "docker.ping": _more_than_zero,
+            "docker.ping": more_than_zero,
             "store.url": _store_url,
-            "store.state_dir": _path_or_empty,
+            "store.state_dir": path_or_empty,
             "registrar.ip": _address_or_empty,
-            "registrar.node": _node_or_empty,
+            "registrar.node": node_or_empty,
             "registrar.stores": _edge_urls,
             "registrar.second_ip": _address_or_empty,
             "registrar.interfaces": _interfaces,
             "registrar.service_prefix": _service_prefix,
             "registrar.retry_attempts": _attempts,
-            "registrar.retry_interval": _more_than_zero,
-            "dns.listen": _listen,
-            "dns.domain": _domain,
-            "dns.alt_domain": _domain_or_empty,
-            "dns.datacenter": _label,
-            "dns.node_name": _node_or_empty,
-            "dns.ttl": _ttl,
-            "dns.node_ttl": _ttl,
-            "dns.soa_refresh": _ttl,
-            "dns.soa_retry": _ttl,
-            "dns.soa_expire": _ttl,
-            "dns.soa_min_ttl": _ttl,
-            "dns.a_record_limit": _number,
-            "dns.udp_answer_limit": _number,
-            "dns.skydns_domain": _domain_or_empty,
-            "dns.skydns_ttl": _ttl,
-            "dns.max_udp_payload": _udp_payload,
-            "dns.recursors": _upstreams,
-            "dns.recursor_timeout": _more_than_zero,
-            "dns.recursion_allow": _networks,
-            "dns.forward": _forward,
-            "dns.cache_bytes": _octets,
-            "dns.max_concurrent_forwards": _number,
-            "dns.tcp_idle_timeout": _more_than_zero,
-            "dns.tcp_max_conns": _number,
-            "dns.tcp_max_conns_per_ip": _number,
-            "dns.rrl_responses_per_second": _number,
-            "dns.rrl_window": _more_than_zero,
-            "dns.rrl_slip": _number,
-            "dns.rrl_exempt": _networks,
-            "dns.transfer_allow": _networks,
-            "dns.also_notify": _upstreams,
-            "dns.tls_listen": _listens_or_empty,
-            "dns.https_listen": _listens_or_empty,
-            "dns.tls_certificate": _path_or_empty,
-            "dns.tls_key": _path_or_empty,
-            "dns.query_log": _query_log,
-            "dns.workers": _workers,
-            "http.listen": _listen,
-            "http.token_file": _path_or_empty,
-            "http.max_connections": _number,
-            "http.max_waiting": _number,
-            "lb.listen": _listen,
-            "lb.program": _path_or_empty,
-            "lb.dir": _path_or_empty,
+            "registrar.retry_interval": more_than_zero,
+            "http.listen": listen,
+            "http.token_file": path_or_empty,
+            "http.max_connections": number,
+            "http.max_waiting": number,
+            "lb.listen": listen,
+            "lb.program": path_or_empty,
+            "lb.dir": path_or_empty,
         }
     )
 )
@@ -368,8 +221,8 @@ TEMPLATE_RULES: Final[Mapping[str, Callable[[Any], str | float | int | tuple[str
             "template.owner": _owner_or_empty,
             "template.check": _command,
             "template.reload": _command,
-            "template.timeout": _more_than_zero,
-            "template.min_instances": _number,
+            "template.timeout": more_than_zero,
+            "template.min_instances": number,
         }
     )
 )

@@ -113,8 +113,11 @@ def dns_server(text: str) -> Endpoint:
         return Endpoint(str(ipaddress.ip_address(text.strip("[]"))), 53)
     except ValueError:
         pass
+    wrong = ValueError(f"{text!r} is not the IP address of a server, with a port or without")
+    if ":" not in text:
+        raise wrong
     found = endpoint(text)
     try:
         return Endpoint(str(ipaddress.ip_address(found.host)), found.port)
     except ValueError:
-        raise ValueError(f"{text!r} is not the IP address of a server") from None
+        raise wrong from None

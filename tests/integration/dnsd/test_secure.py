@@ -18,7 +18,7 @@ from dnsd.edns import PADDING, option
 from sidecar.catalog.live import Catalog
 from sidecar.config.model import DnsSettings
 from sidecar.config.units import Endpoint
-from sidecar.errors import ConfigError
+from sidecar.errors import CertificateUnusable
 from tests.integration.dnsd.conftest import Serve
 from tests.support.asker import instance, opt, query
 from tests.support.certificate import certificate
@@ -193,9 +193,28 @@ async def test_a_new_certificate_is_taken_and_a_broken_one_is_not(
                     break
                 except ssl.SSLError:
                     await asyncio.sleep(0.1)
-        with pytest.raises(ConfigError, match="tls_certificate"):
+        with pytest.raises(CertificateUnusable, match="/nowhere: No such file"):
             await server.reload(DnsSettings(**wanted | {"tls_certificate": "/nowhere"}))
         assert await over_tls(server, second[0], PACKET)
+
+
+@pytest.mark.parametrize(
+    ("certificate_", "key", "text"),
+    [
+        ("/nowhere", "", "/nowhere: No such file or directory"),
+        ("/etc/hostname", "", "are no certificate with its key"),
+    ],
+)
+async def test_files_that_cannot_be_used_end_the_start(
+    serve: Serve, catalog: Catalog, settings: dict[str, Any], certificate_: str, key: str, text: str
+) -> None:
+    wanted = settings | {"tls_certificate": certificate_, "tls_key": key or certificate_}
+    server = DnsServer(catalog, DnsSettings(listen="127.0.0.1:0", **wanted), node_name="n")
+    with pytest.raises(ExceptionGroup) as raised:
+        await server.run(lambda: None)
+    (error,) = raised.value.exceptions
+    assert isinstance(error, CertificateUnusable)
+    assert text in str(error)
 
 
 async def test_kdig_asks_over_tls(

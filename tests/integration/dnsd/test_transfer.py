@@ -66,6 +66,8 @@ async def test_a_transfer_has_what_questions_get(serve: Serve) -> None:
             "svc-0.service.dc1.consul.",
             "blue.svc-1.service.consul.",
             "_svc-2._tcp.service.consul.",
+            "_svc-2._tcp.consul.",
+            "svc-2.service.dc1.dc.consul.",
             "node-1.node.dc1.consul.",
             "0a000201.addr.dc1.consul.",
             "ns.consul.",

@@ -93,6 +93,10 @@ def test_dig_tells_the_answer_and_why() -> None:
     assert ";; web.service.consul. A: NOERROR, service web (index 1)" in text
     assert "web/web-3  [2001:db8::3]:80  on node-1  passing, draining  <- draining" in text
     assert "the catalogue has not been read yet" in text
+    service.source.mark_synced()  # type: ignore[attr-defined]
+    absent = "\n".join(lines_of(dig(service, "absent.service.consul", "A")))
+    assert "NXDOMAIN" in absent
+    assert "has not been read yet" not in absent
     for wrong in ("a..b", "x" * 64):
         with pytest.raises(ValueError, match="label"):
             dig(service, wrong, "A")
@@ -118,6 +122,7 @@ def test_a_zone_is_cut_into_messages_and_a_known_serial_gets_the_soa_alone() -> 
         node(),
         *(instance(f"svc-{n}", k, tags=("a.b", "")) for n in range(100) for k in range(3)),
         instance("x" * 64),
+        instance("z" * 63, tags=("y" * 64,)),
         instance("named", address="host.example.org"),
     )
     replies = service.responder.replies()
@@ -134,6 +139,7 @@ def test_a_zone_is_cut_into_messages_and_a_known_serial_gets_the_soa_alone() -> 
     kinds = {(str(r.rname), r.rtype) for r in decoded}
     assert ("named.service.consul.", codes.SRV) in kinds
     assert ("named.service.consul.", codes.CNAME) not in kinds  # not beside other records
+    assert list(messages(asked, packet[:2], [])) == []
     short = records_of(replies.view, service.site, zone, replies.serial, short=True)
     assert [record.type for record in short] == [codes.SOA]
 

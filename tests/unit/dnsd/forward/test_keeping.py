@@ -183,6 +183,13 @@ def test_networks_know_mapped_and_scoped_addresses() -> None:
         assert "192.0.2.1" not in networks
 
 
+def test_made_up_addresses_do_not_grow_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dnsd.forward.settings._REMEMBERED", 10)
+    networks = Networks(["10.0.0.0/8"])
+    assert all(f"10.0.0.{n}" in networks for n in range(100))
+    assert len(networks._known) <= 10
+
+
 @pytest.mark.parametrize(
     ("name", "qtype", "expected"),
     [
