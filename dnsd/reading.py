@@ -69,9 +69,7 @@ class Reading:
         return self._view.nodes.get(name)
 
     def address(self, instance: Instance) -> str:
-        """Return where an instance is: its own address, else its node's."""
-        if instance.address:
-            return instance.address
+        """Return where an instance is that has no address of its own: where its node is."""
         if self._noted is not None:
             self._noted.add(_node_key(fold(instance.node)))
         return address_of(instance, self._view.snapshot.nodes)

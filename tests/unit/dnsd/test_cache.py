@@ -3,7 +3,7 @@ from itertools import product
 import pytest
 from dnslib import RCODE
 
-from dnsd import cache, making
+from dnsd import cache, entries, making
 from sidecar.catalog.changes import Drop
 from sidecar.catalog.model import InstanceId, Status
 from tests.support.asker import Asker, instance, node, opt, query
@@ -99,6 +99,26 @@ def test_sizes_asked_for_fall_into_few_classes() -> None:
     for size in range(500, 1300):
         asker.send(query("WEB.service.consul", extra=opt(size)))
     assert len(asker.responder.replies()._made) <= 50
+
+
+def test_an_unknown_edns_version_is_badvers_in_any_case() -> None:
+    asker = Asker(instance())
+    asker.ask("Web.service.consul", extra=opt())
+    assert asker.ask("Web.service.consul", extra=opt(version=1)).ar[0].ttl == 1 << 24
+
+
+def test_forms_of_replies_do_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entries, "_MOST_FRAMES", 2)
+    services = ["a", "bb", "ccc", "dddd"]
+    asker = Asker(*(instance(name, n) for name in services for n in (1, 2)))
+    for _ in range(2):
+        for name in services:
+            assert len(asker.ask(f"{name}.service.consul").rr) == 2
+            assert len(asker.ask(f"{name}.service.consul", "SRV").rr) == 2
+    hot = asker.responder.replies().hot(asker.udp)
+    assert {entry.tally.hits for entry in hot.values()} == {8}
+    assert len(entries._turned_frames) <= 2
+    assert len(entries._paired_frames) <= 2
 
 
 def test_it_says_whether_it_is_complete() -> None:

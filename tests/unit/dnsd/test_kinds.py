@@ -81,6 +81,12 @@ def test_a_local_reverse_zone_says_how_long_nothing_is_there() -> None:
     assert b".".join(reply.auth[0].rname.label) == b"254.169.in-addr.arpa"
 
 
+def test_part_of_an_address_is_looked_up_among_all() -> None:
+    asker = Asker(*PLACES, node("odd", "no address"))
+    verdicts = [asker.verdict(f"{n}.10.in-addr.arpa", "PTR") for n in (0, 1, 2, 9, 10)]
+    assert verdicts == ["NXDOMAIN", "NODATA", "NXDOMAIN", "NODATA", "NXDOMAIN"]
+
+
 def test_reverse_names_follow_the_catalogue() -> None:
     asker = Asker(*PLACES)
     assert asker.verdict("4.2.1.10.in-addr.arpa", "PTR") == "NXDOMAIN"
@@ -199,6 +205,9 @@ def test_mesh_names_lead_to_the_instances_that_are_marked() -> None:
     assert asker.verdict("web.connect.consul") == "A 10.0.0.1"
     assert asker.verdict("api.connect.dc1.consul", "SRV").startswith("SRV 1 1 80")
     assert asker.verdict("web.ingress.consul") == "A 10.0.0.2"
+    asker.catalog.commit([node(), instance("gate", 2, address="", meta={"pinnace-ingress": "db"})])
+    assert asker.verdict("db.ingress.consul") == "A 192.0.2.1"
+    asker.catalog.commit([instance("gate", 2, meta={"pinnace-ingress": "web"})])
     assert asker.verdict("api.ingress.consul") == "NXDOMAIN"
     assert asker.verdict("connect.consul") == "NODATA"
     assert Asker().verdict("ingress.consul") == "NXDOMAIN"

@@ -139,3 +139,10 @@ def test_labels_survive_the_wire(labels: tuple[bytes, ...]) -> None:
 def test_only_ascii_letters_are_folded() -> None:
     assert names.fold("WebÄ") == "webÄ".encode()
     assert names.fold("\ud800") == b"\xed\xa0\x80"
+
+
+def test_a_dot_inside_a_label_is_no_dot_between_labels() -> None:
+    for kind in (b"instance", b"service", b"node"):
+        found = names.parse((b"a.b", b"web", kind, b"consul"), ZONES, b"dc1")
+        assert found is not None
+        assert found[1] == Nothing()

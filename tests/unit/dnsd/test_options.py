@@ -202,3 +202,5 @@ def test_addresses_in_the_clients_network_may_come_first() -> None:
     six = b"\x20\1\x0d\xb8\0\0\0\2" + b"\7" * 8
     assert firsts("six.service.consul", six) == {"2001:db8:0:2::1"}
     assert len(server.ask("web.service.consul", "SRV").rr) == 8
+    few = many(near=True, most_addresses=3)
+    assert counts(few, "A", tcp=True) == (3, 0, 0)

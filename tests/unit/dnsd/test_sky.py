@@ -142,6 +142,7 @@ def test_the_top_has_name_servers_and_its_own_negative_ttl() -> None:
     nowhere = sky(addresses=())
     assert nowhere.verdict("sky.local", "NS") == "NS ns.dns.sky.local."
     assert nowhere.verdict("ns.dns.sky.local") == "NODATA"
+    assert asker.verdict("ns.dns.sky.local", "MX") == "NODATA"
     assert sky(node()).verdict("sky.local") == "NODATA"
 
 
