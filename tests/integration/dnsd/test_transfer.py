@@ -39,7 +39,7 @@ def catalog_of(services: int) -> Catalog:
 async def dig(at: Endpoint, *words: str) -> str:
     done = await asyncio.to_thread(
         subprocess.run,
-        ["dig", f"@{at.host}", "-p", str(at.port), "+time=5", "+tries=1", *words],
+        ["dig", f"@{at.host}", "-p", str(at.port), "+time=20", "+tries=1", *words],
         capture_output=True,
         text=True,
         check=False,
