@@ -25,8 +25,8 @@ import uvloop
 
 from dnsd.cache import Responder
 from dnsd.component import DnsServer
+from dnsd.safely import answer_safely
 from dnsd.tallies import Channel
-from dnsd.udp import answer_safely
 from sidecar.catalog.changes import Put
 from sidecar.catalog.live import Catalog
 from sidecar.catalog.model import Instance, InstanceId

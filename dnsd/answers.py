@@ -2,31 +2,34 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import lru_cache
-from struct import pack
 from typing import Final
 
-from dnsd import codes, names
+from dnsd import codes, names, reverse, sky
 from dnsd.authority import (
     Question,
-    Site,
     absent,
     address_record,
     apex,
-    local_labels,
-    node_name,
     other,
     own_addresses,
     owned,
 )
+from dnsd.pointers import pointers
+from dnsd.reading import Reading
 from dnsd.records import Answer, Record
-from dnsd.view import View, folded_tags, host_name, packed_address
-from sidecar.catalog.model import Instance, Status
-from sidecar.catalog.query import address_of
+from dnsd.services import TARGETED, Found, found_in, targeted, texts
+from dnsd.site import Site
+from dnsd.view import CONNECT, INGRESS, View, folded_tags, packed_address
+from dnsd.view import host_name as host_name_of
+from sidecar.catalog.model import Instance
 
-__all__ = ["answer", "refusal"]
+__all__ = ["answer", "chaos", "refusal"]
 
 _CHAIN_LIMIT: Final = 8
+_ADDRESSED: Final = frozenset((codes.A, codes.AAAA, codes.CNAME, codes.ANY))
+_MARKS: Final = {b"connect": CONNECT, b"ingress": INGRESS}
+_VIRTUAL: Final = ("virtual", "consul-virtual")
+"""Names of tagged addresses that stand for a whole service (Consul's)."""
 
 
 def refusal(qtype: int, qclass: int, *, over_udp: bool) -> Answer | None:
@@ -44,76 +47,149 @@ def refusal(qtype: int, qclass: int, *, over_udp: bool) -> Answer | None:
     return Answer(codes.REFUSED)
 
 
-def answer(view: View, site: Site, name: bytes, qtype: int, *, serial: int, synced: bool) -> Answer:
-    """Return the answer for a folded wire name, from this view alone.
+def chaos(site: Site, name: bytes, qtype: int) -> Answer:
+    """Return what we say of ourselves in class CH (RFC 4892): what the settings allow."""
+    text = {
+        b"\7version\4bind\0": site.version,
+        b"\7version\6server\0": site.version,
+        b"\2id\6server\0": site.nsid,
+        b"\x08hostname\4bind\0": site.nsid,
+    }.get(name)
+    octets = text.encode()[:255] if text else b""
+    if not octets or qtype not in {codes.TXT, codes.ANY}:
+        return Answer(codes.REFUSED)
+    record = Record(codes.TXT, 0, bytes((len(octets),)) + octets, rclass=codes.CLASS_CHAOS)
+    return Answer(codes.NOERROR, records=(record,))
+
+
+def answer(
+    reading: Reading, site: Site, name: bytes, qtype: int, *, serial: int, synced: bool
+) -> Answer:
+    """Return the answer for a folded wire name, from this reading alone.
 
     While the catalogue is not ``synced``, nothing may be called absent: SERVFAIL.
     """
-    found = names.parse(names.labels_of(name), site.zones, site.datacenter)
-    if found is None:
-        return Answer(codes.REFUSED, error=codes.EDE_NOT_AUTHORITATIVE)
-    zone, subject = found
-    reply = _resolve(Question(site, view, zone, name, qtype, serial), subject)
+    labels = names.labels_of(name)
+    question = Question(site, reading, site.home, name, qtype, serial)
+    reply = _in_zones(question)
+    if reply is None:
+        back = reverse.parse(labels)
+        if back is None:
+            return Answer(codes.REFUSED, error=codes.EDE_NOT_AUTHORITATIVE)
+        place = back[0]._replace(home=site.home.labels)
+        reply = pointers(replace(question, zone=place), back[1])
     if reply.rcode == codes.NXDOMAIN and not synced:
-        return Answer(codes.SERVFAIL, zone, error=codes.EDE_NOT_READY)
+        return Answer(codes.SERVFAIL, reply.zone, error=codes.EDE_NOT_READY)
     return reply
 
 
+def _in_zones(question: Question) -> Answer | None:
+    """Return the answer from the zone that the question's name is in, None for no zone of ours."""
+    site = question.site
+    labels = names.labels_of(question.name)
+    found = names.parse(labels, site.zones, site.datacenter)
+    if (in_sky := _in_sky(labels, site, found)) is not None:
+        return sky.answer(replace(question, zone=in_sky), follow)
+    if found is None:
+        return None
+    zone, subject = found
+    return _resolve(replace(question, zone=zone), subject)
+
+
+def _in_sky(
+    labels: names.Labels, site: Site, found: tuple[names.Zone, names.Subject] | None
+) -> names.Zone | None:
+    """Return the SkyDNS zone if the name is in it, and in no longer zone."""
+    zone = site.sky_zone
+    if zone is None or labels[max(len(labels) - len(zone.labels), 0) :] != zone.labels:
+        return None
+    return None if found is not None and len(found[0].labels) > len(zone.labels) else zone
+
+
 def _resolve(question: Question, subject: names.Subject) -> Answer:
+    site = question.site
     match subject:
         case names.ServiceName():
-            return _service(question, subject)
+            reply = _service(question, subject)
         case names.NodeName(name):
-            return _node(question, name)
+            reply = _node(question, name)
         case names.Address(packed):
-            return _addresses(question, {packed: 1})
+            reply = _addresses(question, {packed: 1}, site.node_ttl)
         case names.Apex():
-            return apex(question)
+            reply = apex(question)
         case names.Ns():
-            return _addresses(question, dict.fromkeys(own_addresses(question), 1))
+            own = dict.fromkeys(own_addresses(question), 1)
+            reply = _addresses(question, own, site.node_ttl)
+        case names.InstanceName():
+            reply = _instance(question, subject)
+        case names.Virtual(service):
+            reply = _virtual(question, service)
+        case names.Mesh(kind, service):
+            reply = _mesh(question, kind, service)
         case _:
-            return absent(question, exists=_is_empty(question.view, subject))
+            reply = absent(question, exists=_is_empty(question, subject))
+    return reply
 
 
-def _is_empty(view: View, subject: names.Subject) -> bool:
-    if isinstance(subject, names.TagPrefix):
-        return _has_tag(view, subject.tag)
-    return isinstance(subject, names.Empty)
+def _is_empty(question: Question, subject: names.Subject) -> bool:
+    match subject:
+        case names.TagPrefix(tag):
+            return _has_tag(question.reading.everything, tag)
+        case names.KindWord(b"instance"):
+            return question.site.instance_names
+        case names.KindWord(b"virtual"):
+            view = question.reading.everything
+            return any(key in i.tagged for n in view.services for i in view.instances(n)
+                       for key in _VIRTUAL)  # fmt: skip
+        case names.KindWord(kind):
+            return any(key == _MARKS[kind] for key, _ in question.reading.everything.marks)
+        case _:
+            return isinstance(subject, names.Empty)
 
 
 # --- services --------------------------------------------------------------------------------
 
 
 def _service(question: Question, asked: names.ServiceName) -> Answer:
-    members = question.view.instances(asked.service)
+    members = question.reading.instances(asked.service)
     chosen = members
     if asked.tag is not None:
         chosen = tuple(i for i in members if asked.tag in folded_tags((i,)))
         if not chosen and asked.lenient:
             chosen = members
     if not chosen:
-        return absent(question, exists=_has_names_below(question.view, asked, members))
+        return absent(question, exists=_exists_empty(question, asked, members))
     if asked.srv_only and question.qtype != codes.SRV:
         return other(question)
-    if question.qtype == codes.SRV:
-        return _srv(question, chosen)
-    weights: dict[bytes, int] = {}
-    aliases: list[bytes] = []
-    for instance in chosen:
-        address = address_of(instance, question.view.snapshot.nodes)
-        if (packed := packed_address(address)) is not None:
-            weights[packed] = weights.get(packed, 0) + _weight(instance)
-        elif (alias := host_name(address)) is not None:
-            aliases.append(alias)
-    return _addresses(question, weights, aliases)
+    return _of(question, chosen, asked.service)
 
 
-def _has_names_below(view: View, asked: names.ServiceName, members: tuple[Instance, ...]) -> bool:
-    """Say whether the name is an empty non-terminal: of a dotted tag, or of ``_<tag>.service``."""
+def _of(question: Question, chosen: tuple[Instance, ...], service: bytes) -> Answer:
+    """Answer from instances that are there."""
+    ttl = question.site.ttl_of(service)
+    qtype = question.qtype
+    if qtype in TARGETED:
+        return targeted(question, chosen, ttl)
+    if qtype == codes.TXT and question.site.service_meta:
+        records = {record: None for i in chosen for record in texts(i.meta, ttl)}
+        if records:
+            return Answer(codes.NOERROR, question.zone, records=tuple(records))
+    if qtype not in _ADDRESSED:
+        return other(question)
+    found = found_in(question, chosen)
+    return _addresses(question, found.weights, ttl, found.aliases)
+
+
+def _exists_empty(
+    question: Question, asked: names.ServiceName, members: tuple[Instance, ...]
+) -> bool:
+    """Say whether the name is an empty non-terminal, or a service that may be empty."""
     if asked.tag is None:
-        return asked.service[:1] == b"_" and _has_tag(view, asked.service[1:])
-    inner = b"." + asked.tag
-    return any(tag.endswith(inner) for tag in folded_tags(members))
+        if asked.service[:1] == b"_" and _has_tag(question.reading.everything, asked.service[1:]):
+            return True
+    elif any(tag.endswith(b"." + asked.tag) for tag in folded_tags(members)):
+        return True
+    return question.site.empty_exists and question.reading.is_known(asked.service)
 
 
 def _has_tag(view: View, tag: bytes) -> bool:
@@ -122,102 +198,85 @@ def _has_tag(view: View, tag: bytes) -> bool:
     return bool(tag) and tag in view.tags
 
 
-def _weight(instance: Instance) -> int:
-    """Return the weight its state gives it: at least 1, as 0 means "no server" to some clients."""
-    is_warning = instance.status is Status.WARNING
-    weight = instance.warning_weight if is_warning else instance.weight
-    return min(max(weight, 1), 65535)
+def _instance(question: Question, asked: names.InstanceName) -> Answer:
+    if not question.site.instance_names:
+        return absent(question, exists=False)
+    members = question.reading.instances(asked.service)
+    if not asked.id:
+        return absent(question, exists=bool(members))
+    chosen = tuple(i for i in members if names.fold(i.id) == asked.id)
+    if chosen:
+        return _of(question, chosen, asked.service)
+    below = b"." + asked.id
+    return absent(question, exists=any(names.fold(i.id).endswith(below) for i in members))
 
 
-def _srv(question: Question, chosen: Iterable[Instance]) -> Answer:
-    """Answer one record per distinct target and port, and each target's addresses once."""
-    records: dict[tuple[bytes, int], Record] = {}
-    glue: dict[bytes, Record] = {}
-    for instance in chosen:
-        if not 0 <= instance.port <= 65535:
-            continue
-        address = address_of(instance, question.view.snapshot.nodes)
-        packed = packed_address(address)
-        target = _target(question, instance, packed, address)
-        if target is None or (target, instance.port) in records:
-            continue
-        before = pack(">HHH", 1, _weight(instance), instance.port)
-        records[target, instance.port] = Record(
-            codes.SRV, question.site.ttl, before, (target,), weight=_weight(instance)
-        )
-        if packed is not None and target not in glue:
-            glue[target] = address_record(question.site.ttl, packed, owner=target)
-    if not records:
-        return other(question)
-    return Answer(
-        codes.NOERROR,
-        question.zone,
-        records=tuple(records.values()),
-        additional=tuple(glue.values()),
-    )
+def _virtual(question: Question, service: bytes) -> Answer:
+    for instance in question.reading.instances(service):
+        for key in _VIRTUAL:
+            packed = packed_address(instance.tagged.get(key, ("", 0))[0])
+            if packed is not None:
+                return _addresses(question, {packed: 1}, question.site.ttl_of(service))
+    return absent(question, exists=False)
 
 
-def _target(
-    question: Question, instance: Instance, packed: bytes | None, address: str
-) -> bytes | None:
-    """Return a name that resolves here to the instance's address."""
-    if packed is None:
-        return host_name(address)
-    if not instance.address:
-        name = node_name(question, names.fold(instance.node))
-        if name is not None:
-            return name
-    return _address_name(packed, local_labels(question))
+def _mesh(question: Question, kind: bytes, service: bytes) -> Answer:
+    chosen = question.reading.everything.marks.get((_MARKS[kind], service), ())
+    return _of(question, chosen, service) if chosen else absent(question, exists=False)
 
 
-@lru_cache(maxsize=16384)
-def _address_name(packed: bytes, local: names.Labels) -> bytes:
-    return names.wire_name((packed.hex().encode(), b"addr", *local))
-
-
-# --- nodes, addresses, the zone itself -------------------------------------------------------
+# --- nodes, addresses ------------------------------------------------------------------------
 
 
 def _node(question: Question, name: bytes) -> Answer:
-    node = question.view.nodes.get(name)
+    node = question.reading.node(name)
+    ttl = question.site.node_ttl
     if node is None:
-        return absent(question, exists=question.view.has_node_below(name))
-    packed = packed_address(node.address)
-    if packed is not None:
-        return _addresses(question, {packed: 1})
-    alias = host_name(node.address)
-    return _addresses(question, {}, [] if alias is None else [alias])
+        return absent(question, exists=question.reading.everything.has_node_below(name))
+    if question.qtype == codes.TXT:
+        records = tuple(texts(node.meta, ttl))
+        if records:
+            return Answer(codes.NOERROR, question.zone, records=records)
+    found = Found()
+    if (packed := packed_address(node.address)) is not None:
+        found.weights[packed] = 1
+    elif (alias := host_name_of(node.address)) is not None:
+        found.aliases.append(alias)
+    return _addresses(question, found.weights, ttl, found.aliases)
 
 
 def _addresses(
-    question: Question, weights: dict[bytes, int], aliases: Iterable[bytes] = ()
+    question: Question, weights: dict[bytes, int], ttl: int, aliases: Iterable[bytes] = ()
 ) -> Answer:
     """Answer with the addresses of the family asked for; a CNAME only when there are none."""
     qtype = codes.A if question.qtype == codes.ANY else question.qtype
     if qtype in {codes.A, codes.AAAA}:
         size = 4 if qtype == codes.A else 16
-        ttl = question.site.ttl
         records = tuple(
-            address_record(ttl, packed, weight=weight)
-            for packed, weight in weights.items()
-            if len(packed) == size
+            [
+                address_record(ttl, packed, weight=weight)
+                for packed, weight in weights.items()
+                if len(packed) == size
+            ]
         )
         if records:
             return Answer(codes.NOERROR, question.zone, records=records)
-        if (alias := next(iter(aliases), None)) is not None:
-            return _follow(question, alias)
+    if qtype in {codes.A, codes.AAAA, codes.CNAME}:
+        alias = next(iter(aliases), None)
+        if alias is not None and not (qtype == codes.CNAME and weights):
+            return follow(question, alias, ttl)
     return other(question)
 
 
-def _follow(question: Question, alias: bytes) -> Answer:
+def follow(question: Question, alias: bytes, ttl: int) -> Answer:
     """Answer with a CNAME and, in our zones, what it leads to (at most 8, no loop)."""
-    link = Record(codes.CNAME, question.site.ttl, names=(alias,))
-    found = names.parse(names.labels_of(alias), question.site.zones, question.site.datacenter)
+    link = Record(codes.CNAME, ttl, names=(alias,))
     seen = question.seen | {question.name}
-    if found is None or alias in seen or len(seen) >= _CHAIN_LIMIT:
+    step = None
+    if alias not in seen and len(seen) < _CHAIN_LIMIT and question.qtype != codes.CNAME:
+        step = _in_zones(replace(question, name=alias, seen=seen))
+    if step is None:
         return Answer(codes.NOERROR, question.zone, (link,))
-    zone, subject = found
-    step = _resolve(replace(question, zone=zone, name=alias, seen=seen), subject)
     return Answer(
         codes.NOERROR,
         question.zone,

@@ -8,12 +8,13 @@ from typing import Final
 
 from dnsd import codes, names
 from dnsd.names import Zone
+from dnsd.reading import Reading
 from dnsd.records import Answer, Record
-from dnsd.view import View, packed_address
+from dnsd.site import Site, SoaTimes
+from dnsd.view import packed_address
 
 __all__ = [
     "Question",
-    "Site",
     "absent",
     "address_record",
     "apex",
@@ -22,24 +23,11 @@ __all__ = [
     "other",
     "own_addresses",
     "owned",
+    "soa_numbers",
+    "soa_of",
 ]
 
-_SOA_TIMES: Final = (3600, 600, 86400, 0)
-"""Refresh, retry, expire, minimum: Consul's defaults. The minimum is the negative TTL."""
 _MINIMAL_ANY: Final = b"\x07RFC8482\x00"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """What the answers need besides the catalogue. ``zones`` stand longest first."""
-
-    zones: tuple[Zone, ...]
-    datacenter: bytes
-    node: bytes
-    addresses: tuple[bytes, ...]
-    ttl: int = 0
-    only_passing: bool = False
-    payload: int = 1232  # the most octets of a UDP reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +35,7 @@ class Question:
     """One question within a zone of ours, and what answers it."""
 
     site: Site
-    view: View
+    reading: Reading
     zone: Zone
     name: bytes
     qtype: int
@@ -82,7 +70,7 @@ def own_addresses(question: Question) -> tuple[bytes, ...]:
     """Return where this server listens, else its node's address."""
     if question.site.addresses:
         return question.site.addresses
-    node = question.view.nodes.get(question.site.node)
+    node = question.reading.node(question.site.node)
     packed = packed_address(node.address) if node is not None else None
     return () if packed is None else (packed,)
 
@@ -90,12 +78,13 @@ def own_addresses(question: Question) -> tuple[bytes, ...]:
 def apex(question: Question) -> Answer:
     if question.qtype not in {codes.SOA, codes.NS}:
         return other(question)
+    ttl = question.site.node_ttl
     server, addresses = _name_server(question)
-    records = (Record(codes.NS, question.site.ttl, names=(server,)),)
-    glue = tuple(address_record(question.site.ttl, a, owner=server) for a in addresses)
+    records = (Record(codes.NS, ttl, names=(server,)),)
+    glue = tuple(address_record(ttl, a, owner=server) for a in addresses)
     if question.qtype == codes.NS:
         return Answer(codes.NOERROR, question.zone, records=records, additional=glue)
-    soa = _soa(question.zone, question.serial)
+    soa = soa_of(question.zone, question.serial, question.site.soa)
     return Answer(
         codes.NOERROR,
         question.zone,
@@ -107,7 +96,7 @@ def apex(question: Question) -> Answer:
 
 def _name_server(question: Question) -> tuple[bytes, tuple[bytes, ...]]:
     """Return our node's name when the catalogue can resolve it, else ``ns``."""
-    node = question.view.nodes.get(question.site.node)
+    node = question.reading.node(question.site.node)
     packed = packed_address(node.address) if node is not None else None
     wire = node_name(question, question.site.node)
     if packed is not None and wire is not None:
@@ -115,19 +104,22 @@ def _name_server(question: Question) -> tuple[bytes, tuple[bytes, ...]]:
     return names.wire_name((b"ns", *question.zone.labels)), own_addresses(question)
 
 
-@lru_cache(maxsize=64)
-def _soa(zone: Zone, serial: int, owner: bytes | None = None) -> Record:
+@lru_cache(maxsize=256)
+def soa_of(zone: Zone, serial: int, times: SoaTimes, owner: bytes | None = None) -> Record:
     """Return the SOA; kept, as every negative answer of a snapshot holds the same one."""
+    at = zone.home or zone.labels
     return Record(
         codes.SOA,
-        _SOA_TIMES[3],
-        names=(
-            names.wire_name((b"ns", *zone.labels)),
-            names.wire_name((b"hostmaster", *zone.labels)),
-        ),
-        after=pack(">IIIII", serial, *_SOA_TIMES),
+        times.minimum,
+        names=(names.wire_name((b"ns", *at)), names.wire_name((b"hostmaster", *at))),
+        after=soa_numbers(serial, times),
         owner=owner,
     )
+
+
+def soa_numbers(serial: int, times: SoaTimes) -> bytes:
+    """Return the end of an SOA's data."""
+    return pack(">IIIII", serial, *times)
 
 
 # --- negative answers ------------------------------------------------------------------------
@@ -136,15 +128,16 @@ def _soa(zone: Zone, serial: int, owner: bytes | None = None) -> Record:
 def other(question: Question) -> Answer:
     """Answer a type that an existing name lacks; ANY gets the smallest thing (RFC 8482)."""
     if question.qtype == codes.ANY:
-        hinfo = Record(codes.HINFO, question.site.ttl, _MINIMAL_ANY)
+        hinfo = Record(codes.HINFO, question.site.node_ttl, _MINIMAL_ANY)
         return Answer(codes.NOERROR, question.zone, records=(hinfo,))
     return absent(question, exists=True)
 
 
 def absent(question: Question, *, exists: bool) -> Answer:
     """Answer NODATA or NXDOMAIN, with the SOA that says how long that holds (RFC 2308)."""
+    zone = question.zone
     return Answer(
         codes.NOERROR if exists else codes.NXDOMAIN,
-        question.zone,
-        authority=(_soa(question.zone, question.serial, question.zone.wire),),
+        zone,
+        authority=(soa_of(zone, question.serial, question.site.soa, zone.wire),),
     )

@@ -3,217 +3,249 @@
 A Body is all replies to one question within one size limit, short of ID, flags and OPT. Its
 counts never change, so the header in front can be stored; only the order does:
 
-* addresses: a slice of the doubled block of equal-sized records, so each is first in turn;
-* addresses with weights: the same, the offset drawn in proportion by the golden ratio's multiples
+* addresses: the block of equal-sized records, turned on by one record each time;
+* addresses with weights: the same, the turn drawn in proportion by the golden ratio's multiples
   (evenly spread over any stretch of queries, also over every second or third of them);
-* SRV: a handful of weighted random permutations, each instance first in its share of them.
+* SRV: ``dnsd.pairs``;
+* what is absent: everything but the SOA's numbers, which are the same for every such reply.
 
-The turn belongs to the question, not to a client, so 0x20 and alternation of types do not skew it.
+The turn belongs to the question, not to a client, so alternation of types does not skew it. What
+all bodies of one form share is kept once, in a Shape: there may be a body for every name.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache
 from itertools import accumulate
-from math import log
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
 from dnsd import codes
+from dnsd.reading import Origin
 from dnsd.records import Answer, Record, Writer, pointing
 
-__all__ = ["Body", "Draw", "Turn", "body_of"]
+__all__ = [
+    "GOLDEN",
+    "Absent",
+    "AnyBody",
+    "Body",
+    "Counts",
+    "Draw",
+    "Limits",
+    "Numbers",
+    "Rotation",
+    "Shape",
+    "body_of",
+    "fitting",
+    "fixed",
+]
 
 Draw = Callable[[], float]
 """Returns a random number in [0, 1)."""
+Counts = tuple[int, int, int]
 
-_MAX_ORDERS: Final = 32
-_MAX_SHORT_ORDERS: Final = 256
-"""For sets cut short, where who is first also decides who is there at all."""
-_GOLDEN: Final = 0.6180339887498949
-_POINTER_LIMIT: Final = 0x4000
+GOLDEN: Final = 0.6180339887498949
+SOA_NUMBERS: Final = 20
 
 
-class Turn:
-    """Counts the replies to one question; begins anywhere, as each snapshot begins anew."""
+class Limits(NamedTuple):
+    """How long a body may be: octets, and records of the answer (0: as many as fit).
 
-    __slots__ = ("count",)
+    ``addresses`` is the most there ever are; ``answers`` what this client gets at once, and leaving
+    out more than that counts as cut short.
+    """
 
-    def __init__(self, draw: Draw) -> None:
-        """Begin at random."""
-        self.count = int(draw() * 65536)
+    room: int
+    addresses: int = 0
+    answers: int = 0
+
+
+class Numbers:
+    """The SOA's serial and times as octets, the same in every negative reply of a moment."""
+
+    __slots__ = ("octets",)
+
+    def __init__(self, octets: bytes) -> None:
+        """Begin with these."""
+        self.octets = octets
 
 
 class Body:
     """A reply's sections that are always the same."""
 
-    __slots__ = ("_octets", "counts", "size", "truncated")
+    __slots__ = ("counts", "octets", "origin", "size", "truncated")
 
-    def __init__(
-        self, octets: bytes, counts: tuple[int, int, int], *, truncated: bool, size: int = 0
-    ) -> None:
-        """Take the sections and how many records each has; ``size`` is the most octets."""
-        self._octets = octets
+    def __init__(self, octets: bytes, counts: Counts, *, truncated: bool = False) -> None:
+        """Take the sections and how many records each has."""
+        self.octets = octets
         self.counts = counts
-        self.size = size or len(octets)
+        self.size = len(octets)
         self.truncated = truncated
+        self.origin: Origin = None
 
     def next(self) -> bytes:
         """Return the sections in the order whose turn it is."""
-        return self._octets
+        return self.octets
 
 
-class _Rotation(Body):
-    __slots__ = ("_doubled", "_length", "_size", "_step", "_turn")
+class Absent(Body):
+    """A negative reply; ``octets`` end before the numbers of the SOA."""
 
-    def __init__(self, block: bytes, step: int, keep: int, turn: Turn) -> None:
-        total = len(block) // step
-        super().__init__(block[: keep * step], (keep, 0, 0), truncated=keep < total)
-        self._doubled = block * 2
-        self._step = step
-        self._size = total
-        self._length = keep * step
-        self._turn = turn
+    __slots__ = ("numbers",)
 
-    def next(self) -> bytes:
-        turn = self._turn
-        turn.count = count = turn.count + 1
-        at = count % self._size * self._step
-        return self._doubled[at : at + self._length]
-
-
-class _WeightedRotation(_Rotation):
-    __slots__ = ("_bounds",)
-
-    def __init__(
-        self, block: bytes, step: int, keep: int, turn: Turn, weights: Sequence[int]
-    ) -> None:
-        super().__init__(block, step, keep, turn)
-        self._bounds = tuple(accumulate(weights))
+    def __init__(self, octets: bytes, numbers: Numbers) -> None:
+        """Take what stands before the numbers."""
+        super().__init__(octets, (0, 1, 0))
+        self.size += SOA_NUMBERS
+        self.numbers = numbers
 
     def next(self) -> bytes:
-        turn = self._turn
-        turn.count = count = turn.count + 1
-        share = count * _GOLDEN % 1.0 * self._bounds[-1]
-        at = bisect_right(self._bounds, share) * self._step
-        return self._doubled[at : at + self._length]
+        """Return the authority section as it is now."""
+        return self.octets + self.numbers.octets
 
 
-class _Orders(Body):
-    """Builds each order when its turn comes first."""
+class Shape(NamedTuple):
+    """What rotations of one form share: octets of a record, records, octets of what is sent."""
 
-    __slots__ = ("_build", "_built", "_turn")
+    step: int
+    total: int
+    length: int
+    counts: Counts
+    truncated: bool
 
-    def __init__(
-        self,
-        orders: int,
-        build: Callable[[int], bytes],
-        counts: tuple[int, int, int],
-        turn: Turn,
-        *,
-        truncated: bool,
-        size: int,
-    ) -> None:
-        super().__init__(b"", counts, truncated=truncated, size=size)
-        self._build = build
-        self._built: list[bytes | None] = [None] * orders
-        self._turn = turn
+
+_shape: Final = lru_cache(maxsize=4096)(Shape)
+
+
+class Rotation:
+    """Records of one size, each first in its turn."""
+
+    __slots__ = ("octets", "origin", "shape", "turn")
+
+    def __init__(self, octets: bytes, shape: Shape, turn: int) -> None:
+        """Begin at a turn: anywhere, as each change of the catalogue begins anew."""
+        self.octets = octets
+        self.shape = shape
+        self.turn = turn
+        self.origin: Origin = None
+
+    @property
+    def counts(self) -> Counts:
+        """The records of each section."""
+        return self.shape.counts
+
+    @property
+    def size(self) -> int:
+        """The octets of the sections."""
+        return self.shape.length
+
+    @property
+    def truncated(self) -> bool:
+        """Whether there are answers that did not fit."""
+        return self.shape.truncated
 
     def next(self) -> bytes:
-        turn = self._turn
-        turn.count = count = turn.count + 1
-        number = count % len(self._built)
-        octets = self._built[number]
-        if octets is None:
-            octets = self._built[number] = self._build(number)
-        return octets
+        """Return the records, the next one first."""
+        shape = self.shape
+        turn = self.turn + 1
+        if turn >= shape[1]:
+            turn = 0
+        self.turn = turn
+        octets = self.octets
+        at = turn * shape[0]
+        length = shape[2]
+        if length == len(octets):
+            return octets[at:] + octets[:at]
+        return (octets[at:] + octets[:at])[:length]
 
 
-def body_of(answer: Answer, name: bytes, room: int, turn: Turn, draw: Draw) -> Body:
-    """Return the body of an answer to this folded name in at most ``room`` octets.
+class _WeightedRotation(Rotation):
+    """Each first in proportion to its weight."""
 
-    Dropping glue leaves TC clear, dropping answers sets it (RFC 2181 9).
-    """
+    __slots__ = ("bounds", "phase")
+
+    def __init__(self, octets: bytes, shape: Shape, phase: float, weights: Collection[int]) -> None:
+        """Begin at a phase of [0, 1)."""
+        super().__init__(octets, shape, 0)
+        self.bounds = tuple(accumulate(weights))
+        self.phase = phase
+
+    def next(self) -> bytes:
+        """Return the records from the one whose share of all weight the phase falls into."""
+        self.phase = phase = (self.phase + GOLDEN) % 1.0
+        self.turn = bisect_right(self.bounds, phase * self.bounds[-1]) - 1
+        return super().next()
+
+
+class AnyBody(Protocol):
+    """What a reply needs of any body."""
+
+    origin: Origin
+
+    @property
+    def counts(self) -> Counts:
+        """How many records each section has."""
+
+    @property
+    def size(self) -> int:
+        """The most octets there are."""
+
+    @property
+    def truncated(self) -> bool:
+        """Whether answers were left out."""
+
+    def next(self) -> bytes:
+        """Return the sections in the order whose turn it is."""
+
+
+def body_of(answer: Answer, name: bytes, limits: Limits, draw: Draw) -> AnyBody:
+    """Return the body of an answer, other than SRV, to this folded name within the limits."""
     records = answer.records
-    if len(records) > 1 and not answer.chain:
-        if records[0].type in {codes.A, codes.AAAA}:
-            return _rotation(records, room, turn)
-        if records[0].type == codes.SRV:
-            return _orders(answer, name, room, turn, draw)
-    return _fixed(answer, name, room)
+    if len(records) > 1 and not answer.chain and records[0].type in {codes.A, codes.AAAA}:
+        return _rotation(records, limits, draw)
+    return fixed(answer, name, limits.room)
 
 
-def _rotation(records: Sequence[Record], room: int, turn: Turn) -> Body:
-    block = [pointing(record) for record in records]
-    step = len(block[0])
-    keep = min(len(records), room // step)
+def _rotation(records: Sequence[Record], limits: Limits, draw: Draw) -> Rotation:
+    block = b"".join([pointing(record) for record in records])
+    total = len(records)
+    step = len(block) // total
+    most = min(total, limits.addresses or total)
+    keep = min(most, limits.room // step, limits.answers or most)
+    shape = _shape(step, total, keep * step, (keep, 0, 0), keep < most)
     weights = [record.weight for record in records]
     if min(weights) == max(weights):
-        return _Rotation(b"".join(block), step, keep, turn)
-    return _WeightedRotation(b"".join(block), step, keep, turn, weights)
+        return Rotation(block, shape, int(draw() * total))
+    return _WeightedRotation(block, shape, draw(), weights)
 
 
-def _orders(answer: Answer, name: bytes, room: int, turn: Turn, draw: Draw) -> Body:
-    start = 12 + len(name) + 4
-    records = {record: pointing(record) for record in answer.records}
-    keep, used = _fitting(records.values(), room)
-    is_whole = keep == len(records)
-    pointed = start + used < _POINTER_LIMIT
-    glue = _glue(answer.additional, pointed=pointed)
-    kept_glue, glue_used = _fitting(glue.values(), room - used) if is_whole else (0, 0)
+def fitting(records: Collection[bytes], room: int, most: int = 0) -> tuple[int, int]:
+    """Return how many records fit, whichever they are, and their octets: the largest come first.
 
-    def build(number: int) -> bytes:
-        chosen = _permutation(answer.records, (number + 0.5) / orders, draw)[:keep]
-        targets: dict[bytes, int] = {}
-        octets = bytearray()
-        for record in chosen:
-            octets += records[record]
-            target = record.names[0]
-            targets.setdefault(target, start + len(octets) - len(target))
-        addressed = [(at, glue[target]) for target, at in targets.items() if target in glue]
-        for at, rest in addressed[:kept_glue]:
-            octets += (0xC000 | at).to_bytes(2) + rest[2:] if pointed else rest
-        return bytes(octets)
-
-    orders = _MAX_ORDERS if is_whole else _MAX_SHORT_ORDERS
-    if len({record.weight for record in answer.records}) == 1:
-        orders = min(orders, len(records))
-    counts = keep, 0, kept_glue
-    return _Orders(orders, build, counts, turn, truncated=not is_whole, size=used + glue_used)
-
-
-def _glue(records: Iterable[Record], *, pointed: bool) -> dict[bytes | None, bytes]:
-    """Return each owner's record; its name in full when no pointer can reach the target."""
-    if pointed:
-        return {record.owner: pointing(record) for record in records}
-    return {record.owner: (record.owner or b"") + pointing(record)[2:] for record in records}
-
-
-def _fitting(records: Collection[bytes], room: int) -> tuple[int, int]:
-    """Return how many records fit, whichever they are, and their octets: the largest come first."""
+    ``most`` is how many there may be at all, 0 any number.
+    """
     used = list(accumulate(sorted(map(len, records), reverse=True), initial=0))
-    count = max(bisect_right(used, room) - 1, 0)
+    count = min(max(bisect_right(used, room) - 1, 0), most or len(records))
     return count, used[count]
 
 
-def _permutation(records: Sequence[Record], share: float, draw: Draw) -> list[Record]:
-    """Return the records, first the one at ``share`` of all weight, then by weighted chance."""
-    bounds = list(accumulate(record.weight for record in records))
-    first = min(bisect_right(bounds, share * bounds[-1]), len(records) - 1)
-    arrival = [-log(1.0 - draw()) / record.weight for record in records]
-    arrival[first] = -1.0
-    return [records[at] for at in sorted(range(len(records)), key=arrival.__getitem__)]
+def fixed(answer: Answer, name: bytes, room: int, *, compress: bool = True) -> Body:
+    """Return the sections in order, as much of them as fits: what comes last is dropped first.
 
-
-def _fixed(answer: Answer, name: bytes, room: int) -> Body:
-    sections = [[*answer.chain, *answer.records], list(answer.authority), list(answer.additional)]
-    truncated = False
-    while True:
-        writer = Writer(name)
-        for section in sections:
-            writer.add(section)
-        if len(writer) <= room or not any(sections):
-            answers, authority, additional = map(len, sections)
-            counts = (answers, authority, additional)
-            return Body(writer.octets(), counts, truncated=truncated)
-        dropped = next(number for number in (2, 1, 0) if sections[number])
-        sections[dropped].pop()
-        truncated = truncated or dropped == 0 or not answer.is_positive
+    Dropping glue leaves TC clear, dropping answers sets it (RFC 2181 9).
+    """
+    sections = (*answer.chain, *answer.records), answer.authority, answer.additional
+    writer = Writer(name, compress=compress)
+    ends = [0]
+    for section in sections:
+        for record in section:
+            writer.add(record)
+            ends.append(len(writer))
+    kept = bisect_right(ends, max(room, 0)) - 1
+    counts = []
+    left = kept
+    for section in sections:
+        counts.append(min(len(section), left))
+        left -= counts[-1]
+    must = len(sections[0]) if answer.is_positive else len(sections[1])
+    octets = writer.octets()[: ends[kept]]
+    return Body(octets, (counts[0], counts[1], counts[2]), truncated=kept < must)

@@ -8,26 +8,33 @@ __all__ = [
     "AAAA",
     "ANY",
     "AXFR",
+    "BADCOOKIE",
     "BADVERS",
     "CD",
     "CLASS_ANY",
+    "CLASS_CHAOS",
     "CLASS_IN",
     "CNAME",
     "DO",
     "EDE_NOT_AUTHORITATIVE",
     "EDE_NOT_READY",
+    "EDE_STALE",
     "FORMERR",
     "HINFO",
+    "HTTPS",
     "IXFR",
     "MAILA",
     "MAILB",
+    "MX",
     "NOERROR",
     "NOTAUTH",
     "NOTIMP",
     "NS",
     "NXDOMAIN",
     "OPT",
+    "PTR",
     "QR",
+    "RA",
     "RCODE_NAMES",
     "RD",
     "REFUSED",
@@ -35,9 +42,11 @@ __all__ = [
     "SIG",
     "SOA",
     "SRV",
+    "SVCB",
     "TC",
     "TKEY",
     "TSIG",
+    "TXT",
     "TYPE_NAMES",
     "A",
 ]
@@ -47,11 +56,16 @@ A: Final = 1
 NS: Final = 2
 CNAME: Final = 5
 SOA: Final = 6
+PTR: Final = 12
 HINFO: Final = 13
+MX: Final = 15
+TXT: Final = 16
 SIG: Final = 24
 AAAA: Final = 28
 SRV: Final = 33
 OPT: Final = 41
+SVCB: Final = 64
+HTTPS: Final = 65
 TKEY: Final = 249
 TSIG: Final = 250
 IXFR: Final = 251
@@ -65,15 +79,15 @@ TYPE_NAMES: Final[Mapping[int, str]] = {
     NS: "NS",
     CNAME: "CNAME",
     SOA: "SOA",
-    12: "PTR",
-    15: "MX",
-    16: "TXT",
+    PTR: "PTR",
+    MX: "MX",
+    TXT: "TXT",
     AAAA: "AAAA",
     SRV: "SRV",
     43: "DS",
     48: "DNSKEY",
-    64: "SVCB",
-    65: "HTTPS",
+    SVCB: "SVCB",
+    HTTPS: "HTTPS",
     AXFR: "AXFR",
     IXFR: "IXFR",
     ANY: "ANY",
@@ -82,6 +96,7 @@ TYPE_NAMES: Final[Mapping[int, str]] = {
 
 # Classes.
 CLASS_IN: Final = 1
+CLASS_CHAOS: Final = 3
 CLASS_ANY: Final = 255
 
 # Return codes; 16 and above need an OPT to carry the upper bits (RFC 6891 6.1.3).
@@ -93,6 +108,7 @@ NOTIMP: Final = 4
 REFUSED: Final = 5
 NOTAUTH: Final = 9
 BADVERS: Final = 16
+BADCOOKIE: Final = 23
 
 RCODE_NAMES: Final[Mapping[int, str]] = {
     NOERROR: "NOERROR",
@@ -103,6 +119,7 @@ RCODE_NAMES: Final[Mapping[int, str]] = {
     REFUSED: "REFUSED",
     NOTAUTH: "NOTAUTH",
     BADVERS: "BADVERS",
+    BADCOOKIE: "BADCOOKIE",
 }
 
 # Header flags (RFC 1035 4.1.1, RFC 4035 3.1.6) and the flag of an OPT (RFC 3225).
@@ -110,9 +127,11 @@ QR: Final = 0x8000
 AA: Final = 0x0400
 TC: Final = 0x0200
 RD: Final = 0x0100
+RA: Final = 0x0080
 CD: Final = 0x0010
 DO: Final = 0x8000
 
 # Extended errors (RFC 8914).
+EDE_STALE: Final = 3
 EDE_NOT_READY: Final = 14
 EDE_NOT_AUTHORITATIVE: Final = 20

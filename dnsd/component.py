@@ -2,26 +2,48 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
-from dnsd import names
-from dnsd.authority import Site
+from msgspec.structs import replace
+
 from dnsd.cache import Responder
-from dnsd.server import Listener, packed_host
-from dnsd.tcp import Connections, Limits
+from dnsd.connections import Connections, Limits
+from dnsd.feed import Start
+from dnsd.following import follow, stand
+from dnsd.forward.resolver import Resolver
+from dnsd.forward.settings import Networks, forwarding_of
+from dnsd.notify import notify_changes
+from dnsd.querylog import QueryLog
+from dnsd.rates import Rates
+from dnsd.recursion import Recursion
+from dnsd.server import Listener, SecureListener, make_room
+from dnsd.service import Service
+from dnsd.site import Site, site_of
 from dnsd.telemetry import Telemetry
+from dnsd.workers import Workers
 from sidecar.config.model import DnsSettings
-from sidecar.config.units import Endpoint, endpoint
-from sidecar.errors import ConfigError
+from sidecar.config.units import Endpoint, dns_server, endpoint
+from sidecar.errors import CertificateUnusable, ConfigError
+from sidecar.runtime import log
 from sidecar.runtime.clock import Clock, SystemClock
 from sidecar.runtime.log import get_logger
 from sidecar.stores.base import Source
 
-__all__ = ["DnsServer"]
+if TYPE_CHECKING:
+    from dnsd.certificates import Certificates
+
+__all__ = ["DnsServer", "needs_restart"]
 
 _log = get_logger("dnsd")
-_LONGEST_TTL = 2**31 - 1  # RFC 2181 8
-_LARGEST_PAYLOAD = 4096
+
+_FIXED: Final = ("listen", "tls_listen", "https_listen", "workers")
+"""Settings that only a restart changes: those of sockets."""
+_FORWARDING: Final = (
+    *("recursors", "recursor_strategy", "recursor_timeout", "recursion_allow", "forward"),
+    *("mix_case", "cache_bytes", "serve_stale", "max_concurrent_forwards"),
+)
 
 
 class DnsServer:
@@ -37,67 +59,253 @@ class DnsServer:
         node_name: str,
         clock: Clock | None = None,
         limits: Limits | None = None,
+        reuse_port: bool = False,
+        away: Callable[[], str | None] = lambda: None,
+        secret: bytes = b"",
+        serial: int = 0,
     ) -> None:
-        """Check the settings (raises ConfigError); nothing is opened yet."""
+        """Check the settings (raises ConfigError); nothing is opened yet.
+
+        ``away`` tells what keeps the source from its store, if anything. ``secret`` (of cookies)
+        and ``serial`` (of the SOA) are drawn when not given.
+        """
+        self._away = away
         self._source = source
+        self._settings = settings
+        self._node_name = node_name
         self._clock = SystemClock() if clock is None else clock
-        self._limits = Limits() if limits is None else limits
-        self._listen = tuple(map(endpoint, settings.listen.split(",")))
+        self._given_limits = limits
+        self._reuse_port = reuse_port or settings.workers > 1
+        self._secret = secret or secrets.token_bytes(16)
+        self._serial = serial or int(self._clock.wall())
+        self._listen = _endpoints(settings.listen)
+        self._certificates = _certificates(settings)
+        site = self._site_of(settings)
         self._responder = Responder(
             source,
-            site_of(settings, self._listen, settings.node_name or node_name),
-            serial=int(self._clock.wall()),
+            site,
+            serial=self._serial,
             draw=random.random,
+            now=self._clock.wall,
         )
-        self._telemetry = Telemetry(self._responder)
+        self._resolver: Resolver | None = None
+        self._service = self._service_of(settings, site)
+        self.telemetry = Telemetry(self._responder)
+        self._workers = Workers(source, away, self.telemetry, self._clock)
+        self._connections = Connections(self._clock, self._limits(settings))
+        self._tasks: asyncio.TaskGroup | None = None
+        self._background: list[asyncio.Task[None]] = []
         self.addresses: tuple[Endpoint, ...] = ()
+        self.secure: dict[str, tuple[Endpoint, ...]] = {}
 
     async def run(self, ready: Callable[[], None]) -> None:
-        """Serve on UDP and TCP; raises AddressInUse when an address cannot be had."""
-        connections = Connections(self._responder, self._clock, self._limits)
+        """Serve until cancelled; raises AddressInUse when an address cannot be had."""
+        settings = self._settings
         listeners: list[Listener] = []
+        secure: list[SecureListener] = []
         try:
-            for at in self._listen:
-                listeners.append(Listener(at))  # noqa: PERF401 - those bound must be closed
-            for listener in listeners:
-                await listener.start(self._responder, connections, self._telemetry.channel)
-            self.addresses = tuple(listener.address for listener in listeners)
-            _log.info("serving", addresses=" ".join(map(str, self.addresses)))
-            ready()
+            make_room(settings.tcp_max_conns + settings.max_concurrent_forwards)
+            self._bind(listeners, secure)
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(connections.sweep(), name="dnsd tcp sweep")
+                self._tasks = tasks
+                self._start_background()
+                try:
+                    await self._serve(listeners, secure)
+                    await self._share(tasks)
+                    ready()
+                    await self._connections.sweep()
+                finally:
+                    # While others are still asked on behalf of who waits.
+                    for one in _all(listeners, secure):
+                        one.stop()
+                    await self._connections.close(hurry=self._stop_background)
+                    self._stop_background()
         finally:
-            for listener in listeners:
-                listener.close()
-            await connections.close()
+            self._tasks = None
+            for one in _all(listeners, secure):
+                one.close()
+
+    async def reload(self, settings: object) -> None:
+        """Take new settings, all or none, without closing a socket.
+
+        Raises ConfigError and CertificateUnusable; what only a restart changes stays as it was.
+        """
+        if not isinstance(settings, DnsSettings):
+            raise ConfigError(["dns: no settings of this part"])
+        old = self._settings
+        settings = replace(settings, **{name: getattr(old, name) for name in _FIXED})
+        if settings == old:
+            return
+        site = self._site_of(settings)
+        if self._certificates is not None:
+            await self._certificates.replace(settings.tls_certificate, settings.tls_key)
+        self._service.take(self._service_of(settings, site))
+        self._settings = settings
+        self._responder.reconfigure(site)
+        self._connections.limits = self._limits(settings)
+        self._workers.restart(self._start_of(settings))
+        self._stop_background()
+        self._start_background()
+        _log.info("settings taken")
+
+    def reload_soon(self, settings: DnsSettings) -> None:
+        """Take new settings in a moment; what is wrong with them is logged, and the old stay."""
+
+        async def reload() -> None:
+            try:
+                await self.reload(settings)
+            except ConfigError as error:
+                for problem in error.problems:
+                    _log.error("settings not taken", problem=problem)
+            except CertificateUnusable as error:
+                _log.error("settings not taken", problem=error)
+
+        if self._tasks is not None:
+            self._tasks.create_task(reload(), name="dnsd reload")
 
     def trouble(self) -> str | None:
         """Say so while names that are missing cannot be called absent."""
         return None if self._source.synced else "the catalogue has not been read yet"
 
+    def dig(self, name: str, type_: str) -> Mapping[str, Any]:
+        """Return what a question gets and why; raises ValueError."""
+        from dnsd.digging import dig  # noqa: PLC0415 - for people, who are rarely there
 
-def site_of(settings: DnsSettings, listen: tuple[Endpoint, ...], node_name: str) -> Site:
-    """Return what the answers need of the settings; raises ConfigError with every mistake."""
-    problems: list[str] = []
-    zones: set[names.Zone] = set()
-    for key, text in (("domain", settings.domain), ("alt_domain", settings.alt_domain)):
-        try:
-            if text:
-                zones.add(names.zone_of(text))
-        except ValueError as error:
-            problems.append(f"dns.{key}: {text!r} is no domain: {error}")
-    datacenter = names.fold(settings.datacenter)
-    if not 1 <= len(datacenter) <= 63 or b"." in datacenter:
-        problems.append(f"dns.datacenter: {settings.datacenter!r} is no label")
-    if problems:
-        raise ConfigError(problems)
-    hosts = [packed for at in listen if (packed := packed_host(at)) is not None]
-    return Site(
-        zones=tuple(sorted(zones, key=lambda zone: -len(zone.labels))),
-        datacenter=datacenter,
-        node=names.fold(node_name),
-        addresses=tuple(dict.fromkeys(hosts)),
-        ttl=int(min(max(settings.ttl, 0), _LONGEST_TTL)),
-        only_passing=settings.only_passing,
-        payload=min(max(settings.max_udp_payload, 512), _LARGEST_PAYLOAD),
-    )
+        return dig(self._service, name, type_)
+
+    @property
+    def service(self) -> Service:
+        """What answers."""
+        return self._service
+
+    # --- from settings to parts ------------------------------------------------------------
+
+    def _site_of(self, settings: DnsSettings) -> Site:
+        name = settings.node_name or self._node_name
+        return site_of(settings, self._listen, name, self._secret)
+
+    def _service_of(self, settings: DnsSettings, site: Site) -> Service:
+        per_second, window = settings.rrl_responses_per_second, settings.rrl_window
+        resolver = self._resolver_of(settings)
+        return Service(
+            self._source,
+            self._responder,
+            self._clock,
+            site=site,
+            trusted=Networks(settings.rrl_exempt),
+            transfers=Networks(settings.transfer_allow),
+            recursion=None if resolver is None else Recursion(resolver, site),
+            rates=Rates(per_second, window, settings.rrl_slip) if per_second else None,
+            querylog=QueryLog(settings.query_log) if settings.query_log else None,
+        )
+
+    def _resolver_of(self, settings: DnsSettings) -> Resolver | None:
+        """Return a resolver; the one there is, with its cache, when nothing of it changed."""
+        same = all(getattr(settings, n) == getattr(self._settings, n) for n in _FORWARDING)
+        if self._resolver is None or not same:
+            forwarding = forwarding_of(settings)
+            self._resolver = None if forwarding is None else Resolver(forwarding, self._clock)
+        return self._resolver
+
+    def _limits(self, settings: DnsSettings) -> Limits:
+        return self._given_limits or Limits(
+            idle=settings.tcp_idle_timeout,
+            connections=settings.tcp_max_conns,
+            per_client=settings.tcp_max_conns_per_ip,
+        )
+
+    # --- sockets and tasks -----------------------------------------------------------------
+
+    def _bind(self, listeners: list[Listener], secure: list[SecureListener]) -> None:
+        """Append each listener as it is bound, because those bound must be closed."""
+        for at in self._listen:
+            listeners.append(Listener(at, reuse_port=self._reuse_port))  # noqa: PERF401
+        for at in _endpoints(self._settings.tls_listen):
+            secure.append(SecureListener(at, "tls", reuse_port=self._reuse_port))  # noqa: PERF401
+        for at in _endpoints(self._settings.https_listen):
+            secure.append(SecureListener(at, "https", reuse_port=self._reuse_port))  # noqa: PERF401
+
+    async def _serve(self, listeners: list[Listener], secure: list[SecureListener]) -> None:
+        context = None if self._certificates is None else await self._certificates.load()
+        for listener in listeners:
+            await listener.start(self._service, self._connections, self.telemetry)
+        for one in secure:
+            if context is not None:
+                await one.start(self._service, self._connections, self.telemetry, context)
+        self.addresses = tuple(listener.address for listener in listeners)
+        self.secure = {
+            proto: tuple(one.address for one in secure if one.proto == proto)
+            for proto in ("tls", "https")
+        }
+        told = {name: " ".join(map(str, at)) for name, at in self.secure.items() if at}
+        _log.info("serving", addresses=" ".join(map(str, self.addresses)), **told)
+
+    async def _share(self, tasks: asyncio.TaskGroup) -> None:
+        """Start the other processes, and wait until they serve."""
+        count = self._settings.workers - 1
+        if count > 0:
+            start = self._start_of(self._settings)
+            tasks.create_task(self._workers.run(start, count), name="dnsd workers")
+            await asyncio.sleep(0)
+            await self._workers.ready()
+
+    def _start_of(self, settings: DnsSettings) -> Start:
+        listen = {
+            "listen": ",".join(map(str, self.addresses)),
+            **{f"{name}_listen": ",".join(map(str, at)) for name, at in self.secure.items()},
+        }
+        settings = replace(settings, workers=1, also_notify=(), **listen)
+        name = settings.node_name or self._node_name
+        return Start(settings, name, self._secret, self._serial, log.current())
+
+    def _start_background(self) -> None:
+        if self._tasks is None:
+            return
+        works: dict[str, Coroutine[Any, Any, None]] = {}
+        service, settings = self._service, self._settings
+        if service.recursion is not None:
+            works["dnsd forwarding"] = service.recursion.resolver.run()
+        if service.querylog is not None:
+            works["dnsd query log"] = service.querylog.run(self._clock)
+        if self._certificates is not None:
+            works["dnsd certificates"] = self._certificates.follow(self._clock)
+        works["dnsd standing"] = stand(
+            self._source, self._responder, self._away, self._settings.max_stale, self._clock
+        )
+        works["dnsd following"] = follow(self._source, self._responder, self.telemetry, self._clock)
+        if settings.also_notify:
+            works["dnsd notify"] = notify_changes(
+                self._source,
+                service,
+                tuple(map(dns_server, settings.also_notify)),
+                self._clock,
+            )
+        self._background = [self._tasks.create_task(w, name=name) for name, w in works.items()]
+
+    def _stop_background(self) -> None:
+        for task in self._background:
+            task.cancel()
+        self._background = []
+
+
+def needs_restart(old: DnsSettings, new: DnsSettings) -> bool:
+    """Say whether something differs that ``reload`` does not take."""
+    return any(getattr(old, name) != getattr(new, name) for name in _FIXED)
+
+
+def _all(
+    listeners: list[Listener], secure: list[SecureListener]
+) -> list[Listener | SecureListener]:
+    return [*listeners, *secure]
+
+
+def _endpoints(text: str) -> tuple[Endpoint, ...]:
+    return tuple(map(endpoint, text.split(","))) if text else ()
+
+
+def _certificates(settings: DnsSettings) -> "Certificates | None":
+    if not settings.tls_listen and not settings.https_listen:
+        return None
+    from dnsd.certificates import Certificates  # noqa: PLC0415 - TLS only where it is wanted
+
+    return Certificates(settings.tls_certificate, settings.tls_key)

@@ -7,19 +7,24 @@ A subject says only what is asked; whether it exists is up to ``dnsd.answers``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 __all__ = [
     "Address",
     "Apex",
     "Empty",
+    "InstanceName",
+    "KindWord",
     "Labels",
+    "Mesh",
     "NodeName",
     "Nothing",
     "Ns",
     "ServiceName",
     "Subject",
     "TagPrefix",
+    "Virtual",
     "Zone",
     "fold",
     "labels_of",
@@ -33,11 +38,12 @@ Labels = tuple[bytes, ...]
 
 
 class Zone(NamedTuple):
-    """A zone we serve."""
+    """A zone we serve. ``home`` is where its SOA says the server is, when that is elsewhere."""
 
     text: str
     labels: Labels
     wire: bytes
+    home: Labels = ()
 
 
 class Apex(NamedTuple):
@@ -67,6 +73,32 @@ class TagPrefix(NamedTuple):
     tag: bytes
 
 
+class InstanceName(NamedTuple):
+    """One instance of a service, by its id, which may hold dots."""
+
+    id: bytes
+    service: bytes
+
+
+class Virtual(NamedTuple):
+    """The one address that stands for a service."""
+
+    service: bytes
+
+
+class Mesh(NamedTuple):
+    """What takes connections for a service: ``kind`` is ``connect`` or ``ingress``."""
+
+    kind: bytes
+    service: bytes
+
+
+class KindWord(NamedTuple):
+    """A kind word alone whose names exist only if the catalogue has such things."""
+
+    kind: bytes
+
+
 class NodeName(NamedTuple):
     """A node's address; node names may hold dots."""
 
@@ -87,7 +119,20 @@ class Nothing(NamedTuple):
     """A name that cannot exist."""
 
 
-Subject = Apex | Ns | ServiceName | TagPrefix | NodeName | Address | Empty | Nothing
+Subject = (
+    Apex
+    | Ns
+    | ServiceName
+    | TagPrefix
+    | InstanceName
+    | Virtual
+    | Mesh
+    | KindWord
+    | NodeName
+    | Address
+    | Empty
+    | Nothing
+)
 
 _APEX: Final = Apex()
 _NS: Final = Ns()
@@ -215,8 +260,28 @@ def _addr(subject: Labels) -> Subject:
     return _NOTHING
 
 
-def _not_served(_: Labels) -> Subject:
-    """Answer for kinds the catalogue has nothing of (prepared queries, mesh look-ups)."""
+def _instance(subject: Labels) -> Subject:
+    if len(subject) < 2:
+        return KindWord(b"instance") if not subject else InstanceName(b"", subject[0])
+    if any(b"." in label for label in subject[:-1]):
+        return _NOTHING
+    return InstanceName(b".".join(subject[:-1]), subject[-1])
+
+
+def _virtual(subject: Labels) -> Subject:
+    if len(subject) > 1:
+        return _NOTHING
+    return Virtual(subject[0]) if subject else KindWord(b"virtual")
+
+
+def _mesh(kind: bytes, subject: Labels) -> Subject:
+    if len(subject) > 1:
+        return _NOTHING
+    return Mesh(kind, subject[0]) if subject else KindWord(kind)
+
+
+def _query(_: Labels) -> Subject:
+    """Return nothing: the catalogue has no prepared queries."""
     return _NOTHING
 
 
@@ -225,8 +290,9 @@ _KINDS: Final[Mapping[bytes, Callable[[Labels], Subject]]] = {
     b"service": _service,
     b"node": _node,
     b"addr": _addr,
-    b"query": _not_served,
-    b"connect": _not_served,
-    b"ingress": _not_served,
-    b"virtual": _not_served,
+    b"query": _query,
+    b"connect": partial(_mesh, b"connect"),
+    b"ingress": partial(_mesh, b"ingress"),
+    b"virtual": _virtual,
+    b"instance": _instance,
 }

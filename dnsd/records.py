@@ -4,18 +4,19 @@ Compression (RFC 1035 4.1.4): owner names and the names inside NS, CNAME and SOA
 they can. The target of an SRV is written in full (RFC 2782), and glue points at it.
 """
 
-from collections.abc import Iterable
 from struct import Struct
 from typing import Final, NamedTuple
 
 from dnsd import codes
-from dnsd.names import Labels, Zone, labels_of
+from dnsd.names import Zone
 
 __all__ = ["Answer", "Record", "Writer", "pointing"]
 
 _FIXED: Final = Struct(">HHIH")
 _TO_QUESTION: Final = b"\xc0\x0c"
 _POINTER_LIMIT: Final = 0x4000
+_IN_FULL: Final = frozenset((codes.SRV, codes.SVCB, codes.HTTPS))
+"""Types whose target no pointer may stand for (RFC 2782, RFC 9460 2.2)."""
 
 
 class Record(NamedTuple):
@@ -31,6 +32,7 @@ class Record(NamedTuple):
     after: bytes = b""
     owner: bytes | None = None
     weight: int = 1
+    rclass: int = codes.CLASS_IN
 
 
 class Answer(NamedTuple):
@@ -56,67 +58,66 @@ class Answer(NamedTuple):
 def pointing(record: Record) -> bytes:
     """Return a record with the question name as owner and its names in full."""
     data = record.before + b"".join(record.names) + record.after
-    return _TO_QUESTION + _FIXED.pack(record.type, codes.CLASS_IN, record.ttl, len(data)) + data
+    return _TO_QUESTION + _FIXED.pack(record.type, record.rclass, record.ttl, len(data)) + data
 
 
 class Writer:
     """Writes the sections after the question and remembers where each name stands."""
 
-    def __init__(self, question: bytes) -> None:
-        """Begin after a question of this folded name (wire form)."""
-        self._start = 12 + len(question) + 4
+    def __init__(self, question: bytes, used: int = 0, *, compress: bool = True) -> None:
+        """Begin ``used`` octets after a question of this name (wire form, folded).
+
+        Without ``compress`` every name is written in full, that of the question as given.
+        """
+        self._start = 12 + len(question) + 4 + used
         self._data = bytearray()
-        self._offsets: dict[Labels, int] = {}
-        self._learn(labels_of(question), 12)
+        self._owner = _TO_QUESTION if compress else question
+        self._compress = compress
+        self._offsets: dict[bytes, int] = {}
+        self._learn(question, 12)
 
     def __len__(self) -> int:
         """Return the octets written."""
         return len(self._data)
 
-    def add(self, records: Iterable[Record]) -> None:
-        """Write records."""
-        for record in records:
-            self._add(record)
-
-    def octets(self) -> bytes:
-        """Return what was written."""
-        return bytes(self._data)
-
-    def _add(self, record: Record) -> None:
+    def add(self, record: Record) -> None:
+        """Write a record."""
         data = self._data
         if record.owner is None:
-            data += _TO_QUESTION
+            data += self._owner
         else:
             self._name(record.owner)
         at = len(data)
-        data += _FIXED.pack(record.type, codes.CLASS_IN, record.ttl, 0)
+        data += _FIXED.pack(record.type, record.rclass, record.ttl, 0)
         data += record.before
         for name in record.names:
-            if record.type == codes.SRV:
-                self._learn(labels_of(name), self._start + len(data))
+            if record.type in _IN_FULL:
+                self._learn(name, self._start + len(data))
                 data += name
             else:
                 self._name(name)
         data += record.after
         data[at + 8 : at + 10] = (len(data) - at - 10).to_bytes(2)
 
+    def octets(self) -> bytes:
+        """Return what was written."""
+        return bytes(self._data)
+
     def _name(self, name: bytes) -> None:
-        labels = labels_of(name)
-        for depth in range(len(labels)):
-            offset = self._offsets.get(labels[depth:])
-            if offset is not None:
-                break
-        else:
-            depth, offset = len(labels), None
-        self._learn(labels, self._start + len(self._data), depth)
-        used = sum(len(label) + 1 for label in labels[:depth])
-        self._data += name[:used]
+        """Write a name, from its longest suffix that stands already by a pointer."""
+        at = 0
+        offset = self._offsets.get(name) if self._compress else None
+        while offset is None and name[at]:
+            at += name[at] + 1
+            if self._compress and name[at]:
+                offset = self._offsets.get(name[at:])
+        self._learn(name, self._start + len(self._data), at)
+        self._data += name[:at]
         self._data += b"\0" if offset is None else (0xC000 | offset).to_bytes(2)
 
-    def _learn(self, labels: Labels, offset: int, depth: int | None = None) -> None:
-        """Remember the first ``depth`` suffixes of a name that begins at ``offset``."""
-        for cut, label in enumerate(labels[:depth]):
-            if offset >= _POINTER_LIMIT:
-                return
-            self._offsets.setdefault(labels[cut:], offset)
-            offset += len(label) + 1
+    def _learn(self, name: bytes, offset: int, end: int | None = None) -> None:
+        """Remember the suffixes, of those that begin before ``end``, of a name at ``offset``."""
+        at = 0
+        while name[at] and (end is None or at < end) and offset + at < _POINTER_LIMIT:
+            self._offsets.setdefault(name[at:], offset + at)
+            at += name[at] + 1

@@ -4,7 +4,9 @@ from bisect import bisect_left
 from collections import Counter
 from typing import Final, Literal, NamedTuple
 
-__all__ = ["SIZE_BOUNDS", "Channel", "Key", "Tally"]
+__all__ = ["SIZE_BOUNDS", "Channel", "Key", "Proto", "Tally"]
+
+Proto = Literal["udp", "tcp", "tls", "https"]
 
 SIZE_BOUNDS: Final = (
     *(100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16000, 32000, 48000, 64000),
@@ -27,10 +29,11 @@ class Key(NamedTuple):
 class Tally:
     """Replies of one kind. The query path adds to these fields itself."""
 
-    __slots__ = ("hits", "octets_in", "octets_out")
+    __slots__ = ("hits", "key", "octets_in", "octets_out")
 
-    def __init__(self) -> None:
+    def __init__(self, key: Key) -> None:
         """Begin at zero."""
+        self.key = key
         self.hits = 0
         self.octets_in = 0
         self.octets_out = 0
@@ -40,10 +43,14 @@ class Channel:
     """One listening socket: what came in and went out there."""
 
     def __init__(
-        self, server: str, proto: Literal["udp", "tcp"], family: Literal["1", "2"]
+        self, server: str, proto: Proto, family: Literal["1", "2"], *, recursive: bool = False
     ) -> None:
-        """``family`` is CoreDNS's number: 1 IPv4, 2 IPv6."""
+        """``family`` is CoreDNS's number: 1 IPv4, 2 IPv6.
+
+        ``recursive``: for clients whose questions may go to other servers; their replies differ.
+        """
         self.server = server
+        self.recursive = recursive
         self.proto = proto
         self.family = family
         self.over_udp = proto == "udp"
@@ -68,8 +75,11 @@ class Channel:
     ) -> Tally:
         """Return where replies like this one are counted."""
         sizes = bisect_left(SIZE_BOUNDS, size_in), bisect_left(SIZE_BOUNDS, size_out)
-        key = Key(zone, type_, rcode, do, truncated, *sizes)
+        return self.kept(Key(zone, type_, rcode, do, truncated, *sizes))
+
+    def kept(self, key: Key) -> Tally:
+        """Return where replies of this kind are counted."""
         found = self.tallies.get(key)
         if found is None:
-            found = self.tallies[key] = Tally()
+            found = self.tallies[key] = Tally(key)
         return found

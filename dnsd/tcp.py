@@ -1,126 +1,43 @@
-"""TCP connections (RFC 7766): pipelined queries, bounded in number, idle time and patience.
+"""TCP connections (RFC 7766), plain or under TLS (RFC 7858): pipelined queries.
 
-A message is answered once it is complete, so replies come in the order of the queries. While the
-client does not read, neither do we; what is in flight is what the transport holds.
+A message is answered once it is complete; what other servers are asked comes when it comes. While
+the client does not read, neither do we; what is in flight is what the transport holds.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Final, cast
 
-from dnsd.cache import Responder
-from dnsd.tallies import Channel
-from dnsd.udp import answer_safely
-from sidecar.runtime.clock import Clock
+from dnsd.connections import Connections
+from dnsd.service import LATER, Service
+from dnsd.udp import Channels
 
-__all__ = ["Connections", "Limits"]
+__all__ = ["DnsConnection", "factory"]
 
-_MESSAGES_PER_TURN: Final = 64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How much of us strangers may hold."""
-
-    idle: float = 10.0  # since the last whole query, so that dribbling octets does not help
-    stalled: float = 5.0  # how long a client may leave replies unread
-    connections: int = 1024
-    per_client: int = 64
+_MESSAGES_PER_TURN: Final = 128
+_PENDING: Final = 100
+_STREAMED_PER_TURN: Final = 2
 
 
-class Connections:
-    """Every open connection, least recently used first."""
-
-    def __init__(self, responder: Responder, clock: Clock, limits: Limits) -> None:
-        """Begin with none."""
-        self.responder = responder
-        self._clock = clock
-        self._limits = limits
-        self._used: dict[_Connection, float] = {}
-        self._stalled: dict[_Connection, float] = {}
-        self._clients: Counter[str] = Counter()
-        self._all: set[_Connection] = set()
-        self._none_left = asyncio.Event()
-        self._none_left.set()
-
-    def factory(self, channel: Channel) -> Callable[[], asyncio.Protocol]:
-        """Return what makes a protocol for each connection to one listener."""
-        return lambda: _Connection(self, channel)
-
-    def opened(self, connection: "_Connection") -> None:
-        """Take in a new connection; over the limit, the one idle longest has to go."""
-        self._all.add(connection)
-        self._none_left.clear()
-        self._clients[connection.client] += 1
-        self._used[connection] = self._clock.monotonic()
-        if self._clients[connection.client] > self._limits.per_client:
-            self._evict(next(c for c in self._used if c.client == connection.client))
-        elif len(self._used) > self._limits.connections:
-            self._evict(next(iter(self._used)))
-
-    def used(self, connection: "_Connection") -> None:
-        """Note that a whole query came."""
-        if self._used.pop(connection, None) is not None:
-            self._used[connection] = self._clock.monotonic()
-
-    def stalled(self, connection: "_Connection", *, stalled: bool) -> None:
-        """Note whether replies pile up unread."""
-        if stalled:
-            self._stalled[connection] = self._clock.monotonic()
-        else:
-            self._stalled.pop(connection, None)
-
-    def closed(self, connection: "_Connection") -> None:
-        """Forget a connection."""
-        self._forget(connection)
-        self._stalled.pop(connection, None)
-        self._all.discard(connection)
-        if not self._all:
-            self._none_left.set()
-
-    async def sweep(self) -> None:
-        """Close what is idle or stalled too long, for ever."""
-        while True:
-            await self._clock.sleep(min(self._limits.idle, self._limits.stalled) / 5)
-            now = self._clock.monotonic()
-            idle = [c for c, since in self._used.items() if now - since >= self._limits.idle]
-            for connection in idle:
-                self._evict(connection)
-            late = [c for c, since in self._stalled.items() if now - since >= self._limits.stalled]
-            for connection in late:
-                connection.abort()
-
-    async def close(self, grace: float = 1.0) -> None:
-        """Flush and close every connection, then cut what is left."""
-        for connection in list(self._used):
-            self._evict(connection)
-        try:
-            async with asyncio.timeout(grace):
-                await self._none_left.wait()
-        except TimeoutError:
-            for connection in list(self._all):
-                connection.abort()
-
-    def _evict(self, connection: "_Connection") -> None:
-        self._forget(connection)
-        connection.close()
-
-    def _forget(self, connection: "_Connection") -> None:
-        if self._used.pop(connection, None) is not None:
-            self._clients[connection.client] -= 1
-            if not self._clients[connection.client]:
-                del self._clients[connection.client]
+def factory(
+    service: Service, connections: Connections, channels: Channels
+) -> Callable[[], asyncio.Protocol]:
+    """Return what makes a protocol for each connection to one listener."""
+    return lambda: DnsConnection(service, connections, channels)
 
 
-class _Connection(asyncio.Protocol):
+class DnsConnection(asyncio.Protocol):
     """One client."""
 
-    def __init__(self, connections: Connections, channel: Channel) -> None:
+    def __init__(self, service: Service, connections: Connections, channels: Channels) -> None:
+        """Wait for the transport."""
+        self._service = service
         self._connections = connections
-        self._channel = channel
+        self._channels = channels
+        self._channel = channels.usual
         self._buffer = bytearray()
+        self._stream: Iterator[bytes] | None = None
+        self._pending = 0
         self._is_paused = False
         self._has_more = False
         self._is_ended = False
@@ -128,6 +45,7 @@ class _Connection(asyncio.Protocol):
         self.client = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Join the others, and perhaps make the one idle longest go."""
         # A cast, because uvloop's transports are no subclasses of asyncio's.
         self._transport = cast("asyncio.Transport", transport)
         peer = self._transport.get_extra_info("peername")
@@ -136,84 +54,144 @@ class _Connection(asyncio.Protocol):
         self._connections.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        self._channel.connections -= 1
+        """Leave the others."""
+        self._channels.usual.connections -= 1
         self._is_paused = True
+        self._stream = None
         self._connections.closed(self)
 
     def data_received(self, data: bytes) -> None:
+        """Answer what is complete."""
         self._buffer += data
         if not self._has_more:
             self._work()
 
     def eof_received(self) -> bool:
+        """Answer what was asked before the end."""
         self._is_ended = True
-        return self._has_more or self._is_paused
+        return self._is_busy or self._is_paused
 
     def pause_writing(self) -> None:
+        """Stop reading, as the client has too much unread."""
         self._is_paused = True
         self._transport.pause_reading()
         self._connections.stalled(self, stalled=True)
 
     def resume_writing(self) -> None:
+        """Go on."""
         self._is_paused = False
         self._connections.stalled(self, stalled=False)
         self._work()
 
     def close(self) -> None:
-        self._transport.close()
+        """Send what is under way, then hang up."""
+        self._is_ended = True
+        self._buffer.clear()
+        if not self._is_busy:
+            self._transport.close()
 
     def abort(self) -> None:
+        """Hang up at once."""
         self._transport.abort()
+
+    @property
+    def _is_busy(self) -> bool:
+        return self._has_more or self._pending > 0 or self._stream is not None
 
     def _work(self) -> None:
         """Answer whole messages, a turn's worth; the rest when others had their turn."""
         self._has_more = False
         if self._is_paused or self._transport.is_closing():
-            return
+            return None
+        if self._stream is not None and self._pour(self._stream):
+            return self._later()
         replies, at, is_bad = self._answer()
         del self._buffer[:at]
-        if replies:
+        if at:
             self._connections.used(self)
+        if replies:
             self._transport.write(b"".join(replies))
         if is_bad:
             self._transport.close()
-        elif self._has_whole(0):
+        elif self._stream is not None or (self._pending < _PENDING and self._has_whole()):
+            self._later()
+        elif self._pending >= _PENDING:
+            self._transport.pause_reading()
+        elif self._is_ended:
+            if not self._pending:
+                self._transport.close()
+        elif not self._is_paused:
+            self._transport.resume_reading()
+        return None
+
+    def _later(self) -> None:
+        if not self._is_paused:
             self._has_more = True
             self._transport.pause_reading()
             asyncio.get_running_loop().call_soon(self._work)
-        elif self._is_ended:
-            self._transport.close()
-        elif not self._is_paused:
-            self._transport.resume_reading()
 
     def _answer(self) -> tuple[list[bytes], int, bool]:
         """Return framed replies, how far the buffer is used, and whether to hang up."""
-        source = self._connections.responder.replies()
+        service = self._service
+        if service.may_recurse(self.client):
+            self._channel = self._channels.recursive
+        source = service.responder.replies()
         hot = source.hot(self._channel)
-        buffer = self._buffer
+        data = bytes(self._buffer)
+        size = len(data)
         replies: list[bytes] = []
         at = 0
         for _ in range(_MESSAGES_PER_TURN):
-            if not self._has_whole(at):
+            if at + 2 > size:
                 break
-            end = at + 2 + (buffer[at] << 8 | buffer[at + 1])
-            if end - at < 2 + 12:
+            length = data[at] << 8 | data[at + 1]
+            if length < 12:
                 self._channel.dropped["short"] += 1
-                return replies, end, True
-            packet = bytes(buffer[at + 2 : end])
-            at = end
-            entry = hot.get(packet[2:])
+                return replies, at + 2, True
+            end = at + 2 + length
+            if end > size or self._pending >= _PENDING:
+                break
+            entry = hot.get(data[at + 4 : end])
             if entry is not None:
-                reply: bytes | None = entry.reply(packet)
-            else:
-                reply = answer_safely(source, packet, self._channel)
-            if reply is not None:
+                body = entry.reply(data[at + 2 : end])
+                replies.append(len(body).to_bytes(2) + body)
+                at = end
+                continue
+            packet = data[at + 2 : end]
+            at = end
+            self._stream = service.transfer(packet, self._channel, self.client)
+            if self._stream is not None:
+                break
+            reply = service.miss(source, packet, self._channel, self.client, self._deliver)
+            if reply is LATER:
+                self._pending += 1
+            elif reply is not None:
                 replies.append(len(reply).to_bytes(2) + reply)
         return replies, at, False
 
-    def _has_whole(self, at: int) -> bool:
+    def _pour(self, stream: Iterator[bytes]) -> bool:
+        """Send some of a zone; say whether there is more."""
+        self._connections.used(self)
+        for _ in range(_STREAMED_PER_TURN):
+            message = next(stream, None)
+            if message is None:
+                self._stream = None
+                return False
+            self._transport.write(len(message).to_bytes(2) + message)
+        return True
+
+    def _deliver(self, reply: bytes) -> None:
+        """Send what another server answered."""
+        self._pending -= 1
+        if self._transport.is_closing():
+            return
+        self._transport.write(len(reply).to_bytes(2) + reply)
+        if not self._has_more:
+            self._work()
+
+    def _has_whole(self) -> bool:
         buffer = self._buffer
-        if len(buffer) < at + 2:
+        if len(buffer) < 2:
             return False
-        size = buffer[at] << 8 | buffer[at + 1]
-        return size < 12 or len(buffer) >= at + 2 + size
+        size = buffer[0] << 8 | buffer[1]
+        return size < 12 or len(buffer) >= 2 + size

@@ -8,13 +8,37 @@ from typing import TYPE_CHECKING, Final, Literal
 from weakref import WeakSet
 
 from dnsd.cache import Responder
-from dnsd.tallies import Channel
-from sidecar.metrics import collected
+from dnsd.tallies import Channel, Proto, Tally
+from sidecar import __version__
+from sidecar.metrics import collected, gauge, histogram
+from sidecar.runtime.clock import Clock
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-__all__ = ["Telemetry"]
+__all__ = ["Telemetry", "took"]
+
+_duration = histogram(
+    "dnsd_dns_request_duration_seconds",
+    "How long queries took here; the first of those that came in together",
+    (0.00001, 0.00002, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.004, 0.016, 0.064, 0.256),
+    ["server", "zone", "type"],
+)
+
+
+_applied = histogram(
+    "dnsd_catalog_apply_seconds",
+    "How long it took to move on to a new state of the catalogue",
+    (0.0001, 0.001, 0.004, 0.016, 0.064, 0.256, 1.024),
+)
+_age = gauge("dnsd_catalog_age_seconds", "Since the catalogue last changed")
+_build = gauge("dnsd_build_info", "1, with the version as label", ["version"])
+_build.labels(__version__).set(1)
+
+
+def took(channel: Channel, tally: Tally, seconds: float) -> None:
+    """Note how long a reply of this kind took."""
+    _duration.labels(channel.server, tally.key.zone, tally.key.type).observe(seconds)
 
 
 class Telemetry:
@@ -23,21 +47,34 @@ class Telemetry:
     def __init__(self, responder: Responder) -> None:
         """Join the process's metrics."""
         self.responder = responder
-        self._channels: dict[tuple[str, str], Channel] = {}
+        self._channels: dict[tuple[str, str, bool], Channel] = {}
+        self._joined: list[Channel] = []
         _SERVERS.add(self)
 
     @property
     def channels(self) -> Sequence[Channel]:
         """Every socket served so far."""
-        return list(self._channels.values())
+        return [*self._channels.values(), *self._joined]
+
+    def applied(self, seconds: float, clock: Clock) -> None:
+        """Note that the replies moved on to a new state of the catalogue."""
+        _applied.observe(seconds)
+        since = clock.monotonic()
+        _age.labels().set_function(lambda: clock.monotonic() - since)
+
+    def join(self, channel: Channel) -> None:
+        """Count what another process does too."""
+        self._joined.append(channel)
 
     def channel(
-        self, server: str, proto: Literal["udp", "tcp"], family: Literal["1", "2"]
+        self, server: str, proto: Proto, family: Literal["1", "2"], *, recursive: bool = False
     ) -> Channel:
         """Return the counts of a socket, the same again after a restart."""
-        found = self._channels.get((server, proto))
+        key = server, proto, recursive
+        found = self._channels.get(key)
         if found is None:
-            found = self._channels[server, proto] = Channel(server, proto, family)
+            found = Channel(server, proto, family, recursive=recursive)
+            self._channels[key] = found
         return found
 
 

@@ -8,15 +8,17 @@ import asyncio
 import ipaddress
 import socket
 from contextlib import suppress
+from functools import partial
 from struct import pack
-from typing import Final
+from time import perf_counter
+from typing import Final, NamedTuple
 
-from dnsd import codes
-from dnsd.cache import Replies, Responder
+from dnsd.service import AMPLIFICATION, Service
 from dnsd.tallies import Channel
+from dnsd.telemetry import took
 from sidecar.runtime.log import get_logger
 
-__all__ = ["UdpServer", "answer_safely"]
+__all__ = ["Channels", "UdpServer"]
 
 _log = get_logger("dnsd")
 
@@ -33,38 +35,39 @@ _IPV6_MTU_DISCOVER: Final = 23
 _PMTUDISC_OMIT: Final = 5
 
 Peer = tuple[str, int] | tuple[str, int, int, int]
+Control = list[tuple[int, int, bytes]]
 
 
-def answer_safely(replies: Replies, packet: bytes, channel: Channel) -> bytes | None:
-    """Return the reply; a defect of ours becomes SERVFAIL for this one message."""
-    try:
-        return replies.miss(packet, channel)
-    except Exception:  # noqa: BLE001 - one client's message must not stop the server
-        channel.panics += 1
-        _log.exception("cannot answer", proto=channel.proto, octets=len(packet))
-        flags = codes.QR | (packet[2] & 1) << 8 | codes.SERVFAIL
-        return packet[:2] + pack(">HHHHH", flags, 0, 0, 0, 0)
+class Channels(NamedTuple):
+    """Where the queries of a socket are counted, and those whose askers may recurse."""
+
+    usual: Channel
+    recursive: Channel
+
+
+def _never(_: bytes) -> None:
+    """Take what only comes when others are asked."""
 
 
 class UdpServer:
     """Answers datagrams on one bound socket."""
 
-    def __init__(self, sock: socket.socket, responder: Responder, channel: Channel) -> None:
+    def __init__(self, sock: socket.socket, service: Service, channels: Channels) -> None:
         """Take a non-blocking socket, which stays the caller's to close."""
         self._sock = sock
-        self._responder = responder
-        self._channel = channel
+        self._service = service
+        self._channel = channels.usual
+        self._channels = channels
         self._port: int = sock.getsockname()[1]
         self._address = ipaddress.ip_address(sock.getsockname()[0])
         _tune(sock)
-        self._readable = self._read
-        if self._address.is_unspecified:
+        self._has_destination = self._address.is_unspecified
+        if self._has_destination:
             _ask_for_destination(sock)
-            self._readable = self._read_with_destination
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Serve from now on."""
-        loop.add_reader(self._sock, self._readable)
+        loop.add_reader(self._sock, self._read)
 
     def stop(self, loop: asyncio.AbstractEventLoop) -> None:
         """Read nothing more."""
@@ -72,9 +75,18 @@ class UdpServer:
 
     def _read(self) -> None:
         """Answer what has come in, at most a batch, so that others get their turn."""
-        replies = self._responder.replies()
-        hot = replies.hot(self._channel)
-        receive, send, port = self._sock.recvfrom, self._sock.sendto, self._port
+        if self._has_destination or not self._service.is_plain:
+            self._read_with_care()
+        else:
+            self._read_plainly()
+
+    def _read_plainly(self) -> None:
+        """Answer from a specific address, all clients alike: the fast path."""
+        service, channel, port = self._service, self._channel, self._port
+        replies = service.responder.replies()
+        hot = replies.hot(channel)
+        receive, send = self._sock.recvfrom, self._sock.sendto
+        begun = perf_counter()
         for _ in range(_BATCH):
             try:
                 packet, peer = receive(_RECEIVE)
@@ -87,25 +99,28 @@ class UdpServer:
                 continue
             entry = hot.get(packet[2:])
             if entry is not None:
-                reply = packet[:2] + entry.head + entry.body.next() + entry.tail
-                tally = entry.tally
-                tally.hits += 1
-                tally.octets_in += len(packet)
-                tally.octets_out += len(reply)
+                reply = entry.reply(packet)
             else:
-                missed = answer_safely(replies, packet, self._channel)
-                if missed is None:
+                missed = service.miss(replies, packet, channel, peer[0], _never)
+                if not missed:
                     continue
                 reply = missed
+            if len(reply) > AMPLIFICATION * len(packet):
+                reply = service.moderate(peer[0], packet, reply)
             try:
                 send(reply, peer)
             except OSError as error:
                 self._failed("send", error)
+            if begun:
+                if entry is not None:
+                    took(channel, entry.tally, perf_counter() - begun)
+                begun = 0.0
 
-    def _read_with_destination(self) -> None:
-        """Answer from the address each query came to, as a wildcard socket does not by itself."""
-        replies = self._responder.replies()
-        hot = replies.hot(self._channel)
+    def _read_with_care(self) -> None:
+        """Answer each client as it may be, from the address that it asked."""
+        service = self._service
+        replies = service.responder.replies()
+        begun = perf_counter()
         for _ in range(_BATCH):
             try:
                 packet, control, _flags, peer = self._sock.recvmsg(_RECEIVE, 128)
@@ -116,17 +131,29 @@ class UdpServer:
                 return
             if (peer[1] < 20 or peer[1] == self._port) and self._is_unwanted(peer):
                 continue
-            entry = hot.get(packet[2:])
+            recursive = service.may_recurse(peer[0])
+            channel = self._channels.recursive if recursive else self._channel
+            entry = replies.hot(channel).get(packet[2:])
             if entry is not None:
-                reply: bytes | None = entry.reply(packet)
-            else:
-                reply = answer_safely(replies, packet, self._channel)
-            if reply is None:
+                self._send(entry.reply(packet), packet, peer, control)
+                if begun:
+                    took(channel, entry.tally, perf_counter() - begun)
+                    begun = 0.0
                 continue
-            try:
-                self._sock.sendmsg([reply], [_source(item) for item in control], 0, peer)
-            except OSError as error:
-                self._failed("send", error)
+            later = partial(self._send, packet=packet, peer=peer, control=control)
+            reply = service.miss(replies, packet, channel, peer[0], later)
+            if reply:
+                self._send(reply, packet, peer, control)
+
+    def _send(self, reply: bytes, packet: bytes, peer: Peer, control: Control) -> None:
+        """Send a reply, if its limits let it pass."""
+        allowed = self._service.limited(peer[0], packet, reply)
+        if allowed is None:
+            return
+        try:
+            self._sock.sendmsg([allowed], [_source(item) for item in control], 0, peer)
+        except (OSError, ValueError) as error:  # ValueError: closed while others were asked
+            self._failed("send", error)
 
     def _is_unwanted(self, peer: Peer) -> bool:
         own = peer[1] == self._port and ipaddress.ip_address(peer[0]) == self._address
@@ -135,7 +162,7 @@ class UdpServer:
             return True
         return False
 
-    def _failed(self, what: str, error: OSError) -> None:
+    def _failed(self, what: str, error: Exception) -> None:
         """Count; a full buffer or an unreachable client is no matter for the log."""
         self._channel.dropped[what] += 1
         _log.debug("socket error", doing=what, error=error)

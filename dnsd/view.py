@@ -1,24 +1,45 @@
-"""A Snapshot as the DNS grammar looks at it: by folded names. Pure.
+"""A Snapshot as the DNS grammar looks at it: by folded names and by address. Pure.
 
 Everything is built when first asked for. What did not change since the view before is shared:
-the index of names when no name came or went, a service's tags when its instances are the same
-tuple (the catalogue's change test).
+the index of names when no name came or went, what is known of a service when its instances are
+the same tuple (the catalogue's change test).
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, NamedTuple
 
 from dnsd.names import fold, wire_name
 from sidecar.catalog.model import EMPTY, Instance, Node, Snapshot
 from sidecar.catalog.query import instances_of
 
-__all__ = ["View", "folded_tags", "host_name", "packed_address"]
+__all__ = [
+    "CONNECT",
+    "INGRESS",
+    "View",
+    "folded_tags",
+    "host_name",
+    "packed_address",
+]
+
+CONNECT: Final = "pinnace-connect"
+"""Meta key: the services, comma separated, whose mesh connections an instance takes."""
+INGRESS: Final = "pinnace-ingress"
+"""Meta key: the services, comma separated, that an instance is the way in to."""
 
 _HOST_LETTERS: Final = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_")
 _Names = Mapping[bytes, tuple[str, ...]]
-_Tagged = tuple[tuple[Instance, ...], frozenset[bytes]]
+
+
+class _Facts(NamedTuple):
+    """What the indexes need of one service; ``members`` are its instances then."""
+
+    members: tuple[Instance, ...]
+    tags: frozenset[bytes]
+    addresses: frozenset[bytes]
+    marks: tuple[tuple[str, bytes, Instance], ...]
 
 
 @lru_cache(maxsize=65536)
@@ -46,8 +67,12 @@ def folded_tags(instances: Iterable[Instance]) -> frozenset[bytes]:
     return frozenset(fold(tag) for instance in instances for tag in instance.tags)
 
 
+def _by_size(packed: bytes) -> tuple[int, bytes]:
+    return len(packed), packed
+
+
 class View:
-    """Finds services, nodes and tags of one snapshot."""
+    """Finds services, nodes, tags and addresses of one snapshot."""
 
     def __init__(self, snapshot: Snapshot = EMPTY, *, only_passing: bool = False) -> None:
         """Look at a snapshot."""
@@ -55,8 +80,15 @@ class View:
         self._only_passing = only_passing
         self._services: _Names | None = None
         self._nodes: Mapping[bytes, Node] | None = None
+        self._facts: dict[str, _Facts] = {}
+        self._is_gathered = False
         self._tags: frozenset[bytes] | None = None
-        self._tagged: dict[str, _Tagged] = {}
+        self._marks: Mapping[tuple[str, bytes], tuple[Instance, ...]] | None = None
+        self._addresses: Mapping[bytes, tuple[str, ...]] | None = None
+        self._node_addresses: Mapping[bytes, tuple[str, ...]] | None = None
+        self._node_ends: frozenset[bytes] | None = None
+        self._sorted: list[bytes] | None = None
+        self.kept: dict[type, object] = {}  # what others derive from this view alone
 
     def follow(self, snapshot: Snapshot) -> "View":
         """Return the view of a later snapshot, sharing what did not change."""
@@ -65,7 +97,8 @@ class View:
             view._services = self._services
         if snapshot.nodes is self.snapshot.nodes:
             view._nodes = self._nodes
-        view._tagged = self._tagged
+            view._node_addresses = self._node_addresses
+        view._facts = self._facts
         return view
 
     @property
@@ -90,15 +123,44 @@ class View:
     def tags(self) -> frozenset[bytes]:
         """Every tag of an instance that may get new work, folded."""
         if self._tags is None:
-            tagged: dict[str, _Tagged] = {}
-            for name, members in self.snapshot.services.items():
-                known = self._tagged.get(name)
-                if known is None or known[0] is not members:
-                    known = members, folded_tags(self._healthy(name))
-                tagged[name] = known
-            self._tagged = tagged
-            self._tags = frozenset().union(*(tags for _, tags in tagged.values()))
+            self._tags = frozenset().union(*(facts.tags for facts in self._gathered().values()))
         return self._tags
+
+    @property
+    def services_at(self) -> Mapping[bytes, tuple[str, ...]]:
+        """Names of services by the packed address of their instances, whatever their state.
+
+        A peer's address has a name also while it drains.
+        """
+        if self._addresses is None:
+            found: dict[bytes, tuple[str, ...]] = {}
+            for name, facts in self._gathered().items():
+                for packed in facts.addresses:
+                    found[packed] = (*found.get(packed, ()), name)
+            self._addresses = found
+        return self._addresses
+
+    @property
+    def nodes_at(self) -> Mapping[bytes, tuple[str, ...]]:
+        """Names of nodes by packed address."""
+        if self._node_addresses is None:
+            found: dict[bytes, tuple[str, ...]] = {}
+            for name, node in self.snapshot.nodes.items():
+                if (packed := packed_address(node.address)) is not None:
+                    found[packed] = (*found.get(packed, ()), name)
+            self._node_addresses = found
+        return self._node_addresses
+
+    @property
+    def marks(self) -> Mapping[tuple[str, bytes], tuple[Instance, ...]]:
+        """Instances that take a service's mesh connections, by meta key and service."""
+        if self._marks is None:
+            found: dict[tuple[str, bytes], tuple[Instance, ...]] = {}
+            for facts in self._gathered().values():
+                for key, service, instance in facts.marks:
+                    found[key, service] = (*found.get((key, service), ()), instance)
+            self._marks = found
+        return self._marks
 
     @property
     def unnamed(self) -> int:
@@ -108,6 +170,8 @@ class View:
     def instances(self, service: bytes) -> tuple[Instance, ...]:
         """Return the instances of a folded name that may get new work."""
         names = self.services.get(service, ())
+        if len(names) == 1:
+            return self._healthy(names[0])
         return tuple(instance for name in names for instance in self._healthy(name))
 
     def any_instance(self) -> bool:
@@ -116,7 +180,43 @@ class View:
 
     def has_node_below(self, name: bytes) -> bool:
         """Whether a node name with dots ends in ``name``."""
-        return any(node.endswith(b"." + name) for node in self.nodes)
+        if self._node_ends is None:
+            self._node_ends = frozenset(
+                node[at + 1 :] for node in self.nodes for at in range(len(node)) if node[at] == 46
+            )
+        return name in self._node_ends
+
+    def has_address_from(self, first: bytes, last: bytes) -> bool:
+        """Whether a node or service is at an address from one to another of the same size."""
+        if self._sorted is None:
+            self._sorted = sorted({*self.nodes_at, *self.services_at}, key=_by_size)
+        at = bisect_left(self._sorted, _by_size(first), key=_by_size)
+        return at < len(self._sorted) and _by_size(self._sorted[at]) <= _by_size(last)
 
     def _healthy(self, name: str) -> tuple[Instance, ...]:
         return instances_of(self.snapshot, name, only_passing=self._only_passing)
+
+    def _gathered(self) -> Mapping[str, _Facts]:
+        """Return the facts of each service, looking only at those that changed."""
+        if not self._is_gathered:
+            known = self._facts
+            self._facts = {
+                name: facts
+                if (facts := known.get(name)) is not None and facts.members is members
+                else self._look(name, members)
+                for name, members in self.snapshot.services.items()
+            }
+            self._is_gathered = True
+        return self._facts
+
+    def _look(self, name: str, members: tuple[Instance, ...]) -> _Facts:
+        healthy = self._healthy(name)
+        packed = [packed_address(instance.address) for instance in members]
+        marks = tuple(
+            (key, fold(service.strip()), instance)
+            for instance in healthy
+            for key in (CONNECT, INGRESS)
+            if key in instance.meta
+            for service in instance.meta[key].split(",")
+        )
+        return _Facts(members, folded_tags(healthy), frozenset(filter(None, packed)), marks)

@@ -19,6 +19,7 @@ __all__ = [
     "Query",
     "Rejected",
     "head",
+    "malformed",
     "opt",
     "parse",
 ]
@@ -32,6 +33,9 @@ _TYPE_CLASS: Final = Struct(">HH")
 _RECORD: Final = Struct(">HHIH")
 _OPTION: Final = Struct(">HH")
 _BADKEY: Final = 17
+_NO_QUESTION: Final = bytes(6)
+_COOKIE: Final = 10
+_EDE: Final = 15
 _COPIED: Final = 0x7800 | codes.RD | codes.CD
 
 
@@ -41,11 +45,14 @@ class Edns(NamedTuple):
     payload: int
     version: int
     do: bool
-    has_options: bool
+    options: bytes = b""  # as they stand, each whole
 
 
 class Query(NamedTuple):
-    """One well-formed question. ``question`` is as asked, bit for bit; ``name`` is folded."""
+    """One well-formed question. ``question`` is as asked, bit for bit; ``name`` is folded.
+
+    ``question`` is empty for one that only asks for a cookie (RFC 7873 5.4).
+    """
 
     flags: int
     question: bytes
@@ -86,6 +93,8 @@ def parse(packet: bytes) -> Query | Rejected | Dropped:
         return Dropped("response")
     question = b""
     try:
+        if packet[4:10] == _NO_QUESTION and not packet[2] & 0x78:
+            return _bare(packet)
         end = _question_end(packet)
         qtype, qclass = _TYPE_CLASS.unpack_from(packet, end - 4)
         authorities, additional = _record_counts(packet, qtype)
@@ -98,20 +107,50 @@ def parse(packet: bytes) -> Query | Rejected | Dropped:
     return Query(packet[2] << 8 | packet[3], question, name, qtype, qclass, edns)
 
 
-def head(flags: int, rcode: int, counts: tuple[int, int, int], *, aa: bool, tc: bool) -> bytes:
-    """Return the header after the ID: RD and CD as asked, one question."""
+def _bare(packet: bytes) -> Query:
+    edns = _records(packet, 12, 0, _COUNTS.unpack_from(packet, 6)[2])
+    if edns is None or not _has_cookie(edns.options):
+        raise _Error("question_count")
+    return Query(packet[2] << 8 | packet[3], b"", b"\0", 0, 0, edns)
+
+
+def _has_cookie(options: bytes) -> bool:
+    at = 0
+    while at < len(options):
+        code, length = _OPTION.unpack_from(options, at)
+        if code == _COOKIE:
+            return True
+        at += 4 + length
+    return False
+
+
+def head(
+    flags: int,
+    rcode: int,
+    counts: tuple[int, int, int],
+    *,
+    aa: bool,
+    tc: bool,
+    ra: bool = False,
+    questions: int = 1,
+) -> bytes:
+    """Return the header after the ID: RD and CD as asked."""
     answer, authority, additional = counts
     bits = codes.QR | flags & _COPIED | rcode & 15
     if aa:
         bits |= codes.AA
     if tc:
         bits |= codes.TC
-    return _HEAD.pack(bits, 1, answer, authority, additional)
+    if ra:
+        bits |= codes.RA
+    return _HEAD.pack(bits, questions, answer, authority, additional)
 
 
-def opt(payload: int, rcode: int, *, do: bool, error: int | None = None) -> bytes:
+def opt(
+    payload: int, rcode: int, *, do: bool, error: int | None = None, options: bytes = b""
+) -> bytes:
     """Return our OPT record; ``error`` is an extended error (RFC 8914)."""
-    data = b"" if error is None else pack(">HHH", 15, 2, error)
+    data = options if error is None else options + pack(">HHH", _EDE, 2, error)
     record = pack(
         ">BHHBBHH",
         0,
@@ -123,6 +162,11 @@ def opt(payload: int, rcode: int, *, do: bool, error: int | None = None) -> byte
         len(data),
     )
     return record + data
+
+
+def malformed(packet: bytes, query: Query, reason: str) -> Rejected:
+    """Return FORMERR for a query whose options are wrong."""
+    return _rejected(packet, _Error(reason), query.question)
 
 
 def _rejected(packet: bytes, error: _Error, question: bytes) -> Rejected:
@@ -206,7 +250,7 @@ def _edns(payload: int, ttl: int, data: bytes) -> Edns:
         at += 4 + _OPTION.unpack_from(data, at)[1]
     if at > len(data):
         raise _Error("option_length")
-    return Edns(payload, ttl >> 16 & 255, bool(ttl & codes.DO), bool(data))
+    return Edns(payload, ttl >> 16 & 255, bool(ttl & codes.DO), data)
 
 
 def _unsigned(packet: bytes, owner: int, rtype: int, data: bytes) -> bytes:

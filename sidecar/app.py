@@ -35,6 +35,7 @@ from sidecar.runtime.watchdog import Watchdog
 from sidecar.stores.embedded import EmbeddedStore
 
 if TYPE_CHECKING:
+    from dnsd.component import DnsServer
     from registrar.component import Registrar
     from sidecar.engine.client import Engine
     from sidecar.stores.base import Edge, KeyValue, Mirror
@@ -74,8 +75,10 @@ async def _up(settings: Settings, again: Callable[[], Loaded]) -> int:
         store = await _store(settings)
         stack.push_async_callback(store.close)
         notifier = Notifier(os.environ)
-        supervisor = await _supervisor(settings, store, notifier, stack)
-        _handle_signals(supervisor, settings, again)
+        mirror = _mirror(settings, store, SystemClock())
+        dns = _dns(settings, store, mirror)
+        supervisor = await _supervisor(settings, store, notifier, stack, mirror=mirror, dns=dns)
+        _handle_signals(supervisor, settings, again, dns)
 
         def started() -> None:
             asyncio.get_running_loop().call_later(_SETTLE, memory.settle)
@@ -96,9 +99,16 @@ async def _up(settings: Settings, again: Callable[[], Loaded]) -> int:
 
 
 async def _supervisor(
-    settings: Settings, store: EmbeddedStore, notifier: Notifier, stack: AsyncExitStack
+    settings: Settings,
+    store: EmbeddedStore,
+    notifier: Notifier,
+    stack: AsyncExitStack,
+    *,
+    mirror: "Mirror | None",
+    dns: "DnsServer",
 ) -> Supervisor:
     with without_authorities():
+        from sidecar.web.dig import dig_routes  # noqa: PLC0415
         from sidecar.web.drain import drain_routes  # noqa: PLC0415
         from sidecar.web.server import WebServer  # noqa: PLC0415
     from registrar.draining import Drainer  # noqa: PLC0415
@@ -106,7 +116,6 @@ async def _supervisor(
     node = settings.registrar.node
     clock = SystemClock()
     balancer = _balancer(settings, store)
-    mirror = _mirror(settings, store, clock)
     edges = await _edges(settings, store, clock, stack)
     api = Api(store, settings, clock, elsewhere=edges[0].url if mirror is not None else "")
 
@@ -131,7 +140,7 @@ async def _supervisor(
         lb_status=balancer.report if balancer is not None else None,
         api=api.routes,
         short=api.short,
-        more=drain_routes(drains),
+        more=(*drain_routes(drains), *dig_routes(dns.dig)),
         names=frozenset({settings.dns.domain, settings.dns.alt_domain, node} - {""}),
     )
     watchdog = Watchdog(clock, notifier)
@@ -143,7 +152,7 @@ async def _supervisor(
         api,
         web,
         registrar,
-        _dns(settings, store),
+        dns,
         # Late, because it is ready only when the store has answered.
         *(() if mirror is None else (mirror,)),
     ]
@@ -253,10 +262,15 @@ async def _registrar(
     return registrar, engine
 
 
-def _dns(settings: Settings, store: EmbeddedStore) -> Component:
+def _dns(settings: Settings, store: EmbeddedStore, mirror: "Mirror | None") -> "DnsServer":
     from dnsd.component import DnsServer  # noqa: PLC0415
 
-    return DnsServer(store.catalog, settings.dns, node_name=settings.registrar.node)
+    return DnsServer(
+        store.catalog,
+        settings.dns,
+        node_name=settings.registrar.node,
+        away=lambda: None if mirror is None else mirror.trouble(),
+    )
 
 
 def _own_ports(settings: Settings) -> frozenset[int]:
@@ -280,15 +294,17 @@ def _balancer(settings: Settings, store: EmbeddedStore) -> "LoadBalancer | None"
 
 
 def _handle_signals(
-    supervisor: Supervisor, settings: Settings, again: Callable[[], Loaded]
+    supervisor: Supervisor, settings: Settings, again: Callable[[], Loaded], dns: "DnsServer"
 ) -> None:
     """First SIGTERM or SIGINT: orderly stop; second: at once. SIGHUP: read settings again."""
     stop_on_signals(supervisor, _log)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, settings, again)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, settings, again, dns)
 
 
-def _reload(old: Settings, again: Callable[[], Loaded]) -> None:
-    """Take a new log level and format; say which other changes wait for a restart."""
+def _reload(old: Settings, again: Callable[[], Loaded], dns: "DnsServer") -> None:
+    """Take new settings of the log and of DNS; say which other changes wait for a restart."""
+    from dnsd.component import needs_restart  # noqa: PLC0415
+
     try:
         fresh = _with_host(again().settings)
     except ConfigError as error:
@@ -296,9 +312,12 @@ def _reload(old: Settings, again: Callable[[], Loaded]) -> None:
             _log.error("settings not taken", problem=problem)
         return
     log.configure(fresh.log.format, fresh.log.level)
+    dns.reload_soon(fresh.dns)
     waiting = [
         name
-        for name in ("docker", "store", "registrar", "dns", "http", "lb", "template")
+        for name in ("docker", "store", "registrar", "http", "lb", "template")
         if getattr(fresh, name) != getattr(old, name)
     ]
+    if needs_restart(old.dns, fresh.dns):
+        waiting.append("dns")
     _log.info("settings read again", restart_needed_for=",".join(waiting) or "nothing")

@@ -47,6 +47,7 @@ PARTS: Final[Mapping[str, str]] = {
     "registrar": "registrar.cli",
     "templater": "templater.cli",
     "scheduler": "sidecar.scheduler.cli",
+    "dnsd": "dnsd.cli",
 }
 """Part to the module whose ``main(program, arguments)`` runs it; others are not there yet."""
 
@@ -56,6 +57,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "validate": "check the configuration and report every mistake",
     "render": "show what the templates of the configuration would write",
     "healthcheck": "ask a running pinnace whether it is ready",
+    "dig": "show what DNS answers, and which instances made it so",
     "drain": "let a container finish what it has, then stop it",
     "lb": "show what the load balancer does",
     "import": "print the configuration that equals another program's command line",
@@ -141,8 +143,10 @@ def _parsers(asked: str) -> "tuple[ArgumentParser, dict[str, ArgumentParser]]":
         _add_settings(subparsers[asked])
     if asked == "explain":
         subparsers[asked].add_argument("--json", action="store_true", help="as a JSON object")
-    if asked in {"healthcheck", "drain", "lb"}:
+    if asked in {"healthcheck", "drain", "lb", "dig"}:
         _add_option(subparsers[asked], "--http")
+    if asked == "dig":
+        _add_dig(subparsers[asked])
     if asked == "render":
         _add_render(subparsers[asked])
     if asked == "drain":
@@ -199,6 +203,12 @@ def _add_lb(parser: "ArgumentParser") -> None:
         help="only this one; may be given several times [all services]",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="all of it as a JSON object")
+
+
+def _add_dig(parser: "ArgumentParser") -> None:
+    parser.add_argument("name", help="for example web.service.consul")
+    parser.add_argument("type", nargs="?", default="A", help="[A]")
+    parser.add_argument("--json", action="store_true", help="as a JSON object")
 
 
 def _add_render(parser: "ArgumentParser") -> None:
@@ -275,6 +285,17 @@ def _healthcheck(options: "Namespace") -> int:
     return OK if ready else FAILURE
 
 
+def _dig(options: "Namespace") -> int:
+    from dnsd.dig_client import ask  # noqa: PLC0415
+    from sidecar.config.units import endpoint  # noqa: PLC0415
+    from sidecar.web.token import token_of  # noqa: PLC0415
+
+    settings = _loaded(options).settings.http
+    token = token_of(settings) if settings.token_file else ""
+    listen = endpoint(settings.listen)
+    return ask(listen, options.name, options.type, token=token, as_json=options.json)
+
+
 def _drain(options: "Namespace") -> int:
     from sidecar.config.units import duration, endpoint  # noqa: PLC0415
     from sidecar.web import drain_client  # noqa: PLC0415
@@ -331,6 +352,7 @@ _RUN: Final[Mapping[str, "Callable[[Namespace], int]"]] = {
     "validate": _validate,
     "render": _render,
     "healthcheck": _healthcheck,
+    "dig": _dig,
     "drain": _drain,
     "lb": _lb,
     "version": _version,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 __all__ = [
     "AddressInUse",
     "ApiError",
+    "CertificateUnusable",
     "ConfigError",
     "EngineDenied",
     "EngineUnavailable",
@@ -80,6 +81,12 @@ class PermanentError(PinnaceError):
 
 class AddressInUse(PermanentError):
     """An address to listen on is taken or not ours."""
+
+
+class CertificateUnusable(PermanentError):
+    """The files of a certificate or its key cannot be used."""
+
+    exit_status = 78
 
 
 class EngineDenied(PermanentError):

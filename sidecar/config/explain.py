@@ -24,7 +24,7 @@ def shown(value: Value) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
-        return f"{value:g}s"
+        return f"{value:.12g}s"
     if isinstance(value, tuple):
         return " ".join(value) or "[]"
     return str(value) or '""'

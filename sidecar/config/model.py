@@ -83,9 +83,62 @@ class DnsSettings(_Section, frozen=True):
     alt_domain: str = "pinnace"
     datacenter: str = "dc1"
     node_name: str = ""  # empty: the host name
-    ttl: float = 0.0  # TTL of service and node records: 0 is Consul's default
+    ttl: float = 0.0  # of services: 0 is Consul's default
+    service_ttl: tuple[str, ...] = ()  # NAME=TTL, BEGINNING*=TTL: the longest that fits counts
+    node_ttl: float = 0.0  # of nodes, addresses, name servers and reverse names
+    soa_refresh: float = 3600.0
+    soa_retry: float = 600.0
+    soa_expire: float = 86400.0
+    soa_min_ttl: float = 0.0  # how long "no such name" holds: what starts is to be found at once
     only_passing: bool = False
+    empty_service: Literal["nxdomain", "nodata"] = "nxdomain"  # users of Consul rely on it
+    instance_names: bool = False
+    a_record_limit: int = 0
+    udp_answer_limit: int = 0  # Consul's 3 made clients believe that 3 is all there is
+    enable_truncate: bool = True  # else a client never learns that there is more
+    disable_compression: bool = False
+    node_meta_txt: bool = True
+    service_meta_txt: bool = False
+    svcb: bool = False
+    near: Literal["none", "subnet"] = "none"
+    nsid: str = "{node}"
+    cookie_secret: tuple[str, ...] = ()  # empty: drawn at start; several hosts may share one
+    version_string: str = ""  # it helps nobody but attackers
+    skydns_domain: str = ""
+    skydns_template: str = "{id}.{service}.{tags}"
+    skydns_ttl: float = 3600.0  # SkyDNS's default
+    max_stale: float = 315_360_000.0  # ten years: old answers are better than none
     max_udp_payload: int = 1232  # RFC 9715
+    recursors: tuple[str, ...] = ()  # who answers other names; empty: those are refused
+    recursor_strategy: Literal["sequential", "random"] = "sequential"
+    recursor_timeout: float = 2.0  # per try, as Consul
+    recursion_allow: tuple[str, ...] = (
+        *("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
+        *("169.254.0.0/16", "fe80::/10", "fc00::/7"),
+    )  # RFC 5358: an open resolver is a weapon
+    forward: tuple[str, ...] = ()  # DOMAIN=UPSTREAM[,UPSTREAM...]
+    mix_case: bool = False  # a few old servers change the case of what they are asked
+    cache_bytes: int = 8 << 20  # some 20,000 answers
+    serve_stale: float = 0.0  # RFC 8767 leaves that to the operator
+    max_concurrent_forwards: int = 1000
+    tcp_idle_timeout: float = 10.0
+    tcp_max_conns: int = 1024
+    tcp_max_conns_per_ip: int = 64
+    rrl_responses_per_second: int = 0  # a resolver in front of many looks like an attack
+    rrl_window: float = 15.0
+    rrl_slip: int = 2  # every second one tells an honest client to come by TCP
+    rrl_exempt: tuple[str, ...] = (
+        *("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
+        *("169.254.0.0/16", "fe80::/10", "fc00::/7"),
+    )  # also who may get replies over ten times as long as the question
+    transfer_allow: tuple[str, ...] = ()  # a transfer names everything there is
+    also_notify: tuple[str, ...] = ()
+    tls_listen: str = ""
+    https_listen: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
+    query_log: str = ""  # a line per query costs more than the answer
+    workers: int = 1  # one core answers more than a host asks
 
 
 class HttpSettings(_Section, frozen=True):

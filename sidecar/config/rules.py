@@ -11,15 +11,15 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from sidecar.config.dns_rules import DNS_RULES
 from sidecar.config.keys import suggestion
-from sidecar.config.model import LbSettings, RegistrarSettings, Settings
-from sidecar.config.units import endpoint
+from sidecar.config.model import DnsSettings, LbSettings, RegistrarSettings, Settings
+from sidecar.config.values import listen, more_than_zero, node_or_empty, number, path_or_empty
 
 __all__ = ["RULES", "STORES", "TEMPLATE_RULES", "contradictions", "plain", "redacted"]
 
 # Control characters, line separators and what is left of bytes that are not UTF-8.
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII | re.IGNORECASE)
 _PREFIX: Final = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?", re.ASCII)
 _MODE: Final = re.compile(r"0?[0-7]{3}")
 _OWNER: Final = re.compile(r"[a-z0-9_][a-z0-9_.-]*(?::[a-z0-9_][a-z0-9_.-]*)?", re.IGNORECASE)
@@ -53,13 +53,8 @@ def redacted(text: str) -> str:
     return _SECRET_QUERY.sub(r"\1***", _USERINFO.sub("***@", text))
 
 
-def _listen(text: str) -> str:
-    endpoint(text)
-    return text
-
-
 def _listen_or_empty(text: str) -> str:
-    return _listen(text) if text else text
+    return listen(text) if text else text
 
 
 def _address_or_empty(text: str) -> str:
@@ -72,30 +67,6 @@ def _address_or_empty(text: str) -> str:
     if "%" in text or address.is_unspecified or address.is_multicast:
         raise ValueError(f"{text!r} is no address that others could connect to")
     return str(address)
-
-
-def _domain(text: str) -> str:
-    name = text.removesuffix(".").lower()
-    labels = name.split(".")
-    if len(name) > 253 or not all(map(_LABEL.fullmatch, labels)):
-        raise ValueError(f"{text!r} is not a domain name")
-    return name
-
-
-def _domain_or_empty(text: str) -> str:
-    return _domain(text) if text else text
-
-
-def _node_or_empty(text: str) -> str:
-    if text:
-        _domain(text)
-    return text  # the case of a node's name is kept, as Consul does
-
-
-def _label(text: str) -> str:
-    if not _LABEL.fullmatch(text):
-        raise ValueError(f"{text!r} is not one label of a domain name (letters, digits, - and _)")
-    return text.lower()
 
 
 def _docker_url(text: str) -> str:
@@ -165,36 +136,6 @@ def _attempts(count: int) -> int:
     return count
 
 
-def _path_or_empty(text: str) -> str:
-    if text.startswith("~"):
-        raise ValueError(f"{text!r}: ~ is not expanded here; write the whole path")
-    return text
-
-
-def _more_than_zero(seconds: float) -> float:
-    if seconds <= 0:
-        raise ValueError("must be more than 0")
-    return seconds
-
-
-def _ttl(seconds: float) -> float:
-    if seconds != int(seconds) or seconds > 2**31 - 1:  # RFC 2181 section 8
-        raise ValueError("a TTL is a whole number of seconds, at most 2147483647")
-    return seconds
-
-
-def _udp_payload(size: int) -> int:
-    if not 512 <= size <= 65535:  # RFC 6891 section 6.2.3: less counts as 512
-        raise ValueError(f"must be from 512 to 65535, not {size}")
-    return size
-
-
-def _number(count: int) -> int:
-    if not 0 <= count <= 1_000_000:
-        raise ValueError(f"must be from 0 to 1000000, not {count}")
-    return count
-
-
 def _absolute(text: str) -> str:
     if not text.startswith("/"):
         raise ValueError(f"{text!r} is not an absolute path")
@@ -227,6 +168,7 @@ def contradictions(settings: Settings) -> list[str]:
     """Return what is wrong with settings that are right one by one."""
     found = [f"registrar: {text}" for text in _of_registrar(settings.registrar)]
     found += [f"lb: {text}" for text in _of_lb(settings.lb)]
+    found += [f"dns: {text}" for text in _of_dns(settings.dns)]
     names = [one.destination for one in settings.template]
     twice = sorted({name for name in names if names.count(name) > 1})
     return found + [f"template: {name} is the destination of more than one" for name in twice]
@@ -249,6 +191,13 @@ def _of_lb(lb: LbSettings) -> list[str]:
     return found
 
 
+def _of_dns(dns: DnsSettings) -> list[str]:
+    is_secure = bool(dns.tls_listen or dns.https_listen)
+    if is_secure and not (dns.tls_certificate and dns.tls_key):
+        return ["tls_listen and https_listen need tls_certificate and tls_key"]
+    return []
+
+
 def _of_registrar(registrar: RegistrarSettings) -> list[str]:
     found = []
     ttl, refresh = registrar.ttl, registrar.ttl_refresh
@@ -266,37 +215,31 @@ def _of_registrar(registrar: RegistrarSettings) -> list[str]:
 RULES: Final[Mapping[str, Callable[[Any], str | float | int | bool | tuple[str, ...]]]] = (
     MappingProxyType(
         {
+            **DNS_RULES,
             "docker.url": _docker_url,
-            "docker.ping": _more_than_zero,
+            "docker.ping": more_than_zero,
             "store.url": _store_url,
-            "store.state_dir": _path_or_empty,
+            "store.state_dir": path_or_empty,
             "registrar.ip": _address_or_empty,
-            "registrar.node": _node_or_empty,
+            "registrar.node": node_or_empty,
             "registrar.stores": _edge_urls,
             "registrar.second_ip": _address_or_empty,
             "registrar.interfaces": _interfaces,
             "registrar.service_prefix": _service_prefix,
             "registrar.retry_attempts": _attempts,
-            "registrar.retry_interval": _more_than_zero,
-            "dns.listen": _listen,
-            "dns.domain": _domain,
-            "dns.alt_domain": _domain_or_empty,
-            "dns.datacenter": _label,
-            "dns.node_name": _node_or_empty,
-            "dns.ttl": _ttl,
-            "dns.max_udp_payload": _udp_payload,
-            "http.listen": _listen,
-            "http.token_file": _path_or_empty,
-            "http.max_connections": _number,
-            "http.max_waiting": _number,
-            "lb.listen": _listen,
-            "lb.program": _path_or_empty,
-            "lb.dir": _path_or_empty,
+            "registrar.retry_interval": more_than_zero,
+            "http.listen": listen,
+            "http.token_file": path_or_empty,
+            "http.max_connections": number,
+            "http.max_waiting": number,
+            "lb.listen": listen,
+            "lb.program": path_or_empty,
+            "lb.dir": path_or_empty,
             "lb.tls_listen": _listen_or_empty,
             "lb.certificates": _absolute_or_empty,
             "lb.template": _absolute_or_empty,
             "lb.stats": _listen_or_empty,
-            "lb.attach": _path_or_empty,
+            "lb.attach": path_or_empty,
         }
     )
 )
@@ -309,8 +252,8 @@ TEMPLATE_RULES: Final[Mapping[str, Callable[[Any], str | float | int | tuple[str
             "template.owner": _owner_or_empty,
             "template.check": _command,
             "template.reload": _command,
-            "template.timeout": _more_than_zero,
-            "template.min_instances": _number,
+            "template.timeout": more_than_zero,
+            "template.min_instances": number,
         }
     )
 )

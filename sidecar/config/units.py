@@ -4,7 +4,7 @@ import ipaddress
 import re
 from typing import Final, NamedTuple
 
-__all__ = ["Endpoint", "duration", "endpoint", "go_duration"]
+__all__ = ["Endpoint", "dns_server", "duration", "endpoint", "go_duration"]
 
 _UNITS: Final = {
     "ns": 1e-9,
@@ -102,3 +102,22 @@ def endpoint(text: str) -> Endpoint:
     elif not _HOST.fullmatch(host):
         raise ValueError(f"{host!r} in {text!r} is neither an address nor a host name")
     return Endpoint(host, int(port_text))
+
+
+def dns_server(text: str) -> Endpoint:
+    """Return the endpoint of a DNS server: an address, brackets and port (53) as one likes.
+
+    Names are not taken: who would look them up? Raises ValueError.
+    """
+    try:
+        return Endpoint(str(ipaddress.ip_address(text.strip("[]"))), 53)
+    except ValueError:
+        pass
+    wrong = ValueError(f"{text!r} is not the IP address of a server, with a port or without")
+    if ":" not in text:
+        raise wrong
+    found = endpoint(text)
+    try:
+        return Endpoint(str(ipaddress.ip_address(found.host)), found.port)
+    except ValueError:
+        raise wrong from None

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
-__all__ = ["FORMATS", "LEVELS", "Logger", "configure", "escape", "get_logger", "go_line"]
+__all__ = ["FORMATS", "LEVELS", "Logger", "configure", "current", "escape", "get_logger", "go_line"]
 
 Line = Callable[[Mapping[str, object]], str | None]
 
@@ -95,6 +95,7 @@ def configure(
     ``line`` gives an event of another program's log by its fields; then all lines look as there
     (Go's package ``log``), and such an event is shown whatever its level.
     """
+    _current[:] = [form, level]
     handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
     handler.setFormatter(_JsonFormatter() if form == "json" else _TextFormatter())
     if line is not None:
@@ -111,6 +112,15 @@ def configure(
         root.addHandler(one)
     root.setLevel(logging.WARNING)
     logging.getLogger(ROOT).setLevel(level.upper())
+
+
+_current = ["text", "info"]
+
+
+def current() -> tuple[str, str]:
+    """Return the form and level in use, for a process that is to log alike."""
+    form, level = _current
+    return form, level
 
 
 def _parts(record: logging.LogRecord) -> tuple[str, str, dict[str, object]]:

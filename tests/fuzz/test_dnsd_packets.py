@@ -2,11 +2,13 @@
 
 import random
 
+import pytest
 from dnslib import RCODE, DNSRecord
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dnsd import wire
+from tests.fuzz import dnsd_packets
 from tests.support.asker import TYPES, Asker, instance, node, opt, query
 
 ASKER = Asker(
@@ -85,3 +87,8 @@ def test_well_formed_queries_get_replies_others_can_read(packet: bytes, tcp: boo
     assert reply.header.id == 0x1234
     if RCODE[reply.header.rcode] == "NXDOMAIN":
         assert [record.rtype for record in reply.auth] == [6]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_mutated_queries_with_every_option_on_raise_nothing(seed: int) -> None:
+    assert dnsd_packets.run(4000, seed) < 64 << 20

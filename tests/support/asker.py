@@ -6,9 +6,9 @@ from typing import Any
 
 from dnslib import QTYPE, RCODE, RR, DNSRecord
 
-from dnsd.authority import Site
 from dnsd.cache import Responder
 from dnsd.names import wire_name, zone_of
+from dnsd.site import Site
 from dnsd.tallies import Channel
 from sidecar.catalog.changes import Change, Put, PutNode
 from sidecar.catalog.live import Catalog
@@ -20,10 +20,12 @@ TYPES = {
     "CNAME": 5,
     "SOA": 6,
     "PTR": 12,
+    "MX": 15,
     "TXT": 16,
     "AAAA": 28,
     "SRV": 33,
     "OPT": 41,
+    "SVCB": 64,
     "HTTPS": 65,
     "TKEY": 249,
     "TSIG": 250,
@@ -46,11 +48,12 @@ def instance(
     status: Status = Status.PASSING,
     draining: bool = False,
     node: str = "node-1",
+    **more: Any,
 ) -> Put:
     """Return a change that puts instance ``number`` of a service at 10.0.0.``number``."""
     return Put(
         Instance(
-            id=InstanceId(f"{service}-{number}"),
+            id=InstanceId(more.pop("id", f"{service}-{number}")),
             service=service,
             node=node,
             address=f"10.0.{number >> 8}.{number & 255}" if address is None else address,
@@ -59,13 +62,14 @@ def instance(
             weight=weight,
             status=status,
             draining=draining,
+            **more,
         )
     )
 
 
-def node(name: str = "node-1", address: str = "192.0.2.1") -> PutNode:
+def node(name: str = "node-1", address: str = "192.0.2.1", **meta: str) -> PutNode:
     """Return a change that puts a node."""
-    return PutNode(Node(name=name, address=address))
+    return PutNode(Node(name=name, address=address, meta=meta))
 
 
 def wire(name: str) -> bytes:
@@ -109,13 +113,15 @@ class Asker:
             "addresses": (b"\x7f\0\0\1",),
         } | site
         draw = random.Random(seed).random
-        self.responder = Responder(self.catalog, Site(**settings), serial=100, draw=draw)
+        now = settings.pop("now", None)
+        self.site = Site(**settings)
+        self.responder = Responder(self.catalog, self.site, serial=100, draw=draw, now=now)
         self.udp = Channel("dns://127.0.0.1:8600", "udp", "1")
         self.tcp = Channel("dns://127.0.0.1:8600", "tcp", "1")
 
-    def send(self, packet: bytes, *, tcp: bool = False) -> bytes | None:
+    def send(self, packet: bytes, *, tcp: bool = False, client: bytes = b"") -> bytes | None:
         """Return the reply's octets."""
-        return self.responder.replies().reply(packet, self.tcp if tcp else self.udp)
+        return self.responder.replies().reply(packet, self.tcp if tcp else self.udp, client)
 
     def ask(self, name: str, qtype: str | int = "A", *, tcp: bool = False, **how: Any) -> DNSRecord:
         """Return the reply to a question."""

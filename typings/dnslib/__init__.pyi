@@ -1,7 +1,17 @@
 from typing import Any
 
 class _Names:
+    OPT: int
+    MX: int
     def __getitem__(self, number: int) -> str: ...
+    A: int
+    PTR: int
+    SRV: int
+    def get(self, number: int) -> str: ...
+    def __getattr__(self, name: str) -> int: ...
+
+class A:
+    def __init__(self, data: str) -> None: ...
 
 QTYPE: _Names
 RCODE: _Names
@@ -19,6 +29,11 @@ class RR:
     rclass: int
     ttl: int
     rdata: Any
+    def __init__(
+        self, rname: str, rtype: int = 1, rclass: int = 1, ttl: int = 0, rdata: Any = None
+    ) -> None: ...
+    @classmethod
+    def fromZone(cls, zone: str) -> list[RR]: ...
     edns_len: int
     edns_ver: int
     edns_do: int
@@ -31,8 +46,19 @@ class DNSQuestion:
     qname: DNSLabel
     qtype: int
     qclass: int
+    def __init__(self, qname: str, qtype: int = 1) -> None: ...
 
 class DNSHeader:
+    def __init__(
+        self,
+        *,
+        id: int = 0,
+        qr: int = 0,
+        tc: int = 0,
+        ra: int = 0,
+        rd: int = 0,
+        rcode: int = 0,
+    ) -> None: ...
     id: int
     qr: int
     opcode: int
@@ -45,6 +71,16 @@ class DNSHeader:
     rcode: int
 
 class DNSRecord:
+    q: DNSQuestion
+    def __init__(
+        self,
+        header: DNSHeader | None = None,
+        q: DNSQuestion | None = None,
+        rr: list[RR] | None = None,
+    ) -> None: ...
+    def reply(self) -> DNSRecord: ...
+    def add_answer(self, *records: RR) -> None: ...
+    def add_auth(self, *records: RR) -> None: ...
     header: DNSHeader
     questions: list[DNSQuestion]
     rr: list[RR]

@@ -1,8 +1,9 @@
 """A DnsServer on loopback."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -20,9 +21,14 @@ def serve() -> Serve:
 
     @asynccontextmanager
     async def serving(
-        catalog: Catalog, listen: str = "127.0.0.1:0", **how: Any
+        catalog: Catalog,
+        listen: str = "127.0.0.1:0",
+        *,
+        settings: Mapping[str, Any] = MappingProxyType({}),
+        **how: Any,
     ) -> AsyncIterator[DnsServer]:
-        server = DnsServer(catalog, DnsSettings(listen=listen), node_name="node-1", **how)
+        wanted = DnsSettings(**{"listen": listen} | dict(settings))
+        server = DnsServer(catalog, wanted, node_name="node-1", **how)
         ready = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             task = tasks.create_task(server.run(ready.set))

@@ -10,7 +10,7 @@ from dnslib import DNSRecord
 
 from dnsd.cache import Replies
 from dnsd.component import DnsServer
-from dnsd.tcp import Limits
+from dnsd.connections import Limits
 from sidecar.catalog.live import Catalog
 from sidecar.config.model import DnsSettings
 from sidecar.errors import AddressInUse

@@ -3,7 +3,7 @@ from itertools import product
 import pytest
 from dnslib import RCODE
 
-from dnsd import cache
+from dnsd import cache, entries, making
 from sidecar.catalog.changes import Drop
 from sidecar.catalog.model import InstanceId, Status
 from tests.support.asker import Asker, instance, node, opt, query
@@ -82,23 +82,59 @@ def test_made_up_names_do_not_grow_memory(monkeypatch: pytest.MonkeyPatch) -> No
     for number in range(1000):
         asker.send(query(f"x{number}.service.consul"))
         asker.send(query(f"{number:08x}.addr.consul"))
+        asker.send(query(f"{number:08x}.ADDR.consul"))
         assert len(replies.hot(asker.udp)) <= 100
-        assert len(replies._plans) <= 100
+        assert len(replies._made) <= 100
     assert asker.verdict("web.service.consul") == "A 10.0.0.1"
 
 
-def test_names_that_do_not_exist_get_no_plan() -> None:
+def test_names_that_do_not_exist_are_not_kept_in_mixed_case() -> None:
     asker = Asker(instance())
-    asker.ask("nope.service.consul")
-    assert asker.responder.replies()._plans == {}
+    asker.ask("Nope.service.consul")
+    assert asker.responder.replies()._made == {}
 
 
 def test_sizes_asked_for_fall_into_few_classes() -> None:
     asker = Asker(*(instance(number=n) for n in range(1, 100)))
     for size in range(500, 1300):
-        asker.send(query("web.service.consul", extra=opt(size)))
-    (plan,) = asker.responder.replies()._plans.values()
-    assert len(plan._shorter) <= 50
+        asker.send(query("WEB.service.consul", extra=opt(size)))
+    assert len(asker.responder.replies()._made) <= 50
+
+
+def test_an_unknown_edns_version_is_badvers_in_any_case() -> None:
+    asker = Asker(instance())
+    asker.ask("Web.service.consul", extra=opt())
+    assert asker.ask("Web.service.consul", extra=opt(version=1)).ar[0].ttl == 1 << 24
+
+
+def test_forms_of_replies_do_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entries, "_MOST_FRAMES", 2)
+    services = ["a", "bb", "ccc", "dddd"]
+    asker = Asker(*(instance(name, n) for name in services for n in (1, 2)))
+    for _ in range(2):
+        for name in services:
+            assert len(asker.ask(f"{name}.service.consul").rr) == 2
+            assert len(asker.ask(f"{name}.service.consul", "SRV").rr) == 2
+    hot = asker.responder.replies().hot(asker.udp)
+    assert {entry.tally.hits for entry in hot.values()} == {8}
+    assert len(entries._turned_frames) <= 2
+    assert len(entries._paired_frames) <= 2
+
+
+def test_it_says_whether_it_is_complete() -> None:
+    asker = Asker(synced=False)
+    assert not asker.responder.replies().synced
+    asker.catalog.mark_synced()
+    assert asker.responder.replies().synced
+
+
+def test_names_of_every_length_have_their_own_negative_reply(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(making, "_MOST_ABSENT", 10)
+    asker = Asker(instance())
+    for length in range(1, 63):
+        assert asker.verdict("x" * length + ".service.consul") == "NXDOMAIN"
 
 
 def test_repeated_queries_are_hits() -> None:

@@ -1,11 +1,13 @@
 import socket
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 from dnsd import server
-from dnsd.component import DnsServer, site_of
+from dnsd.component import DnsServer
+from dnsd.site import site_of
 from sidecar.catalog.live import Catalog
 from sidecar.config.model import DnsSettings
 from sidecar.config.units import Endpoint, endpoint
@@ -53,11 +55,11 @@ def test_the_server_knows_the_addresses_it_listens_on() -> None:
 def test_port_0_is_one_port_for_both_transports(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[int] = []
 
-    def bind(host: str, port: int, *, kind: socket.SocketKind, option: str) -> socket.socket:
+    def bind(host: str, port: int, *, kind: socket.SocketKind, **how: Any) -> socket.socket:
         if kind is socket.SOCK_STREAM and len(taken) < 2:
             taken.append(port)
             raise AddressInUse("taken")
-        return listen.bind(host, port, kind=kind, option=option)
+        return listen.bind(host, port, kind=kind, **how)
 
     monkeypatch.setattr(server, "bind", bind)
     listener = server.Listener(Endpoint("127.0.0.1", 0))

@@ -7,12 +7,16 @@ from dnsd.names import (
     Address,
     Apex,
     Empty,
+    InstanceName,
+    KindWord,
+    Mesh,
     NodeName,
     Nothing,
     Ns,
     ServiceName,
     Subject,
     TagPrefix,
+    Virtual,
 )
 
 ZONES = (names.zone_of("in.consul"), names.zone_of("consul"))
@@ -67,9 +71,18 @@ ZONES = (names.zone_of("in.consul"), names.zone_of("consul"))
         ("x.c0000201.addr.consul", Nothing()),
         ("q.query.consul", Nothing()),
         ("query.consul", Nothing()),
-        ("web.connect.consul", Nothing()),
-        ("web.ingress.consul", Nothing()),
-        ("web.virtual.consul", Nothing()),
+        ("web.connect.consul", Mesh(b"connect", b"web")),
+        ("web.ingress.dc1.consul", Mesh(b"ingress", b"web")),
+        ("web.virtual.consul", Virtual(b"web")),
+        ("a.web.virtual.consul", Nothing()),
+        ("a.web.connect.consul", Nothing()),
+        ("connect.consul", KindWord(b"connect")),
+        ("ingress.consul", KindWord(b"ingress")),
+        ("virtual.consul", KindWord(b"virtual")),
+        ("instance.consul", KindWord(b"instance")),
+        ("web.instance.consul", InstanceName(b"", b"web")),
+        ("i.web.x.instance.dc1.consul", InstanceName(b"i.web", b"x")),
+        ("i.1.web.instance.consul", InstanceName(b"i.1", b"web")),
     ],
 )
 def test_a_name_means_what_the_grammar_says(name: str, subject: Subject) -> None:
@@ -126,3 +139,10 @@ def test_labels_survive_the_wire(labels: tuple[bytes, ...]) -> None:
 def test_only_ascii_letters_are_folded() -> None:
     assert names.fold("WebÄ") == "webÄ".encode()
     assert names.fold("\ud800") == b"\xed\xa0\x80"
+
+
+def test_a_dot_inside_a_label_is_no_dot_between_labels() -> None:
+    for kind in (b"instance", b"service", b"node"):
+        found = names.parse((b"a.b", b"web", kind, b"consul"), ZONES, b"dc1")
+        assert found is not None
+        assert found[1] == Nothing()

@@ -103,7 +103,7 @@ def test_a_query_is_taken_apart() -> None:
     assert verdict.name == b"\3web\7service\6consul\0"
     assert verdict.question == b"\3WeB\7service\6consul\0\0\x41\0\1"
     assert (verdict.qtype, verdict.qclass) == (65, 1)
-    assert verdict.edns == wire.Edns(4096, 0, do=True, has_options=False)
+    assert verdict.edns == wire.Edns(4096, 0, do=True, options=b"")
 
 
 def test_octets_after_the_last_record_are_ignored() -> None:

@@ -1,0 +1,81 @@
+"""Settings as forwarding uses them. Pure."""
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from dnsd.forward.upstreams import Group, Upstream
+from dnsd.names import Labels, zone_of
+from sidecar.config.model import DnsSettings
+from sidecar.config.units import dns_server
+
+__all__ = ["Forwarding", "Networks", "forwarding_of"]
+
+_REMEMBERED: Final = 65536
+
+
+class Networks:
+    """Says whether an address is in one of several networks, and remembers."""
+
+    def __init__(self, networks: Iterable[str]) -> None:
+        """Take networks as text."""
+        self._networks = tuple(map(ipaddress.ip_network, networks))
+        self._known: dict[str, bool] = {}
+
+    def __contains__(self, host: str) -> bool:
+        """Say whether an address, as the socket module writes it, is in one."""
+        known = self._known.get(host)
+        if known is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            known = self._known[host] = self._look(host)
+        return known
+
+    def _look(self, host: str) -> bool:
+        address = ipaddress.ip_address(host.partition("%")[0])
+        mapped = getattr(address, "ipv4_mapped", None) or address
+        return any(mapped in network for network in self._networks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forwarding:
+    """Whom to ask for which domain, for whom, and within what bounds."""
+
+    groups: Mapping[Labels, Group]
+    allowed: Networks
+    timeout: float
+    stale: float
+    cache_bytes: int
+    concurrent: int
+    mix_case: bool
+
+    @property
+    def upstreams(self) -> tuple[Upstream, ...]:
+        """Every server."""
+        return tuple(upstream for group in self.groups.values() for upstream in group.upstreams)
+
+
+def forwarding_of(settings: DnsSettings) -> Forwarding | None:
+    """Return how to forward, or None when it is off."""
+    groups: dict[Labels, Group] = {}
+    if settings.recursors:
+        groups[()] = _group(settings.recursors, settings)
+    for text in settings.forward:
+        domain, _, servers = text.partition("=")
+        groups[zone_of(domain).labels] = _group(servers.split(","), settings)
+    if not groups:
+        return None
+    return Forwarding(
+        groups=groups,
+        allowed=Networks(settings.recursion_allow),
+        timeout=settings.recursor_timeout,
+        stale=settings.serve_stale,
+        cache_bytes=settings.cache_bytes,
+        concurrent=settings.max_concurrent_forwards,
+        mix_case=settings.mix_case,
+    )
+
+
+def _group(servers: Iterable[str], settings: DnsSettings) -> Group:
+    return Group([Upstream(dns_server(at)) for at in servers], settings.recursor_strategy)
