@@ -140,6 +140,20 @@ def test_the_short_way_counts_as_the_long_one() -> None:
     assert shown(short) == shown(long)
 
 
+def test_many_values_in_a_line_count_as_many_lines() -> None:
+    many, single = machine(), machine()
+    many.take(b"a:1:2:x:3|ms|@0.5|#t:v\nc:1|c|@0.5:-1|c|@0.5:1|c|@0.5:2|g", 0.0)
+    for value in ("1", "2", "x", "3"):
+        single.take(f"a:{value}|ms|@0.5|#t:v".encode(), 0.0)
+    for rest in ("1|c|@0.5", "-1|c|@0.5", "1|c|@0.5", "2|g"):
+        single.take(f"c:{rest}".encode(), 0.0)
+    assert shown(many) == shown(single)
+    same = {"lines_total", "known_lines", "statsd_metric_mapper_cache_hits_total"}
+    assert {k: v for k, v in own(many).items() if k not in same} == {
+        k: v for k, v in own(single).items() if k not in same
+    }
+
+
 def test_a_negative_scaled_counter_is_refused_every_time() -> None:
     made = machine("mappings: [{match: a.*, name: x, scale: 2}]")
     for value in ("1", "-1", "-1"):
