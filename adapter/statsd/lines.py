@@ -14,6 +14,7 @@ __all__ = ["Limits", "Parsed", "Sample", "parsed"]
 
 _TIMED: Final = frozenset({"ms", "h", "d"})
 _KINDS: Final = {"c": "counter", "g": "gauge", "ms": "observer", "h": "observer", "d": "observer"}
+_SMALLEST: Final = 5e-324  # what rates beyond all measure come to, instead of nothing
 _CONTAINER: Final = "container_id"
 
 
@@ -145,7 +146,7 @@ def _scaling(kind: str, more: list[str], tags: Tags, rules: _Rules) -> tuple[flo
         if component[0] == "@":
             rate = _rate(component[1:], rules)
             if kind == "c":
-                divisor *= rate
+                divisor = divisor * rate or _SMALLEST
             elif kind in _TIMED:
                 weight = _weight(rate)
         elif not _took(component, tags, rules):
