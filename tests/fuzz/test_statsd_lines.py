@@ -30,7 +30,8 @@ SEEDS = (
     b"a.b:1|c", b"a.b:1|c|@0.1|#k:v,l:w", b"b_q.c:-5|g", b"b_q.c:320|ms|@0.5", b"q.xx:1|h",
     b"u:1:2:3|ms|#quantile:1,le:2", b"u,a=b,c=d:1|c", b"u#a=b:+1|g", b"u[a=b]v:1|d", b"d.x:1|c",
     b"u:1|c:2|c", b"u:1|c|#a:b|c:id|T123", b"e.f:1|c", b"_e{1,1}:a|b", b"_sc|a|0", b"u:joe|s",
-    b"u:1|c|@1e-200|@1e-200", b"u_sum:1|c", b"u_bucket:nan|c", b"u:inf|g", b"u:0x1p4|c\r", b"__name__:1|c|#__name__:x",
+    b"u:1|c|@1e-200|@1e-200", b"u_sum:1|c", b"u_bucket:nan|c", b"u:inf|g", b"u:0x1p4|c\r",
+    b"__name__:1|c|#__name__:x",
 )  # fmt: skip
 PIECES = (
     b":", b"|", b"@", b"#", b",", b"=", b"[", b"]", b"\n", b"\r", b"\0", b".", b"-", b"+", b"c",
