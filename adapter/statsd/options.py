@@ -43,6 +43,8 @@ def options_of(wanted: Wanted) -> Options:
     path = values["web.telemetry-path"]
     if web is None or not path.startswith("/"):
         raise FlagError("--web.listen-address and --web.telemetry-path need a value")
+    if values["statsd.max-weight"].strip("0") == "":
+        raise FlagError("--statsd.max-weight must be at least 1")
     _duration(values, "statsd.event-flush-interval")
     return Options(
         web=web,

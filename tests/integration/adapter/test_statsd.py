@@ -340,7 +340,9 @@ def scraped(connection: http.client.HTTPConnection) -> str:
     return connection.getresponse().read().decode()
 
 
-def test_the_program_is_found_by_the_originals_name() -> None:
-    with Exporter(program=(OURS[0], "statsd_exporter")) as exporter:
+def test_a_link_of_the_originals_name_is_enough(tmp_path: Path) -> None:
+    link = tmp_path / "statsd_exporter"
+    link.symlink_to(OURS[0])
+    with Exporter(program=(str(link),)) as exporter:
         exporter.send(b"by.name:1|c")
         assert exporter.scrape()["by_name"] == 1
