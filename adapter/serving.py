@@ -96,10 +96,10 @@ class AdapterServer:
 
 
 def hosts_of(listen: Endpoint) -> tuple[str, ...]:
-    """Return the hosts to bind: every address is that of both families, where there are two."""
-    if listen.host != "0.0.0.0" or not listen.port or not _has_ipv6():
+    """Return the hosts to bind; none means every address of both families, where there are two."""
+    if listen.host:
         return (listen.host,)
-    return "0.0.0.0", "::"
+    return ("0.0.0.0", "::") if listen.port and _has_ipv6() else ("0.0.0.0",)
 
 
 def _has_ipv6() -> bool:

@@ -143,9 +143,7 @@ class Machine:
 
     def _long_way(self, line: bytes) -> None:
         found = parsed(line, self._styles, self._limits, self.tally)
-        if found is None:
-            return
-        if not found.samples:
+        if found is None or not found.samples:
             return
         first, *others = found.samples
         cell = self._event(found, first)
