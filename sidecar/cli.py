@@ -44,10 +44,11 @@ PROGRAMS: Final[Mapping[str, str]] = {
 """Name of the program (or ``pinnace NAME``) to the part it runs alone."""
 
 PARTS: Final[Mapping[str, str]] = {
-    "registrar": "registrar.cli",
-    "templater": "templater.cli",
-    "scheduler": "sidecar.scheduler.cli",
+    "adapter": "adapter.cli",
     "dnsd": "dnsd.cli",
+    "registrar": "registrar.cli",
+    "scheduler": "sidecar.scheduler.cli",
+    "templater": "templater.cli",
 }
 """Part to the module whose ``main(program, arguments)`` runs it; others are not there yet."""
 
