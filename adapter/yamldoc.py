@@ -79,7 +79,7 @@ class Item:
         if not isinstance(self.node, yaml.ScalarNode):
             return None
         try:
-            return self.document.loader.construct_object(self.node)  # type: ignore[no-untyped-call]
+            return self.document.loader.construct_object(self.node)
         except (yaml.YAMLError, ValueError):
             return None
 
@@ -126,7 +126,7 @@ class Item:
             return Table(self, [])
         self._no_repeats(self.node)
         try:
-            self.document.loader.flatten_mapping(self.node)  # type: ignore[no-untyped-call]
+            self.document.loader.flatten_mapping(self.node)
         except yaml.YAMLError:
             self.wrong("cannot be merged")
         return Table(self, self.node.value)
@@ -165,9 +165,8 @@ class Table:
     def pairs(self) -> Iterator[tuple[str, Item]]:
         """Yield every key, whatever it is."""
         for key in self._pairs:
-            item = self.get(key)
-            assert item is not None
-            yield key, item
+            if (item := self.get(key)) is not None:
+                yield key, item
 
     def a(self, key: str, kind: type[T], default: T) -> T:
         """Return a value of this kind; the default if it is not given or null."""
@@ -200,9 +199,9 @@ def read(text: str, source: str) -> Item:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark: yaml.Mark | None = error.problem_mark
         place = f"{mark.line + 1}:{mark.column + 1}: " if mark else ""
-        raise ConfigError([f"{source}:{place}{error.problem or error.context}"]) from error
+        raise ConfigError([f"{source}:{place}{error.problem}"]) from error
     except yaml.YAMLError as error:
         raise ConfigError([f"{source}: {' '.join(str(error).split())}"]) from error
     except RecursionError as error:

@@ -39,7 +39,7 @@ class Attribute(NamedTuple):
 class _Entry(NamedTuple):
     """One sample of a learnt answer: a number's place or a constant, and what becomes of it."""
 
-    index: int
+    number: int  # -1: a constant
     constant: object
     is_single: bool
     recipe: Recipe | None
@@ -199,7 +199,7 @@ class Bean:
         entries = []
         for leaf in self._leaves(values_in(told)):
             value = leaf.value
-            index = value.index if isinstance(value, Slot) else -1
+            index = value.number if isinstance(value, Slot) else -1
             is_single = index >= 0 and slots[index][1] == "f"
             # A number stands for all: what is fixed is so for each.
             judgement = self._judgement(leaf if index < 0 else leaf._replace(value=0), {})

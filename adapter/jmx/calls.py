@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from adapter.jmx.feed import Feed
+from adapter.jmx.limits import LIMITS, Limits
 from adapter.jmx.records import JavaObject, is_a
-from adapter.jmx.stream import LIMITS, Limits, Reader
+from adapter.jmx.stream import Reader
 from adapter.jmx.text import decoded, utf
 from sidecar.errors import ProtocolError
 

@@ -159,5 +159,3 @@ def _discovery(item: Item | None) -> Discovery | None:
     tag = table.a("tag", str, "jmx")
     table.finish()
     return Discovery(store, tag)
-
-

@@ -9,9 +9,11 @@ from adapter.jmx.settings import Place
 from adapter.yamldoc import Item, Table
 from sidecar.config.units import endpoint
 
-__all__ = ["place_of", "service_url", "variable"]
+__all__ = ["parse_place", "place_of", "service_url", "variable"]
 
-_URL: Final = re.compile(r"service:jmx:rmi://(?P<server>[^/]*)/jndi/rmi://(?P<at>[^/]+)/(?P<name>.+)")
+_URL: Final = re.compile(
+    r"service:jmx:rmi://(?P<server>[^/]*)/jndi/rmi://(?P<at>[^/]+)/(?P<name>.+)"
+)
 _PORT: Final = 1099  # of a registry
 
 
@@ -25,7 +27,7 @@ def place_of(table: Table) -> Place | None:
         return None
     try:
         text = item.a(str, "")
-        return _host_port(text) if host_port is not None else service_url(text)
+        return parse_place(text) if host_port is not None else service_url(text)
     except ValueError as error:
         item.wrong(str(error))
         return None
@@ -42,12 +44,16 @@ def service_url(text: str) -> Place:
     match = _URL.fullmatch(text)
     if match is None:
         raise ValueError(
-            f"{text!r} is not service:jmx:rmi:///jndi/rmi://HOST:PORT/jmxrmi, the kind that is known"
+            f"{text!r} is not service:jmx:rmi:///jndi/rmi://HOST:PORT/NAME, the kind that is known"
         )
-    return _host_port(match["at"])._replace(name=match["name"])
+    return parse_place(match["at"])._replace(name=match["name"])
 
 
-def _host_port(text: str) -> Place:
+def parse_place(text: str) -> Place:
+    """Return ``HOST:PORT`` as a place; without a port it is that of registries.
+
+    Raises ValueError.
+    """
     has_port = re.search(r":\d+$", text) and not text.endswith("]")
     host, port = endpoint(text if has_port else f"{text}:{_PORT}")
     if text.startswith(":"):

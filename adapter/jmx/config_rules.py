@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from adapter.jmx.javaregex import JavaPattern, Template, compiled, template
+from adapter.jmx.javaregex import JavaPattern, compiled
+from adapter.jmx.javatemplate import Template, template
 from adapter.jmx.numbers import java_number
 from adapter.jmx.rules import Naming, Rule
 from adapter.yamldoc import Item, Table

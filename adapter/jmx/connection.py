@@ -3,6 +3,7 @@
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from adapter.jmx.calls import GREETING, greeting_reply
@@ -66,10 +67,8 @@ class Wire:
 
     def close(self) -> None:
         """Close it; also from another thread, which wakes one that reads."""
-        try:
+        with suppress(OSError):  # it is closed already
             self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # it is closed already
         self._socket.close()
 
     def _more(self) -> bytes:

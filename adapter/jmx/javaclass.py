@@ -121,7 +121,7 @@ def read_class(text: str, at: int) -> tuple[str, int]:
 
 def _union(text: str, at: int) -> tuple[str, int]:
     """Read up to ``&&`` or the end; return one expression."""
-    members, others = "", []
+    members, others = "", list[str]()
     while not text.startswith(("]", "&&"), at) or (not members and not others and text[at] == "]"):
         if at >= len(text):
             raise Unknown("a [ is not closed")

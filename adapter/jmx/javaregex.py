@@ -1,4 +1,4 @@
-"""Java's regular expressions as Python's, and Java's replacement templates. Pure.
+"""Java's regular expressions as Python's. Pure.
 
 The two languages are near relatives: both backtrack, both try greedily and in order, and Python
 has possessive quantifiers and atomic groups since 3.11. What is written otherwise is translated;
@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from adapter.jmx.javaclass import Unknown, class_escape, escape_at, read_class
 
-__all__ = ["JavaPattern", "Template", "compiled", "template"]
+__all__ = ["JavaPattern", "compiled"]
 
 _DOT: Final = r"[^\n\r\x85\u2028\u2029]"
 _ANCHORS: Final = {
@@ -23,7 +23,7 @@ _ANCHORS: Final = {
 }  # fmt: skip
 _FLAGS: Final = re.compile(r"\?([imsxuUd]*)(?:-([imsxuUd]+))?([:)])")
 _QUANTIFIER: Final = re.compile(r"[*+?][+?]?|\{\d+(?:,\d*)?\}[+?]?")
-_VALUE: Final = frozenset(": 0123456789.+-E" "NaN" "Infinity" "true" "false")
+_VALUE: Final = frozenset(": 0123456789.+-ENaNInfinitytruefalse")
 """Every character of a number's or boolean's text and of what stands before it."""
 
 
@@ -252,56 +252,3 @@ def _takes_colon(expression: str) -> bool:
         return re.fullmatch(expression, ":", re.ASCII) is not None
     except re.error:
         return True
-
-
-class Template(NamedTuple):
-    """A replacement: texts and the groups between them."""
-
-    parts: tuple[str | int, ...]
-
-    def of(self, match: re.Match[str]) -> str:
-        """Return the text for a match; a group that took no part is empty."""
-        return "".join(
-            part if isinstance(part, str) else match[part] or "" for part in self.parts
-        )
-
-
-def template(text: str, pattern: re.Pattern[str]) -> Template:
-    """Return what ``Matcher.replaceAll`` reads in a replacement. Raises ValueError."""
-    parts: list[str | int] = []
-    at, plain = 0, ""
-    while at < len(text):
-        char = text[at]
-        if char == "\\":
-            if at + 1 == len(text):
-                raise ValueError("a backslash at the end stands for nothing")
-            plain += text[at + 1]
-            at += 2
-        elif char == "$":
-            group, at = _group(text, at + 1, pattern)
-            parts += [plain, group]
-            plain = ""
-        else:
-            plain += char
-            at += 1
-    return Template(tuple(part for part in (*parts, plain) if part != ""))
-
-
-def _group(text: str, at: int, pattern: re.Pattern[str]) -> tuple[int, int]:
-    if named := re.compile(r"\{([A-Za-z][A-Za-z0-9]*)\}").match(text, at):
-        if named[1] not in pattern.groupindex:
-            raise ValueError(f"the pattern has no group {named[1]!r}")
-        return pattern.groupindex[named[1]], named.end()
-    digit = text[at : at + 1]
-    if not (digit.isascii() and digit.isdigit()):
-        raise ValueError(f"a $ has to be followed by a group ({text!r}); write \\$ for a dollar")
-    group = int(digit)
-    if group > pattern.groups:
-        raise ValueError(f"the pattern has no group {group}")
-    at += 1
-    while text[at : at + 1].isascii() and text[at : at + 1].isdigit():
-        longer = group * 10 + int(text[at])
-        if longer > pattern.groups:
-            break
-        group, at = longer, at + 1
-    return group, at

@@ -1,4 +1,4 @@
-"""``jvm_*`` and ``process_*`` as Prometheus' own Java client names them, from the JVM's beans. Pure.
+"""``jvm_*`` and ``process_*`` from a JVM's beans, named as by Prometheus' Java client. Pure.
 
 The client reads them inside the JVM; here they come over the same connection as everything else.
 What only an operation tells (deadlocked threads, threads by state) is not here.
@@ -39,7 +39,8 @@ WANTED: Final[Mapping[str, tuple[str, ...]]] = {
 _PLAIN: Final[tuple[tuple[str, str, str, Kind, float, str], ...]] = (
     ("Memory", "ObjectPendingFinalizationCount", "jvm_memory_objects_pending_finalization",
      "gauge", 1, "The number of objects waiting in the finalizer queue."),
-    ("Threading", "ThreadCount", "jvm_threads_current", "gauge", 1, "Current thread count of a JVM"),
+    ("Threading", "ThreadCount", "jvm_threads_current", "gauge", 1,
+     "Current thread count of a JVM"),
     ("Threading", "DaemonThreadCount", "jvm_threads_daemon", "gauge", 1,
      "Daemon thread count of a JVM"),
     ("Threading", "PeakThreadCount", "jvm_threads_peak", "gauge", 1, "Peak thread count of a JVM"),

@@ -28,48 +28,52 @@ class Unsupported(Exception):
     """The attribute is of a class that holds no numbers."""
 
 
+class _Place(NamedTuple):
+    """Where a value stands."""
+
+    properties: Mapping[str, str]
+    path: tuple[str, ...] = ()
+    depth: int = 0
+
+    def below(self, *names: str, properties: Mapping[str, str] | None = None) -> "_Place":
+        return _Place(properties or self.properties, (*self.path, *names), self.depth + 1)
+
+
 def leaves(
-    properties: Mapping[str, str],
-    name: str,
-    description: str,
-    value: object,
-    path: tuple[str, ...] = (),
-    depth: int = 0,
+    properties: Mapping[str, str], name: str, description: str, value: object
 ) -> Iterator[Leaf]:
     """Yield the numbers, texts and booleans in a value; raise Unsupported where none can be."""
+    return _leaves(_Place(properties), name, description, value)
+
+
+def _leaves(place: _Place, name: str, description: str, value: object) -> Iterator[Leaf]:
     found = meant(value)
-    if found is None or found is ARRAY or depth > _DEEPEST:
+    if found is None or found is ARRAY or place.depth > _DEEPEST:
         return
-    if isinstance(found, int | float | str | Slot) and not isinstance(found, Composite):
-        yield Leaf(properties, path, name, description, found)
+    if isinstance(found, int | float | str | Slot):
+        yield Leaf(place.properties, place.path, name, description, found)
     elif isinstance(found, Composite):
-        inside = (*path, name)
+        inside = place.below(name)
         for key, item in found.items.items():
-            yield from leaves(properties, key, found.description, item, inside, depth + 1)
+            yield from _leaves(inside, key, found.description, item)
     elif isinstance(found, Tabular):
         for row in found.rows:
-            yield from _row(properties, name, found, row, path, depth)
+            yield from _row(place, name, found, row)
     elif found is UNSUPPORTED:
         raise Unsupported(name)
 
 
-def _row(
-    properties: Mapping[str, str],
-    name: str,
-    table: Tabular,
-    row: Composite,
-    path: tuple[str, ...],
-    depth: int,
-) -> Iterator[Leaf]:
-    extended = dict(properties)
-    for column in table.index:
+def _row(place: _Place, name: str, table: Tabular, row: Composite) -> Iterator[Leaf]:
+    extended = dict(place.properties)
+    for column in table.columns:
         _index_property(extended, column, row.items.get(column))
-    for column in sorted(row.items.keys() - set(table.index)):
+    same, below = place.below(properties=extended), place.below(name, properties=extended)
+    for column in sorted(row.items.keys() - set(table.columns)):
         item = row.items[column]
         if column.lower() == "value":
-            yield from leaves(extended, name, row.description, item, path, depth + 1)
+            yield from _leaves(same, name, row.description, item)
         else:
-            yield from leaves(extended, column, row.description, item, (*path, name), depth + 1)
+            yield from _leaves(below, column, row.description, item)
 
 
 def _index_property(extended: dict[str, str], column: str, value: object) -> None:

@@ -34,9 +34,8 @@ def _float_text(value: float) -> str:
     if value == 0:
         return repr(float(value))  # with the sign
     sign, digits, exponent = Decimal(_shortest(value)).as_tuple()
-    assert isinstance(exponent, int)
     text = "".join(map(str, digits)).rstrip("0") or "0"
-    power = exponent + len(digits) - 1
+    power = int(exponent) + len(digits) - 1
     before = "-" if sign else ""
     if 1e-3 <= abs(value) < 1e7:
         if power < 0:

@@ -64,7 +64,8 @@ def _glob(text: str) -> Callable[[str], bool]:
     if not re.search(r"(?<!\\)[*?]", text):
         return text.__eq__
     quoted = re.sub(r"\\[*?]|[*?]|.", _translated, text, flags=re.DOTALL)
-    return lambda value, found=re.compile(quoted, re.DOTALL): found.fullmatch(value) is not None
+    found = re.compile(quoted, re.DOTALL)
+    return lambda value: found.fullmatch(value) is not None
 
 
 def _translated(match: re.Match[str]) -> str:
@@ -92,6 +93,6 @@ def _parse(text: str, *, is_pattern: bool) -> ObjectName:
             raise ValueError(f"{text!r} has no comma before {rest[at - 1 : at + 19]!r}")
         if is_open and at >= len(rest):
             break
-    if rest.endswith(",") :
+    if rest.endswith(","):
         raise ValueError(f"{text!r} ends with a comma")
     return ObjectName(text, domain, properties, is_open)

@@ -15,8 +15,8 @@ from adapter.jmx.calls import (
     text_argument,
 )
 from adapter.jmx.feed import Feed
+from adapter.jmx.limits import WriteAborted
 from adapter.jmx.session import Session
-from adapter.jmx.stream import WriteAborted
 from sidecar.runtime.log import get_logger
 
 __all__ = ["RmiTransport"]

@@ -12,7 +12,8 @@ from math import inf
 from typing import Final, NamedTuple
 
 from adapter.exposition import Kind, label_text
-from adapter.jmx.javaregex import JavaPattern, Template
+from adapter.jmx.javaregex import JavaPattern
+from adapter.jmx.javatemplate import Template
 from adapter.jmx.leaves import Leaf
 from adapter.jmx.numbers import java_number, java_text
 
@@ -113,6 +114,19 @@ def match_text(domain: str, leaf: Leaf, name: str) -> str:
     return f"{domain}<{properties}><{', '.join(leaf.path)}>{name}"
 
 
+class _Case(NamedTuple):
+    """One value before one rule."""
+
+    domain: str
+    leaf: Leaf
+    attribute: str
+    text: str
+    rule: Rule
+    number: int
+    naming: Naming
+    extra: Mapping[str, str]
+
+
 def judge(
     domain: str,
     leaf: Leaf,
@@ -126,81 +140,62 @@ def judge(
     for index, rule in enumerate(rules):
         name = snake(leaf.name) if rule.snake_case else leaf.name
         text = match_text(domain, leaf, name)
+        case = _Case(domain, leaf, name, text, rule, index, naming, extra)
         if rule.pattern is None:
-            recipe = _default(domain, leaf, name, text, rule, naming, extra, index, None)
-            return Judgement(recipe, is_fixed)
+            return Judgement(_default(case, None), is_fixed)
         shown = "<cache>" if rule.is_cached else value_text
         is_fixed = is_fixed and rule.is_fixed
         match = rule.pattern.search.fullmatch(f"{text}: {shown}")
         if match is not None:
-            recipe = _by_rule(domain, leaf, name, text, rule, naming, extra, index, match)
+            recipe = _by_rule(case, match)
             return Judgement(recipe, is_fixed or rule.is_cached, rule.is_cached)
     return Judgement(None, is_fixed)
 
 
-def _by_rule(
-    domain: str,
-    leaf: Leaf,
-    attribute: str,
-    text: str,
-    rule: Rule,
-    naming: Naming,
-    extra: Mapping[str, str],
-    index: int,
-    match: re.Match[str],
-) -> Recipe | None:
+def _by_rule(case: _Case, match: re.Match[str]) -> Recipe | None:
+    rule, naming = case.rule, case.naming
     constant = None
     if rule.value is not None and (constant := java_number(rule.value.of(match))) is None:
         return None
     if rule.name is None:
-        return _default(domain, leaf, attribute, text, rule, naming, extra, index, constant)
+        return _default(case, constant)
     name = safe_name(rule.name.of(match))
     if not name:
         return None
-    labels = _attribute_labels(extra, naming)
+    labels = _attribute_labels(case.extra, naming)
     for key, value in rule.labels:
         label, filled = safe_name(key.of(match)), value.of(match)
         if label and filled:
             labels[_label(label, naming)] = filled
-    help_text = _help(domain, leaf) if rule.help is None else rule.help.of(match)
-    return _recipe(name, rule, naming, help_text, labels, text, index, constant)
+    help_text = _help(case) if rule.help is None else rule.help.of(match)
+    return _recipe(case, name, help_text, labels, constant)
 
 
-def _default(
-    domain: str,
-    leaf: Leaf,
-    attribute: str,
-    text: str,
-    rule: Rule,
-    naming: Naming,
-    extra: Mapping[str, str],
-    index: int,
-    constant: float | None,
-) -> Recipe | None:
+def _default(case: _Case, constant: float | None) -> Recipe:
+    leaf, naming = case.leaf, case.naming
     first, *others = leaf.properties.items()
-    name = safe_name("_".join([domain, first[1], *leaf.path, attribute]))
+    name = safe_name("_".join([case.domain, first[1], *leaf.path, case.attribute]))
     labels = {_label(safe_name(key), naming): value for key, value in others}
-    labels |= _attribute_labels(extra, naming)
-    return _recipe(name, rule, naming, _help(domain, leaf), labels, text, index, constant)
+    labels |= _attribute_labels(case.extra, naming)
+    return _recipe(case, name, _help(case), labels, constant)
 
 
 def _recipe(
-    name: str,
-    rule: Rule,
-    naming: Naming,
-    help_text: str,
-    labels: Mapping[str, str],
-    text: str,
-    index: int,
-    constant: float | None,
-) -> Recipe | None:
-    name = name.lower() if naming.lower_names else name
-    is_counter = naming.infer_counters and name.endswith("_total")
-    kind: Kind = "counter" if is_counter else _KINDS.get(rule.type, "unknown")
+    case: _Case, name: str, help_text: str, labels: Mapping[str, str], constant: float | None
+) -> Recipe:
+    rule = case.rule
+    name = name.lower() if case.naming.lower_names else name
+    is_counter = case.naming.infer_counters and name.endswith("_total")
     return Recipe(
-        _unreserved(name), kind, help_text, labels,
-        match=text, rule=index, factor=rule.factor, constant=constant,
-    )  # fmt: skip
+        _unreserved(name),
+        "counter" if is_counter else _KINDS.get(rule.type, "unknown"),
+        help_text,
+        labels,
+        match=case.text,
+        rule=case.number,
+        factor=rule.factor,
+        constant=constant,
+    )
 
 
 def _unreserved(name: str) -> str:
@@ -224,10 +219,11 @@ def _label(name: str, naming: Naming) -> str:
     return name.lower() if naming.lower_labels else name
 
 
-def _help(domain: str, leaf: Leaf) -> str:
-    properties = leaf.properties
-    name, kind = properties.get("name", "null"), properties.get("type", "null")
-    text = f"{domain}:name={name},type={kind},attribute={leaf.name}"
+def _help(case: _Case) -> str:
+    leaf = case.leaf
+    name = leaf.properties.get("name", "null")
+    kind = leaf.properties.get("type", "null")
+    text = f"{case.domain}:name={name},type={kind},attribute={leaf.name}"
     return text if leaf.description in {"", leaf.name} else f"{leaf.description} {text}"
 
 

@@ -13,7 +13,9 @@ from adapter.exposition import Family, label_text
 from adapter.jmx import jvm
 from adapter.jmx.bean import Attribute, Bean, Known, Values
 from adapter.jmx.errors import OutOfTime
+from adapter.jmx.numbers import java_text
 from adapter.jmx.objectname import ObjectName, parse, parse_pattern
+from adapter.jmx.rules import match_text
 from adapter.jmx.samples import Sample, families
 from adapter.jmx.settings import Target
 from sidecar.errors import PinnaceError
@@ -49,7 +51,9 @@ class Transport(Protocol):
     def names(self, pattern: str | None) -> Iterable[str]:
         """Return the names of beans that match, or of all."""
 
-    def attributes(self, beans: Sequence[Bean]) -> Iterator[tuple[Bean, Sequence[Attribute] | None]]:
+    def attributes(
+        self, beans: Sequence[Bean]
+    ) -> Iterator[tuple[Bean, Sequence[Attribute] | None]]:
         """Yield what each bean has; None when it cannot say."""
 
     def read(self, beans: Sequence[Bean]) -> Iterator[tuple[Bean, Known | Values | None]]:
@@ -127,9 +131,16 @@ class Scraper:
         outcome.cached = sum(bean.cached for bean in self._beans.values())
         return outcome
 
-    def explained(self, transport: Transport) -> Iterator[tuple[Bean, Values]]:
-        """Yield what was read of each bean, for people."""
-        yield from self._run(transport, Outcome())
+    def lines(self, transport: Transport) -> Iterator[str]:
+        """Yield the text that patterns see of every value, and what becomes of it.
+
+        Raises PinnaceError.
+        """
+        for bean, values in self._run(transport, Outcome()):
+            for leaf, recipe in bean.explained(values):
+                text = match_text(bean.name.domain, leaf, leaf.name)
+                shown = f"rule {recipe.rule + 1}: {recipe.name}{recipe.text}" if recipe else "-"
+                yield f"{text}: {java_text(leaf.value)}\t{shown}"
 
     def _run(self, transport: Transport, outcome: Outcome) -> Iterator[tuple[Bean, Values]]:
         self._scrapes += 1
@@ -174,9 +185,7 @@ class Scraper:
         self._names = {text: self._names.get(text) for text in self._names if text in kept}
         return [*kept.values()]
 
-    def _chosen(
-        self, transport: Transport
-    ) -> tuple[dict[str, ObjectName], dict[str, ObjectName]]:
+    def _chosen(self, transport: Transport) -> tuple[dict[str, ObjectName], dict[str, ObjectName]]:
         """Return the beans of the rules, and those that only ``jvm_*`` needs."""
         selection = self._target.selection
         patterns: list[str | None] = [text for text, _ in selection.include] or [None]

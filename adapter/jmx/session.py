@@ -29,9 +29,9 @@ from adapter.jmx.calls import (
 from adapter.jmx.connection import Remaining, Wire
 from adapter.jmx.errors import OutOfTime, TargetDenied, TargetUnavailable
 from adapter.jmx.feed import Feed, Truncated
+from adapter.jmx.limits import LIMITS, Limits, WriteAborted
 from adapter.jmx.records import JavaObject
 from adapter.jmx.settings import Target
-from adapter.jmx.stream import LIMITS, Limits, WriteAborted
 from adapter.jmx.values import items_of
 from sidecar.errors import ProtocolError
 
@@ -51,11 +51,17 @@ Told = TypeVar("Told")
 class Session:
     """Speaks to one target; used by one thread at a time, ``abort`` excepted."""
 
-    def __init__(self, target: Target, remaining: Remaining, context: ssl.SSLContext | None) -> None:
-        """``remaining`` says how many seconds are left; ``context`` wraps sockets where wanted."""
+    def __init__(
+        self, target: Target, remaining: Remaining, context: Callable[[], ssl.SSLContext]
+    ) -> None:
+        """``remaining`` says how many seconds are left; ``context`` reads keys and certificates.
+
+        They are read at each login, so renewed ones are taken without a restart.
+        """
         self._target = target
         self._remaining = remaining
-        self._context = context
+        self._make_context = context
+        self._context: ssl.SSLContext | None = None
         self._login: Stub | None = None
         self._wire: Wire | None = None
         self._limits: Limits = LIMITS._replace(size=target.most_bytes)
@@ -89,6 +95,7 @@ class Session:
 
     def query(self, pattern: str | None) -> list[str]:
         """Return the names of beans, in the order their properties were registered with."""
+
         def frame(_: None) -> bytes:
             return call(self.login, QUERY_MBEANS, name_argument(pattern), _NULL, _NULL)
 
@@ -151,7 +158,7 @@ class Session:
         end: int,
         frame: Callable[[Asked], bytes],
     ) -> int:
-        frames, size, at = [], 0, start
+        frames, size, at = list[bytes](), 0, start
         while at < min(end, len(asked)) and (size < _MOST_SENT or not frames):
             frames.append(frame(asked[at]))
             size += len(frames[-1])
@@ -162,27 +169,29 @@ class Session:
 
     def _connected(self) -> Wire:
         """Return the connection of the login; if that cannot be had, log in anew."""
-        if self._wire is not None:
-            return self._wire
-        login = self._login
-        if login is not None:
-            try:
-                self._wire = self._open(login)
-            except TargetUnavailable:
-                self._forget()
-        if self._wire is None:
-            self._log_in()
-        assert self._wire is not None
-        return self._wire
+        wire = self._wire
+        if wire is None and self._login is not None:
+            with suppress(TargetUnavailable):
+                wire = self._wire = self._open(self._login)
+        if wire is None:
+            self._forget()
+            wire = self._log_in()
+        return wire
+
+    def _wrapping(self) -> ssl.SSLContext:
+        if self._context is None:
+            self._context = self._make_context()
+        return self._context
 
     def _forget(self) -> None:
         self.abort()
         self._login = None
 
-    def _log_in(self) -> None:
+    def _log_in(self) -> Wire:
         place = self._target.place
         tls = self._target.tls
-        context = self._context if tls.enabled and tls.registry else None
+        self._context = None
+        context = self._wrapping() if tls.enabled and tls.registry else None
         registry = Wire.open(place.host, place.port, self._remaining, 1 << 20, context=context)
         try:
             server = self._ask_stub(registry, lookup(place.name), self._not_bound)
@@ -199,6 +208,7 @@ class Session:
             wire = self._open(login)
         self._login, self._wire = login, wire
         self.logins += 1
+        return wire
 
     def _new_client(self, server: Stub) -> bytes:
         words = credentials(self._target.username, self._target.password)
@@ -234,7 +244,7 @@ class Session:
     def _open(self, stub: Stub) -> Wire:
         """Connect to where a remote object lives, or to the same port of the configured host."""
         place = self._target.place
-        context = self._context if stub.tls else None
+        context = self._wrapping() if stub.tls else None
         follows = self._target.follows_host
         hosts = [stub.host, place.host] if follows else [place.host]
         if len(set(hosts)) == 1:
@@ -246,9 +256,7 @@ class Session:
 
     def _to(self, host: str, port: int, context: ssl.SSLContext | None, longest: float) -> Wire:
         most = self._limits.size
-        return Wire.open(
-            host, port, self._remaining, most, context=context, longest=longest
-        )
+        return Wire.open(host, port, self._remaining, most, context=context, longest=longest)
 
 
 def _is_broken(error: Exception) -> bool:

@@ -114,14 +114,15 @@ class Target:
     selection: Selection = Selection()
     customizers: tuple[Customizer, ...] = ()
     rules: tuple[Rule, ...] = (Rule(),)
-    naming: Naming = Naming()
+    naming: Naming = field(default_factory=Naming)
     most_bytes: int = 16 << 20  # of one answer
     refresh: int = 60  # scrapes after which what a bean has is asked again
+    shows_texts: bool = False  # for people
 
     @property
     def wants_texts(self) -> bool:
         """Whether an attribute that is text can become a sample or a label."""
-        return any(rule.value is not None for rule in self.rules)
+        return self.shows_texts or any(rule.value is not None for rule in self.rules)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,62 +8,45 @@ known here (``records``). Depth, numbers and lengths are checked before memory i
 """
 
 import struct
-from collections.abc import Callable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Final
 
+from adapter.jmx.boxes import BOXES
 from adapter.jmx.feed import Feed
-from adapter.jmx.records import ClassDesc, JavaArray, JavaEnum, JavaObject, Single
+from adapter.jmx.limits import LIMITS, Limits, WriteAborted
+from adapter.jmx.records import ClassDesc, JavaArray, JavaEnum, JavaObject
+from adapter.jmx.tags import (
+    ARRAY,
+    BLOCK,
+    BLOCK_LONG,
+    CLASS,
+    CLASS_DESC,
+    END_BLOCK,
+    ENUM,
+    EXCEPTION,
+    LONG_STRING,
+    NULL,
+    OBJECT,
+    PROXY,
+    REFERENCE,
+    RESET,
+    STRING,
+)
 from adapter.jmx.text import decoded
 from adapter.jmx.values import Slot
 from sidecar.errors import ProtocolError
 
-__all__ = ["LIMITS", "Limits", "Reader", "WriteAborted"]
+__all__ = ["Reader"]
 
 _MAGIC: Final = b"\xac\xed\x00\x05"
 _FIRST_HANDLE: Final = 0x7E0000
 _WRITE_METHOD, _SERIALIZABLE, _EXTERNALIZABLE, _BLOCK_MODE, _ENUM = 1, 2, 4, 8, 16
-
-NULL, REFERENCE, CLASS_DESC, OBJECT, STRING, ARRAY, CLASS = range(0x70, 0x77)
-BLOCK, END_BLOCK, RESET, BLOCK_LONG, EXCEPTION, LONG_STRING, PROXY, ENUM = range(0x77, 0x7F)
 
 _H: Final = struct.Struct(">H")
 _I: Final = struct.Struct(">i")
 _Q: Final = struct.Struct(">q")
 _ITEMS: Final = {"C": "H", "D": "d", "F": "f", "I": "i", "J": "q", "S": "h", "Z": "?"}
 _END: Final = object()
-
-_BOXES: Final[dict[str, Callable[[object], object]]] = {
-    "java.lang.Boolean": bool,
-    "java.lang.Byte": lambda value: value,
-    "java.lang.Short": lambda value: value,
-    "java.lang.Integer": lambda value: value,
-    "java.lang.Long": lambda value: value,
-    "java.lang.Double": lambda value: value,
-    "java.util.concurrent.atomic.AtomicInteger": lambda value: value,
-    "java.util.concurrent.atomic.AtomicLong": lambda value: value,
-    "java.lang.Float": lambda value: Single(value) if isinstance(value, float) else value,
-}
-
-
-class Limits(NamedTuple):
-    """How much one answer may be: bytes, nesting, and things that get a number."""
-
-    size: int = 16 << 20  # a thousand beans' names are 200 kB
-    depth: int = 60  # each level takes up to four of Python's calls
-    handles: int = 500_000
-
-
-LIMITS: Final = Limits()
-
-
-class WriteAborted(ProtocolError):
-    """The peer could not write a value and broke off; it closes the connection now."""
-
-    def __init__(self, thrown: object) -> None:
-        """Take the exception that it sent instead."""
-        name = thrown.type if isinstance(thrown, JavaObject) else "an exception"
-        detail = thrown.fields.get("detailMessage") if isinstance(thrown, JavaObject) else None
-        super().__init__(f"a value cannot be serialized: {name}: {detail}")
 
 
 class Reader:
@@ -85,6 +68,20 @@ class Reader:
         self._limits = limits
         self._handles: list[object] = []
         self._depth = 0
+        self._readers: Mapping[int, Callable[[], object]] = {
+            CLASS_DESC: self._class_desc,
+            OBJECT: self._object,
+            ARRAY: self._array,
+            CLASS: self._class,
+            BLOCK: self._block,
+            END_BLOCK: lambda: _END,
+            RESET: self._reset,
+            BLOCK_LONG: self._block_long,
+            EXCEPTION: self._exception,
+            LONG_STRING: self._long_string,
+            PROXY: self._proxy,
+            ENUM: self._enum,
+        }
 
     def header(self) -> None:
         """Read the magic number of a stream."""
@@ -114,13 +111,13 @@ class Reader:
             return self._reference()
         if tag == NULL:
             return None
-        read = _READERS.get(tag)
+        read = self._readers.get(tag)
         if read is None:
             raise ProtocolError(f"0x{tag:02x} starts no value")
         if self._depth >= self._limits.depth:
             raise ProtocolError(f"values are nested deeper than {self._limits.depth}")
         self._depth += 1
-        value = read(self)
+        value = read()
         self._depth -= 1
         return value
 
@@ -169,9 +166,6 @@ class Reader:
         feed = self._feed
         (size,) = feed.unpack(_I)
         return feed.take(self._counted(size))
-
-    def _end(self) -> object:
-        return _END
 
     def _reset(self) -> object:
         self._handles.clear()
@@ -249,7 +243,7 @@ class Reader:
         number = self._keep(made)
         for part in desc.chain:
             self._part(made, part)
-        unbox = _BOXES.get(desc.name)
+        unbox = BOXES.get(desc.name)
         if unbox is not None and len(made.fields) == 1 and not made.data:
             (inner,) = made.fields.values()
             if isinstance(inner, int | float):
@@ -321,19 +315,3 @@ class Reader:
             raise ProtocolError("the name of a constant is no text")
         made = self._handles[number] = JavaEnum(desc.name, name)
         return made
-
-
-_READERS: Final[dict[int, Callable[[Reader], object]]] = {
-    CLASS_DESC: Reader._class_desc,
-    OBJECT: Reader._object,
-    ARRAY: Reader._array,
-    CLASS: Reader._class,
-    BLOCK: Reader._block,
-    END_BLOCK: Reader._end,
-    RESET: Reader._reset,
-    BLOCK_LONG: Reader._block_long,
-    EXCEPTION: Reader._exception,
-    LONG_STRING: Reader._long_string,
-    PROXY: Reader._proxy,
-    ENUM: Reader._enum,
-}

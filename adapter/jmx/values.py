@@ -29,7 +29,7 @@ ARRAY: Final = Marker("array")
 class Slot(NamedTuple):
     """Where a number stands in an answer (``layout``)."""
 
-    index: int
+    number: int
 
 
 class Composite(NamedTuple):
@@ -42,7 +42,7 @@ class Composite(NamedTuple):
 class Tabular(NamedTuple):
     """Rows that are found by the values of some columns."""
 
-    index: tuple[str, ...]
+    columns: tuple[str, ...]
     rows: tuple[Composite, ...]
 
 
@@ -74,7 +74,7 @@ def _meant(value: JavaObject) -> object:
 
 
 def _composite(value: JavaObject) -> Composite:
-    contents = {key: item for key, item in pairs_of(value.fields.get("contents"))}
+    contents = dict(pairs_of(value.fields.get("contents")))
     described = value.fields.get("compositeType")
     text = described.fields.get("description") if isinstance(described, JavaObject) else ""
     return Composite({key: contents[key] for key in sorted(contents)}, str(text or ""))
