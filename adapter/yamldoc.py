@@ -199,7 +199,7 @@ def read(text: str, source: str) -> Item:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
-        mark: yaml.Mark | None = error.problem_mark
+        mark = error.problem_mark
         place = f"{mark.line + 1}:{mark.column + 1}: " if mark else ""
         raise ConfigError([f"{source}:{place}{error.problem}"]) from error
     except yaml.YAMLError as error:

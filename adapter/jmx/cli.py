@@ -155,13 +155,10 @@ def _listen(text: str) -> Endpoint:
 
 def _components(listen: Endpoint, path: str, settings: "Settings") -> "Sequence[Component]":
     from adapter.jmx.component import Jmx  # noqa: PLC0415
-    from adapter.jmx.tls import server_context  # noqa: PLC0415
+    from adapter.jmx.server import Server  # noqa: PLC0415
+    from adapter.jmx.web import Pages  # noqa: PLC0415
     from sidecar.runtime.clock import SystemClock  # noqa: PLC0415
-    from sidecar.runtime.tls import without_authorities  # noqa: PLC0415
 
-    with without_authorities():
-        from adapter.jmx.web import guard, routes  # noqa: PLC0415
-        from adapter.serving import AdapterServer  # noqa: PLC0415
     clock = SystemClock()
     found: list[Component] = []
     catalog = None
@@ -171,17 +168,13 @@ def _components(listen: Endpoint, path: str, settings: "Settings") -> "Sequence[
 
         catalog = Catalog()
         found.append(open_mirror(settings.discovery.store, catalog, clock=clock))
-    http = settings.http
+    http, tls = settings.http, None
+    if http.keys is not None:
+        from adapter.jmx.tls import server_context  # noqa: PLC0415
+
+        tls = server_context(http)
     jmx = Jmx(path, settings, clock, catalog)
-    server = AdapterServer(
-        listen,
-        routes(jmx, http.path),
-        option="[HOST:]PORT",
-        name="jmx-web",
-        tls=server_context(http),
-        middlewares=[] if http.basic is None else [guard(http.basic)],
-    )
-    return [*found, jmx, server]
+    return [*found, jmx, Server(listen, Pages(jmx, http).answer, tls)]
 
 
 def _explain(words: _Words) -> int:
@@ -199,6 +192,10 @@ def _explain(words: _Words) -> int:
     try:
         for line in explained(settings, words.place, with_rules=words.do == "--explain"):
             print(line)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who reads has seen enough; nothing more is flushed at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except PinnaceError as error:
         print(error, file=sys.stderr)
         return FAILURE

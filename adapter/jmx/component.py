@@ -5,19 +5,19 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from adapter.exposition import Family
-from adapter.jmx.config import settings_of
-from adapter.jmx.discovery import targets_in
 from adapter.jmx.samples import merged
 from adapter.jmx.settings import Settings, Target
 from adapter.jmx.target import Probe
 from sidecar import __version__
-from sidecar.catalog.live import Catalog
 from sidecar.errors import ConfigError, PinnaceError
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
+
+if TYPE_CHECKING:
+    from sidecar.catalog.live import Catalog
 
 __all__ = ["Jmx", "load"]
 
@@ -34,6 +34,8 @@ def load(path: str, environ: Mapping[str, str] = os.environ) -> Settings:
         raise ConfigError([f"{path}: {error.strerror or error}"]) from error
     except UnicodeDecodeError as error:
         raise ConfigError([f"{path}: this is not UTF-8 text"]) from error
+    from adapter.jmx.config import settings_of  # noqa: PLC0415 - memory
+
     settings = settings_of(text, path, environ)
     for warning in settings.warnings:
         _log.warning("not everything is used", reason=warning)
@@ -46,7 +48,7 @@ class Jmx:
     name = "jmx"
 
     def __init__(
-        self, path: str, settings: Settings, clock: Clock, catalog: Catalog | None = None
+        self, path: str, settings: Settings, clock: Clock, catalog: "Catalog | None" = None
     ) -> None:
         """``catalog`` is filled by somebody else, where the file asks for discovery."""
         self.settings = settings
@@ -128,6 +130,8 @@ class Jmx:
         settings = self.settings
         found = [*settings.targets]
         if self._catalog is not None and settings.discovery and settings.template:
+            from adapter.jmx.discovery import targets_in  # noqa: PLC0415 - memory
+
             for name, place in targets_in(self._catalog.snapshot, settings.discovery.tag).items():
                 found.append(replace(settings.template, name=name, place=place))
         return found
@@ -149,7 +153,8 @@ class Jmx:
                 group.create_task(self._one(probe, limit, named=not is_single), name="scrape")
                 for probe in probes
             ]
-        return merged([*(task.result() for task in tasks), self._own()])
+        parts = [*(task.result() for task in tasks), self._own()]
+        return await asyncio.to_thread(merged, parts)
 
     async def only(self, name: str, limit: float | None = None) -> list[Family]:
         """Return what one target says."""
@@ -161,7 +166,7 @@ class Jmx:
     async def _one(self, probe: Probe, limit: float | None, *, named: bool) -> list[Family]:
         async with self._crowd:
             outcome = await probe.scrape(limit)
-        return probe.families(outcome, named=named)
+        return await asyncio.to_thread(probe.families, outcome, named=named)
 
     def _own(self) -> list[Family]:
         info = Family("jmx_exporter_build_info", "gauge", "Name and version of this exporter.")

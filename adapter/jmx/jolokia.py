@@ -9,7 +9,7 @@ import base64
 import http.client
 import json
 import ssl
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -29,7 +29,9 @@ _DEEPEST: Final = 10
 class JolokiaTransport:
     """Asks an agent; one scrape long."""
 
-    def __init__(self, target: Target, remaining: Remaining, context: ssl.SSLContext) -> None:
+    def __init__(
+        self, target: Target, remaining: Remaining, context: Callable[[], ssl.SSLContext]
+    ) -> None:
         """Connect when asked first."""
         self._target = target
         self._remaining = remaining
@@ -110,7 +112,7 @@ class JolokiaTransport:
         connection: http.client.HTTPConnection
         if parts.scheme == "https":
             connection = http.client.HTTPSConnection(
-                place.host, place.port, timeout=seconds, context=self._context
+                place.host, place.port, timeout=seconds, context=self._context()
             )
         else:
             connection = http.client.HTTPConnection(place.host, place.port, timeout=seconds)

@@ -50,7 +50,9 @@ def merged(parts: Iterable[Iterable[Family]]) -> list[Family]:
         for family in part:
             known = found.get(family.name)
             if known is None:
-                found[family.name] = family
+                # A copy: families of a scrape may be on their way to somebody else as well.
+                copy = found[family.name] = Family(family.name, family.kind, family.help)
+                copy.rows, copy.spreads = [*family.rows], [*family.spreads]
                 continue
             if known.kind != family.kind:
                 known.kind = "unknown"

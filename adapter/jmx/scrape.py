@@ -86,16 +86,23 @@ class Outcome:
         """Return the metrics; those of rules go before the ``jvm_*`` of the same name."""
         found = families(self.samples, more)
         taken = {family.name for family in found}
-        others = [family for family in self.jvm if family.name not in taken]
-        if more:
-            suffix = label_text(more)[1:-1]
-            for family in others:
-                family.rows = [(_with(labels, suffix), value) for labels, value in family.rows]
-                family.spreads = [
-                    spread._replace(labels=_with(spread.labels, suffix))
-                    for spread in family.spreads
-                ]
-        return sorted([*found, *others], key=lambda family: family.name)
+        others = (family for family in self.jvm if family.name not in taken)
+        return sorted(
+            [*found, *(_labelled(family, more) for family in others)],
+            key=lambda family: family.name,
+        )
+
+
+def _labelled(family: Family, more: Mapping[str, str]) -> Family:
+    if not more:
+        return family
+    suffix = label_text(more)[1:-1]
+    found = Family(family.name, family.kind, family.help)
+    found.rows = [(_with(labels, suffix), value) for labels, value in family.rows]
+    found.spreads = [
+        spread._replace(labels=_with(spread.labels, suffix)) for spread in family.spreads
+    ]
+    return found
 
 
 def _with(labels: str, more: str) -> str:

@@ -8,8 +8,7 @@ known here (``records``). Depth, numbers and lengths are checked before memory i
 """
 
 import struct
-from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from adapter.jmx.boxes import BOXES
 from adapter.jmx.feed import Feed
@@ -35,6 +34,9 @@ from adapter.jmx.tags import (
 from adapter.jmx.text import decoded
 from adapter.jmx.values import Slot
 from sidecar.errors import ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 __all__ = ["Reader"]
 

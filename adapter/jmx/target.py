@@ -5,22 +5,24 @@ waiting. Who asks while a scrape is under way gets what that one gets.
 """
 
 import asyncio
-import ssl
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from adapter.exposition import Family
 from adapter.jmx.errors import OutOfTime, TargetUnavailable
-from adapter.jmx.jolokia import JolokiaTransport
 from adapter.jmx.rmi import RmiTransport
 from adapter.jmx.scrape import Outcome, Scraper
 from adapter.jmx.session import Session
 from adapter.jmx.settings import Target
-from adapter.jmx.tls import context_of
 from sidecar.errors import PinnaceError
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from adapter.jmx.scrape import Transport
 
 __all__ = ["LONGEST", "Probe"]
 
@@ -133,13 +135,17 @@ class Probe:
             self._session.abort()
             return Outcome(error=TargetUnavailable(f"unexpected: {error!r}"))
 
-    def _transport(self) -> RmiTransport | JolokiaTransport:
+    def _transport(self) -> "Transport":
         if self.target.mode == "jolokia":
-            return JolokiaTransport(self.target, self._remaining, self._context())
+            from adapter.jmx.jolokia import JolokiaTransport  # noqa: PLC0415 - memory
+
+            return JolokiaTransport(self.target, self._remaining, self._context)
         return RmiTransport(self._session)
 
     def _remaining(self) -> float:
         return self._end - self._clock.monotonic()
 
-    def _context(self) -> ssl.SSLContext:
+    def _context(self) -> "SSLContext":
+        from adapter.jmx.tls import context_of  # noqa: PLC0415 - memory: most JVMs are plain
+
         return context_of(self.target.tls)

@@ -2,68 +2,80 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+import json
+from typing import Final
 
-from aiohttp import web
-
+from adapter.exposition import Family, negotiated, written
 from adapter.jmx.component import Jmx
 from adapter.jmx.passwords import credentials_in, is_right
-from adapter.jmx.settings import Password
-from adapter.serving import exposed
+from adapter.jmx.request import Request
+from adapter.jmx.server import Answer
+from adapter.jmx.settings import Http, Password
 
-__all__ = ["guard", "routes"]
+__all__ = ["Pages"]
 
 _MARGIN: Final = 0.5  # seconds of the scraper's own limit that are left for writing
-_TIMEOUT: Final = "X-Prometheus-Scrape-Timeout-Seconds"
+_TIMEOUT: Final = "x-prometheus-scrape-timeout-seconds"
 _MOST_KNOWN: Final = 100
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+class Pages:
+    """Answers requests."""
 
-def routes(jmx: Jmx, path: str) -> Sequence[web.RouteDef]:
-    """Return the routes."""
+    def __init__(self, jmx: Jmx, http: Http) -> None:
+        """Ask ``jmx`` for metrics; ``http`` says where they are and who may see them."""
+        self._jmx = jmx
+        self._path = http.path
+        self._guard = None if http.basic is None else _Guard(http.basic)
 
-    async def metrics(request: web.Request) -> web.StreamResponse:
-        limit = _limit(request.headers.get(_TIMEOUT, ""))
+    async def answer(self, request: Request) -> Answer:
+        """Return the answer to a request."""
+        if self._guard is not None and not await self._guard.lets(request.header("authorization")):
+            headers = {"WWW-Authenticate": 'Basic realm="metrics"'}
+            return Answer(401, b"name and password, please\n", headers)
+        if request.path == self._path:
+            return await self._metrics(request)
+        if request.path == "/-/healthy":
+            return Answer(200, b"Exporter is healthy.\n")
+        if request.path == "/targets":
+            return self._targets(request.header("host"))
+        if request.path == "/":
+            path = self._path
+            text = f"JMX to Prometheus: see {path}, {path}?target=NAME and /targets\n"
+            return Answer(200, text.encode())
+        return Answer(404, b"there is no such page\n")
+
+    async def _metrics(self, request: Request) -> Answer:
+        limit = _limit(request.header(_TIMEOUT))
         asked = request.query.get("target")
         if asked is None:
-            return await exposed(request, await jmx.everything(limit))
-        name = jmx.named(asked)
+            return await _exposed(request, await self._jmx.everything(limit))
+        name = self._jmx.named(asked)
         if name is None:
-            known = ", ".join(jmx.names) or "none"
-            return web.Response(status=404, text=f"no such target; there are: {known}\n")
-        return await exposed(request, await jmx.only(name, limit))
+            known = ", ".join(self._jmx.names) or "none"
+            return Answer(404, f"no such target; there are: {known}\n".encode())
+        return await _exposed(request, await self._jmx.only(name, limit))
 
-    async def targets(request: web.Request) -> web.Response:
+    def _targets(self, host: str) -> Answer:
         """List the targets as Prometheus' http_sd wants them."""
-        return web.json_response(
-            [
-                {
-                    "targets": [request.host],
-                    "labels": {
-                        "__metrics_path__": path,
-                        "__param_target": name,
-                        "instance": name,
-                    },
-                }
-                for name in jmx.names
-            ]
-        )
-
-    async def page(_: web.Request) -> web.Response:
-        return web.Response(text=f"JMX to Prometheus: see {path}, {path}?target=NAME, /targets\n")
-
-    found = [
-        web.get(path, metrics),
-        web.get("/-/healthy", _healthy),
-        web.get("/targets", targets),
-    ]
-    return found if path == "/" else [*found, web.get("/", page)]
+        found = [
+            {
+                "targets": [host],
+                "labels": {
+                    "__metrics_path__": self._path,
+                    "__param_target": name,
+                    "instance": name,
+                },
+            }
+            for name in self._jmx.names
+        ]
+        return Answer(200, json.dumps(found).encode(), {"Content-Type": "application/json"})
 
 
-async def _healthy(_: web.Request) -> web.Response:
-    return web.Response(text="Exporter is healthy.\n")
+async def _exposed(request: Request, families: list[Family]) -> Answer:
+    form = negotiated(request.header("accept"))
+    text = await asyncio.to_thread(written, families, form)
+    return Answer(200, text.encode(), {"Content-Type": form.content_type})
 
 
 def _limit(header: str) -> float | None:
@@ -74,27 +86,21 @@ def _limit(header: str) -> float | None:
     return max(0.1, seconds - _MARGIN) if 0 < seconds < 3600 else None
 
 
-def guard(asked: Password) -> Any:  # aiohttp's own type for it is not exported
-    """Return what lets only those in who know the password."""
-    known: set[bytes] = set()
+class _Guard:
+    """Lets only those in who know the password; a derived hash is computed once per password."""
 
-    async def may_pass(header: str) -> bool:
+    def __init__(self, asked: Password) -> None:
+        self._asked = asked
+        self._known: set[bytes] = set()
+
+    async def lets(self, header: str) -> bool:
         found = credentials_in(header)
         if found is None:
             return False
         mark = hashlib.sha256(header.encode()).digest()
-        if mark in known:
+        if mark in self._known:
             return True
-        is_known = await asyncio.to_thread(is_right, asked, *found)
-        if is_known and len(known) < _MOST_KNOWN:
-            known.add(mark)
+        is_known = await asyncio.to_thread(is_right, self._asked, *found)
+        if is_known and len(self._known) < _MOST_KNOWN:
+            self._known.add(mark)
         return is_known
-
-    @web.middleware
-    async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not await may_pass(request.headers.get("Authorization", "")):
-            headers = {"WWW-Authenticate": 'Basic realm="metrics"'}
-            return web.Response(status=401, text="name and password, please\n", headers=headers)
-        return await handler(request)
-
-    return guarded
