@@ -68,9 +68,9 @@ class Spread(NamedTuple):
 class Family:
     """A metric: its name, what it is, and its series.
 
-    Counters, gauges and unknown ones have ``rows``, histograms and summaries ``spreads``. Labels
-    are ready text (``label_text``). That no two series are equal is the maker's promise
-    (``duplicates`` tells).
+    Counters, gauges and unknown ones have ``rows``: the text of a series, ``name{labels}``, and its
+    value. Histograms and summaries have ``spreads``. Labels are ready text (``label_text``). That
+    no two series are equal is the maker's promise (``duplicates`` tells).
     """
 
     __slots__ = ("help", "kind", "name", "rows", "spreads")
@@ -87,7 +87,7 @@ class Family:
 
     def add(self, labels: Mapping[str, str], value: float) -> None:
         """Add a series of one number. Raises ValueError on a label that cannot be written."""
-        self.rows.append((label_text(labels), value))
+        self.rows.append((self.name + label_text(labels), value))
 
     def spread(
         self,
@@ -178,12 +178,11 @@ def _head(family: Family, form: Format) -> tuple[str, str]:
 
 
 def _row_lines(family: Family) -> Iterator[str]:
-    name = family.name
-    for labels, value in family.rows:
+    for series, value in family.rows:
         text = repr(value)
         if text[-1] in "fn":
             text = _SPECIAL[text]
-        yield f"{name}{labels} {text}\n"
+        yield f"{series} {text}\n"
 
 
 def _spread_lines(family: Family, form: Format) -> Iterator[str]:

@@ -40,14 +40,19 @@ class AdapterServer:
         name: str = "web",
         tls: SSLContext | None = None,
         middlewares: Sequence[Any] = (),
+        stops: Callable[[Callable[[], None]], None] = lambda _stop: None,
     ) -> None:
-        """``option`` is what the user sets to choose another address."""
+        """``option`` is what the user sets to choose another address.
+
+        ``stops`` is told how to end the process, for routes that do.
+        """
         self.name = name
         self._listen = listen
         self._routes = routes
         self._option = option
         self._tls = tls
         self._middlewares = middlewares
+        self.stops_by = stops
         self.address: tuple[str, int] | None = None
 
     async def run(self, ready: Callable[[], None]) -> None:

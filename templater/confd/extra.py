@@ -9,12 +9,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from sidecar.catalog.regex import compiled
 from sidecar.golang.quoting import quoted
 from sidecar.gotemplate.values import Slice, truth
 from templater.confd.functions import strings
 from templater.confd.store import KVPair
 from templater.functions.gojson import read_value
-from templater.functions.regex import compiled
 
 __all__ = ["EXTRA"]
 

@@ -11,11 +11,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Final
 
+from sidecar.catalog.regex import compiled
 from sidecar.golang.quoting import quoted
 from sidecar.golang.reading import base64_of, truth
 from sidecar.gotemplate.values import Int64, Map, Uint64
 from templater.functions.gojson import read_value
-from templater.functions.regex import compiled
 from templater.functions.write_json import write_json
 from templater.functions.write_toml import write_toml
 

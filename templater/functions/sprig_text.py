@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Final
 
+from sidecar.catalog.regex import compiled
 from sidecar.golang.quoting import quoted
 from sidecar.gotemplate.kinds import STRING, slice_of
 from sidecar.gotemplate.printing import text as shown
 from sidecar.gotemplate.values import Int64, Slice
-from templater.functions.regex import compiled
 from templater.functions.write_json import write_json
 
 __all__ = ["TEXT", "float_of", "int_of", "strings_of", "text_of"]

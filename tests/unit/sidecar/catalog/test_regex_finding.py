@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from templater.functions.regex import Regex, compiled
+from sidecar.catalog.regex import Regex, compiled
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from templater.functions.regex import Regex, compiled
+from sidecar.catalog.regex import Regex, compiled
 
 
 @pytest.mark.parametrize(

@@ -103,11 +103,13 @@ class Regex:
         out, at = [], 0
         for caps in self.all(text):
             out.append(text[at : caps[0]])
-            out.append(new if is_literal else self._expanded(new, text, caps))
+            out.append(new if is_literal else self.expanded(new, text, caps))
             at = caps[1]
         return "".join(out) + text[at:]
 
-    def _expanded(self, new: str, text: str, caps: _Caps) -> str:
+    def expanded(self, new: str, text: str, caps: _Caps) -> str:
+        """Return a template (``$1``, ``${name}``, ``$$``) with the groups of a match."""
+
         def group(found: re.Match[str]) -> str:
             if found[0] == "$$":
                 return "$"

@@ -1,0 +1,84 @@
+"""``adapter http FILE``: statistics of any program, by rules.
+
+0 as asked, 1 what cannot work, 2 wrong usage, 78 a wrong file.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from adapter.http.rules import Target, targets_of
+from sidecar.config.units import Endpoint, endpoint
+from sidecar.errors import ConfigError
+from sidecar.runtime import log
+from sidecar.runtime.component import Component
+
+__all__ = ["main", "prepared"]
+
+OK: Final = 0
+USAGE: Final = 2
+_LISTEN: Final = "127.0.0.1:9103"
+
+
+def main(program: str, arguments: Sequence[str]) -> int:
+    """Run the command line; return the exit status. Raises ConfigError."""
+    made = prepared(program, arguments)
+    if isinstance(made, int):
+        return made
+    from adapter.running import run  # noqa: PLC0415 - after the command line was found right
+
+    return run(made)
+
+
+def prepared(program: str, arguments: Sequence[str]) -> Sequence[Component] | int:
+    """Return the components asked for, or the exit status of what was done at once."""
+    parser = argparse.ArgumentParser(
+        prog=program, description="Statistics of any program, JSON or text by HTTP, by rules."
+    )
+    parser.add_argument("file", metavar="FILE", help="targets and rules (YAML)")
+    parser.add_argument("--listen", default=_LISTEN, metavar="ADDR:PORT", help=f"[{_LISTEN}]")
+    parser.add_argument("--check", action="store_true", help="check the file and end")
+    parser.add_argument("--log-format", choices=log.FORMATS, default="text")
+    parser.add_argument("--log-level", choices=log.LEVELS, default="info")
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as ended:  # argparse has printed why
+        return int(ended.code or 0)
+    try:
+        listen = endpoint(options.listen)
+    except ValueError as error:
+        print(f"{program}: --listen: {error}", file=sys.stderr)
+        return USAGE
+    log.configure(options.log_format, options.log_level)
+    targets = _read(options.file)
+    if options.check:
+        print(f"ok: {len(targets)} targets")
+        return OK
+    return _components(options.file, targets, listen)
+
+
+def _components(path: str, targets: Sequence[Target], listen: Endpoint) -> Sequence[Component]:
+    from aiohttp import web  # noqa: PLC0415
+
+    from adapter.http.component import HttpAdapter  # noqa: PLC0415
+    from adapter.serving import AdapterServer  # noqa: PLC0415
+
+    adapter = HttpAdapter(targets, lambda: _read(path))
+
+    async def healthy(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    routes = [web.get("/metrics", adapter.metrics), web.get("/-/healthy", healthy)]
+    return [adapter, AdapterServer(listen, routes, option="--listen", name="http web")]
+
+
+def _read(path: str) -> Sequence[Target]:
+    try:
+        text = Path(path).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise ConfigError([f"{path}: cannot be read: {reason}"]) from error
+    return targets_of(text, path, os.environ)

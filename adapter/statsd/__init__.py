@@ -1,0 +1,1 @@
+"""StatsD to Prometheus: what statsd_exporter does, and what it lacks."""
