@@ -8,154 +8,126 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, Literal, cast
 
+from adapter.documents import Node, document
 from adapter.jmx import config_beans, config_http, config_rules
 from adapter.jmx.config_places import place_of, variable
-from adapter.jmx.settings import Discovery, Place, Settings, Store, Target, Tls
-from adapter.yamldoc import Item, Table, read
+from adapter.jmx.settings import Discovery, Place, Settings, Target, Tls
 
 __all__ = ["settings_of"]
+
+Fields = Mapping[str, Node]
 
 _NOWHERE: Final = Place("", 0)
 _MODES: Final = ("rmi", "jolokia")
 _ORDERS: Final = ("registered", "typeFirst")
 _HOSTS: Final = ("follow", "target")
+_TARGET: Final = (
+    "hostPort", "jmxUrl", "mode", "username", "password", "ssl", "startDelaySeconds",
+    "scrapeTimeoutSeconds", "rmiHost", "propertyOrder", "jvmMetrics", "maxReplyBytes",
+    "refreshScrapes", "rules", *config_beans.KEYS, *config_rules.NAMING_KEYS,
+)  # fmt: skip
+_TOP: Final = (*_TARGET, "targets", "discovery", "httpServer", "openTelemetry")
 
 
 def settings_of(text: str, source: str, environ: Mapping[str, str]) -> Settings:
     """Return the settings that a file means. Raises ConfigError with every mistake."""
-    item = read(text, source)
-    table = item.table()
-    warnings: list[str] = []
-    base = _target(table, Target(name="", place=_NOWHERE), environ)
-    http = config_http.http_of(table.get("httpServer"), environ)
-    if table.get("openTelemetry") is not None:
-        warnings.append(f"{source}: openTelemetry is not supported; metrics are only served")
+    root, problems = document(text, source)
+    fields = root.fields(_TOP)
+    base = _target(root, fields, Target(name="", place=_NOWHERE), environ)
+    http = config_http.http_of(fields["httpServer"], environ)
     targets = [base] if base.place != _NOWHERE else []
-    if (listed := table.get("targets")) is not None:
-        targets += [_listed(entry, base, environ) for entry in listed.items()]
-    discovery = _discovery(table.get("discovery"))
-    table.finish()
-    _check_names(item, targets)
-    if not targets and discovery is None and not item.document.problems:
-        item.wrong("one of hostPort, jmxUrl, targets or discovery is needed")
-    item.document.check()
-    template = replace(base, place=_NOWHERE, name="")
+    targets += fields["targets"].each(lambda entry: _listed(entry, base, environ))
+    discovery = _discovery(fields["discovery"])
+    _check_names(root, targets)
+    if not targets and discovery is None and not problems.lines:
+        root.wrong("one of hostPort, jmxUrl, targets and discovery is needed")
+    problems.check()
+    telemetry = f"{source}: openTelemetry is not supported: metrics are only served"
     return Settings(
         targets=tuple(targets),
-        template=template,
+        template=replace(base, place=_NOWHERE, name=""),
         http=http,
         discovery=discovery,
-        warnings=tuple(warnings),
+        warnings=(telemetry,) if fields["openTelemetry"] else (),
     )
 
 
-def _listed(entry: Item, base: Target, environ: Mapping[str, str]) -> Target:
-    table = entry.table()
-    target = _target(table, replace(base, place=_NOWHERE, name=""), environ)
-    if target.place == _NOWHERE and entry.is_table:
+def _listed(entry: Node, base: Target, environ: Mapping[str, str]) -> Target:
+    fields = entry.fields((*_TARGET, "name"))
+    target = _target(entry, fields, replace(base, place=_NOWHERE, name=""), environ)
+    if not fields["hostPort"] and not fields["jmxUrl"]:
         entry.wrong("hostPort or jmxUrl is needed")
-    name = table.a("name", str, target.name)
-    table.finish()
-    return replace(target, name=name)
+    return replace(target, name=fields["name"].text(target.name))
 
 
-def _check_names(item: Item, targets: list[Target]) -> None:
+def _check_names(root: Node, targets: list[Target]) -> None:
     seen: set[str] = set()
     for target in targets:
         if target.name in seen and target.name:
-            item.wrong(f"two targets are called {target.name!r}")
+            root.wrong(f"two targets are called {target.name!r}")
         seen.add(target.name)
 
 
-def _target(table: Table, base: Target, environ: Mapping[str, str]) -> Target:
-    place = place_of(table) or base.place
-    timeout = _at_least(table, "scrapeTimeoutSeconds", 1, int(base.timeout or 0))
-    mode = table.one_of("mode", _MODES, base.mode)
-    if place.url and "mode" not in table:
-        mode = "jolokia"
+def _target(node: Node, fields: Fields, base: Target, environ: Mapping[str, str]) -> Target:
+    place = place_of(fields["hostPort"], fields["jmxUrl"]) or base.place
+    mode = fields["mode"].choice(_MODES, "jolokia" if place.url else base.mode)
     if place != _NOWHERE and (mode == "jolokia") != bool(place.url):
-        table.item.wrong("mode jolokia wants jmxUrl: http://HOST:PORT/jolokia, and the other way")
+        node.wrong("mode jolokia goes with jmxUrl: http://HOST:PORT/jolokia, and with no other")
+    timeout, delay = fields["scrapeTimeoutSeconds"], fields["startDelaySeconds"]
     return replace(
         base,
         name=str(place) if place != _NOWHERE else "",
         place=place,
         mode=cast("Literal['rmi', 'jolokia']", mode),
-        username=_secret(table, "username", base.username, environ),
-        password=_secret(table, "password", base.password, environ),
-        tls=_tls(table.get("ssl"), base.tls, environ),
-        start_delay=float(_at_least(table, "startDelaySeconds", 0, int(base.start_delay))),
-        timeout=float(timeout) if timeout else None,
-        follows_host=_is(table, "rmiHost", _HOSTS, is_first=base.follows_host),
-        type_first=not _is(table, "propertyOrder", _ORDERS, is_first=not base.type_first),
-        jvm_metrics=table.a("jvmMetrics", bool, base.jvm_metrics),
-        selection=config_beans.selection_of(table, base.selection),
-        customizers=config_beans.customizers_of(table, base.customizers),
-        rules=config_rules.rules_of(table.get("rules"), base.rules),
-        naming=config_rules.naming_of(table, base.naming),
-        most_bytes=_at_least(table, "maxReplyBytes", 1 << 16, base.most_bytes),
-        refresh=_at_least(table, "refreshScrapes", 1, base.refresh),
+        username=variable(fields["username"], environ, base.username),
+        password=variable(fields["password"], environ, base.password),
+        tls=_tls(fields["ssl"], base.tls, environ),
+        start_delay=float(delay.whole(int(base.start_delay))),
+        timeout=float(timeout.whole(1, least=1)) if timeout else base.timeout,
+        follows_host=_is(fields["rmiHost"], _HOSTS, is_first=base.follows_host),
+        type_first=not _is(fields["propertyOrder"], _ORDERS, is_first=not base.type_first),
+        jvm_metrics=fields["jvmMetrics"].truth(default=base.jvm_metrics),
+        selection=config_beans.selection_of(fields, base.selection),
+        customizers=config_beans.customizers_of(fields["metricCustomizers"], base.customizers),
+        rules=config_rules.rules_of(fields["rules"], base.rules),
+        naming=config_rules.naming_of(fields, base.naming),
+        most_bytes=fields["maxReplyBytes"].whole(base.most_bytes, least=1 << 16),
+        refresh=fields["refreshScrapes"].whole(base.refresh, least=1),
     )
 
 
-def _is(table: Table, key: str, words: tuple[str, str], *, is_first: bool) -> bool:
-    return table.one_of(key, words, words[0] if is_first else words[1]) == words[0]
+def _is(node: Node, words: tuple[str, str], *, is_first: bool) -> bool:
+    return node.choice(words, words[0] if is_first else words[1]) == words[0]
 
 
-def _at_least(table: Table, key: str, least: int, default: int) -> int:
-    item = table.get(key)
-    if item is None or item.is_null:
-        return default
-    value = item.a(int, max(least, default))
-    if value < least:
-        item.wrong(f"is {value}; it has to be at least {least}")
-    return value
-
-
-def _secret(table: Table, key: str, default: str, environ: Mapping[str, str]) -> str:
-    item = table.get(key)
-    if item is None or item.is_null:
-        return default
-    return variable(item, environ)
-
-
-def _tls(item: Item | None, base: Tls, environ: Mapping[str, str]) -> Tls:
+def _tls(node: Node, base: Tls, environ: Mapping[str, str]) -> Tls:
     registry = environ.get("RMI_REGISTRY_SSL_DISABLED", "").lower() != "true"
-    if item is None or item.is_null:
+    if not node:
         return replace(base, registry=registry)
-    if not item.is_table:
-        return replace(base, enabled=item.a(bool, default=False), registry=registry)
-    table = item.table()
-    found = Tls(
-        enabled=table.a("enabled", bool, default=False),
+    if not node.is_mapping:
+        return replace(base, enabled=node.truth(), registry=registry)
+    fields = node.fields(("enabled", "keyStore", "trustStore", "protocols", "ciphers"))
+    return Tls(
+        enabled=fields["enabled"].truth(),
         registry=registry,
-        keys=_store(table.get("keyStore"), environ),
-        trust=_store(table.get("trustStore"), environ),
-        protocols=_words(table.get("protocols")),
-        ciphers=_words(table.get("ciphers")),
+        keys=config_http.store_of(fields["keyStore"], environ),
+        trust=config_http.store_of(fields["trustStore"], environ),
+        protocols=_words(fields["protocols"]),
+        ciphers=_words(fields["ciphers"]),
     )
-    table.finish()
-    return found
 
 
-def _store(item: Item | None, environ: Mapping[str, str]) -> Store | None:
-    return None if item is None else config_http.store_of(item, environ)
+def _words(node: Node) -> tuple[str, ...]:
+    if node.is_list:
+        return tuple(entry.text().strip() for entry in node.elements())
+    return tuple(word.strip() for word in node.text().split(",") if word.strip())
 
 
-def _words(item: Item | None) -> tuple[str, ...]:
-    if item is None or item.is_null:
-        return ()
-    if item.is_list:
-        return tuple(entry.written.strip() for entry in item.texts())
-    return tuple(word.strip() for word in item.a(str, "").split(",") if word.strip())
-
-
-def _discovery(item: Item | None) -> Discovery | None:
-    if item is None:
+def _discovery(node: Node) -> Discovery | None:
+    if not node:
         return None
-    table = item.table()
-    store = table.a("store", str, "")
+    fields = node.fields(("store", "tag"))
+    store = fields["store"].text()
     if not store:
-        item.wrong("store is needed: the URL of Pinnace or of a store, as consul://127.0.0.1:8500")
-    tag = table.a("tag", str, "jmx")
-    table.finish()
-    return Discovery(store, tag)
+        node.wrong("store is needed: the URL of Pinnace or of a store, as consul://127.0.0.1:8500")
+    return Discovery(store, fields["tag"].text("jmx"))

@@ -2,41 +2,47 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
+from adapter.documents import Node
 from adapter.jmx.objectname import parse_pattern
 from adapter.jmx.settings import Customizer, Extra, Key, Matcher, Selection
-from adapter.yamldoc import Item, Table
 
-__all__ = ["customizers_of", "selection_of"]
+__all__ = ["KEYS", "customizers_of", "selection_of"]
+
+KEYS: Final = (
+    "includeObjectNames", "whitelistObjectNames", "excludeObjectNames", "blacklistObjectNames",
+    "excludeJvmMetrics", "includeObjectNameAttributes", "excludeObjectNameAttributes",
+    "autoExcludeObjectNameAttributes", "metricCustomizers",
+)  # fmt: skip
 
 
-def selection_of(table: Table, base: Selection) -> Selection:
+def selection_of(fields: Mapping[str, Node], base: Selection) -> Selection:
     """Return what is selected; what is not given stays as in ``base``."""
-    include = table.get("includeObjectNames")
-    older = table.get("whitelistObjectNames")
-    exclude = table.get("excludeObjectNames")
-    unwanted = table.get("blacklistObjectNames")
-    include, exclude = include or older, exclude or unwanted
-    only = table.get("includeObjectNameAttributes")
-    never = table.get("excludeObjectNameAttributes")
-    return replace(
+    include = fields["includeObjectNames"] or fields["whitelistObjectNames"]
+    exclude = fields["excludeObjectNames"] or fields["blacklistObjectNames"]
+    only, never = fields["includeObjectNameAttributes"], fields["excludeObjectNameAttributes"]
+    found = replace(
         base,
-        include=base.include if include is None else _patterns(include),
-        exclude=base.exclude
-        if exclude is None
-        else tuple(matcher for _, matcher in _patterns(exclude)),
-        without_jvm=table.a("excludeJvmMetrics", bool, base.without_jvm),
-        attributes=base.attributes if only is None else (_attributes(only) or None),
-        not_attributes=base.not_attributes if never is None else _attributes(never),
-        auto_exclude=table.a("autoExcludeObjectNameAttributes", bool, base.auto_exclude),
+        without_jvm=fields["excludeJvmMetrics"].truth(default=base.without_jvm),
+        auto_exclude=fields["autoExcludeObjectNameAttributes"].truth(default=base.auto_exclude),
     )
+    if include:
+        found = replace(found, include=_patterns(include))
+    if exclude:
+        found = replace(found, exclude=tuple(matcher for _, matcher in _patterns(exclude)))
+    if only:
+        found = replace(found, attributes=_attributes(only) or None)
+    if never:
+        found = replace(found, not_attributes=_attributes(never))
+    return found
 
 
-def _patterns(item: Item) -> tuple[tuple[str, Matcher], ...]:
+def _patterns(node: Node) -> tuple[tuple[str, Matcher], ...]:
     found = []
-    for entry in [] if item.is_null else item.texts():
+    for entry in node.elements():
         try:
-            pattern, matcher = parse_pattern(entry.written)
+            pattern, matcher = parse_pattern(entry.text())
         except ValueError as error:
             entry.wrong(str(error))
         else:
@@ -44,57 +50,48 @@ def _patterns(item: Item) -> tuple[tuple[str, Matcher], ...]:
     return tuple(found)
 
 
-def _attributes(item: Item) -> Mapping[Key, frozenset[str]]:
+def _attributes(node: Node) -> Mapping[Key, frozenset[str]]:
     found: dict[Key, frozenset[str]] = {}
-    for name, names in item.table().pairs():
+    for name, names in node.items():
         try:
             key = parse_pattern(name)[0].key
         except ValueError as error:
             names.wrong(str(error))
             continue
-        found[key] = found.get(key, frozenset()) | {entry.written for entry in names.texts()}
+        found[key] = found.get(key, frozenset()) | {entry.text() for entry in names.elements()}
     return found
 
 
-def customizers_of(table: Table, base: tuple[Customizer, ...]) -> tuple[Customizer, ...]:
+def customizers_of(node: Node, base: tuple[Customizer, ...]) -> tuple[Customizer, ...]:
     """Return the ``metricCustomizers``."""
-    item = table.get("metricCustomizers")
-    return base if item is None else tuple(_customizer(entry) for entry in item.items())
+    return tuple(node.each(_customizer)) if node else base
 
 
-def _customizer(item: Item) -> Customizer:
-    table = item.table()
-    domain, properties = "", dict[str, str]()
-    if (chosen := table.get("mbeanFilter")) is None:
-        item.wrong("mbeanFilter is needed")
-    else:
-        inner = chosen.table()
-        domain = inner.a("domain", str, "")
-        if not domain:
-            chosen.wrong("domain is needed")
-        if (given := inner.get("properties")) is not None:
-            properties = {key: value.a(str, "") for key, value in given.table().pairs()}
-        inner.finish()
-    labels, extras = table.get("attributesAsLabels"), table.get("extraMetrics")
-    if labels is None and extras is None:
-        item.wrong("attributesAsLabels or extraMetrics is needed")
-    table.finish()
+def _customizer(node: Node) -> Customizer:
+    fields = node.fields(("mbeanFilter", "attributesAsLabels", "extraMetrics"))
+    chosen = fields["mbeanFilter"]
+    inner = chosen.fields(("domain", "properties"))
+    domain = inner["domain"].text()
+    if not chosen:
+        node.wrong("mbeanFilter is needed")
+    elif not domain:
+        chosen.wrong("domain is needed")
+    labels, extras = fields["attributesAsLabels"], fields["extraMetrics"]
+    if not labels and not extras:
+        node.wrong("attributesAsLabels or extraMetrics is needed")
     return Customizer(
         domain,
-        properties,
-        () if labels is None else tuple(entry.written for entry in labels.texts()),
-        () if extras is None else tuple(_extra(entry) for entry in extras.items()),
+        {key: value.text() for key, value in inner["properties"].items()},
+        tuple(labels.each(Node.text)),
+        tuple(extras.each(_extra)),
     )
 
 
-def _extra(item: Item) -> Extra:
-    table = item.table()
-    name, value = table.a("name", str, ""), table.get("value")
-    found = None if value is None else value.plain()
+def _extra(node: Node) -> Extra:
+    fields = node.fields(("name", "value", "description"))
+    name, value = fields["name"].text(), fields["value"]
     if not name:
-        item.wrong("name is needed")
-    if not isinstance(found, bool | int | float | str):
-        (value or item).wrong("a value is needed: a number, text or boolean")
-    extra = Extra(name, found, table.a("description", str, ""))
-    table.finish()
-    return extra
+        node.wrong("name is needed")
+    if not value:
+        node.wrong("value is needed")
+    return Extra(name, value.plain(), fields["description"].text())

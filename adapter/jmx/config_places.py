@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
+from adapter.documents import Node
 from adapter.jmx.settings import Place
-from adapter.yamldoc import Item, Table
 from sidecar.config.units import endpoint
 
 __all__ = ["parse_place", "place_of", "service_url", "variable"]
@@ -17,19 +17,17 @@ _URL: Final = re.compile(
 _PORT: Final = 1099  # of a registry
 
 
-def place_of(table: Table) -> Place | None:
+def place_of(host_port: Node, url: Node) -> Place | None:
     """Return what ``hostPort`` or ``jmxUrl`` says; both is a mistake."""
-    host_port, url = table.get("hostPort"), table.get("jmxUrl")
-    if host_port is not None and url is not None:
+    if host_port and url:
         url.wrong("only one of hostPort and jmxUrl can be given")
-    item = host_port or url
-    if item is None:
+    node = host_port or url
+    if not node:
         return None
     try:
-        text = item.a(str, "")
-        return parse_place(text) if host_port is not None else service_url(text)
+        return parse_place(node.text()) if host_port else service_url(node.text())
     except ValueError as error:
-        item.wrong(str(error))
+        node.wrong(str(error))
         return None
 
 
@@ -63,19 +61,19 @@ def parse_place(text: str) -> Place:
     return Place(host, port)
 
 
-def variable(item: Item, environ: Mapping[str, str]) -> str:
+def variable(node: Node, environ: Mapping[str, str], default: str = "") -> str:
     """Return a text; ``${NAME}`` alone is a variable of the environment, which must have text."""
-    text = item.a(str, "")
+    text = node.text(default)
     match = re.fullmatch(r"\s*\$\{(.*)\}\s*", text, re.DOTALL)
-    if match is None or text.strip() == "${}":
+    if not node or match is None or text.strip() == "${}":
         return text
     name = match[1].strip()
     if not name:
-        item.wrong("the variable has no name")
+        node.wrong("the variable has no name")
         return ""
     value = environ.get(name)
     if value is None:
-        item.wrong(f"the variable {name} is not set")
+        node.wrong(f"the variable {name} is not set")
     elif not value.strip():
-        item.wrong(f"the variable {name} is empty")
+        node.wrong(f"the variable {name} is empty")
     return (value or "").strip()

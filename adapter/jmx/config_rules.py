@@ -1,99 +1,98 @@
 """Rules: the part of the YAML that names metrics. Pure."""
 
+from collections.abc import Mapping
 from typing import Final
 
+from adapter.documents import Node
 from adapter.jmx.javaregex import JavaPattern, compiled
 from adapter.jmx.javatemplate import Template, template
 from adapter.jmx.numbers import java_number
 from adapter.jmx.rules import Naming, Rule
-from adapter.yamldoc import Item, Table
 
-__all__ = ["naming_of", "rules_of"]
+__all__ = ["NAMING_KEYS", "naming_of", "rules_of"]
 
+NAMING_KEYS: Final = (
+    "lowercaseOutputName",
+    "lowercaseOutputLabelNames",
+    "inferCounterTypeFromName",
+)
+_KEYS: Final = (
+    "pattern", "name", "value", "valueFactor", "labels", "help", "cache", "type",
+    "attrNameSnakeCase",
+)  # fmt: skip
 _TYPES: Final = ("COUNTER", "GAUGE", "UNKNOWN", "UNTYPED")
 
 
-def naming_of(table: Table, base: Naming) -> Naming:
+def naming_of(fields: Mapping[str, Node], base: Naming) -> Naming:
     """Return how names are changed."""
     return Naming(
-        table.a("lowercaseOutputName", bool, base.lower_names),
-        table.a("lowercaseOutputLabelNames", bool, base.lower_labels),
-        table.a("inferCounterTypeFromName", bool, base.infer_counters),
+        *(fields[key].truth(default=old) for key, old in zip(NAMING_KEYS, base, strict=True))
     )
 
 
-def rules_of(item: Item | None, base: tuple[Rule, ...]) -> tuple[Rule, ...]:
-    """Return the rules; without any given, those of ``base``."""
-    if item is None:
-        return base
-    return () if item.is_null else tuple(_rule(entry) for entry in item.items())
+def rules_of(node: Node, base: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """Return the rules; without any given, those of ``base``. An empty list exports nothing."""
+    return tuple(node.each(_rule)) if node else base
 
 
-def _rule(item: Item) -> Rule:
-    table = item.table()
-    pattern = _pattern(table.get("pattern"))
-    name, value, help_text = (table.get(key) for key in ("name", "value", "help"))
-    labels = table.get("labels")
-    if name is None and (labels is not None or help_text is not None):
-        item.wrong("labels and help need a name")
-    if (given := name or value) is not None and "pattern" not in table:
-        given.wrong("needs a pattern")
-    rule = Rule(
+def _rule(node: Node) -> Rule:
+    fields = node.fields(_KEYS)
+    pattern = _pattern(fields["pattern"])
+    name, value, help_text = fields["name"], fields["value"], fields["help"]
+    labels = fields["labels"]
+    if not name and (labels or help_text):
+        node.wrong("labels and help need a name")
+    for given in (name, value):
+        if given and pattern is None:
+            given.wrong("needs a pattern")
+    return Rule(
         pattern=pattern,
         name=_template(name, pattern),
-        value=_template(value, pattern) if value is not None and value.written else None,
-        factor=_factor(table.get("valueFactor")),
+        value=_template(value, pattern) if value.text() else None,
+        factor=_factor(fields["valueFactor"]),
         labels=_labels(labels, pattern),
         help=_template(help_text, pattern),
-        is_cached=table.a("cache", bool, default=False),
-        type=table.one_of("type", _TYPES, "UNKNOWN"),
-        snake_case=table.a("attrNameSnakeCase", bool, default=False),
+        is_cached=fields["cache"].truth(),
+        type=fields["type"].choice(_TYPES, "UNKNOWN"),
+        snake_case=fields["attrNameSnakeCase"].truth(),
     )
-    table.finish()
-    return rule
 
 
-def _pattern(item: Item | None) -> JavaPattern | None:
-    if item is None:
+def _pattern(node: Node) -> JavaPattern | None:
+    if not node:
         return None
     try:
-        return compiled(item.a(str, ""))
+        return compiled(node.text())
     except ValueError as error:
-        item.wrong(str(error))
+        node.wrong(str(error))
         return compiled("")
 
 
-def _template(item: Item | None, pattern: JavaPattern | None) -> Template | None:
-    if item is None or pattern is None:
-        return None
-    return _filled(item, item.a(str, ""), pattern)
+def _template(node: Node, pattern: JavaPattern | None) -> Template | None:
+    return _filled(node, node.text(), pattern) if node and pattern is not None else None
 
 
-def _filled(item: Item, text: str, pattern: JavaPattern) -> Template:
+def _filled(node: Node, text: str, pattern: JavaPattern) -> Template:
     try:
         return template(text, pattern.search)
     except ValueError as error:
-        item.wrong(str(error))
+        node.wrong(str(error))
         return Template(())
 
 
-def _labels(
-    item: Item | None, pattern: JavaPattern | None
-) -> tuple[tuple[Template, Template], ...]:
-    if item is None or pattern is None:
+def _labels(node: Node, pattern: JavaPattern | None) -> tuple[tuple[Template, Template], ...]:
+    if pattern is None:
         return ()
-    pairs = sorted(item.table().pairs(), key=lambda pair: pair[0])
+    pairs = sorted(node.items(), key=lambda pair: pair[0])
     return tuple(
-        (_filled(value, name, pattern), _filled(value, value.a(str, ""), pattern))
+        (_filled(value, name, pattern), _filled(value, value.text(), pattern))
         for name, value in pairs
     )
 
 
-def _factor(item: Item | None) -> float:
-    if item is None:
-        return 1.0
-    found = java_number(item.written)
+def _factor(node: Node) -> float:
+    found = java_number(node.text("1"))
     if found is None:
-        item.wrong("has to be a number")
+        node.wrong("has to be a number")
         return 1.0
     return found

@@ -134,8 +134,7 @@ class Password:
     algorithm: str = "plaintext"
     hash: str = field(default="", repr=False)
     salt: str = field(default="", repr=False)
-    iterations: int = 0
-    key_length: int = 0
+    iterations: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
