@@ -11,9 +11,10 @@ from adapter.jmx.errors import OutOfTime, TargetDenied, TargetUnavailable
 from adapter.jmx.feed import Feed
 from sidecar.errors import ProtocolError
 
-__all__ = ["Wire"]
+__all__ = ["Remaining", "Wire", "reason_of"]
 
 _PIECE: Final = 1 << 16
+_NOT_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "UNEXPECTED_EOF_WHILE_READING"})
 
 Remaining = Callable[[], float]
 
@@ -51,7 +52,7 @@ class Wire:
         except ProtocolError as error:
             raise TargetUnavailable(f"{_where(host, port)}: {error}") from error
         except OSError as error:
-            raise TargetUnavailable(f"{_where(host, port)}: {_reason(error)}") from error
+            raise TargetUnavailable(f"{_where(host, port)}: {reason_of(error)}") from error
         finally:
             if wire is None or wire.feed.at == 0:
                 sock.close()
@@ -90,7 +91,7 @@ def _connected(host: str, port: int, seconds: float) -> socket.socket:
     try:
         return socket.create_connection((host, port), timeout=seconds)
     except OSError as error:
-        raise TargetUnavailable(f"{_where(host, port)}: {_reason(error)}") from error
+        raise TargetUnavailable(f"{_where(host, port)}: {reason_of(error)}") from error
 
 
 def _wrapped(sock: socket.socket, context: ssl.SSLContext, host: str, port: int) -> socket.socket:
@@ -102,19 +103,27 @@ def _wrapped(sock: socket.socket, context: ssl.SSLContext, host: str, port: int)
         raise TargetDenied(f"{_where(host, port)}: {what}") from error
     except (ssl.SSLError, ConnectionError) as error:
         sock.close()
-        what = "TLS fails"
-        if isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
-            what = "it does not speak TLS here: set ssl: false (a plain registry: see docs)"
-        raise TargetUnavailable(f"{_where(host, port)}: {what} ({_reason(error)})") from error
+        raise TargetUnavailable(f"{_where(host, port)}: {reason_of(error)}") from error
 
 
 def _where(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _reason(error: OSError) -> str:
+def reason_of(error: OSError) -> str:
+    """Return what went wrong with a connection, and what to do where that is known."""
     if isinstance(error, TimeoutError):
         return "no answer to the connection"
     if isinstance(error, ConnectionRefusedError):
         return "nothing listens there"
+    if isinstance(error, ssl.SSLError):
+        word = error.reason or ""
+        if "ALERT" in word and ("CERTIFICATE" in word or "HANDSHAKE" in word):
+            return f"the JVM refuses our certificate or has none for us: see ssl.keyStore ({word})"
+        if word in _NOT_TLS:
+            return (
+                "it does not speak TLS here: set ssl: false, or for a registry alone"
+                f" RMI_REGISTRY_SSL_DISABLED=true ({word})"
+            )
+        return f"TLS fails ({word or error})"
     return error.strerror or str(error)

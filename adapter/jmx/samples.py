@@ -29,7 +29,7 @@ def _family(name: str, group: list[Sample], more: Mapping[str, str]) -> Family:
     family = Family(shown, kind, group[0][0].help)
     texts = {recipe.text for recipe, _ in group}
     if len(texts) == len(group) and not more:
-        family.rows = [(recipe.text, value) for recipe, value in group]
+        family.rows = [(shown + recipe.text, value) for recipe, value in group]
         return family
     seen: dict[str, float] = {}
     for recipe, value in group:
@@ -38,7 +38,7 @@ def _family(name: str, group: list[Sample], more: Mapping[str, str]) -> Family:
             labels["_objectname"] = recipe.match
         labels |= {f"exported_{key}": labels.pop(key) for key in more if key in labels}
         # Two that even the object's name does not tell apart: one value twice is no series.
-        seen.setdefault(label_text({**labels, **more}), value)
+        seen.setdefault(shown + label_text({**labels, **more}), value)
     family.rows = [*seen.items()]
     return family
 

@@ -98,15 +98,15 @@ def _labelled(family: Family, more: Mapping[str, str]) -> Family:
         return family
     suffix = label_text(more)[1:-1]
     found = Family(family.name, family.kind, family.help)
-    found.rows = [(_with(labels, suffix), value) for labels, value in family.rows]
+    found.rows = [(_with(series, suffix), value) for series, value in family.rows]
     found.spreads = [
         spread._replace(labels=_with(spread.labels, suffix)) for spread in family.spreads
     ]
     return found
 
 
-def _with(labels: str, more: str) -> str:
-    return f"{labels[:-1]},{more}}}" if labels else f"{{{more}}}"
+def _with(series: str, more: str) -> str:
+    return f"{series[:-1]},{more}}}" if series.endswith("}") else f"{series}{{{more}}}"
 
 
 class Scraper:

@@ -26,7 +26,7 @@ from adapter.jmx.calls import (
     name_argument,
     stub_of,
 )
-from adapter.jmx.connection import Remaining, Wire
+from adapter.jmx.connection import Remaining, Wire, reason_of
 from adapter.jmx.errors import OutOfTime, TargetDenied, TargetUnavailable
 from adapter.jmx.feed import Feed, Truncated
 from adapter.jmx.limits import LIMITS, Limits, WriteAborted
@@ -143,7 +143,7 @@ class Session:
             except (OSError, ProtocolError) as error:
                 self.abort()
                 if repaired == done or not _is_broken(error):
-                    raise TargetUnavailable(f"{self._target.place}: {error}") from error
+                    raise TargetUnavailable(f"{self._target.place}: {_told(error)}") from error
                 repaired, sent = done, done
                 continue
             yield asked[done], told
@@ -224,7 +224,7 @@ class Session:
         except Thrown as error:
             raise explained(error) from error
         except (OSError, ProtocolError) as error:
-            raise TargetUnavailable(f"{self._target.place}: {error}") from error
+            raise TargetUnavailable(f"{self._target.place}: {_told(error)}") from error
 
     def _not_bound(self, error: Thrown) -> Exception:
         place = self._target.place
@@ -262,6 +262,10 @@ class Session:
 def _is_broken(error: Exception) -> bool:
     """Say whether the connection broke; nonsense that came whole is not asked for again."""
     return isinstance(error, OSError | Truncated)
+
+
+def _told(error: Exception) -> str:
+    return reason_of(error) if isinstance(error, OSError) else str(error)
 
 
 def _name_of(item: object) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from deploy.tools.server import Server
 from deploy.tools.zookeeper import ZooKeeper
+from deploy.tools.zookeeper import why_not as without_zookeeper
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,17 +33,13 @@ _SMALL: Final = (
 
 
 def why_not() -> str | None:
-    """Why no JVM with beans of ours can be started here, or None."""
-    for program in ("java", "javac"):
+    """Why JVMs cannot be tested here, or None."""
+    for program in ("java", "javac", "keytool", "openssl", "promtool"):
         if shutil.which(program) is None:
             return f"missing: {program} (deploy/setup installs it)"
-    return None
-
-
-def without_tomcat() -> str | None:
-    """Why no Tomcat can be started here, or None."""
-    jar = _TOMCAT / "bin" / "bootstrap.jar"
-    return None if jar.exists() else "missing: tomcat10 (deploy/setup installs it)"
+    if not (_TOMCAT / "bin" / "bootstrap.jar").exists():
+        return "missing: tomcat10 (deploy/setup installs it)"
+    return without_zookeeper()
 
 
 def compiled(folder: Path) -> Path:
