@@ -11,7 +11,7 @@ from adapter.jmx.records import JavaObject, Single, is_a
 from adapter.jmx.rules import Judgement, Recipe, judge
 from adapter.jmx.samples import Sample
 from adapter.jmx.settings import Target
-from adapter.jmx.values import Slot, items_of, text_of
+from adapter.jmx.values import Slot, Unlearnable, items_of, text_of
 
 __all__ = ["Attribute", "Bean", "Known", "Values", "attributes_in", "values_in"]
 
@@ -191,11 +191,18 @@ class Bean:
 
     def learn(self, raw: bytes, told: object, slots: Sequence[tuple[int, str]]) -> None:
         """Learn an answer: its bytes, the same read with places for numbers, and the places."""
+        self._lessons += 1
+        try:
+            entries = self._entries(told, slots)
+        except Unlearnable:
+            entries, self._lessons = (), _MOST_LESSONS
         if self._lessons >= _MOST_LESSONS:
             self.is_learning = False
             self._layouts.clear()
             return
-        self._lessons += 1
+        self._layouts = [(Layout(raw, slots), entries), *self._layouts[: _MOST_LAYOUTS - 1]]
+
+    def _entries(self, told: object, slots: Sequence[tuple[int, str]]) -> tuple[_Entry, ...]:
         entries = []
         for leaf in self._leaves(values_in(told)):
             value = leaf.value
@@ -208,7 +215,7 @@ class Bean:
                     entries.append(_Entry(index, value, is_single, judgement.recipe, None))
             else:
                 entries.append(_Entry(index, value, is_single, None, leaf))
-        self._layouts = [(Layout(raw, slots), tuple(entries)), *self._layouts[: _MOST_LAYOUTS - 1]]
+        return tuple(entries)
 
     @property
     def can_learn(self) -> bool:

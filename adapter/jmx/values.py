@@ -11,7 +11,18 @@ from typing import Final, NamedTuple
 from adapter.jmx.numbers import java_text, number_in
 from adapter.jmx.records import JavaArray, JavaEnum, JavaObject, is_a
 
-__all__ = ["ARRAY", "UNSUPPORTED", "Composite", "Slot", "Tabular", "items_of", "meant", "pairs_of"]
+__all__ = [
+    "ARRAY",
+    "UNSUPPORTED",
+    "Composite",
+    "Slot",
+    "Tabular",
+    "Unlearnable",
+    "items_of",
+    "meant",
+    "pairs_of",
+    "text_of",
+]
 
 _OPEN: Final = "javax.management.openmbean."
 
@@ -129,7 +140,16 @@ def _raw_items(value: object) -> list[object]:
     return [item for item in value.data if not isinstance(item, bytes)]
 
 
+class Unlearnable(Exception):
+    """A number is part of a label: answers cannot be told apart by their other bytes alone."""
+
+
 def text_of(value: object) -> str | None:
-    """Return a label's text for a value, or None where Java would show an address."""
+    """Return a label's text for a value, or None where Java would show an address.
+
+    Raises Unlearnable for a number of which only the place is known.
+    """
     found = meant(value)
+    if isinstance(found, Slot):
+        raise Unlearnable
     return java_text(found) if isinstance(found, int | float | str) else None

@@ -82,6 +82,7 @@ class Jmx:
         self.password = password
         self.plain_registry = plain_registry
         self.host = host
+        self.extra: dict[str, str] = {}
 
     def options(self, port: int, folder: Path) -> list[str]:
         """Return the words for java."""
@@ -105,7 +106,7 @@ class Jmx:
             name, word = self.login
             found[f"{prefix}.password.file"] = _private(folder / "passwords", f"{name} {word}\n")
             found[f"{prefix}.access.file"] = _private(folder / "access", f"{name} readonly\n")
-        return [f"-D{key}={value}" for key, value in found.items()]
+        return [f"-D{key}={value}" for key, value in {**found, **self.extra}.items()]
 
 
 def _private(path: Path, text: str) -> Path:
