@@ -21,7 +21,7 @@ _ANCHORS: Final = {
     "b": r"\b", "B": r"\B", "A": r"\A", "z": r"\Z", "Z": r"(?=(?:\r\n|[\n\r\x85\u2028\u2029])?\Z)",
     "R": r"(?:\r\n|[\n\x0b\f\r\x85\u2028\u2029])",
 }  # fmt: skip
-_FLAGS: Final = re.compile(r"\?([imsxuUd]*)(?:-([imsxuUd]+))?([:)])")
+_FLAGS: Final = re.compile(r"\?(?!:)([imsxuUd]*)(?:-([imsxuUd]+))?([:)])")
 _QUANTIFIER: Final = re.compile(r"[*+?][+?]?|\{\d+(?:,\d*)?\}[+?]?")
 _VALUE: Final = frozenset(": 0123456789.+-ENaNInfinitytruefalse")
 """Every character of a number's or boolean's text and of what stands before it."""

@@ -17,7 +17,7 @@ from tests.support.ports import free_port
 
 __all__ = ["Exporter", "KeyStores", "families_of", "value_of"]
 
-PASSWORD = "let me in"  # noqa: S105 - of key stores that live for a test
+PASSWORD = "let me in"
 
 
 class Exporter:

@@ -60,7 +60,7 @@ class RmiStub:
     @property
     def place(self) -> str:
         """Host and port."""
-        return "127.0.0.1:{}".format(self._listener.getsockname()[1])
+        return f"127.0.0.1:{self._listener.getsockname()[1]}"
 
     def __enter__(self) -> Self:
         self._threads[0].start()
