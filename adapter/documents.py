@@ -16,6 +16,7 @@ from sidecar.errors import ConfigError
 __all__ = ["Node", "Problems", "document"]
 
 T = TypeVar("T")
+_DEEPEST: Final = 64
 _PREFIX: Final = "tag:yaml.org,2002:"
 _NUMBERS: Final = frozenset({"int", "float"})
 _TRUE: Final = frozenset({"true", "yes", "on", "y"})
@@ -226,12 +227,23 @@ def document(text: str, name: str) -> tuple[Node, Problems]:
     """Return the root of a file's only document. Raises ConfigError when it is no YAML."""
     problems = Problems(name)
     try:
+        _check_depth(text)
         root = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         problems.add(error.problem_mark, error.problem or str(error))
         root = None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        problems.add(None, " ".join(str(error).split()) or "nested too deeply")
+    except (yaml.YAMLError, ValueError) as error:
+        problems.add(None, " ".join(str(error).split()))
         root = None
     problems.check()
     return Node(problems, root, ""), problems
+
+
+def _check_depth(text: str) -> None:
+    """Raise ValueError where a file is nested deeper than any of ours; the C stack has an end."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise ValueError(f"nested deeper than {_DEEPEST} levels")

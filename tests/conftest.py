@@ -16,6 +16,7 @@ from deploy.tools.zookeeper import why_not as without_zookeeper
 from tests.support.containers import Containers
 from tests.support.faults import FAKETIME
 from tests.support.oracle import consul_program, insist
+from tests.support.prometheus import why_not as without_prometheus
 
 OURS = ["sidecar", "registrar", "templater", "dnsd", "ambassador", "adapter"]
 
@@ -68,6 +69,7 @@ REAL_PARTS = {
     "zookeeper": without_zookeeper,
     "redis": _without_redis,
     "jvm": without_jvms,
+    "prometheus": without_prometheus,
 }
 
 

@@ -14,6 +14,7 @@ __all__ = ["Limits", "Parsed", "Sample", "parsed"]
 
 _TIMED: Final = frozenset({"ms", "h", "d"})
 _KINDS: Final = {"c": "counter", "g": "gauge", "ms": "observer", "h": "observer", "d": "observer"}
+_SMALLEST: Final = 5e-324  # what rates beyond all measure come to, instead of nothing
 _CONTAINER: Final = "container_id"
 
 
@@ -95,13 +96,19 @@ def _samples(metric: str, rest: str, tags: Tags, rules: _Rules) -> Parsed | None
         suffix = rest[len(first) :]
         texts = [value + suffix for value in first.split(":")]
     else:
-        texts = [rest] if has_section else rest.split(":")
+        texts = [rest] if has_section or _has_container(rest) else rest.split(":")
     tally = rules.tally
     before = tally.sample_errors.total() + tally.capped
     made = [_sample(text, tags, rules) for text in texts]
     samples = [sample for sample in made if sample is not None]
     is_right = tally.sample_errors.total() + tally.capped == before and not tags.errors
     return Parsed(metric, tags.labels, samples, len(texts) == 1 and is_right)
+
+
+def _has_container(rest: str) -> bool:
+    """Tell a container without tags (``1|c|c:id``) from several samples (``1|c:2|c``)."""
+    before, colon, _ = rest.partition(":")
+    return bool(colon) and before.endswith("|c") and before.count("|") > 1
 
 
 def _sample(text: str, tags: Tags, rules: _Rules) -> Sample | None:
@@ -139,7 +146,7 @@ def _scaling(kind: str, more: list[str], tags: Tags, rules: _Rules) -> tuple[flo
         if component[0] == "@":
             rate = _rate(component[1:], rules)
             if kind == "c":
-                divisor *= rate
+                divisor = divisor * rate or _SMALLEST
             elif kind in _TIMED:
                 weight = _weight(rate)
         elif not _took(component, tags, rules):

@@ -145,12 +145,30 @@ class Machine:
         found = parsed(line, self._styles, self._limits, self.tally)
         if found is None:
             return
-        cells = [self._event(found, sample) for sample in found.samples]
-        if found.is_simple and cells and cells[0] is not None and len(line) <= _LONGEST_KEY:
+        if not found.samples:
+            return
+        first, *others = found.samples
+        cell = self._event(found, first)
+        for sample in others:
+            if not self._again(cell, first, sample):
+                self._event(found, sample)
+        if found.is_simple and cell is not None and len(line) <= _LONGEST_KEY:
             if len(self._cells) >= self._most_keys:
                 self._cells.clear()
             name, _, rest = line.partition(b":")
-            self._cells[name + b":" + rest.partition(b"|")[2]] = cells[0]
+            self._cells[name + b":" + rest.partition(b"|")[2]] = cell
+
+    def _again(self, cell: _Cell | None, first: Sample, sample: Sample) -> bool:
+        """Change what the line's first sample did, for one that differs in its value only."""
+        if type(cell) is not Alias or first._replace(value=sample.value) != sample:
+            return False
+        if not cell.take(sample.value, is_relative=sample.is_relative):
+            return False
+        # The account stands for a sample with its tags, which the parser has counted already.
+        cell.account.taken += 1
+        self.tally.samples -= 1
+        self.tally.tags -= cell.account.has_tags
+        return True
 
     def _event(self, found: Parsed, sample: Sample) -> _Cell | None:
         """Change what a sample changes; return what the same line leads to next time."""

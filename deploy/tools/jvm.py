@@ -34,7 +34,7 @@ _SMALL: Final = (
 
 def why_not() -> str | None:
     """Why JVMs cannot be tested here, or None."""
-    for program in ("java", "javac", "keytool", "openssl", "promtool"):
+    for program in ("java", "javac", "keytool", "openssl"):
         if shutil.which(program) is None:
             return f"missing: {program} (deploy/setup installs it)"
     if not (_TOMCAT / "bin" / "bootstrap.jar").exists():
