@@ -8,6 +8,7 @@ registered one), and a table is a map of maps, so its rows are parts of the path
 import base64
 import http.client
 import json
+import re
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -24,6 +25,10 @@ __all__ = ["JolokiaTransport", "neutral"]
 _AT_ONCE: Final = 200  # reads in one request
 _OPTIONS: Final = "?canonicalNaming=false&ignoreErrors=true&maxDepth=7"
 _DEEPEST: Final = 10
+_TYPES: Final = re.compile(
+    r"[a-z]+|java\.lang\.\w+|java\.math\.\w+|javax\.management\.openmbean\.\w+"
+)
+"""Types that are read. Of any other the agent calls every getter, be it ``getAndIncrement``."""
 
 
 class JolokiaTransport:
@@ -65,7 +70,7 @@ class JolokiaTransport:
                 [
                     Attribute(name, str(about.get("type")), str(about.get("desc") or ""))
                     for name, about in (attributes or {}).items()
-                    if isinstance(about, dict)
+                    if isinstance(about, dict) and _TYPES.fullmatch(str(about.get("type")))
                 ],
             )
 
@@ -119,8 +124,8 @@ class JolokiaTransport:
         try:
             path = (parts.path.rstrip("/") or "/jolokia") + "/" + _OPTIONS
             connection.request("POST", path, body, self._headers())
-            response = connection.getresponse()
-            return response.status, self._body(response)
+            with connection.getresponse() as response:
+                return response.status, self._body(response)
         finally:
             connection.close()
 
