@@ -58,7 +58,7 @@ class AdapterServer:
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve until cancelled. Raises AddressInUse."""
         app = web.Application(client_max_size=_BODY, middlewares=self._middlewares)
-        app.add_routes(self._routes)
+        app.add_routes([*self._routes, web.get("/healthz", _well), web.get("/readyz", _well)])
         runner = web.AppRunner(
             app, handler_cancellation=True, shutdown_timeout=1.0, access_log=None
         )
@@ -93,6 +93,10 @@ def _has_ipv6() -> bool:
     except OSError:
         return False
     return True
+
+
+async def _well(_: web.Request) -> web.Response:
+    return web.json_response({"ready": True})  # it listens only when it is
 
 
 async def exposed(request: web.Request, families: Iterable[Family]) -> web.StreamResponse:
