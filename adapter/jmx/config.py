@@ -4,7 +4,7 @@
 target does not set it has from the top of the file, so one set of rules serves many JVMs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final, Literal, cast
 
@@ -42,14 +42,25 @@ def settings_of(text: str, source: str, environ: Mapping[str, str]) -> Settings:
     if not targets and discovery is None and not problems.lines:
         root.wrong("one of hostPort, jmxUrl, targets and discovery is needed")
     problems.check()
-    telemetry = f"{source}: openTelemetry is not supported: metrics are only served"
+    warnings = [f"{source}: {text}" for text in _risks((base, *targets))]
+    if fields["openTelemetry"]:
+        warnings.append(f"{source}: openTelemetry is not supported: metrics are only served")
     return Settings(
         targets=tuple(targets),
         template=replace(base, place=_NOWHERE, name=""),
         http=http,
         discovery=discovery,
-        warnings=(telemetry,) if fields["openTelemetry"] else (),
+        warnings=tuple(warnings),
     )
+
+
+def _risks(targets: Iterable[Target]) -> list[str]:
+    rules = (rule for target in targets for rule in target.rules)
+    found = {
+        rule.pattern.search.pattern for rule in rules if rule.pattern and rule.pattern.is_risky
+    }
+    text = "a pattern repeats a repetition, which can take for ever: "
+    return [text + pattern for pattern in sorted(found)]
 
 
 def _listed(entry: Node, base: Target, environ: Mapping[str, str]) -> Target:

@@ -28,10 +28,14 @@ _VALUE: Final = frozenset(": 0123456789.+-ENaNInfinitytruefalse")
 
 
 class JavaPattern(NamedTuple):
-    """A compiled pattern that has to match a whole text."""
+    """A compiled pattern that has to match a whole text.
+
+    ``is_risky``: it repeats a repetition, which can take time that doubles with each character.
+    """
 
     search: re.Pattern[str]
     is_fixed: bool
+    is_risky: bool = False
 
 
 def compiled(pattern: str) -> JavaPattern:
@@ -42,7 +46,7 @@ def compiled(pattern: str) -> JavaPattern:
         search = re.compile(f"{_DOT}*(?:{body}){_DOT}*", re.ASCII)
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"cannot be used: {error}") from error
-    return JavaPattern(search, translator.tail.is_fixed)
+    return JavaPattern(search, translator.tail.is_fixed, translator.is_risky)
 
 
 class _Tail:
@@ -106,6 +110,8 @@ class _Translator:
         self._depth = 0
         self._scopes: list[list[str]] = [[]]  # inline flags that are open, by group
         self._dot_all = False
+        self.is_risky = False
+        self._repeats = [False]  # whether something in this group repeats without end
 
     def translated(self) -> str:
         while self.at < len(self.text):
@@ -146,6 +152,7 @@ class _Translator:
         times = match[0] if match else ""
         self.at += len(times)
         self._out.append(expression + times)
+        self._repeats[-1] |= _is_endless(times)
         if is_dot:
             self.tail.dot(times, self._depth)
         else:
@@ -156,6 +163,7 @@ class _Translator:
         text = self.text
         self.tail.group()
         self._depth += 1
+        self._repeats.append(False)
         if flags := _FLAGS.match(text, self.at + 1):
             self._flags(flags)
             return
@@ -187,6 +195,7 @@ class _Translator:
             self._scopes.append([])
         else:  # until the end of the group around it
             self._depth -= 1
+            self._repeats.pop()
             self._scopes[-1].append(shown)
 
     def _close(self) -> None:
@@ -196,9 +205,13 @@ class _Translator:
         self.at += 1
         self.tail.group()
         self._depth -= 1
-        if match := _QUANTIFIER.match(self.text, self.at):
-            self._out.append(match[0])
-            self.at = match.end()
+        match = _QUANTIFIER.match(self.text, self.at)
+        times = match[0] if match else ""
+        self._out.append(times)
+        self.at += len(times)
+        inside = self._repeats.pop()
+        self.is_risky |= inside and _is_endless(times)
+        self._repeats[-1] |= inside or _is_endless(times)
 
     def _alternative(self) -> None:
         open_flags = self._scopes[-1]
@@ -245,6 +258,12 @@ class _Translator:
             raise Unknown("\\k wants <name>")
         self._out.append(f"(?:\\{self.text[at]})")
         self.at = at + 1
+
+
+def _is_endless(times: str) -> bool:
+    """Say whether a quantifier has no upper bound and gives back what it took."""
+    is_possessive = len(times) > 1 and times.endswith("+")
+    return not is_possessive and (times[:1] in {"*", "+"} or ",}" in times)
 
 
 def _takes_colon(expression: str) -> bool:

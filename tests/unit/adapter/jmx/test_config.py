@@ -75,8 +75,8 @@ def test_every_key_of_the_file_is_read() -> None:
     assert target.selection.without_jvm
     assert not target.selection.auto_exclude
     key = parse("a:type=B").key
-    assert target.selection.attributes == {key: {"One", "Two"}}
-    assert target.selection.not_attributes == {key: {"Two"}}
+    assert target.selection.attributes == {key: frozenset({"One", "Two"})}
+    assert target.selection.not_attributes == {key: frozenset({"Two"})}
     (customizer,) = target.customizers
     assert customizer.fits(parse("a:x=1,type=B"))
     assert not customizer.fits(parse("a:type=C"))
@@ -120,6 +120,11 @@ discovery: {store: "consul://127.0.0.1:8500", tag: java}
     assert settings.discovery == ("consul://127.0.0.1:8500", "java")
     assert settings.template is not None
     assert settings.template.username == "u"
+
+
+def test_a_pattern_that_may_take_for_ever_is_warned_of() -> None:
+    (warning,) = _settings("hostPort: h:1\nrules: [{pattern: '(a+)+b'}]\n").warnings
+    assert warning.startswith("jmx.yml: a pattern repeats a repetition")
 
 
 def test_older_names_of_keys_are_known() -> None:

@@ -180,3 +180,15 @@ def test_a_group_of_two_digits_is_taken_if_there_is_one() -> None:
 def test_a_template_that_java_would_refuse_is_told(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         template(text, re.compile(r"(a)(?P<word>b)(c)"))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_risky"),
+    [
+        ("(a+)+", True), ("(?:(a*)b)*", True), ("((a|b)*)+c", True), ("(a{2,})*", True),
+        ("(a+)", False), ("(a)+b*", False), ("(a+)?", False), ("(a++)+", False), ("(a+)*+", False),
+        ("(a{1,3})+", False), ("(?i)a+(b)+", False),
+    ],
+)  # fmt: skip
+def test_a_repeated_repetition_is_known_as_a_risk(pattern: str, is_risky: bool) -> None:
+    assert compiled(pattern).is_risky == is_risky
