@@ -16,6 +16,7 @@ from adapter.jmx.values import Slot, Unlearnable, items_of, text_of
 __all__ = ["Attribute", "Bean", "Known", "Values", "attributes_in", "values_in"]
 
 _MOST_RECIPES = 20_000  # of one bean: rows of tables come and go
+_LONGEST_NAME = 10_000  # characters
 _MOST_LAYOUTS = 3
 _MOST_LESSONS = 12  # a bean that answers ever differently is not worth learning
 
@@ -234,7 +235,7 @@ def attributes_in(info: object) -> list[Attribute]:
     for item in items_of(info.fields.get("attributes")) if isinstance(info, JavaObject) else []:
         if isinstance(item, JavaObject) and item.fields.get("isRead"):
             name, kind = item.fields.get("name"), item.fields.get("attributeType")
-            if isinstance(name, str):
+            if isinstance(name, str) and len(name) <= _LONGEST_NAME:
                 text = item.fields.get("description")
                 found.append(Attribute(name, str(kind), text if isinstance(text, str) else ""))
     return found

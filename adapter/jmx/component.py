@@ -107,7 +107,7 @@ class Jmx:
         await self._arrange()
         for name, probe in self._probes.items():
             if name in old:
-                probe.timeouts, probe.bean_errors = old[name].timeouts, old[name].bean_errors
+                probe.counts_from(old[name])
         await _closed([*old.values()])
         _log.info("configuration taken", targets=len(self._probes))
 

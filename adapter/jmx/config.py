@@ -24,7 +24,7 @@ _HOSTS: Final = ("follow", "target")
 _TARGET: Final = (
     "hostPort", "jmxUrl", "mode", "username", "password", "ssl", "startDelaySeconds",
     "scrapeTimeoutSeconds", "rmiHost", "propertyOrder", "jvmMetrics", "maxReplyBytes",
-    "refreshScrapes", "rules", *config_beans.KEYS, *config_rules.NAMING_KEYS,
+    "maxSeries", "refreshScrapes", "rules", *config_beans.KEYS, *config_rules.NAMING_KEYS,
 )  # fmt: skip
 _TOP: Final = (*_TARGET, "targets", "discovery", "httpServer", "openTelemetry")
 
@@ -103,6 +103,7 @@ def _target(node: Node, fields: Fields, base: Target, environ: Mapping[str, str]
         rules=config_rules.rules_of(fields["rules"], base.rules),
         naming=config_rules.naming_of(fields, base.naming),
         most_bytes=fields["maxReplyBytes"].whole(base.most_bytes, least=1 << 16),
+        most_series=fields["maxSeries"].whole(base.most_series, least=1),
         refresh=fields["refreshScrapes"].whole(base.refresh, least=1),
     )
 

@@ -2,7 +2,7 @@
 
 from sidecar.errors import PermanentError, TransientError
 
-__all__ = ["OutOfTime", "TargetDenied", "TargetUnavailable"]
+__all__ = ["OutOfTime", "TargetDenied", "TargetUnavailable", "TooMany"]
 
 
 class TargetUnavailable(TransientError):
@@ -15,3 +15,7 @@ class OutOfTime(TransientError):
 
 class TargetDenied(PermanentError):
     """The JVM refuses us: name and password, or a certificate."""
+
+
+class TooMany(PermanentError):
+    """The JVM has more than a target may have; what has come so far stands."""

@@ -267,7 +267,4 @@ def _is_endless(times: str) -> bool:
 
 
 def _takes_colon(expression: str) -> bool:
-    try:
-        return re.fullmatch(expression, ":", re.ASCII) is not None
-    except re.error:
-        return True
+    return re.fullmatch(expression, ":", re.ASCII) is not None

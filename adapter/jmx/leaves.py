@@ -7,7 +7,7 @@ makes its index columns further properties of the bean (jmx_exporter's order and
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from adapter.jmx.values import ARRAY, UNSUPPORTED, Composite, Slot, Tabular, meant, text_of
+from adapter.jmx.values import ARRAY, Composite, Slot, Tabular, meant, text_of
 
 __all__ = ["Leaf", "Unsupported", "leaves"]
 
@@ -59,7 +59,7 @@ def _leaves(place: _Place, name: str, description: str, value: object) -> Iterat
     elif isinstance(found, Tabular):
         for row in found.rows:
             yield from _row(place, name, found, row)
-    elif found is UNSUPPORTED:
+    else:
         raise Unsupported(name)
 
 

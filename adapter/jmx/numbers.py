@@ -48,11 +48,9 @@ def _float_text(value: float) -> str:
 def _shortest(value: float) -> str:
     if not isinstance(value, Single):
         return repr(float(value))
-    for digits in range(1, 9):
-        text = f"{value:.{digits}g}"
-        if struct.pack(">f", float(text)) == struct.pack(">f", value):
-            return text
-    return f"{value:.9g}"
+    shorter = (f"{value:.{digits}g}" for digits in range(1, 10))
+    packed = struct.pack(">f", value)
+    return next(text for text in shorter if struct.pack(">f", float(text)) == packed)
 
 
 def java_number(text: str) -> float | None:

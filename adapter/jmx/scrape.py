@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from adapter.exposition import Family, label_text
 from adapter.jmx import jvm
 from adapter.jmx.bean import Attribute, Bean, Known, Values
-from adapter.jmx.errors import OutOfTime
+from adapter.jmx.errors import OutOfTime, TooMany
 from adapter.jmx.numbers import java_text
 from adapter.jmx.objectname import ObjectName, parse, parse_pattern
 from adapter.jmx.rules import match_text
@@ -31,6 +31,8 @@ _JVM: Final = tuple(
     )
 )  # fmt: skip
 """What ``excludeJvmMetrics`` leaves out."""
+
+_LONGEST_NAME: Final = 10_000  # characters; one of 65,536 bytes could not even be asked for
 
 _NEVER: Final[Mapping[str, frozenset[str]]] = {
     "java.lang:type=Runtime": frozenset(
@@ -69,6 +71,7 @@ class Outcome:
     error: PinnaceError | None = None
     beans: int = 0
     failed: int = 0
+    dropped: int = 0  # samples beyond what a target may have
     cached: int = 0
     seconds: float = 0.0
 
@@ -129,11 +132,15 @@ class Scraper:
         try:
             for bean, values in self._run(transport, outcome):
                 outcome.samples += bean.samples(values)
+                self._check(outcome)
                 if self._target.jvm_metrics and jvm.wanted(bean.name):
                     read.append((bean.name, dict(values)))
         except PinnaceError as error:
             outcome.error = error
         self._peer = transport.peer
+        most = self._target.most_series
+        outcome.dropped = max(0, len(outcome.samples) - most)
+        del outcome.samples[most:]
         outcome.jvm = jvm.families(read)
         outcome.cached = sum(bean.cached for bean in self._beans.values())
         return outcome
@@ -161,8 +168,14 @@ class Scraper:
                 bean.due = 0  # perhaps it has other attributes now
             elif isinstance(told, Known):
                 outcome.samples += told.samples
+                self._check(outcome)
             else:
                 yield bean, told
+
+    def _check(self, outcome: Outcome) -> None:
+        """Stop reading when there is more than ever will be shown."""
+        if len(outcome.samples) > self._target.most_series:
+            raise TooMany(f"more than maxSeries={self._target.most_series} series")
 
     def _look(self, transport: Transport, beans: Sequence[Bean]) -> None:
         """Ask beans what they have; spread over the scrapes that follow."""
@@ -215,8 +228,10 @@ class Scraper:
         return chosen, {text: name for text, name in wanted.items() if jvm.wanted(name)}
 
     def _parsed(self, texts: Iterable[str]) -> dict[str, ObjectName]:
-        found = {}
+        found: dict[str, ObjectName] = {}
         for text in texts:
+            if len(text) > _LONGEST_NAME or len(found) >= self._target.most_series:
+                continue
             name = self._names.get(text)
             if name is None:
                 try:

@@ -116,6 +116,7 @@ class Target:
     rules: tuple[Rule, ...] = (Rule(),)
     naming: Naming = field(default_factory=Naming)
     most_bytes: int = 16 << 20  # of one answer
+    most_series: int = 100_000  # more is a flood
     refresh: int = 60  # scrapes after which what a bean has is asked again
     shows_texts: bool = False  # for people
 

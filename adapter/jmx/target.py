@@ -41,6 +41,7 @@ class Probe:
         self.target = target
         self.timeouts = 0
         self.bean_errors = 0
+        self.dropped = 0
         self._clock = clock
         self._since = clock.monotonic()
         self._end = 0.0
@@ -71,6 +72,11 @@ class Probe:
         self._note(outcome)
         outcome.seconds = self._clock.monotonic() - begun
         return outcome
+
+    def counts_from(self, other: "Probe") -> None:
+        """Go on counting where another one of this target ended."""
+        self.timeouts, self.bean_errors = other.timeouts, other.bean_errors
+        self.dropped = other.dropped
 
     async def close(self) -> None:
         """End the login, if the JVM answers at once, and the thread."""
@@ -107,6 +113,8 @@ class Probe:
              self.timeouts),
             ("jmx_scrape_bean_errors_total", "counter",
              "Beans that were asked and gave no answer.", self.bean_errors),
+            ("jmx_scrape_dropped_samples_total", "counter",
+             "Samples left out because there were more than maxSeries.", self.dropped),
         ):  # fmt: skip
             family = Family(name, "counter" if kind == "counter" else "gauge", text)
             family.add(more, float(value))
@@ -116,6 +124,7 @@ class Probe:
     def _note(self, outcome: Outcome) -> None:
         self.timeouts += outcome.timed_out
         self.bean_errors += outcome.failed
+        self.dropped += outcome.dropped
         text = "" if outcome.error is None else str(outcome.error)
         if text == self._said:
             return

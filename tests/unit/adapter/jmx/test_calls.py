@@ -41,6 +41,11 @@ def test_arguments_are_what_java_reads() -> None:
     assert getattr(read(calls.credentials("me", "pw")), "items", None) == ["me", "pw"]
 
 
+def test_a_name_too_long_for_the_wire_is_refused() -> None:
+    with pytest.raises(ValueError, match="65535"):
+        calls.text_argument("x" * 65536)
+
+
 def test_a_call_names_object_operation_and_method() -> None:
     data = calls.call(bytes(range(22)), -5, b"\x70")
     assert data[:7] == b"\x50\xac\xed\x00\x05\x77\x22"
@@ -85,6 +90,10 @@ def test_an_exception_says_its_class_its_message_and_its_cause() -> None:
     assert str(found) == "a.Outer: top (b.Inner: deep)"
     alone = _thrown(error("a.Outer", java.NULL, b"\x71" + struct.pack(">i", 0x7E0003)))
     assert str(alone) == "a.Outer: "
+    deep = java.NULL
+    for _ in range(15):
+        deep = error("a.Deep", java.string("d"), deep)
+    assert str(_thrown(deep)) == "a.Deep: d (a.Deep: d)"
     assert str(_thrown(java.NULL)) == "an exception: of an unknown kind"
 
 

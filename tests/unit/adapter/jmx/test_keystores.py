@@ -42,6 +42,32 @@ def test_a_trust_store_of_java_can_be_read_without_its_password() -> None:
     assert _read("trust.jks", "").certificates == (CERTIFICATE,)
 
 
+def test_a_store_without_any_encryption_is_read() -> None:
+    assert _read("plain.p12", "") == Keys((KEY,), (CERTIFICATE,))
+
+
+def test_what_is_no_store_is_told() -> None:
+    for data in (b"text", b"\x30\x03\x02\x01\x03", b"\xfe\xed\xfe\xed"):
+        with pytest.raises(ValueError, match=r"store|ASN"):
+            read_pkcs12(data, "")
+    jks = (STORES / "store.jks").read_bytes()
+    for data, words in (
+        (b"text", "no key store of Java"),
+        (jks[:7] + b"\x09" + jks[8:], "version 9"),
+        (jks[:15] + b"\x07" + jks[16:], "kind 7"),
+        (jks[:40], "in the middle"),
+        (jks, "password of the key is wrong"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            read_jks(data, "")
+
+
+def test_the_first_version_of_jks_names_no_kind_of_certificate() -> None:
+    head = b"\xfe\xed\xfe\xed" + (1).to_bytes(4, "big") + (1).to_bytes(4, "big")
+    entry = (2).to_bytes(4, "big") + b"\x00\x01a" + bytes(8) + (3).to_bytes(4, "big") + b"abc"
+    assert read_jks(head + entry + bytes(20), "") == Keys((), (b"abc",))
+
+
 def test_old_ciphers_are_told_with_the_remedy() -> None:
     with pytest.raises(ValueError, match="keytool -importkeystore"):
         _read("legacy.p12")

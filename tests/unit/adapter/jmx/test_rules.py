@@ -190,6 +190,7 @@ def test_families_of_several_targets_become_one() -> None:
     one = families([(_make("a", {}), 1.0)], {"target": "1"})
     two = families([(_make("a", {}, "unknown"), 2.0)], {"target": "2"})
     found = merged([one, two])
+    assert merged([one, one])[0].kind == "gauge"
     assert [(family.name, family.kind, len(family.rows)) for family in found] == [
         ("a", "unknown", 2)
     ]

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import pytest
+
 from adapter.exposition import written
 from adapter.jmx.bean import Attribute, Bean, Known, Values, attributes_in, values_in
 from adapter.jmx.config import settings_of
@@ -15,6 +17,9 @@ from adapter.jmx.stream import Reader
 from tests.support import java_stream as java
 
 Beans = dict[str, dict[str, Any]]
+
+
+KINDS: dict[str, str] = {"str": "java.lang.String", "list": "[J"}
 
 
 class FakeTransport:
@@ -43,11 +48,10 @@ class FakeTransport:
             if bean.text in self.broken:
                 yield bean, None
                 continue
-            kinds = {str: "java.lang.String", list: "[J"}
             yield (
                 bean,
                 [
-                    Attribute(name, kinds.get(type(value), "long"), f"about {name}")
+                    Attribute(name, KINDS.get(type(value).__name__, "long"), f"about {name}")
                     for name, value in self.beans[bean.text].items()
                 ],
             )
@@ -177,6 +181,39 @@ def test_a_bean_that_is_gone_is_forgotten() -> None:
     assert "d_B_z" not in _shown(scraper.scrape(transport))
 
 
+def test_a_flood_of_series_is_capped_and_counted() -> None:
+    beans: Beans = {f"d:type=A,n={n}": {"x": n, "y": n} for n in range(50)}
+    outcome = _scraper("maxSeries: 11").scrape(FakeTransport(beans))
+    assert (len(outcome.samples), outcome.dropped, outcome.up) == (11, 1, False)
+    assert "maxSeries=11" in str(outcome.error)
+
+
+def test_a_name_that_is_too_long_to_be_asked_for_is_left_out() -> None:
+    beans: Beans = {"d:type=" + "x" * 70_000: {"x": 1}, "d:type=A": {"x": 1}}
+    assert _shown(_scraper("").scrape(FakeTransport(beans))) == {"d_A_x": 1.0}
+
+
+def test_learnt_answers_are_samples_at_once() -> None:
+    class Learnt(FakeTransport):
+        def read(self, beans: Sequence[Bean]) -> Iterator[tuple[Bean, Known | Values | None]]:
+            for bean, told in super().read(beans):
+                assert told is not None
+                assert not isinstance(told, Known)
+                yield bean, Known(bean.samples(told))
+
+    assert _shown(_scraper("").scrape(Learnt(BEANS)))["d_B_z"] == 3.0
+
+
+def test_rows_that_come_and_go_are_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapter.jmx.bean._MOST_RECIPES", 10)
+    bean = _bean(["t"])
+    for number in range(50):
+        row = {"key": java.string(f"k{number}"), "n": java.boxed(5)}
+        table = java.tabular(["key"], [(java.string("k"), row)])
+        bean.samples(values_in(_value(java.attribute_list({"t": table}))))
+    assert len(bean._recipes) <= 10
+
+
 def test_customizers_give_labels_and_constant_metrics() -> None:
     text = """
 includeObjectNames: ["d:*"]
@@ -236,6 +273,8 @@ def test_jvm_metrics_come_along_whatever_the_rules_leave_out() -> None:
         **JVM,
         "java.lang:type=Memory": {"HeapMemoryUsage": usage},
         "java.lang:type=MemoryPool,name=Eden": {"Usage": usage, "CollectionUsage": None},
+        "java.lang:type=GarbageCollector,name=odd": {"CollectionCount": 1.5},
+        "java.lang:type=Memory,name=odd": {"HeapMemoryUsage": _composite({})},
     }
     target = _target("includeObjectNames: ['d:*']\nrules: [{pattern: '^d<', name: mine}]")
     text = written(Scraper(target).scrape(FakeTransport(beans)).families({"target": "t"}))
@@ -361,6 +400,12 @@ def test_rules_that_look_at_the_value_see_each_one() -> None:
     assert names(8, 0.5) == ("known", {"f_0_5"})
 
 
+def test_what_no_rule_takes_is_learnt_too() -> None:
+    bean = _bean(["x"], "rules: [{pattern: 'xyz<>'}]")
+    assert _taken(bean, _answer({"x": java.boxed(1)})) == ("read", {})
+    assert _taken(bean, _answer({"x": java.boxed(2)})) == ("known", {})
+
+
 def test_an_index_that_is_a_number_is_never_taken_for_a_value() -> None:
     bean = _bean(["t"])
 
@@ -377,4 +422,10 @@ def test_infos_and_lists_of_another_shape_have_nothing_in_them() -> None:
     info = _value(java.info({"a": "long", "b": "[J"}))
     assert attributes_in(info) == [("a", "long", "the a"), ("b", "[J", "the b")]
     assert attributes_in("text") == []
+    about = java.desc("A", [("Z", "isRead"), ("L", "name")])
+    items = [java.obj(about, b"\x00" + java.string("x")), java.obj(about, b"\x01" + java.NULL)]
+    odd = java.obj(java.desc("I", [("[", "attributes")]), java.array([*items, java.string("y")]))
+    assert attributes_in(_value(odd)) == []
+    nameless = java.obj(java.desc("javax.management.Attribute", [("L", "name")]), java.NULL)
+    assert values_in(_value(java.array_list([nameless]))) == []
     assert values_in(_value(java.array_list([java.string("no attribute")]))) == []

@@ -179,6 +179,33 @@ def test_an_odd_box_is_no_place_for_a_number() -> None:
     assert slots == []
 
 
+def test_a_box_without_a_number_is_an_object() -> None:
+    odd = java.obj(java.desc("java.lang.Integer", [("L", "value")]), java.string("x"))
+    found = _read(odd)
+    assert isinstance(found, JavaObject)
+    assert found.fields == {"value": "x"}
+
+
+def test_a_box_below_another_with_fields_is_no_place_for_a_number() -> None:
+    parent = java.desc("java.lang.Number", [("I", "value")])
+    both = java.desc("java.lang.Integer", [("I", "value")], parent=parent)
+    slots: list[tuple[int, str]] = []
+    found = Reader(_feed(java.obj(both, struct.pack(">ii", 5, 6))), slots=slots).value()
+    assert (found, slots) == (5, [])
+
+
+def test_a_class_above_itself_far_up_is_refused() -> None:
+    # Each class names the one before as its parent, deeper than any chain of Java's.
+    before = java.desc("A0")
+    items = [b"\x76" + before]
+    for number in range(1, 80):
+        # Handles: the array's class 0, the array 1, then for each item a class and what holds it.
+        above = b"\x71" + struct.pack(">i", 0x7E0002 + 2 * (number - 1))
+        items.append(b"\x76" + java.desc(f"A{number}", parent=above))
+    with pytest.raises(ProtocolError, match="is no class"):
+        _read(java.array(items))
+
+
 _DEEP = b"\x75" + java.desc("[Ljava.lang.Object;") + b"\x00\x00\x00\x01"
 
 

@@ -40,6 +40,7 @@ def _object(name: str, fields: dict[str, bytes], codes: str = "") -> object:
         (math.nan, "NaN"), (math.inf, "Infinity"), (-math.inf, "-Infinity"), (100.0, "100.0"),
         (0.5, "0.5"), (-12.25, "-12.25"), (Single(0.10000000149011612), "0.1"),
         (Single(16777216.0), "1.6777216E7"), (Single(0.3333333432674408), "0.33333334"),
+        (Single(1.00000011920929), "1.0000001"), (Single(33554430.0), "3.355443E7"),
     ],
 )  # fmt: skip
 def test_numbers_look_as_java_shows_them(value: object, text: str) -> None:
@@ -176,6 +177,7 @@ def test_collections_are_read_behind_their_views() -> None:
     tree = {"m": java.tree_map({"k": java.boxed(1)})}
     assert dict(pairs_of(_object("java.util.Collections$UnmodifiableMap", tree))) == {"k": 1}
     assert dict(pairs_of(None)) == {}
+    assert dict(pairs_of(_value(java.hash_map([(java.boxed(1), java.boxed(2))])))) == {}
     assert items_of(JavaArray("[I")) == []
 
 
