@@ -93,6 +93,7 @@ class Jmx:
             await self._reread()
 
     async def _reread(self) -> None:
+        self._seen = await asyncio.to_thread(_changed, self._path)
         try:
             settings = await asyncio.to_thread(load, self._path)
             if settings.discovery != self.settings.discovery:
@@ -114,7 +115,6 @@ class Jmx:
     async def _follow_file(self) -> None:
         changed = await asyncio.to_thread(_changed, self._path)
         if changed > self._seen:
-            self._seen = changed
             await self.reread()
 
     async def _arrange(self) -> None:

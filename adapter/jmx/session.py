@@ -122,33 +122,36 @@ class Session:
         """
         done = sent = 0
         repaired, again = -1, True
-        while done < len(asked):
-            self.ensure()
-            told: Told | Thrown | WriteAborted
-            try:
-                wire = self._connected()
-                if sent - done <= _WINDOW // 2:
-                    sent = self._send(wire, asked, max(sent, done), done + _WINDOW, frame)
-                wire.feed.start(self._limits.size)
-                told = take(asked[done], wire.feed)
-            except Thrown as error:
-                if error.kind == _GONE and again:
-                    again, sent = False, done
-                    self._forget()
+        try:
+            while done < len(asked):
+                self.ensure()
+                told: Told | Thrown | WriteAborted
+                try:
+                    wire = self._connected()
+                    if sent - done <= _WINDOW // 2:
+                        sent = self._send(wire, asked, max(sent, done), done + _WINDOW, frame)
+                    wire.feed.start(self._limits.size)
+                    told = take(asked[done], wire.feed)
+                except Thrown as error:
+                    if error.kind == _GONE and again:
+                        again, sent = False, done
+                        self._forget()
+                        continue
+                    told = error
+                except WriteAborted as error:
+                    self.abort()
+                    sent, told = done + 1, error
+                except (OSError, ProtocolError) as error:
+                    self.abort()
+                    if repaired == done or not _is_broken(error):
+                        raise TargetUnavailable(f"{self._target.place}: {_told(error)}") from error
+                    repaired, sent = done, done
                     continue
-                told = error
-            except WriteAborted as error:
-                self.abort()
-                sent, told = done + 1, error
-            except (OSError, ProtocolError) as error:
-                self.abort()
-                if repaired == done or not _is_broken(error):
-                    raise TargetUnavailable(f"{self._target.place}: {_told(error)}") from error
-                repaired, sent = done, done
-                continue
-            yield asked[done], told
-            done += 1
-            sent = max(sent, done)
+                done += 1
+                yield asked[done - 1], told
+        finally:
+            if sent > done:
+                self.abort()  # or the next question would get the answers to these
 
     def _send(
         self,

@@ -10,27 +10,11 @@ known here (``records``). Depth, numbers and lengths are checked before memory i
 import struct
 from typing import TYPE_CHECKING, Final
 
+from adapter.jmx import tags
 from adapter.jmx.boxes import BOXES
 from adapter.jmx.feed import Feed
 from adapter.jmx.limits import LIMITS, Limits, WriteAborted
 from adapter.jmx.records import ClassDesc, JavaArray, JavaEnum, JavaObject
-from adapter.jmx.tags import (
-    ARRAY,
-    BLOCK,
-    BLOCK_LONG,
-    CLASS,
-    CLASS_DESC,
-    END_BLOCK,
-    ENUM,
-    EXCEPTION,
-    LONG_STRING,
-    NULL,
-    OBJECT,
-    PROXY,
-    REFERENCE,
-    RESET,
-    STRING,
-)
 from adapter.jmx.text import decoded
 from adapter.jmx.values import Slot
 from sidecar.errors import ProtocolError
@@ -71,18 +55,18 @@ class Reader:
         self._handles: list[object] = []
         self._depth = 0
         self._readers: Mapping[int, Callable[[], object]] = {
-            CLASS_DESC: self._class_desc,
-            OBJECT: self._object,
-            ARRAY: self._array,
-            CLASS: self._class,
-            BLOCK: self._block,
-            END_BLOCK: lambda: _END,
-            RESET: self._reset,
-            BLOCK_LONG: self._block_long,
-            EXCEPTION: self._exception,
-            LONG_STRING: self._long_string,
-            PROXY: self._proxy,
-            ENUM: self._enum,
+            tags.CLASS_DESC: self._class_desc,
+            tags.OBJECT: self._object,
+            tags.ARRAY: self._array,
+            tags.CLASS: self._class,
+            tags.BLOCK: self._block,
+            tags.END_BLOCK: lambda: _END,
+            tags.RESET: self._reset,
+            tags.BLOCK_LONG: self._block_long,
+            tags.EXCEPTION: self._exception,
+            tags.LONG_STRING: self._long_string,
+            tags.PROXY: self._proxy,
+            tags.ENUM: self._enum,
         }
 
     def header(self) -> None:
@@ -107,11 +91,11 @@ class Reader:
     def _content(self) -> object:
         feed = self._feed
         tag = feed.byte()
-        if tag == STRING:
+        if tag == tags.STRING:
             return self._string()
-        if tag == REFERENCE:
+        if tag == tags.REFERENCE:
             return self._reference()
-        if tag == NULL:
+        if tag == tags.NULL:
             return None
         read = self._readers.get(tag)
         if read is None:
@@ -302,9 +286,9 @@ class Reader:
         if code == "B":
             made.items = feed.take(self._counted(count))
         elif code in _ITEMS:
-            one = struct.calcsize(">" + _ITEMS[code])
-            raw = feed.take(self._counted(count) * one)
-            made.items = list(struct.unpack(f">{count}{_ITEMS[code]}", raw))
+            one = struct.Struct(">" + _ITEMS[code])
+            raw = feed.take(self._counted(count) * one.size)
+            made.items = [value for (value,) in one.iter_unpack(raw)]
         else:
             made.items = [self.value() for _ in range(self._counted(count))]
         return made

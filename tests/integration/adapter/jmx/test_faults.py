@@ -53,6 +53,8 @@ def test_a_jvm_that_hangs_is_answered_for_within_the_time(steady: Beans) -> None
         assert {value_of(text, "up") for text in texts} == {0}
         steady.thaw()
         until(lambda: _up(exporter) == 1, 20)
+        # Answers to what was asked before are not taken for answers to what is asked now.
+        assert value_of(exporter.metrics(), COUNT) == 1
 
 
 def test_the_limit_of_who_asks_counts(steady: Beans) -> None:

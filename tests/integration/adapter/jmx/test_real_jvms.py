@@ -119,7 +119,7 @@ def test_promtool_passes_what_zookeeper_says(zookeeper: JmxZooKeeper) -> None:
 hostPort: {zookeeper.place}
 lowercaseOutputName: true
 rules:
-- pattern: 'org.apache.ZooKeeperService<name0=(.+)><>(\\w+)'
+- pattern: 'org.apache.ZooKeeperService<name0=(.+)><>(\\w+?)(?:_count)?:'
   name: zookeeper_$2
   attrNameSnakeCase: true
   type: GAUGE
