@@ -82,8 +82,7 @@ class Node:
         """Return the values by key, absent ones included; notes unknown and repeated keys."""
         found = {key: Node(self._problems, None, self._below(key), self._mark) for key in known}
         for key, _, value in self._pairs(lambda key: _unknown(key, known)):
-            if key in found:
-                found[key] = Node(self._problems, value, self._below(key))
+            found[key] = Node(self._problems, value, self._below(key))
         return found
 
     def items(self) -> "Iterator[tuple[str, Node]]":

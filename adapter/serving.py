@@ -9,7 +9,7 @@ import socket
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from ssl import SSLContext
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiohttp import web
 
@@ -17,7 +17,10 @@ from adapter.exposition import Family, Format, negotiated, pieces
 from sidecar.config.units import Endpoint
 from sidecar.runtime.listen import bind
 from sidecar.runtime.log import get_logger
+from sidecar.runtime.overload import descriptor_limit
+from sidecar.web.connection import Connection
 from sidecar.web.consul.query import takes_gzip
+from sidecar.web.door import Door
 
 __all__ = ["AdapterServer", "exposed", "hosts_of"]
 
@@ -25,6 +28,8 @@ _log = get_logger("adapter")
 _BODY: Final = 1 << 16
 _GZIP_LEVEL: Final = 1
 _GZIP_FORMAT: Final = 16 + zlib.MAX_WBITS
+_WRITE_TIMEOUT: Final = 30_000  # milliseconds
+_RESERVE: Final = 8  # descriptors, or a twentieth of them: for files and names
 _SMALL: Final = 1 << 16  # characters that are answered in one go
 
 
@@ -59,31 +64,42 @@ class AdapterServer:
         """Serve until cancelled. Raises AddressInUse."""
         app = web.Application(client_max_size=_BODY, middlewares=self._middlewares)
         app.add_routes([*self._routes, web.get("/healthz", _well), web.get("/readyz", _well)])
-        runner = web.AppRunner(
-            app, handler_cancellation=True, shutdown_timeout=1.0, access_log=None
-        )
+        runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1.0)
         await runner.setup()
-        sockets: list[socket.socket] = []
+        opened: list[tuple[socket.socket, asyncio.Server]] = []
         try:
             for host in hosts_of(self._listen):
-                sock = bind(host, self._listen.port, kind=socket.SOCK_STREAM, option=self._option)
-                sockets.append(sock)
-                await web.SockSite(runner, sock, ssl_context=self._tls).start()
-            self.address = sockets[0].getsockname()[:2]
+                listening = await self._open(host, cast("web.Server", runner.server))
+                opened.append(listening)
+            self.address = opened[0][0].getsockname()[:2]
             _log.info("serving metrics", address=Endpoint(*self.address))
             ready()
             await asyncio.get_running_loop().create_future()
         finally:
+            for _, listener in opened:
+                listener.close()
             await runner.cleanup()
-            for sock in sockets:
+            for sock, _ in opened:
                 sock.close()
+
+    async def _open(self, host: str, server: web.Server) -> tuple[socket.socket, asyncio.Server]:
+        loop = asyncio.get_running_loop()
+        sock = bind(host, self._listen.port, kind=socket.SOCK_STREAM, option=self._option)
+        # Inherited by every connection: the kernel ends one whose scrape is not taken.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _WRITE_TIMEOUT)
+        most = descriptor_limit()
+        door = Door(descriptors=max(0, most - max(_RESERVE, most // 20)))
+        listener = await loop.create_server(
+            lambda: Connection(door, server, loop=loop, access_log=None), sock=sock, ssl=self._tls
+        )
+        return sock, listener
 
 
 def hosts_of(listen: Endpoint) -> tuple[str, ...]:
-    """Return the hosts to bind: every address is that of both families, where there are two."""
-    if listen.host != "0.0.0.0" or not listen.port or not _has_ipv6():
+    """Return the hosts to bind; none means every address of both families, where there are two."""
+    if listen.host:
         return (listen.host,)
-    return "0.0.0.0", "::"
+    return ("0.0.0.0", "::") if listen.port and _has_ipv6() else ("0.0.0.0",)
 
 
 def _has_ipv6() -> bool:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from adapter.http.rules import Target, targets_of
-from sidecar.config.units import Endpoint, endpoint
+from adapter.places import listen_of
+from sidecar.config.units import Endpoint
 from sidecar.errors import ConfigError
 from sidecar.runtime import log
 from sidecar.runtime.component import Component
@@ -48,7 +49,7 @@ def prepared(program: str, arguments: Sequence[str]) -> Sequence[Component] | in
     except SystemExit as ended:  # argparse has printed why
         return int(ended.code or 0)
     try:
-        listen = endpoint(options.listen)
+        listen = listen_of(options.listen)
     except ValueError as error:
         print(f"{program}: --listen: {error}", file=sys.stderr)
         return USAGE

@@ -58,13 +58,11 @@ def _numbers(found: Found, rule: Rule) -> Iterator[float]:
 
 
 def _from_text(target: Target, body: bytes, own: dict[str, str]) -> Iterator[Sample]:
+    rules = [(rule, rule.regex) for rule in target.rules if rule.regex is not None]
     for line in body.decode("utf-8", "replace").splitlines()[:_MOST_LINES]:
         if len(line) > _LONGEST_LINE:
             continue
-        for rule in target.rules:
-            regex = rule.regex
-            if regex is None:
-                continue
+        for rule, regex in rules:
             try:
                 matches = regex.all(line, 1)
             except ValueError:

@@ -65,7 +65,7 @@ def prepared(program: str, arguments: Sequence[str]) -> Sequence[Component] | in
 
 
 def _prepared(wanted: Wanted, options: Options) -> Sequence[Component] | int:
-    from adapter.statsd.component import Statsd, mapping_from  # noqa: PLC0415 - not for -h
+    from adapter.statsd.component import mapping_from  # noqa: PLC0415 - not for -h
 
     mapping = mapping_from(options.mapping)
     for warning in mapping.warnings:
@@ -84,7 +84,12 @@ def _prepared(wanted: Wanted, options: Options) -> Sequence[Component] | int:
     if options.udp is None and options.tcp is None and not options.unixgram:
         _log.error("needs an address to receive on: UDP, TCP or a Unix socket")
         return FAILURE
-    from adapter.serving import AdapterServer  # noqa: PLC0415
+    return _components(options, mapping)
+
+
+def _components(options: Options, mapping: Mapping) -> Sequence[Component]:
+    from adapter.serving import AdapterServer  # noqa: PLC0415 - not for what is done at once
+    from adapter.statsd.component import Statsd  # noqa: PLC0415
     from adapter.statsd.web import StatsdRoutes  # noqa: PLC0415
 
     statsd = Statsd(options, mapping)

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from adapter.exposition import Family, Kind, Spread
+from adapter.exposition import Family, Kind
 from adapter.statsd.machine import Machine
-from adapter.statsd.mapping import Summary
-from adapter.statsd.series import HistogramSeries, SetSeries, SummarySeries
+from adapter.statsd.series import Observed, SetSeries
 from adapter.statsd.store import Group
 from adapter.statsd.tally import Tally
 
@@ -79,20 +78,11 @@ def _family(group: Group, now: float) -> Family:
                 series.turn(now)
         family.rows = [(series.text, series.value) for series in group]
     else:
-        family.spreads = list(_spreads(group))
+        length = len(group.name)
+        family.spreads = [
+            series.spread(series.text[length:]) for series in group if isinstance(series, Observed)
+        ]
     return family
-
-
-def _spreads(group: Group) -> Iterator[Spread]:
-    length = len(group.name)
-    for series in group:
-        labels = series.text[length:]
-        if isinstance(series, HistogramSeries):
-            counts = series.cumulated()
-            yield Spread(labels, series.edges, counts, series.value, counts[-1])
-        elif isinstance(series, SummarySeries) and isinstance(group.layout, Summary):
-            edges = [quantile for quantile, _ in group.layout.quantiles]
-            yield Spread(labels, edges, series.quantiles(), series.value, series.count)
 
 
 def own_families(machine: Machine, version: str, relays: Iterable[Family] = ()) -> list[Family]:

@@ -74,8 +74,7 @@ class GlobTree:
 
 def _walk(node: _Node, fields: Sequence[str], at: int, captures: tuple[str, ...]) -> Iterator[Hit]:
     if at == len(fields):
-        if node.number < _LAST:
-            yield Hit(node.number, captures)
+        yield Hit(node.number, captures)
         return
     field = fields[at]
     literal = node.literal.get(field)

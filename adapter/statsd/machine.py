@@ -143,9 +143,7 @@ class Machine:
 
     def _long_way(self, line: bytes) -> None:
         found = parsed(line, self._styles, self._limits, self.tally)
-        if found is None:
-            return
-        if not found.samples:
+        if found is None or not found.samples:
             return
         first, *others = found.samples
         cell = self._event(found, first)
@@ -162,13 +160,12 @@ class Machine:
         """Change what the line's first sample did, for one that differs in its value only."""
         if type(cell) is not Alias or first._replace(value=sample.value) != sample:
             return False
-        if not cell.take(sample.value, is_relative=sample.is_relative):
-            return False
+        is_taken = cell.take(sample.value, is_relative=sample.is_relative)
         # The account stands for a sample with its tags, which the parser has counted already.
-        cell.account.taken += 1
-        self.tally.samples -= 1
-        self.tally.tags -= cell.account.has_tags
-        return True
+        cell.account.taken += is_taken
+        self.tally.samples -= is_taken
+        self.tally.tags -= is_taken and cell.account.has_tags
+        return is_taken
 
     def _event(self, found: Parsed, sample: Sample) -> _Cell | None:
         """Change what a sample changes; return what the same line leads to next time."""
@@ -197,32 +194,17 @@ class Machine:
     def _changed(
         self, found: Parsed, sample: Sample, mapped: Mapped | None, action: str
     ) -> _Cell | None:
-        tally, rule = self.tally, mapped.rule if mapped is not None else None
+        tally = self.tally
         name = escaped(found.name if mapped is None else mapped.name)
         if not name:
             tally.event_errors["empty_metric_name"] += sample.weight
             return None
-        scale = rule.scale if rule is not None else None
+        scale = None if mapped is None else mapped.rule.scale
         number = sample.value / sample.divisor * (1.0 if scale is None else scale)
         if sample.kind == "counter" and number < 0:
             tally.event_errors["illegal_negative_counter"] += 1
             return None
-        defaults = self.mapper.mapping.defaults
-        observer = rule.observer_type if rule is not None else defaults.observer_type
-        kind = _kind(sample.kind, observer)
-        if kind == "counter" and defaults.adds_total and not name.endswith("_total"):
-            name += "_total"
-        labels, renamed = _labels(found.labels, mapped, kind)
-        series = self.store.series(
-            name,
-            kind,
-            labels,
-            lambda text, group: self._make(text, group, sample.kind),
-            help_text=rule.help if rule is not None and rule.help else HELP,
-            layout=_layout(kind, mapped, self.mapper.mapping),
-            ttl=rule.ttl if rule is not None else defaults.ttl,
-            weight=sample.weight,
-        )
+        series, renamed = self._series(name, found, sample, mapped)
         if series is None:
             return None
         tally.events[sample.kind] += sample.weight
@@ -236,10 +218,29 @@ class Machine:
         )
         alias = Alias(series, account, sample.divisor, scale)
         alias.take(sample.value, is_relative=sample.is_relative)
-        is_plain = sample.divisor == 1 and scale is None and kind in ("counter", "gauge")
-        if is_plain and series.account is NOBODY:
-            series.account = account
-        return series if is_plain and series.account is account else alias
+        return alias if scale is not None else _shortest(series, alias, sample)
+
+    def _series(
+        self, name: str, found: Parsed, sample: Sample, mapped: Mapped | None
+    ) -> tuple[Series | None, int]:
+        """Return the series of a sample, if there may be one; and whether a label was renamed."""
+        defaults = self.mapper.mapping.defaults
+        rule = None if mapped is None else mapped.rule
+        kind = _kind(sample.kind, defaults.observer_type if rule is None else rule.observer_type)
+        if kind == "counter" and defaults.adds_total and not name.endswith("_total"):
+            name += "_total"
+        labels, renamed = _labels(found.labels, mapped, kind)
+        series = self.store.series(
+            name,
+            kind,
+            labels,
+            lambda text, group: self._make(text, group, sample.kind),
+            help_text=rule.help if rule is not None and rule.help else HELP,
+            layout=_layout(kind, mapped, self.mapper.mapping),
+            ttl=defaults.ttl if rule is None else rule.ttl,
+            weight=sample.weight,
+        )
+        return series, renamed
 
     def _make(self, text: str, group: Group, kind: str) -> Series:
         if kind == "set":
@@ -255,6 +256,15 @@ class Machine:
             return SummarySeries(text, wheel)
         bounds = group.layout
         return HistogramSeries(text, bounds if isinstance(bounds, tuple) else ())
+
+
+def _shortest(series: Series, alias: Alias, sample: Sample) -> _Cell:
+    """Return the series itself where a line changes it plainly and counts where its others do."""
+    if sample.divisor != 1 or not isinstance(series, CounterSeries | GaugeSeries):
+        return alias
+    if series.account is NOBODY:
+        series.account = alias.account
+    return series if series.account is alias.account else alias
 
 
 def _kind(kind: str, observer: str) -> Kind:

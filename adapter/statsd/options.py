@@ -1,8 +1,9 @@
 """What the command line asks for, typed. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from adapter.places import listen_of
 from adapter.statsd.flags import FlagError, Wanted
 from adapter.statsd.lines import Limits
 from adapter.statsd.tags import Styles
@@ -39,10 +40,12 @@ def options_of(wanted: Wanted) -> Options:
     mode = values["statsd.unixsocket-mode"]
     if not mode or set(mode) - set("01234567") or len(mode) > 5:
         raise FlagError(f"--statsd.unixsocket-mode wants an octal number, got '{mode}'")
-    web = _endpoint(values, "web.listen-address")
+    web = _endpoint(values, "web.listen-address", listen_of)
     path = values["web.telemetry-path"]
     if web is None or not path.startswith("/"):
         raise FlagError("--web.listen-address and --web.telemetry-path need a value")
+    if values["statsd.max-weight"].strip("0") == "":
+        raise FlagError("--statsd.max-weight must be at least 1")
     _duration(values, "statsd.event-flush-interval")
     return Options(
         web=web,
@@ -69,12 +72,14 @@ def options_of(wanted: Wanted) -> Options:
     )
 
 
-def _endpoint(values: Mapping[str, str], name: str) -> Endpoint | None:
+def _endpoint(
+    values: Mapping[str, str], name: str, read: Callable[[str], Endpoint] = endpoint
+) -> Endpoint | None:
     text = values[name]
     if not text:
         return None
     try:
-        return endpoint(text)
+        return read(text)
     except ValueError as error:
         raise FlagError(f"--{name}: {error}") from None
 

@@ -10,6 +10,7 @@ from itertools import accumulate
 from math import inf
 from typing import Final
 
+from adapter.exposition import Spread
 from adapter.statsd.mapping import Summary
 from adapter.statsd.tally import Account
 from adapter.statsd.windows import Window
@@ -87,6 +88,10 @@ class Observed(Series):
         """Take an observation that counts several times."""
         raise NotImplementedError
 
+    def spread(self, labels: str) -> Spread:
+        """Return what a scrape gets."""
+        raise NotImplementedError
+
 
 class HistogramSeries(Observed):
     """Counts observations by bucket."""
@@ -105,14 +110,10 @@ class HistogramSeries(Observed):
         self._counts[at] += weight
         self.value += value * weight
 
-    @property
-    def edges(self) -> Sequence[float]:
-        """Return the upper bounds, the infinite one too."""
-        return [*self._bounds, inf]
-
-    def cumulated(self) -> Sequence[int]:
-        """Return counts up to each bound, and of all."""
-        return [*accumulate(self._counts)]
+    def spread(self, labels: str) -> Spread:
+        """Return counts up to each bound."""
+        counts = [*accumulate(self._counts)]
+        return Spread(labels, [*self._bounds, inf], counts, self.value, counts[-1])
 
 
 class SummarySeries(Observed):
@@ -135,9 +136,12 @@ class SummarySeries(Observed):
         self.value += value * weight
         self.count += weight
 
-    def quantiles(self) -> Sequence[float]:
+    def spread(self, labels: str) -> Spread:
         """Return the values at the quantiles of the settings."""
-        return self._window.quantiles(self._wheel.now, self._wheel.settings)
+        settings = self._wheel.settings
+        edges = [quantile for quantile, _ in settings.quantiles]
+        values = self._window.quantiles(self._wheel.now, settings)
+        return Spread(labels, edges, values, self.value, self.count)
 
 
 class SetSeries(GaugeSeries):

@@ -60,8 +60,8 @@ class Group:
         """Forget one."""
         if series is self.first:
             self.first = None
-        elif self.more:
-            self.more.pop(series.text, None)
+        else:
+            (self.more or {}).pop(series.text, None)
 
 
 class Store:

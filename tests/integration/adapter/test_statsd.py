@@ -1,6 +1,7 @@
 """``adapter statsd`` as a process: every way in, every way out."""
 
 import gzip
+import http.client
 import os
 import signal
 import socket
@@ -318,17 +319,30 @@ def test_drops_of_the_kernel_are_counted() -> None:
 
 
 def test_descriptors_at_their_limit_refuse_the_new_and_keep_the_old() -> None:
-    program = ("prlimit", "--nofile=80", *OURS)
-    with Exporter(program=program) as exporter:
+    with Exporter(program=("prlimit", "--nofile=80", *OURS)) as exporter:
         first = socket.create_connection(("127.0.0.1", exporter.lines), 10)
-        others = [socket.create_connection(("127.0.0.1", exporter.lines), 10) for _ in range(60)]
+        scraper = http.client.HTTPConnection("127.0.0.1", exporter.web, timeout=20)
+        assert scraped(scraper)
+        others = [
+            socket.create_connection(("127.0.0.1", port), 10)
+            for port in (exporter.lines, exporter.web) * 60
+        ]
         first.sendall(b"old.connection:1|c\n")
-        until(lambda: exporter.scrape().get("old_connection") == 1, 30)
+        until(lambda: "old_connection 1.0" in scraped(scraper), 30)
+        scraper.close()
         for sock in (first, *others):
             sock.close()
+        until(lambda: exporter.get("/metrics")[0] == 200, 30)
 
 
-def test_the_program_is_found_by_the_originals_name() -> None:
-    with Exporter(program=(OURS[0], "statsd_exporter")) as exporter:
+def scraped(connection: http.client.HTTPConnection) -> str:
+    connection.request("GET", "/metrics")
+    return connection.getresponse().read().decode()
+
+
+def test_a_link_of_the_originals_name_is_enough(tmp_path: Path) -> None:
+    link = tmp_path / "statsd_exporter"
+    link.symlink_to(OURS[0])
+    with Exporter(program=(str(link),)) as exporter:
         exporter.send(b"by.name:1|c")
         assert exporter.scrape()["by_name"] == 1

@@ -9,6 +9,11 @@ import pytest
 from adapter import cli, running
 from adapter.http import cli as http_cli
 from adapter.statsd import cli as statsd_cli
+from adapter.statsd.component import Statsd
+from adapter.statsd.flags import parse
+from adapter.statsd.mapping import Mapping
+from adapter.statsd.options import options_of
+from adapter.statsd.web import StatsdRoutes
 from sidecar import __version__
 from sidecar import cli as pinnace
 from sidecar.errors import ConfigError
@@ -161,3 +166,9 @@ def test_wrong_usage_of_http(
 ) -> None:
     assert http_cli.main("adapter http", words) == status
     assert capsys.readouterr() != SimpleNamespace(out="", err="")
+
+
+def test_metrics_may_be_the_only_page() -> None:
+    statsd = Statsd(options_of(parse([])), Mapping())
+    paths = [route.path for route in StatsdRoutes(statsd, "/", has_lifecycle=False).routes()]
+    assert paths == ["/", "/-/healthy", "/-/ready"]

@@ -73,6 +73,7 @@ def test_what_is_wrong_is_told(words: list[str], message: str) -> None:
         ("--web.telemetry-path=x", "need a value"),
         ("--statsd.unixsocket-mode=99", "wants an octal number"),
         ("--statsd.event-flush-interval=1", "missing unit"),
+        ("--statsd.max-weight=0", "must be at least 1"),
         ("--statsd.sets-window=0s", "must be more than nothing"),
         ("--statsd.listen-udp=h:x", "not a port"),
     ],

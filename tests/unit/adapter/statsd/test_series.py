@@ -2,6 +2,7 @@ from math import inf, isnan, nan
 
 import pytest
 
+from adapter.exposition import Spread
 from adapter.statsd.mapping import Summary
 from adapter.statsd.series import (
     Alias,
@@ -24,15 +25,13 @@ def test_a_histogram_counts_up_to_each_bound() -> None:
     series = HistogramSeries("h", (1.0, 2.0))
     for value, weight in ((0.5, 1), (1.0, 1), (1.5, 3), (9.0, 1)):
         series.observe(value, weight)
-    assert list(series.cumulated()) == [2, 5, 6]
-    assert series.value == 15.0
-    assert list(series.edges) == [1.0, 2.0, inf]
+    assert series.spread("{}") == Spread("{}", [1.0, 2.0, inf], [2, 5, 6], 15.0, 6)
 
 
 def test_what_is_no_number_falls_in_the_last_bucket() -> None:
     series = HistogramSeries("h", (1.0,))
     series.observe(nan, 2)
-    assert list(series.cumulated()) == [0, 2]
+    assert list(series.spread("").values) == [0, 2]
     assert isnan(series.value)
 
 
@@ -41,12 +40,12 @@ def test_a_summary_has_sum_count_and_the_quantiles_of_its_window() -> None:
     series = SummarySeries("s", wheel)
     series.observe(2.0, 3)
     series.observe(nan, 1)
-    assert (series.count, list(series.quantiles())) == (4, [2.0])
+    assert (series.count, list(series.spread("").values)) == (4, [2.0])
     wheel.turn(9.9)
-    assert list(series.quantiles()) == [2.0]
+    assert list(series.spread("").values) == [2.0]
     wheel.turn(10.0)
-    assert isnan(series.quantiles()[0])
-    assert series.count == 4
+    assert isnan(series.spread("").values[0])
+    assert (series.spread("").edges, series.count) == ([0.5], 4)
 
 
 def test_a_set_shows_the_last_whole_window_and_in_the_first_what_came_so_far() -> None:
@@ -99,3 +98,5 @@ def test_no_alias_makes_a_counter_fall() -> None:
 def test_what_is_observed_says_how() -> None:
     with pytest.raises(NotImplementedError):
         Observed("x").observe(1.0, 1)
+    with pytest.raises(NotImplementedError):
+        Observed("x").spread("")
