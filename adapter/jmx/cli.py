@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from adapter.places import listen_of
 from sidecar import __version__
-from sidecar.config.units import Endpoint, endpoint
+from sidecar.config.units import Endpoint
 from sidecar.errors import PinnaceError
 from sidecar.runtime import log
 
@@ -148,7 +149,7 @@ def _serve(words: _Words) -> "Sequence[Component]":
 
 def _listen(text: str) -> Endpoint:
     try:
-        return endpoint(text if ":" in text else f":{text}")
+        return listen_of(text if ":" in text else f":{text}")
     except ValueError as error:
         raise _Misused(str(error)) from error
 

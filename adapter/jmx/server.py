@@ -148,10 +148,10 @@ def _takes_gzip(accepted: str) -> bool:
 
 
 def _hosts(listen: Endpoint) -> tuple[str, ...]:
-    """Return the hosts to bind: every address is that of both families, where there are two."""
-    if listen.host != "0.0.0.0" or not listen.port:
+    """Return the hosts to bind; none means every address of both families, where there are two."""
+    if listen.host:
         return (listen.host,)
     with suppress(OSError), socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
         probe.bind(("::", 0))
-        return "0.0.0.0", "::"
-    return (listen.host,)
+        return ("0.0.0.0", "::") if listen.port else ("0.0.0.0",)
+    return ("0.0.0.0",)
