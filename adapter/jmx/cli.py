@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from adapter.places import listen_of
 from sidecar import __version__
 from sidecar.config.units import Endpoint
-from sidecar.errors import PinnaceError
+from sidecar.errors import ConfigError, PinnaceError
 from sidecar.runtime import log
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ __all__ = ["main", "prepared"]
 OK: Final = 0
 FAILURE: Final = 1
 USAGE: Final = 2
+
+_PEER: Final = "jmx_exporter"
 
 _USAGE: Final = """usage: {program} [OPTIONS] [HOST:]PORT CONFIG.yml
        {program} --check-config CONFIG.yml
@@ -55,10 +57,16 @@ class _Words:
 
 
 def main(program: str, arguments: Sequence[str]) -> int:
-    """Run the command line; return the exit status."""
-    found = prepared(program, arguments)
+    """Run the command line; return the exit status, as ``jmx_exporter`` 1 for every mistake."""
+    try:
+        found = prepared(program, arguments)
+    except ConfigError as error:
+        if program != _PEER:
+            raise
+        print(error, file=sys.stderr)
+        return FAILURE
     if isinstance(found, int):
-        return found
+        return FAILURE if found == USAGE and program == _PEER else found
     from adapter.running import run  # noqa: PLC0415
 
     return run(found)

@@ -57,7 +57,7 @@ class Server:
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve until cancelled. Raises AddressInUse."""
         sockets = [
-            bind(host, self._listen.port, kind=socket.SOCK_STREAM, option="[HOST:]PORT")
+            bind(host, self._listen.port, kind=socket.SOCK_STREAM, option="the first argument:")
             for host in _hosts(self._listen)
         ]
         connections: set[asyncio.Task[None]] = set()

@@ -104,6 +104,14 @@ def test_the_command_line_says_what_is_wrong(
     assert said in found.out + found.err
 
 
+def test_called_by_the_peer_s_name_every_mistake_is_status_1(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main("jmx_exporter", []) == 1
+    assert main("jmx_exporter", ["9404", "nowhere.yml"]) == 1
+    assert "nowhere.yml: No such file" in capsys.readouterr().err
+
+
 def test_a_file_that_cannot_be_read_is_told(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
