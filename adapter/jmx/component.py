@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Jmx", "load"]
 
-_MOST_AT_ONCE: Final = 16  # targets that are scraped at a time, when all are asked for
+_MOST_AT_ONCE: Final = 100  # targets that are scraped at a time, when all are asked for
 
 _log = get_logger("jmx")
 

@@ -60,16 +60,11 @@ class Server:
             bind(host, self._listen.port, kind=socket.SOCK_STREAM, option="the first argument:")
             for host in _hosts(self._listen)
         ]
-        connections: set[asyncio.Task[None]] = set()
         try:
             async with asyncio.TaskGroup() as group:
 
-                async def met(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                    task = asyncio.current_task()
-                    if task is not None:
-                        connections.add(task)
-                        task.add_done_callback(connections.discard)
-                    await self._connection(reader, writer)
+                def met(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                    group.create_task(self._connection(reader, writer), name="connection")
 
                 for sock in sockets:
                     server = await asyncio.start_server(
@@ -80,8 +75,6 @@ class Server:
                 _log.info("serving metrics", address=Endpoint(*self.address))
                 ready()
         finally:
-            for task in connections:
-                task.cancel()
             for sock in sockets:
                 sock.close()
 
@@ -93,6 +86,8 @@ class Server:
                     pass
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # the client is gone, or is none
+        except Exception:  # noqa: BLE001 - the guard of one connection
+            _log.exception("connection broke")
         finally:
             self._open -= 1
             writer.close()

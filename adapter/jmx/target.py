@@ -50,10 +50,13 @@ class Probe:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"jmx-{target.name}")
         self._running: asyncio.Future[Outcome] | None = None
         self._said = ""
+        self._is_closed = False
 
     async def scrape(self, limit: float | None = None) -> Outcome:
         """Return what one scrape came to, within so many seconds and the target's own limit."""
         begun = self._clock.monotonic()
+        if self._is_closed:
+            return Outcome(error=TargetUnavailable("the target was just taken off the list"))
         waited = self.target.start_delay - (begun - self._since)
         if waited > 0:
             error = TargetUnavailable(f"startDelaySeconds: {waited:.0f} s to go")
@@ -80,6 +83,7 @@ class Probe:
 
     async def close(self) -> None:
         """End the login, if the JVM answers at once, and the thread."""
+        self._is_closed = True
         self._end = self._clock.monotonic() + _GOODBYE
         loop = asyncio.get_running_loop()
         if self._running is not None and not self._running.done():

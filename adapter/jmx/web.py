@@ -75,7 +75,7 @@ class Pages:
 async def _exposed(request: Request, families: list[Family]) -> Answer:
     form = negotiated(request.header("accept"))
     text = await asyncio.to_thread(written, families, form)
-    return Answer(200, text.encode(), {"Content-Type": form.content_type})
+    return Answer(200, text.encode("utf-8", "replace"), {"Content-Type": form.content_type})
 
 
 def _limit(header: str) -> float | None:

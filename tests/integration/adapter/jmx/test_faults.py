@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import http.client
 import re
 import time
 from collections.abc import Iterator
@@ -66,6 +67,23 @@ def test_the_limit_of_who_asks_counts(steady: Beans) -> None:
         steady.thaw()
         assert time.monotonic() - began < 15  # without the header it is 30 seconds
         assert value_of(text, "up") == 0
+
+
+def test_a_stop_during_a_scrape_is_quiet(steady: Beans) -> None:
+    def ask() -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            exporter.metrics()
+
+    with Exporter(f"hostPort: {steady.place}\n") as exporter:
+        assert _up(exporter) == 1
+        steady.freeze()
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(ask)
+            time.sleep(0.5)  # it is under way now, or it is refused: both are quiet
+            assert exporter.stop() == 0
+            asked.result(20)
+        steady.thaw()
+        assert "Traceback" not in exporter.log_text()
 
 
 def test_a_jvm_that_restarts_is_found_again_wherever_its_objects_are(own: Beans) -> None:
