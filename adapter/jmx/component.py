@@ -132,8 +132,10 @@ class Jmx:
         if self._catalog is not None and settings.discovery and settings.template:
             from adapter.jmx.discovery import targets_in  # noqa: PLC0415 - memory
 
-            for name, place in targets_in(self._catalog.snapshot, settings.discovery.tag).items():
-                found.append(replace(settings.template, name=name, place=place))
+            # Who may register an instance must not send us on to other hosts.
+            template = replace(settings.template, follows_host=False)
+            places = targets_in(self._catalog.snapshot, settings.discovery.tag)
+            found += [replace(template, name=name, place=places[name]) for name in places]
         return found
 
     def named(self, text: str) -> str | None:
