@@ -68,6 +68,16 @@ class Node:
         """Return the line, from 1."""
         return self._mark.line + 1 if self._mark is not None else 0
 
+    @property
+    def is_mapping(self) -> bool:
+        """Return whether it has keys."""
+        return isinstance(self._node, yaml.MappingNode)
+
+    @property
+    def is_list(self) -> bool:
+        """Return whether it is a list."""
+        return isinstance(self._node, yaml.SequenceNode)
+
     def fields(self, known: Sequence[str]) -> "Mapping[str, Node]":
         """Return the values by key, absent ones included; notes unknown and repeated keys."""
         found = {key: Node(self._problems, None, self._below(key), self._mark) for key in known}
@@ -101,6 +111,18 @@ class Node:
             self.wrong("must be text")
             return default
         return str(node.value)
+
+    def plain(self) -> bool | float | str | None:
+        """Return a scalar as what YAML takes it for; dates are text."""
+        if self._node is None or not isinstance(self._node, yaml.ScalarNode):
+            if self._node is not None:
+                self.wrong("must be a number, text or true or false")
+            return None
+        kind = self._node.tag.removeprefix(_PREFIX)
+        if kind not in {"bool", *_NUMBERS}:
+            return str(self._node.value)
+        found: bool | float = _constructed(self._node)
+        return found
 
     def choice(self, choices: Sequence[str], default: str) -> str:
         """Return one of these words."""

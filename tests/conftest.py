@@ -11,6 +11,7 @@ from deploy.tools.consul import Consul
 from deploy.tools.engine import PrivateEngine, why_not
 from deploy.tools.etcd import Etcd
 from deploy.tools.etcd import why_not as without_etcd
+from deploy.tools.jvm import why_not as without_jvms
 from deploy.tools.zookeeper import why_not as without_zookeeper
 from tests.support.containers import Containers
 from tests.support.faults import FAKETIME
@@ -67,6 +68,7 @@ REAL_PARTS = {
     "mounts": _without_mounts,
     "zookeeper": without_zookeeper,
     "redis": _without_redis,
+    "jvm": without_jvms,
     "prometheus": without_prometheus,
 }
 

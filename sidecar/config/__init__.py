@@ -1,5 +1,5 @@
-"""Settings: frozen types, read from flags, environment, file and defaults, in that order."""
+"""Settings: frozen types, read from flags, environment, file and defaults, in that order.
 
-from sidecar.config.model import Settings
-
-__all__ = ["Settings"]
+Nothing is re-exported: parts that only read a duration or an address need no settings, and the
+library behind those is a third of a small process.
+"""

@@ -1,0 +1,1 @@
+"""JMX to Prometheus without a JVM: the standalone jmx_exporter's job in Python."""

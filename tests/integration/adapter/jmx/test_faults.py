@@ -1,0 +1,146 @@
+"""JVMs that hang, restart, move, or are none: the scrape is answered, and the next one works."""
+
+import concurrent.futures
+import contextlib
+import http.client
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.tools.jvm import Beans
+from tests.support.jmx import Exporter, value_of
+from tests.support.pinnace import until
+from tests.support.rmi_stub import (
+    Answer,
+    RmiStub,
+    endless_blocks,
+    huge_array,
+    nested,
+    silence,
+    stops_in_the_middle,
+)
+
+pytestmark = pytest.mark.jvm
+
+COUNT = 'bench_Thing_Count{name="t1",topic="a"}'
+
+
+def _up(exporter: Exporter, query: str = "") -> float | None:
+    return value_of(exporter.metrics(query), "up")
+
+
+@pytest.fixture(scope="module")
+def steady(classes: Path) -> Iterator[Beans]:
+    """A JVM to freeze and thaw."""
+    with Beans(classes, 3) as running:
+        yield running
+
+
+def test_a_jvm_that_hangs_is_answered_for_within_the_time(steady: Beans) -> None:
+    with Exporter(f"hostPort: {steady.place}\nscrapeTimeoutSeconds: 1\n") as exporter:
+        assert _up(exporter) == 1
+        steady.freeze()
+        began = time.monotonic()
+        text = exporter.metrics()
+        assert time.monotonic() - began < 10
+        assert value_of(text, "up") == 0
+        assert value_of(text, "jmx_scrape_timeout_total") == 1
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            # They share one scrape: eight of a second each, one by one, would take eight.
+            texts = [*pool.map(lambda _: exporter.metrics(), range(8))]
+        assert {value_of(text, "up") for text in texts} == {0}
+        steady.thaw()
+        until(lambda: _up(exporter) == 1, 20)
+        # Answers to what was asked before are not taken for answers to what is asked now.
+        assert value_of(exporter.metrics(), COUNT) == 1
+
+
+def test_the_limit_of_who_asks_counts(steady: Beans) -> None:
+    with Exporter(f"hostPort: {steady.place}\n") as exporter:
+        steady.freeze()
+        began = time.monotonic()
+        headers = {"X-Prometheus-Scrape-Timeout-Seconds": "1.5"}
+        _, _, text = exporter.ask("/metrics", headers)
+        steady.thaw()
+        assert time.monotonic() - began < 15  # without the header it is 30 seconds
+        assert value_of(text, "up") == 0
+
+
+def test_a_stop_during_a_scrape_is_quiet(steady: Beans) -> None:
+    def ask() -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            exporter.metrics()
+
+    with Exporter(f"hostPort: {steady.place}\n") as exporter:
+        assert _up(exporter) == 1
+        steady.freeze()
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(ask)
+            time.sleep(0.5)  # it is under way now, or it is refused: both are quiet
+            assert exporter.stop() == 0
+            asked.result(20)
+        steady.thaw()
+        assert "Traceback" not in exporter.log_text()
+
+
+def test_a_jvm_that_restarts_is_found_again_wherever_its_objects_are(own: Beans) -> None:
+    with Exporter(f"hostPort: {own.place}\n") as exporter:
+        assert _up(exporter) == 1
+        own.kill()
+        assert _up(exporter) == 0
+        assert "nothing listens there" in exporter.log_text()
+        own.start()  # the registry keeps its port, the objects get a new one
+        until(lambda: _up(exporter) == 1, 20)
+        assert value_of(exporter.metrics(), COUNT) == 1
+        assert "scrape works again" in exporter.log_text()
+
+        own.kill()
+        own.start()
+        until(lambda: _up(exporter) == 1, 20)
+        assert exporter.log_text().count("nothing listens there") == 1
+
+
+HOSTILE: dict[str, tuple[Answer, str]] = {
+    "silent": (silence, "no answer within the scrape's time"),
+    "half": (stops_in_the_middle, "no answer within the scrape's time"),
+    "endless": (endless_blocks, "maxReplyBytes|no answer within|time is over"),
+    "huge": (huge_array, "the answer is longer than maxReplyBytes allows"),
+    "deep": (nested, "values are nested deeper than 60"),
+}
+
+
+def test_peers_that_are_hostile_or_broken_cost_only_their_own_scrapes(steady: Beans) -> None:
+    with contextlib.ExitStack() as stack:
+        config = (
+            f'scrapeTimeoutSeconds: 2\ntargets:\n- {{hostPort: "{steady.place}", name: good}}\n'
+        )
+        for name, (answer, _) in HOSTILE.items():
+            stub = stack.enter_context(RmiStub(answer))
+            config += f'- {{hostPort: "{stub.place}", name: {name}}}\n'
+        exporter = stack.enter_context(Exporter(config))
+        text, log = exporter.metrics(), exporter.log_text()
+        assert value_of(text, 'up{target="good"}') == 1
+        for name, (_, reason) in HOSTILE.items():
+            assert value_of(text, f'up{{target="{name}"}}') == 0
+            assert re.search(rf"target={name} reason=.*({reason})", log)
+        assert _up(exporter, "?target=good") == 1
+        assert _up(exporter, "?target=huge") == 0
+
+
+def test_a_forgotten_login_and_a_wrong_host_name_are_mended_in_the_same_scrape(
+    own: Beans,
+) -> None:
+    own.kill()
+    own.jmx.host = "no-such-host.invalid"
+    own.jmx.extra = {"jmx.remote.x.server.connection.timeout": "1"}
+    own.start()
+    with Exporter(f"hostPort: {own.place}\nrmiHost: target\n") as exporter:
+        assert _up(exporter) == 1
+    with Exporter(f"hostPort: {own.place}\n") as exporter:
+        until(lambda: _up(exporter) == 1, 20)
+        time.sleep(2.5)  # the JVM forgets a login that was idle for a second
+        assert value_of(exporter.metrics(), COUNT) == 1
+        assert "scrape failed" not in exporter.log_text()
