@@ -1,0 +1,45 @@
+"""Commands that took long, the newest in memory; values are never kept. Pure."""
+
+from collections import deque
+from typing import NamedTuple
+
+from ambassador.redis.commands import Route
+from ambassador.redis.framing import Requests
+from ambassador.redis.resp import arguments
+from ambassador.redis.run import ClientRun
+
+__all__ = ["Slow", "SlowLog"]
+
+_SHOWN = 128
+
+
+class Slow(NamedTuple):
+    """One run that took long."""
+
+    command: str
+    kind: str
+    node: str
+    count: int
+    seconds: float
+
+
+class SlowLog:
+    """Keeps the last of them."""
+
+    def __init__(self, limit: float, size: int) -> None:
+        """Keep what took longer than ``limit`` seconds; 0: nothing."""
+        self.limit = limit or float("inf")
+        self.entries: deque[Slow] = deque(maxlen=size)
+
+    def add(self, run: ClientRun, node: str, seconds: float) -> None:
+        """Keep a run: the name and first key of its first command, no more."""
+        kind = Route(run.kind).name.lower() if run.kind else "other"
+        self.entries.append(Slow(_shown(run.data), kind, node, run.count, round(seconds, 6)))
+
+
+def _shown(data: bytes) -> str:
+    for buffer, found in Requests().split(data[: 64 << 10]):
+        _, begin, end = found[0]
+        words = arguments(buffer[begin:end])[:2]
+        return b" ".join(words)[:_SHOWN].decode(errors="backslashreplace")
+    return data[:16].decode(errors="backslashreplace") + "..."
