@@ -43,7 +43,11 @@ PROGRAMS: Final[Mapping[str, str]] = {
 }
 """Name of the program (or ``pinnace NAME``) to the part it runs alone."""
 
-PARTS: Final[Mapping[str, str]] = {"registrar": "registrar.cli", "templater": "templater.cli"}
+PARTS: Final[Mapping[str, str]] = {
+    "registrar": "registrar.cli",
+    "templater": "templater.cli",
+    "ambassador": "ambassador.cli",
+}
 """Part to the module whose ``main(program, arguments)`` runs it; others are not there yet."""
 
 COMMANDS: Final[Mapping[str, str]] = {

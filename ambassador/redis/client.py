@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final, cast
 
 from ambassador.frame.dialing import tune
 from ambassador.redis import errors
-from ambassador.redis.commands import Route
 from ambassador.redis.framing import Requests
 from ambassador.redis.mending import mend
 from ambassador.redis.reading import Reader
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from ambassador.redis.framing import Found
     from ambassador.redis.hub import Hub
     from ambassador.redis.link import Link
+    from ambassador.redis.node import Node
     from ambassador.redis.settings import Listener
 
 __all__ = ["Client"]
@@ -59,6 +59,8 @@ class Client(asyncio.Protocol):
         self.requests = Requests(listener.limits)
         self.session = Session(self)
         self.reader = Reader(self)
+        self._old: Link | None = None  # to a former primary, with commands under way
+        self._moving: list[ClientRun] = []  # what comes after those
         self._barrier: Callable[[], None] | None = None
         self._is_pumping = False
         self._is_paused = False
@@ -76,6 +78,8 @@ class Client(asyncio.Protocol):
             self.transport.write(errors.MAX_CLIENTS)
             self.is_closed = True
             self.transport.close()
+            return
+        self.session.begin()
 
     def connection_lost(self, _: Exception | None) -> None:
         """Leave; what is under way is answered to nobody."""
@@ -184,11 +188,44 @@ class Client(asyncio.Protocol):
             return
         link = self.link
         if link is None or link.is_closed or link.node is not primary:
-            link = self.link = primary.link(self.session.attributes)
+            link = self._relinked(primary, run)
+            if link is None:
+                return
         run.link = link
         link.send(run)
         if hub.has_replicas:
             self.reader.wrote(run, link)
+
+    def _relinked(self, primary: "Node", run: ClientRun) -> "Link | None":
+        """Return a link to another primary; None: the run waits for what is under way.
+
+        Commands that a server refuses because it is demoted are sent again, in order and before
+        any that came later.
+        """
+        old = self._old or self.link
+        if old is not None and not old.is_closed and self._is_under_way(old):
+            self._old, self.link = old, None
+            if not run.tries:
+                self._moving.append(run)
+                return None
+            return primary.link(self.session.attributes)
+        self._old = None
+        link = self.link = primary.link(self.session.attributes)
+        moving, self._moving = self._moving, []
+        for one in moving:
+            self.to_primary(one)
+        return link
+
+    def _is_under_way(self, link: "Link") -> bool:
+        return any(run.link is link and not run.is_done for run in self.runs)
+
+    def _move(self) -> None:
+        """Send what waited for a former primary, if that has answered all."""
+        if self._old is not None and not self._is_under_way(self._old):
+            self._old = None
+            moving, self._moving = self._moving, []
+            for run in moving:
+                self.to_primary(run)
 
     def pump(self) -> None:
         """Take commands from the backlog until something has to be waited for."""
@@ -255,7 +292,7 @@ class Client(asyncio.Protocol):
         self.write(reply)
         if runs:
             self._write_done()
-        if not runs or self._is_paused or self.backlog:
+        if not runs or self._is_paused or self.backlog or self._old is not None:
             self.settle()
 
     def _write_done(self) -> None:
@@ -282,6 +319,8 @@ class Client(asyncio.Protocol):
 
     def settle(self) -> None:
         """Go on with what waited for replies."""
+        if self._old is not None:
+            self._move()
         if self._is_paused:
             self._resume_if_less()
         if not self.runs and self._barrier is not None:

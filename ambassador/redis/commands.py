@@ -73,7 +73,8 @@ _OVERLAY: Final[Mapping[Route, str]] = {
     Route.CURSOR: "scan sscan hscan zscan",
     Route.XREAD: "xread",
     Route.TRANSACTION: "multi exec discard watch unwatch",
-    Route.SUBSCRIBE: "subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe monitor",
+    Route.SUBSCRIBE: "subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe monitor"
+    " sync psync",
     Route.TRACKING: "client|tracking client|caching client|trackinginfo client|getredir",
     Route.SESSION: "hello auth select reset quit client client|id client|getname client|setname"
     " client|setinfo client|reply ambassador info",
@@ -83,17 +84,14 @@ _OVERLAY: Final[Mapping[Route, str]] = {
     " flushdb swapdb client|kill client|pause client|unpause client|unblock client|list client|info"
     " client|no-evict client|no-touch acl|setuser acl|deluser acl|load acl|save module|load"
     " module|loadex module|unload script|debug waitaof pfdebug pfselftest",
-    Route.FORBIDDEN: "shutdown replicaof slaveof failover sync psync replconf restore-asking cluster",
+    Route.FORBIDDEN: "shutdown replicaof slaveof failover replconf restore-asking cluster",
 }
 _BY_NAME: Final = {name: route for route, names in _OVERLAY.items() for name in names.split()}
 _CONTAINERS: Final = frozenset(
-    "acl client config function latency memory module object pubsub script slowlog xgroup xinfo"
-    " command".split()
+    ["acl", "client", "config", "function", "latency", "memory", "module", "object", "pubsub", "script", "slowlog", "xgroup", "xinfo", "command"]
 )
 ADMIN: Final = frozenset(
-    "shutdown replicaof slaveof failover sync psync replconf restore-asking cluster debug"
-    " config|set config|resetstat config|rewrite module|load module|loadex module|unload"
-    " acl|setuser acl|deluser acl|load acl|save script|debug pfdebug pfselftest".split()
+    ["shutdown", "replicaof", "slaveof", "failover", "sync", "psync", "replconf", "restore-asking", "cluster", "debug", "config|set", "config|resetstat", "config|rewrite", "module|load", "module|loadex", "module|unload", "acl|setuser", "acl|deluser", "acl|load", "acl|save", "script|debug", "pfdebug", "pfselftest"]
 )
 """What is refused unless it is allowed (reliability T16)."""
 
@@ -118,7 +116,6 @@ class Table:
     def names(self) -> frozenset[str]:
         """Return the names of all commands and subcommands."""
         return frozenset(self._commands)
-
 
 
 def _overlaid(name: str) -> Command | None:

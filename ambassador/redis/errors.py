@@ -19,9 +19,7 @@ UNKNOWN_OUTCOME: Final = error("ERR ambassador: connection to primary lost, writ
 READ_LOST: Final = error("ERR ambassador: connection to the server lost")
 TIMEOUT: Final = error("ERR ambassador: upstream timeout")
 IN_FAILOVER: Final = error("TRYAGAIN ambassador: failover in progress")
-CURSOR_LOST: Final = error(
-    "ERR ambassador: scan cursor lost with its replica; restart from 0"
-)
+CURSOR_LOST: Final = error("ERR ambassador: scan cursor lost with its replica; restart from 0")
 NO_AUTH: Final = error("NOAUTH Authentication required.")
 NO_AUTH_HELLO: Final = error(
     "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto>"
@@ -32,9 +30,7 @@ WRONG_PASSWORD: Final = error("WRONGPASS invalid username-password pair or user 
 NO_PROTOCOL: Final = error("NOPROTO unsupported protocol version")
 SYNTAX: Final = error("ERR syntax error")
 BROKEN: Final = error("ERR ambassador: upstream connection lost in a transaction")
-ABORTED: Final = error(
-    "EXECABORT Transaction discarded because of: upstream connection lost"
-)
+ABORTED: Final = error("EXECABORT Transaction discarded because of: upstream connection lost")
 
 TIMED_OUT: Final = "timeout"
 _MOST_TRIES: Final = 3

@@ -382,8 +382,7 @@ def _short(data: bytes, at: int, count: int) -> tuple[int, int]:
                 done += size
                 continue
         size >>= 1
-        if size > 64:
-            size = 64
+        size = min(size, 64)
     match_one = REPLY.match
     while done < count:
         match = match_one(data, at)

@@ -23,11 +23,12 @@ from ambassador.redis.telemetry import ERRORS, SECONDS, Tallies
 from sidecar.runtime.log import get_logger
 from sidecar.runtime.signal import Signal
 
-
 __all__ = ["Hub"]
 
 _log = get_logger("ambassador")
 _SAMPLE: Final = 15
+_LAST_WORDS: Final = 0.2
+LOST: Final = "no primary any more"
 
 
 class Hub:
@@ -123,6 +124,11 @@ class Hub:
             self.named = address
             self.rejudge()
 
+    def take(self, settings: RedisSettings) -> None:
+        """Take other limits and times; those connected stay."""
+        self.settings = settings
+        self.slowlog.limit = settings.slowlog or float("inf")
+
     def end(self) -> None:
         """End all links and watches."""
         self.stopping = True
@@ -159,8 +165,11 @@ class Hub:
         if old is not None:
             _log.warning("primary is lost", server=old.label, reason=self.verdict.why or "replaced")
             self._lost_at = self.now()
-            # Commands under way there may have been executed, and nobody will say so any more.
-            old.close("no primary any more")
+            if old.observation is None:
+                # Commands under way there may have been executed; nobody will say so any more.
+                old.close(LOST)
+            else:  # it answers: each command is told whether it was refused
+                asyncio.get_running_loop().call_later(_LAST_WORDS, old.end_links, LOST)
         if primary is not None:
             _log.info("primary is known", server=primary.label)
             if self._lost_at:
@@ -188,13 +197,15 @@ class Hub:
         seen = node.observation
         if seen is None or seen.role != "slave" or not node.health.is_up:
             return False
-        if not seen.is_linked or seen.is_loading or node.is_draining or node is self.primary:
+        if not seen.is_linked or seen.is_loading or node is self.primary:
+            return False
+        if node.is_draining or node.is_drained:
             return False
         primary = self.primary.observation if self.primary is not None else None
         return primary is None or not primary.replid or primary.replid == seen.replid
 
     def refused(self, node: Node, reply: bytes) -> None:
-        """Hear that a server refuses a link."""
+        """Hear that a server refuses a link of ours; what clients asked for they are told."""
         _log.warning("link is refused", server=node.label, reason=reply.decode(errors="replace"))
 
     # --- what waits for a primary ------------------------------------------------------------
@@ -213,7 +224,8 @@ class Hub:
     def release(self) -> None:
         """Send what waits, in order."""
         held, self.held, self.held_bytes = self.held, deque(), 0
-        for _, run in held:
+        # Refused commands come back late, and go before those that came after them.
+        for _, run in sorted(held, key=lambda one: one[1].since):
             client = run.owner
             if isinstance(client, Client) and not client.is_closed:
                 client.to_primary(run)
@@ -253,10 +265,6 @@ class Hub:
         """Return the words that a listener's clients need no closer look for."""
         return self._routes.setdefault(listener, {})
 
-    def client(self, listener: Listener) -> Client:
-        """Return the protocol of a new connection."""
-        return Client(self, listener)
-
     def grew(self, client: Client, size: int) -> None:
         """Hear that a client that does not read has more to read; end it beyond its limit."""
         self.buffered += size
@@ -287,9 +295,7 @@ class Hub:
         settings = self.settings
         if attributes.password is not None or not settings.password:
             return attributes
-        return attributes._replace(
-            user=settings.user.encode(), password=settings.password.encode()
-        )
+        return attributes._replace(user=settings.user.encode(), password=settings.password.encode())
 
     def command(self, name: bytes, sub: bytes = b"") -> Command:
         """Return what is known of a command."""

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Attributes", "follower", "take"]
 
 _OK: Final = b"+OK\r\n"
-_BAD_NAME: Final = error(
-    "ERR Client names cannot contain spaces, newlines or special characters."
-)
+_BAD_NAME: Final = error("ERR Client names cannot contain spaces, newlines or special characters.")
 Take = Callable[["Session", "Client", bytes, list[bytes]], bool]
 
 
@@ -274,9 +272,7 @@ def _ambassador(session: "Session", client: "Client", _: bytes, words: list[byte
     return True
 
 
-def follower(
-    session: "Session", words: list[bytes], name: str
-) -> Callable[[bytes], bytes] | None:
+def follower(session: "Session", words: list[bytes], name: str) -> Callable[[bytes], bytes] | None:
     """Return what keeps the session equal to what the upstream answers on a lease."""
 
     def after(reply: bytes) -> bytes:

@@ -66,13 +66,13 @@ async def _opened(session: "Session", client: "Client") -> "Lease":
             continue
         try:
             link = await node.lease(session.attributes)
+            if session.name:
+                await link.name_as(session.name)
         except UpstreamUnavailable:
             node.suspect()
             await asyncio.sleep(_PAUSE)
             continue
         link.client = client
-        if session.name:
-            link.name_as(session.name)
         return Lease(session, client, link)
 
 
@@ -87,12 +87,14 @@ class Lease:
         self.link = link
         self.is_transparent = False
         self.is_plain = False  # leaves no trace on the connection
+        self.is_permanent = False
         self._session = session
         self._client = client
         self._in_multi = False
         self._is_watching = False
         self._is_broken = False
         self._db: int | None = None  # chosen within MULTI
+        self._listens = False  # from the end of MULTI on
         self._exec: ClientRun | None = None
         self._messages = Confirmations()
         self._is_tracking = self._is_monitor = self._is_leaving = False
@@ -114,7 +116,9 @@ class Lease:
     def take(self, raw: bytes, words: list[bytes], found: Command) -> None:
         """Take a command of the client."""
         name = found.name
-        if name in {"reset", "quit"} or (name == "client|reply" and not self._in_multi):
+        if self.is_permanent:
+            self.link.write_raw(raw)
+        elif name in {"reset", "quit"} or (name == "client|reply" and not self._in_multi):
             identity.take(self._session, self._client, raw, words, found)
         elif self._is_broken:
             self._refuse(name)
@@ -124,6 +128,7 @@ class Lease:
             self._client.barrier(lambda: self._become_transparent(raw, found, words))
         else:
             self.is_plain = self.is_plain and "blocking" in found.flags
+            self._listens |= found.route in {Route.SUBSCRIBE, Route.TRACKING}
             self._forward(raw, words, name)
 
     def take_plainly(self, raw: bytes, words: list[bytes], name: str) -> None:
@@ -163,6 +168,11 @@ class Lease:
         if self._db is not None and not reply.startswith((b"-", b"*-1", b"_")):
             self._session.attributes = self._session.attributes._replace(db=self._db)
         self._db = None
+        if self._listens and reply.startswith((b"*", b">")):
+            # Subscribed within the transaction: messages may follow at once, and stay.
+            self.is_transparent = self._is_monitor = True
+            self.link.tap = self._arrived
+        self._listens = False
         return reply
 
     def _unwatched(self, reply: bytes) -> bytes:
@@ -228,6 +238,11 @@ class Lease:
         else:
             client.local(errors.BROKEN)
 
+    def keep(self) -> None:
+        """Pass everything, for the client's life."""
+        self.is_transparent = self.is_permanent = self._is_monitor = True
+        self.link.tap = self._client.write
+
     # --- transparent -------------------------------------------------------------------------
 
     def _become_transparent(self, raw: bytes, found: Command, words: list[bytes]) -> None:
@@ -239,7 +254,7 @@ class Lease:
     def _pass(self, raw: bytes, found: Command, words: list[bytes]) -> None:
         self._cancel()
         name = found.name
-        self._is_monitor = self._is_monitor or name == "monitor"
+        self._is_monitor = self._is_monitor or name in {"monitor", "sync", "psync"}
         if name == "client|tracking" and len(words) > 2:
             self._is_tracking = words[2].upper() == b"ON"
         elif name == "hello" and len(words) > 1 and words[1] in {b"2", b"3"}:
@@ -294,4 +309,6 @@ class Lease:
         self.link.resume()
         node = self.link.node
         self.link.tap = None
-        node.give_back(self.link, is_clean=is_clean and not self.is_transparent, is_plain=self.is_plain)
+        node.give_back(
+            self.link, is_clean=is_clean and not self.is_transparent, is_plain=self.is_plain
+        )

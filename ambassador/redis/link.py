@@ -73,6 +73,7 @@ class Link(asyncio.Protocol):
         self.is_closed = False
         self.client: object = None  # who has it alone
         self.node: Node
+        self.is_ours = True  # set as nobody asked for
         self.refusal: bytes | None = None
         self.answered = 0
         self._arrived = 0
@@ -170,10 +171,9 @@ class Link(asyncio.Protocol):
         self.send(Ask(data, count, tell, fail))
         return await answer
 
-    def name_as(self, name: bytes) -> None:
-        """Give the connection a client's name; what it answers is dropped."""
-        run = Ask(packed(b"CLIENT", b"SETNAME", name), 1, lambda _: None, lambda _: None)
-        self.send(run)
+    async def name_as(self, name: bytes) -> None:
+        """Give the connection a client's name."""
+        await self.ask(packed(b"CLIENT", b"SETNAME", name), 1)
 
     async def opened(self) -> None:
         """Return when it is ready. Raises Refused and UpstreamUnavailable."""

@@ -4,6 +4,7 @@ Such an error means that the command was not executed, so it may be sent again e
 each reply of a run is judged by itself.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ambassador.redis.commands import Route
@@ -63,7 +64,8 @@ def _note(run: ClientRun, reply: bytes) -> None:
     if node is None or not reply.startswith(_NOT_HERE):
         return
     if node.is_primary:
-        node.observation = None
+        if node.observation is not None:
+            node.observation = replace(node.observation, role="refuses")
         node.hub.rejudge()
     node.suspect()
 
@@ -77,14 +79,10 @@ def _send(client: "Client", run: ClientRun, reply: bytes) -> None:
     client.to_primary(run)
 
 
-def _send_some(
-    client: "Client", run: ClientRun, replies: list[bytes], again: list[int]
-) -> None:
+def _send_some(client: "Client", run: ClientRun, replies: list[bytes], again: list[int]) -> None:
     """Send some commands of a run, and answer when their replies have taken their places."""
     commands = [
-        buffer[begin:end]
-        for buffer, found in Requests().split(run.data)
-        for _, begin, end in found
+        buffer[begin:end] for buffer, found in Requests().split(run.data) for _, begin, end in found
     ]
     data = b"".join(commands[place] for place in again)
     child = ClientRun(client, data, len(again), run.kind, run.since)

@@ -8,8 +8,8 @@ from ambassador.frame.dialing import Address
 from ambassador.frame.health import Health
 from ambassador.redis.link import DEFAULT, Attributes, Link, Refused
 from ambassador.redis.resp import packed
-from ambassador.redis.run import Ask
 from ambassador.redis.roles import Observation
+from ambassador.redis.run import Ask
 from sidecar.errors import UpstreamUnavailable
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ class Node:
         self.observation: Observation | None = None
         self.offset = -1  # a replica's, never too high
         self.is_readable = False
-        self.is_draining = False
+        self.is_draining = False  # says the catalogue
+        self.is_drained = False  # says a person
         self.is_gone = False
         self.readable_since = 0.0
         self.clients = 0
@@ -142,6 +143,11 @@ class Node:
             while spare and now - spare[0][0] > _SPARE_LIMIT:
                 spare.pop(0)[1].close("idle")
 
+    def end_links(self, why: str) -> None:
+        """End all links, unless it has become the primary again."""
+        if not self.is_primary:
+            self.close(why)
+
     def close(self, why: str) -> None:
         """End all links."""
         for link in self.links:
@@ -163,6 +169,7 @@ class Node:
             takes_pushes=takes_pushes,
         )
         link.node = self
+        link.is_ours = attributes == DEFAULT
         return link
 
     async def _open(self, link: Link) -> None:
@@ -171,7 +178,8 @@ class Node:
         except UpstreamUnavailable:
             self.suspect()
         except Refused as refused:
-            self.hub.refused(self, refused.reply)
+            if link.is_ours:
+                self.hub.refused(self, refused.reply)
 
     def _ended(self, link: Link) -> None:
         for links in self._links.values():

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from ambassador.redis import errors, identity
-from ambassador.redis.commands import Command, Route
+from ambassador.redis.commands import UNKNOWN, Command, Route
 from ambassador.redis.cursors import Cursors
 from ambassador.redis.framing import word_of
 from ambassador.redis.lease import Lease, leased
@@ -47,6 +47,12 @@ class Session:
         client.requests.is_stranger = not self.is_known
         self.settle_directness()
 
+    def begin(self) -> None:
+        """Get an upstream for life, where clients do not share them."""
+        if not self._client.hub.settings.is_multiplexed:
+            self.with_lease(lambda lease: lease.keep(), UNKNOWN)
+            self.settle_directness()
+
     @property
     def is_transparent(self) -> bool:
         """Whether messages pass that are no replies."""
@@ -58,6 +64,7 @@ class Session:
         client.is_muting = self._is_skipping or self.reply_mode != b"ON"
         client.is_direct = (
             self.lease is None
+            and not self.waits
             and self.is_known
             and not (client.is_muting or self._skips)
             and client.hub.cluster is None

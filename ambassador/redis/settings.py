@@ -4,31 +4,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ambassador.frame.dialing import Address
+from ambassador.frame.tls import TlsClient, TlsServer
 from ambassador.redis.framing import CommandLimits
 
-__all__ = ["MODES", "Listener", "RedisSettings", "TlsClient", "TlsServer"]
+__all__ = ["MODES", "Listener", "RedisSettings"]
 
 MODES: Final = ("primary", "eventual", "bounded", "session")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TlsServer:
-    """How clients speak TLS to us; with ``ca`` they must show a certificate of it."""
-
-    cert: str
-    key: str
-    ca: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TlsClient:
-    """How we speak TLS to servers; ``ca`` empty: the machine's authorities."""
-
-    ca: str = ""
-    cert: str = ""
-    key: str = ""
-    is_verified: bool = True
-    server_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +68,7 @@ class RedisSettings:
     failover_bytes: int = 64 << 20
     split_brain: str = "refuse"  # or evidence
     connections_per_node: int = 1
+    is_multiplexed: bool = True  # False: each client has an upstream of its own, all to the primary
     max_clients: int = 10000
     reply_hard: int = 256 << 20
     reply_soft: int = 64 << 20

@@ -1,13 +1,10 @@
 """What the Redis ambassador counts. No label holds a key or a client's address."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from sidecar.metrics import Spread, collected, counter, gauge, histogram
+from sidecar.metrics import Spread, counter, gauge, histogram
 
 if TYPE_CHECKING:
-    from prometheus_client.core import Metric
-
     from ambassador.redis.hub import Hub
 
 __all__ = ["CLASSES", "ERRORS", "SECONDS", "Tallies"]
@@ -54,7 +51,6 @@ class Tallies:
         self.fallback = 0
         self.last_primary = ""
         self.last_look = 0.0
-        collected(self._collect)
 
     def failover(self, seconds: float) -> None:
         """Count a change of the primary and how long there was none."""
@@ -69,22 +65,20 @@ class Tallies:
         """Count a read that was sent again."""
         _reissued.labels(reason).inc()
 
-    def _collect(self) -> "Iterable[Metric]":
+    def refresh(self) -> None:
+        """Bring what is counted elsewhere into the metrics; called before they are shown."""
         hub = self._hub
         _clients.set(len(hub.clients))
         _dedicated.set(sum(node.dedicated for node in hub.nodes.values()))
         _buffer.set(hub.buffered)
         _age.set(hub.now() - self.last_look if self.last_look else 0.0)
-        _unknown.labels()._value = float(hub.unknown_outcomes)  # noqa: SLF001 - a counter is set
+        _unknown.set(hub.unknown_outcomes)
         for name in ("direct", "guarded", "fallback"):
-            _tokens.labels(name)._value = float(getattr(self, name))  # noqa: SLF001
+            _tokens.labels(name).set(getattr(self, name))
         for node in hub.nodes.values():
             _outstanding.labels(node.label).set(node.outstanding)
             for kind, name in enumerate(CLASSES):
                 _commands.labels(name, node.label, "answered").set(node.counts[kind])
             if node is not hub.primary and node.offset >= 0:
                 _lag_bytes.labels(node.label).set(hub.lag.bytes_behind(node.offset))
-                _lag_seconds.labels(node.label).set(
-                    hub.lag.seconds_behind(node.offset, hub.now())
-                )
-        return ()
+                _lag_seconds.labels(node.label).set(hub.lag.seconds_behind(node.offset, hub.now()))

@@ -28,9 +28,7 @@ async def watch(node: "Node") -> None:
     hub, settings = node.hub, node.hub.settings
     backoff = Backoff(0.05, 2.0)
     while True:
-        link = Link(
-            hub.dialer.to(node.address), hub.with_login(DEFAULT), name=b"ambassador:watch"
-        )
+        link = Link(hub.dialer.to(node.address), hub.with_login(DEFAULT), name=b"ambassador:watch")
         try:
             await link.open()
             while True:

@@ -1,11 +1,30 @@
-"""TLS contexts of both sides. They read files, so they are made in a thread."""
+"""TLS of both sides. Contexts read files, so they are made in a thread."""
 
 import ssl
+from dataclasses import dataclass
 
-from ambassador.redis.settings import TlsClient, TlsServer
 from sidecar.errors import ConfigError
 
-__all__ = ["client_context", "server_context"]
+__all__ = ["TlsClient", "TlsServer", "client_context", "server_context"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsServer:
+    """How clients speak TLS to us; with ``ca`` they must show a certificate of it."""
+
+    cert: str
+    key: str
+    ca: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsClient:
+    """How we speak TLS to servers; ``ca`` empty: the machine's authorities."""
+
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+    is_verified: bool = True
 
 
 def server_context(settings: TlsServer | None) -> ssl.SSLContext | None:

@@ -1,38 +1,45 @@
-"""Where the servers are learned from: a list, the catalogue."""
+"""Where the servers of a service are learned from: a list, or the catalogue."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Protocol
 
 from ambassador.frame.dialing import Address
-from ambassador.redis.hub import Hub
 from sidecar.catalog.model import Snapshot
 from sidecar.stores.base import Source
 
-__all__ = ["Catalogued", "Listed"]
+__all__ = ["Catalogued", "Listed", "Target", "members"]
+
+
+class Target(Protocol):
+    """Who wants to know the servers."""
+
+    def serve(self, addresses: Collection[Address], draining: Collection[Address] = ()) -> None:
+        """Take which servers there are, and which of them take nothing new."""
 
 
 class Listed:
-    """Servers that are given; ROLE finds out which is what."""
+    """Servers that are given."""
 
     def __init__(self, servers: Sequence[Address]) -> None:
         """Take the servers."""
         self._servers = servers
 
-    async def follow(self, hub: Hub) -> None:
+    async def follow(self, target: Target) -> None:
         """Tell them once."""
-        hub.serve(self._servers)
+        target.serve(self._servers)
         await asyncio.get_running_loop().create_future()
 
 
 class Catalogued:
-    """Instances of a service. Tags are hints that are not needed: ROLE decides."""
+    """Instances of a service of a catalogue."""
 
     def __init__(self, source: Source, service: str) -> None:
         """Follow a service of a catalogue."""
         self._source = source
         self._service = service
 
-    async def follow(self, hub: Hub) -> None:
+    async def follow(self, target: Target) -> None:
         """Tell every change, once the catalogue was read."""
         while not self._source.synced:
             await self._source.changed()
@@ -41,7 +48,7 @@ class Catalogued:
             found = members(snapshot, self._service)
             if found != known:
                 known = found
-                hub.serve(*found)
+                target.serve(*found)
 
 
 def members(snapshot: Snapshot, service: str) -> tuple[frozenset[Address], frozenset[Address]]:
