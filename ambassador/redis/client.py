@@ -44,6 +44,7 @@ class Client(asyncio.Protocol):
         self.id = hub.next_id()
         self.runs: deque[ClientRun] = deque()
         self.backlog: deque[tuple[bytes, bytes, int, int]] = deque()
+        self.guards = 0  # reads of which a replica may turn out not to be as far
         self.writing = 0  # runs with writes that are not answered
         self.outstanding = 0
         self.bytes = 0
@@ -90,8 +91,8 @@ class Client(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Answer what was asked, then close."""
         self._has_ended = True
-        if self.session.lease is not None and not self.runs and not self.backlog:
-            return False
+        if self.session.is_endless:
+            return False  # what it waits for may never come, and nobody else may lose it
         self._end_if_done()
         return not self.is_closed
 
@@ -183,6 +184,9 @@ class Client(asyncio.Protocol):
         """Send a run to the primary, or keep it until there is one."""
         hub = self.hub
         primary = hub.primary
+        if self.guards and not run.token:
+            self._moving.append(run)  # a read that may come back to the primary goes first
+            return
         if primary is None or hub.held:
             hub.hold(run)
             return
@@ -221,7 +225,7 @@ class Client(asyncio.Protocol):
 
     def _move(self) -> None:
         """Send what waited for a former primary, if that has answered all."""
-        if self._old is not None and not self._is_under_way(self._old):
+        if not self.guards and (self._old is None or not self._is_under_way(self._old)):
             self._old = None
             moving, self._moving = self._moving, []
             for run in moving:
@@ -279,6 +283,8 @@ class Client(asyncio.Protocol):
         self.bytes -= len(run.data)
         if run.kind == _WRITE:
             self.writing -= 1
+        if run.token:
+            self.guards -= 1
         if run.after is not None:
             reply = run.after(reply)
         self.hub.counted(run)
@@ -292,7 +298,7 @@ class Client(asyncio.Protocol):
         self.write(reply)
         if runs:
             self._write_done()
-        if not runs or self._is_paused or self.backlog or self._old is not None:
+        if not runs or self._is_paused or self.backlog or self._moving:
             self.settle()
 
     def _write_done(self) -> None:
@@ -319,7 +325,7 @@ class Client(asyncio.Protocol):
 
     def settle(self) -> None:
         """Go on with what waited for replies."""
-        if self._old is not None:
+        if self._moving:
             self._move()
         if self._is_paused:
             self._resume_if_less()

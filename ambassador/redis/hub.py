@@ -91,7 +91,7 @@ class Hub:
         if self.stopping:
             work.close()
             return None
-        return self._group.create_task(work, name=name)
+        return self._group.create_task(_guarded(work, name), name=name)
 
     def watch_by(self, watch: Callable[[Node], Coroutine[Any, Any, None]]) -> None:
         """Say what watches a server."""
@@ -370,3 +370,11 @@ class Hub:
     def reissued(self, reason: str) -> None:
         """Count a read that is sent again."""
         self.tallies.reissued(reason)
+
+
+async def _guarded(work: Coroutine[Any, Any, None], name: str) -> None:
+    """Keep what goes wrong with one connection from the others."""
+    try:
+        await work
+    except Exception:  # noqa: BLE001 - a bug with one connection must not end the others
+        _log.exception("task failed", task=name)

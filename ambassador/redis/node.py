@@ -164,7 +164,7 @@ class Node:
         link = Link(
             hub.dialer.to(self.address),
             hub.with_login(attributes),
-            name=hub.link_name,
+            name=b"" if takes_pushes else hub.link_name,
             ended=ended,
             takes_pushes=takes_pushes,
         )

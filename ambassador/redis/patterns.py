@@ -14,12 +14,11 @@ __all__ = ["COMMAND", "REPLY", "replies_of"]
 
 _SHORT: Final = 99
 _MEDIUM: Final = 999
-_NAME: Final = r"(\$(?:\d|1\d)\r\n\w+)\r\n"
 _MOST_ARGUMENTS: Final = 6
 
 
-def _bulk(longest: int) -> str:
-    """Return a pattern of a bulk string of at most so many bytes."""
+def _sized(longest: int, byte: str = ".", end: str = r"\r\n") -> str:
+    """Return a pattern of a length of at most so much, and as many bytes as it says."""
 
     def after(prefix: str) -> list[str]:
         found = []
@@ -27,24 +26,24 @@ def _bulk(longest: int) -> str:
             text = f"{prefix}{digit}"
             if int(text) > longest or (digit == 0 and not prefix):
                 continue
-            here = rf"\r\n.{{{int(text)}}}\r\n"
+            here = rf"\r\n{byte}{{{int(text)}}}{end}"
             longer = after(text) if int(text) * 10 <= longest else []
             found.append(f"{digit}(?:{'|'.join([here, *longer])})" if longer else f"{digit}{here}")
         return found
 
-    alternatives = "|".join([r"0\r\n\r\n", *after("")])
-    return rf"\$(?:{alternatives})"
+    return "|".join(after(""))
 
 
-_SHORT_BULK: Final = _bulk(_SHORT)
-_MEDIUM_BULK: Final = _bulk(_MEDIUM)
+_EMPTY: Final = r"0\r\n\r\n"
+_SHORT_BULK: Final = rf"\$(?:{_EMPTY}|{_sized(_SHORT)})"
+_MEDIUM_BULK: Final = rf"\$(?:{_EMPTY}|{_sized(_MEDIUM)})"
+_NAME: Final = rf"(\$(?:{_sized(19, chr(92) + 'w', '')}))\r\n"
 
 
 def _command() -> str:
     """Return a pattern of a command of up to some arguments; the one group is its word.
 
-    The word is the name with its length before it (``$3\\r\\nGET``). The two are not compared
-    here: only words whose lengths are right are ever found in the table.
+    The word is the name with its length before it (``$3\\r\\nGET``).
     """
     shapes = [
         rf"1\r\n{_NAME}",

@@ -133,6 +133,8 @@ class Reader:
 
     def _guarded(self, run: ClientRun, node: "Node", offset: int) -> bool:
         link = self._link_to(node)
+        if not run.token:
+            self._client.guards += 1
         run.token, run.link = offset, link
 
         def tell(reached: int | None) -> None:

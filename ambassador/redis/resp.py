@@ -29,11 +29,14 @@ def mapping(pairs: list[tuple[bytes, bytes]], protocol: int) -> bytes:
 
 
 def arguments(raw: bytes) -> list[bytes]:
-    """Return the words of a complete command in array form."""
-    at = raw.index(b"\n") + 1
+    """Return the words of a complete command in array form.
+
+    As in Redis a line ends two bytes from its CR, whatever the second one is.
+    """
+    at = raw.index(b"\r") + 2
     words = []
     for _ in range(int(raw[1 : at - 2])):
-        begin = raw.index(b"\n", at) + 1
+        begin = raw.index(b"\r", at) + 2
         end = begin + int(raw[at + 1 : begin - 2])
         words.append(raw[begin:end])
         at = end + 2

@@ -58,6 +58,11 @@ class Session:
         """Whether messages pass that are no replies."""
         return self.lease is not None and self.lease.is_transparent
 
+    @property
+    def is_endless(self) -> bool:
+        """Whether the client waits for an element or messages."""
+        return self.lease is not None and (self.lease.is_plain or self.lease.is_transparent)
+
     def settle_directness(self) -> None:
         """Say whether plain commands may take the short way."""
         client = self._client

@@ -69,6 +69,7 @@ class Stream:
 class _Pair:
     def __init__(self, stream: Stream, client: socket.socket, server: socket.socket) -> None:
         self._stream, self._client, self._server = stream, client, server
+        self._is_cut = False
         self._passed = -1  # bytes since the mark was seen
         self._held: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
 
@@ -103,7 +104,9 @@ class _Pair:
             self._client.sendall(data[: limit - self._passed])
             self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._stream.cuts += 1
-            self._client.close()
+            self._is_cut = True
+            # The other thread waits in recv() and holds the socket: wake it, it closes with a reset.
+            self._client.shutdown(socket.SHUT_RD)
             raise OSError("cut")
         if self._passed >= 0:
             self._passed += len(data)
@@ -115,7 +118,7 @@ class _Pair:
                 take(data)
         except OSError:
             pass
-        for sock in (self._client, self._server):
+        for sock in (self._server,) if self._is_cut else (self._client, self._server):
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         source.close()
