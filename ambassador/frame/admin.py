@@ -74,7 +74,9 @@ class Admin:
         reader = asyncio.StreamReader(limit=_HEAD)
 
         def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            assert self._group is not None
+            if self._group is None:
+                writer.close()
+                return
             self._group.create_task(self._serve(reader, writer), name="admin request")
 
         return asyncio.StreamReaderProtocol(reader, begin)

@@ -52,7 +52,8 @@ class Chooser:
         if len(choices) == 1:
             return choices[0]
         self._turn += 1
-        return self._policy(self, choices)  # type: ignore[return-value]
+        chosen: C = self._policy(self, choices)
+        return chosen
 
     def sticky(self, choices: Sequence[C]) -> C:
         """Return who has the fewest clients for its weight."""

@@ -56,8 +56,7 @@ class RedisAmbassador:
         settings = self._settings
         context = await asyncio.to_thread(client_context, settings.tls)
         async with asyncio.TaskGroup() as group:
-            hub = self.hub = Hub(settings, group, context=context)
-            hub.watch_by(watch)
+            hub = self.hub = Hub(settings, group, watch, context=context)
             sweeping = group.create_task(sweep(hub), name="sweep")
             self._following = group.create_task(self._topology.follow(hub), name="topology")
             self._group = group
@@ -131,8 +130,7 @@ class RedisAmbassador:
         hub.stopping = True
         try:
             async with asyncio.timeout(_DRAIN):
-                while any(client.runs or client.backlog for client in hub.clients):
-                    await asyncio.sleep(0.01)
+                await hub.finished()
         except TimeoutError:
             _log.warning("commands under way are dropped")
         finally:

@@ -373,8 +373,8 @@ class Client(asyncio.Protocol):
             if len(self.backlog) > self.listener.max_outstanding:
                 return
             self._is_paused = False
-            assert self.transport is not None
-            self.transport.resume_reading()
+            if self.transport is not None:
+                self.transport.resume_reading()
 
     def _end_if_done(self) -> None:
         if self._has_ended and not self.runs and not self.backlog and not self.session.waits:

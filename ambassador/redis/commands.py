@@ -73,8 +73,8 @@ _OVERLAY: Final[Mapping[Route, str]] = {
     Route.CURSOR: "scan sscan hscan zscan",
     Route.XREAD: "xread",
     Route.TRANSACTION: "multi exec discard watch unwatch",
-    Route.SUBSCRIBE: "subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe monitor"
-    " sync psync",
+    Route.SUBSCRIBE: "subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe"
+    " monitor sync psync",
     Route.TRACKING: "client|tracking client|caching client|trackinginfo client|getredir",
     Route.SESSION: "hello auth select reset quit client client|id client|getname client|setname"
     " client|setinfo client|reply ambassador info",
@@ -87,12 +87,17 @@ _OVERLAY: Final[Mapping[Route, str]] = {
     Route.FORBIDDEN: "shutdown replicaof slaveof failover replconf restore-asking cluster",
 }
 _BY_NAME: Final = {name: route for route, names in _OVERLAY.items() for name in names.split()}
-_CONTAINERS: Final = frozenset(
-    ["acl", "client", "config", "function", "latency", "memory", "module", "object", "pubsub", "script", "slowlog", "xgroup", "xinfo", "command"]
+_CONTAINER_NAMES: Final = (
+    "acl client config function latency memory module object pubsub script slowlog xgroup xinfo"
+    " command"
 )
-ADMIN: Final = frozenset(
-    ["shutdown", "replicaof", "slaveof", "failover", "sync", "psync", "replconf", "restore-asking", "cluster", "debug", "config|set", "config|resetstat", "config|rewrite", "module|load", "module|loadex", "module|unload", "acl|setuser", "acl|deluser", "acl|load", "acl|save", "script|debug", "pfdebug", "pfselftest"]
+_CONTAINERS: Final = frozenset(_CONTAINER_NAMES.split())
+_ADMIN_NAMES: Final = (
+    "shutdown replicaof slaveof failover sync psync replconf restore-asking cluster debug"
+    " config|set config|resetstat config|rewrite module|load module|loadex module|unload"
+    " acl|setuser acl|deluser acl|load acl|save script|debug pfdebug pfselftest"
 )
+ADMIN: Final = frozenset(_ADMIN_NAMES.split())
 """What is refused unless it is allowed (reliability T16)."""
 
 

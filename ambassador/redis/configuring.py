@@ -55,7 +55,7 @@ def _several(check: Field) -> Field:
     def checked(value: object) -> tuple[object, ...]:
         values = value.split(",") if isinstance(value, str) else value
         if not isinstance(values, Sequence):
-            raise ValueError("a list is expected")
+            raise ValueError("a list is expected")  # noqa: TRY004 - as all checks do
         return tuple(check(one) for one in values)
 
     return checked
@@ -77,7 +77,7 @@ def _table(fields: Fields, make: Any) -> Field:
 
 def _pairs(value: object) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, Mapping):
-        raise ValueError("names and values are expected")
+        raise ValueError("names and values are expected")  # noqa: TRY004 - as all checks do
     return tuple((text(key), text(one)) for key, one in value.items())
 
 
@@ -225,10 +225,11 @@ def _listeners(
         if value := getattr(given, key):
             shared |= read({key: value}, LISTENER, "command line", problems)
     if given.listen:
-        tables = [_asked(word) for word in given.listen]
+        tables: list[object] = [_asked(word) for word in given.listen]
         where = "command line: --listen"
     else:
-        tables = document if isinstance(document, list) else [] if document is None else [document]
+        several = document if isinstance(document, list) else [document]
+        tables = [] if document is None else several
         where = f"{name}: listeners"
     if not tables:
         tables = [{"bind": "127.0.0.1:6379"}]

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from ambassador.redis.commands import Route
-from ambassador.redis.framing import Replies
+from ambassador.redis.replies import Replies
 from ambassador.redis.resp import error
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from ambassador.redis.run import ClientRun
 from ambassador.redis.settings import Listener, RedisSettings
 from ambassador.redis.slowlog import SlowLog
 from ambassador.redis.telemetry import ERRORS, SECONDS, Tallies
+from sidecar.runtime.clock import SystemClock
 from sidecar.runtime.log import get_logger
 from sidecar.runtime.signal import Signal
 
@@ -38,11 +39,12 @@ class Hub:
         self,
         settings: RedisSettings,
         group: asyncio.TaskGroup,
+        watch: Callable[[Node], Coroutine[Any, Any, None]],
         *,
         context: ssl.SSLContext | None = None,
         draw: Callable[[], float] = random.random,
     ) -> None:
-        """Start without servers; tasks run in ``group``."""
+        """Start without servers; tasks run in ``group``, ``watch`` asks a server who it is."""
         self.settings = settings
         self.now = asyncio.get_running_loop().time
         self.dialer = Dialer(context, settings.connect_timeout)
@@ -79,7 +81,7 @@ class Hub:
         self._ids = 0
         self._ticks = 0
         self._lost_at = 0.0
-        self._watch: Callable[[Node], Coroutine[Any, Any, None]] | None = None
+        self._watch = watch
         self._watchers: dict[Address, asyncio.Task[None]] = {}
         self._tokens: dict[object, Token] = {}
         self._choosers: dict[str, Chooser] = {}
@@ -93,17 +95,12 @@ class Hub:
             return None
         return self._group.create_task(_guarded(work, name), name=name)
 
-    def watch_by(self, watch: Callable[[Node], Coroutine[Any, Any, None]]) -> None:
-        """Say what watches a server."""
-        self._watch = watch
-
     def serve(self, addresses: Collection[Address], draining: Collection[Address] = ()) -> None:
         """Take which servers there are; new ones are watched, others are let go."""
         zones: Mapping[str, str] = dict(self.settings.zones)
         for address in addresses:
             if address not in self.nodes:
                 node = self.nodes[address] = Node(self, address, zones.get(str(address), ""))
-                assert self._watch is not None
                 task = self.spawn(self._watch(node), f"watch {address}")
                 if task is not None:
                     self._watchers[address] = task
@@ -137,6 +134,12 @@ class Hub:
         for node in self.nodes.values():
             node.is_gone = True
             node.close("stopping")
+
+    async def finished(self) -> None:
+        """Return when no command is under way."""
+        clock = SystemClock()
+        while any(client.runs or client.backlog for client in self.clients):
+            await clock.sleep(0.01)
 
     def rejudge(self) -> None:
         """Decide anew who is what."""

@@ -35,7 +35,7 @@ def command_of(line: bytes) -> tuple[bytes, bytes]:
 
 def words_of(line: bytes) -> list[bytes]:
     """Return the words of a line. Raises UnbalancedQuotes."""
-    words = []
+    words: list[bytes] = []
     at, size = 0, len(line)
     while True:
         while at < size and line[at] in _BLANKS:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from ambassador.redis.framing import Replies
+from ambassador.redis.replies import Replies
 from ambassador.redis.resp import Failure, packed
 from ambassador.redis.run import Ask, RoleRun, Run
 from sidecar.errors import ProtocolError, UpstreamUnavailable
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT", "Attributes", "Link", "Refused"]
 
 _HANDSHAKE: Final = 2.0
+_CLOSED: Final = "closed by the server"
 
 
 class Attributes(NamedTuple):
@@ -98,8 +99,7 @@ class Link(asyncio.Protocol):
         """Connect and greet. Raises UpstreamUnavailable and Refused, closed then."""
         try:
             await self._dial(lambda: self)
-            if self.is_closed:
-                raise UpstreamUnavailable("closed by the server")
+            self._check_open()
             if words := self._greeting():
                 data = b"".join(packed(*command) for command in words)
                 run = Ask(data, len(words), self._hear, self._miss)
@@ -108,8 +108,8 @@ class Link(asyncio.Protocol):
                 async with asyncio.timeout(_HANDSHAKE):
                     answers = await self._greeted
                 _check(words, answers)
-        except (OSError, TimeoutError) as error:
-            why = reason_of(error) if isinstance(error, OSError) else "no answer"
+        except OSError as error:
+            why = "no answer" if isinstance(error, TimeoutError) else reason_of(error)
             self.close(why)
             raise UpstreamUnavailable(why) from error
         except Refused as error:
@@ -125,6 +125,10 @@ class Link(asyncio.Protocol):
         self.is_ready = True
         self._settled.set()
         self.flush()
+
+    def _check_open(self) -> None:
+        if self.is_closed:
+            raise UpstreamUnavailable(_CLOSED)
 
     def send(self, run: Run) -> None:
         """Add a run; it goes out at the end of this turn, or when the link is ready."""
@@ -238,7 +242,7 @@ class Link(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """End with it."""
-        why = reason_of(error) if isinstance(error, OSError) else "closed by the server"
+        why = reason_of(error) if isinstance(error, OSError) else _CLOSED
         self.close(why)
 
     def data_received(self, data: bytes) -> None:
@@ -265,12 +269,19 @@ class Link(asyncio.Protocol):
                     continue
                 self.queue.popleft()
                 run.finish(piece)
-                if self.tap is not None:  # what follows is no sequence of replies
-                    if at < size:
-                        self.tap(data[at:])
+                if self._is_tapped() and at < size:
+                    self._pass(data[at:])
                     return
         except ProtocolError as wrong:
             self.close(str(wrong))
+
+    def _is_tapped(self) -> bool:
+        """Say whether what follows is no sequence of replies."""
+        return self.tap is not None
+
+    def _pass(self, data: bytes) -> None:
+        if self.tap is not None:
+            self.tap(data)
 
     # --- greeting ----------------------------------------------------------------------------
 

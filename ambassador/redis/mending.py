@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ambassador.redis.commands import Route
-from ambassador.redis.framing import Replies, Requests
+from ambassador.redis.framing import Requests
+from ambassador.redis.replies import Replies
 from ambassador.redis.run import ClientRun
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ Each confirmation says the count itself (its third element), so the newest one c
 import re
 from typing import Final
 
-from ambassador.redis.framing import Replies
+from ambassador.redis.replies import Replies
 from sidecar.errors import ProtocolError
 
 __all__ = ["Confirmations"]

@@ -8,12 +8,12 @@ from ambassador.frame.dialing import Address
 from ambassador.frame.health import Health
 from ambassador.redis.link import DEFAULT, Attributes, Link, Refused
 from ambassador.redis.resp import packed
-from ambassador.redis.roles import Observation
 from ambassador.redis.run import Ask
 from sidecar.errors import UpstreamUnavailable
 
 if TYPE_CHECKING:
     from ambassador.redis.hub import Hub
+    from ambassador.redis.roles import Observation
 
 __all__ = ["Node"]
 

@@ -1,12 +1,12 @@
 """Which server a client's reads go to, so that it sees what it wrote.
 
-The theory. A primary numbers the bytes of its replication stream; a replica says up to which it has
-applied them. A client's token is an offset at or past its last write, and past all that it has read:
-a replica that has reached it shows the client nothing older. The token comes from a ROLE that
-follows the client's commands on the primary's link, one for all that is sent in a turn of the loop.
-A read goes straight to a replica that is known to have reached the token (offsets only grow). Of
-another the offset is asked in the same write as the read, before it; if it is too low the reply is
-dropped and the read asked of the primary.
+The theory. A primary numbers the bytes of its replication stream; a replica says up to which it
+has applied them. A client's token is an offset at or past its last write, and past all that it has
+read: a replica that has reached it shows the client nothing older. The token comes from a ROLE
+that follows the client's commands on the primary's link, one for all that is sent in a turn of the
+loop. A read goes straight to a replica that is known to have reached the token, as offsets only
+grow. Of another the offset is asked in the same write as the read, before it; if it is too low the
+reply is dropped and the read asked of the primary.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -66,7 +66,7 @@ class Reader:
             self._node.clients -= 1
             self._node = self._link = None
 
-    def reads(self, run: ClientRun) -> bool:
+    def reads(self, run: ClientRun) -> bool:  # noqa: PLR0911 - one case after the other
         """Send a read to a replica; False if it goes to the primary."""
         hub, mode = self._hub, self.mode
         if mode == "primary":

@@ -43,7 +43,7 @@ def arguments(raw: bytes) -> list[bytes]:
     return words
 
 
-def decode(data: bytes, at: int = 0) -> tuple[object, int]:
+def decode(data: bytes, at: int = 0) -> tuple[object, int]:  # noqa: PLR0911 - a table of kinds
     """Return the complete reply that begins there and its end. Raises ProtocolError."""
     end = data.find(b"\r\n", at)
     if end < 0:

@@ -71,9 +71,21 @@ class ClientRun(Run):
     """Commands of a client."""
 
     __slots__ = (
-        "after", "fallback", "is_done", "is_muted", "is_stale", "is_streamed", "kind", "link", "out", "owner",
-        "since", "slot", "token", "tries",
-    )  # fmt: skip
+        "after",
+        "fallback",
+        "is_done",
+        "is_muted",
+        "is_stale",
+        "is_streamed",
+        "kind",
+        "link",
+        "out",
+        "owner",
+        "since",
+        "slot",
+        "token",
+        "tries",
+    )
 
     def __init__(self, owner: Owner, data: bytes, count: int, kind: int, since: float) -> None:
         """Take commands of one kind (``Route``) that came at some time."""
@@ -150,7 +162,7 @@ class Ask(Run):
             return
         self._tell(found)
 
-    def lost(self, why: str, *, was_sent: bool) -> None:
+    def lost(self, why: str, *, was_sent: bool) -> None:  # noqa: ARG002
         """Tell why not."""
         self._fail(why)
 
@@ -174,7 +186,7 @@ class RoleRun(Run):
         """Tell the offset."""
         self._tell(offset_of(self.whole(piece), self._wanted))
 
-    def lost(self, why: str, *, was_sent: bool) -> None:
+    def lost(self, why: str, *, was_sent: bool) -> None:  # noqa: ARG002
         """Tell that nothing is known."""
         self._tell(None)
 

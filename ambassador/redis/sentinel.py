@@ -124,12 +124,9 @@ def newest(views: Sequence[View]) -> View:
 
 def view_of(master: object, replicas: object) -> View:
     """Return what the replies say. Raises ProtocolError."""
-    for answer in (master, replicas):
-        if isinstance(answer, Failure) or not isinstance(answer, list):
-            text = answer.decode(errors="replace") if isinstance(answer, bytes) else "nonsense"
-            raise ProtocolError(f"Sentinel answers: {text}")
-    assert isinstance(master, list)
-    assert isinstance(replicas, list)
+    if not isinstance(master, list) or not isinstance(replicas, list):
+        text = master.decode(errors="replace") if isinstance(master, Failure) else "nonsense"
+        raise ProtocolError(f"Sentinel answers: {text}")
     facts = _facts(master)
     return View(
         int(facts.get(b"config-epoch", b"0")),

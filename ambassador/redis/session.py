@@ -114,9 +114,9 @@ class Session:
 
     def _remember(self, name: bytes, found: Command) -> None:
         routes = self._client.routes
-        if found.route < Route.SLOW and "|" not in found.name and not found.is_container:
-            if len(routes) < _MOST_WORDS and len(name) < _LONGEST:
-                routes[word_of(name)] = found.route
+        is_plain = found.route < Route.SLOW and "|" not in found.name and not found.is_container
+        if is_plain and len(routes) < _MOST_WORDS and len(name) < _LONGEST:
+            routes[word_of(name)] = found.route
 
     def begin_reply_mode(self, mode: bytes) -> None:
         """Take CLIENT REPLY OFF or SKIP: the latter is for the next command alone."""
@@ -131,46 +131,54 @@ class Session:
         self.reply_mode = mode
         self.settle_directness()
 
-    def _plain(self, raw: bytes, _words: list[bytes], found: Command) -> None:
+    def on_plain(self, raw: bytes, _words: list[bytes], found: Command) -> None:
+        """Send what needs no closer look."""
         if self._client.hub.cluster is not None:
             self._client.hub.cluster.command(self._client, raw, _words, found)
             return
         self._client.emit(raw, 1, found.route)
 
-    def _script_read(self, raw: bytes, _words: list[bytes], _found: Command) -> None:
+    def on_script_read(self, raw: bytes, _words: list[bytes], _found: Command) -> None:
+        """Send a script that writes nothing; one that a replica does not know comes back."""
         self._client.emit(raw, 1, Route.READ)
 
-    def _cursor(self, raw: bytes, words: list[bytes], _found: Command) -> None:
+    def on_cursor(self, raw: bytes, words: list[bytes], _found: Command) -> None:
+        """Send a scan."""
         if self._client.listener.cursor == "sticky":
             self._cursors.take(raw, words)
         else:
             self._client.emit(raw, 1, Route.LOOK)
 
-    def _xread(self, raw: bytes, words: list[bytes], found: Command) -> None:
+    def on_xread(self, raw: bytes, words: list[bytes], found: Command) -> None:
+        """Send XREAD: a read, unless it blocks."""
         for word in words[1:]:
             if word.upper() == b"STREAMS":
                 break
             if word.upper() == b"BLOCK":
-                self._once(raw, words, found)
+                self.on_once(raw, words, found)
                 return
         self._client.emit(raw, 1, Route.READ)
 
-    def _once(self, raw: bytes, words: list[bytes], found: Command) -> None:
+    def on_once(self, raw: bytes, words: list[bytes], found: Command) -> None:
+        """Send a command on an upstream of its own."""
         self.with_lease(lambda lease: lease.take(raw, words, found), found)
 
-    def _transaction(self, raw: bytes, words: list[bytes], found: Command) -> None:
+    def on_transaction(self, raw: bytes, words: list[bytes], found: Command) -> None:
+        """Begin a transaction, or let Redis say that there is none."""
         if found.name in {"multi", "watch"}:
-            self._once(raw, words, found)
+            self.on_once(raw, words, found)
         else:
             self._client.emit(raw, 1, Route.WRITE)  # without MULTI: Redis has the right words
 
-    def _session(self, raw: bytes, words: list[bytes], found: Command) -> None:
+    def on_session(self, raw: bytes, words: list[bytes], found: Command) -> None:
+        """Answer what is about the connection."""
         identity.take(self, self._client, raw, words, found)
 
-    def _wait(self, raw: bytes, words: list[bytes], found: Command) -> None:
+    def on_wait(self, raw: bytes, words: list[bytes], found: Command) -> None:
+        """Count replicas, beside the shared upstream."""
         client = self._client
         if len(words) != 3 or not all(word.isdigit() for word in words[1:]):
-            self._once(raw, words, found)
+            self.on_once(raw, words, found)
             return
         count, limit = int(words[1]), int(words[2]) / 1000
 
@@ -252,18 +260,18 @@ class Session:
 
 
 _BY_ROUTE: Final[dict[Route, Callable[[Session, bytes, list[bytes], Command], None]]] = {
-    Route.READ: Session._plain,
-    Route.WRITE: Session._plain,
-    Route.LOOK: Session._plain,
-    Route.SCRIPT_READ: Session._script_read,
-    Route.CURSOR: Session._cursor,
-    Route.XREAD: Session._xread,
-    Route.ONCE: Session._once,
-    Route.TRANSACTION: Session._transaction,
-    Route.SUBSCRIBE: Session._once,
-    Route.TRACKING: Session._once,
-    Route.SESSION: Session._session,
-    Route.WAIT: Session._wait,
-    Route.KILL: Session._once,
-    Route.FORBIDDEN: Session._once,
+    Route.READ: Session.on_plain,
+    Route.WRITE: Session.on_plain,
+    Route.LOOK: Session.on_plain,
+    Route.SCRIPT_READ: Session.on_script_read,
+    Route.CURSOR: Session.on_cursor,
+    Route.XREAD: Session.on_xread,
+    Route.ONCE: Session.on_once,
+    Route.TRANSACTION: Session.on_transaction,
+    Route.SUBSCRIBE: Session.on_once,
+    Route.TRACKING: Session.on_once,
+    Route.SESSION: Session.on_session,
+    Route.WAIT: Session.on_wait,
+    Route.KILL: Session.on_once,
+    Route.FORBIDDEN: Session.on_once,
 }

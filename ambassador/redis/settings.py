@@ -5,7 +5,7 @@ from typing import Final
 
 from ambassador.frame.dialing import Address
 from ambassador.frame.tls import TlsClient, TlsServer
-from ambassador.redis.framing import CommandLimits
+from ambassador.redis.framing import DEFAULT_LIMITS, CommandLimits
 
 __all__ = ["MODES", "Listener", "RedisSettings"]
 
@@ -31,7 +31,7 @@ class Listener:
     users: tuple[tuple[str, str], ...] = ()  # with any, logins are checked here
     tls: TlsServer | None = None
     is_pinnable: bool = False  # AMBASSADOR PIN and MODE
-    limits: CommandLimits = CommandLimits()
+    limits: CommandLimits = DEFAULT_LIMITS
     max_outstanding: int = 10000
     max_bytes: int = 64 << 20
     idle: float = 0.0

@@ -19,7 +19,7 @@ class Slow(NamedTuple):
     command: str
     kind: str
     node: str
-    count: int
+    commands: int
     seconds: float
 
 

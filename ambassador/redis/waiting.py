@@ -52,7 +52,12 @@ async def _offset(link: Link | None) -> int:
     if link is None or link.is_closed:
         return 0
     answer: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
-    link.send(RoleRun(b"master", lambda offset: answer.done() or answer.set_result(offset)))
+
+    def tell(offset: int | None) -> None:
+        if not answer.done():
+            answer.set_result(offset)
+
+    link.send(RoleRun(b"master", tell))
     offset = await answer
     if offset is None:
         raise UpstreamUnavailable("no answer to ROLE")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from ambassador.redis.commands import Table, names_of
 from ambassador.redis.link import DEFAULT, Link, Refused
-from ambassador.redis.resp import Failure, packed
+from ambassador.redis.resp import packed
 from ambassador.redis.roles import Observation, observation_of
 from sidecar.errors import ProtocolError, UpstreamUnavailable
 from sidecar.runtime.backoff import Backoff
@@ -99,7 +99,7 @@ async def _learn(node: "Node", link: Link) -> None:
     if not found:
         _log.warning("commands are not told, those of Redis 7.0 are assumed", server=node.label)
     node.hub.learn(Table(found))
-    if isinstance(hello, list) and not isinstance(hello, Failure):
+    if isinstance(hello, list):
         node.hub.hello = {
             key: value
             for key, value in zip(hello[::2], hello[1::2], strict=False)

@@ -81,7 +81,9 @@ class TcpAmbassador:
 
         async def topology(_: str) -> Answer:
             members = self.pool.members.values() if self.pool is not None else ()
-            return Answer(200, [_told(one.address, one.clients, one.is_draining) for one in members])
+            return Answer(
+                200, [_told(one.address, one.clients, one.is_draining) for one in members]
+            )
 
         return {
             ("GET", "/health/live"): live,
@@ -110,5 +112,5 @@ class TcpAmbassador:
             self._doors.clear()
 
 
-def _told(address: Address, clients: int, is_draining: bool) -> dict[str, object]:  # noqa: FBT001
+def _told(address: Address, clients: int, is_draining: bool) -> dict[str, object]:
     return {"address": str(address), "clients": clients, "draining": is_draining}

@@ -1,7 +1,6 @@
 """Pass bytes between a client and an instance, no faster than the slower side takes them."""
 
 import asyncio
-
 from typing import TYPE_CHECKING, Final, cast
 
 from ambassador.frame.dialing import tune
@@ -157,5 +156,3 @@ class Inlet(Side):
         if self._member is not None:
             self._member.clients -= 1
             self._member = None
-
-

@@ -7,7 +7,14 @@ from typing import Final
 from ambassador.frame.balance import POLICIES
 from ambassador.frame.dialing import Address
 from ambassador.frame.fields import (
-    Field, address, choice, integer, listen_address, read, seconds, text,
+    Field,
+    address,
+    choice,
+    integer,
+    listen_address,
+    read,
+    seconds,
+    text,
 )  # fmt: skip
 from ambassador.frame.tls import TlsClient
 from sidecar.errors import ConfigError

@@ -1,14 +1,16 @@
-"""Framing of the Redis protocol: any split, any mutation, nothing but what is meant to be raised."""
+"""Framing of the Redis protocol: any split, any mutation."""
 
 import random
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambassador.redis.framing import CommandLimits, Replies, Requests
+from ambassador.redis.framing import CommandLimits, Requests
 from ambassador.redis.messages import Confirmations
+from ambassador.redis.replies import Replies
 from ambassador.redis.resp import arguments, packed
 from sidecar.errors import ProtocolError
 
@@ -28,7 +30,7 @@ def found(requests: Requests, pieces: Iterable[bytes]) -> tuple[list[bytes], str
 
 def cut(data: bytes, places: Iterable[int]) -> list[bytes]:
     ends = sorted({place % (len(data) + 1) for place in places} | {0, len(data)})
-    return [data[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+    return [data[a:b] for a, b in pairwise(ends)]
 
 
 @given(COMMANDS, st.lists(st.integers(min_value=0), max_size=12))
@@ -87,16 +89,18 @@ def test_mutations_of_commands_never_raise_and_always_parse() -> None:
             arguments(command)
 
 
-REPLY = st.deferred(
+REPLY: st.SearchStrategy[bytes] = st.deferred(
     lambda: (
-        st.sampled_from([b"+OK\r\n", b":5\r\n", b"$-1\r\n", b"*-1\r\n", b"_\r\n", b"#t\r\n", b",1\r\n"])
+        st.sampled_from(
+            [b"+OK\r\n", b":5\r\n", b"$-1\r\n", b"*-1\r\n", b"_\r\n", b"#t\r\n", b",1\r\n"]
+        )
         | st.binary(max_size=150).map(lambda text: b"$%d\r\n%b\r\n" % (len(text), text))
         | st.binary(max_size=20).map(lambda text: b"=%d\r\n%b\r\n" % (len(text), text))
-        | st.lists(REPLY, max_size=3).map(lambda all: b"*%d\r\n" % len(all) + b"".join(all))
+        | st.lists(REPLY, max_size=3).map(lambda them: b"*%d\r\n" % len(them) + b"".join(them))
         | st.lists(REPLY, max_size=2).map(
-            lambda all: b"%%%d\r\n" % len(all) + b"".join(one + one for one in all)
+            lambda them: b"%%%d\r\n" % len(them) + b"".join(one + one for one in them)
         )
-        | st.tuples(REPLY, REPLY, REPLY).map(lambda all: b"|1\r\n" + b"".join(all))
+        | st.tuples(REPLY, REPLY, REPLY).map(lambda them: b"|1\r\n" + b"".join(them))
     )
 )
 

@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -207,5 +206,3 @@ def replicas_of(primary: Redis, *replicas: Redis) -> list[str]:
     for replica in replicas:
         words += ["--replica", f"127.0.0.1:{replica.port}"]
     return words
-
-

@@ -105,7 +105,7 @@ class _Pair:
             self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._stream.cuts += 1
             self._is_cut = True
-            # The other thread waits in recv() and holds the socket: wake it, it closes with a reset.
+            # The other thread waits in recv() and holds the socket: woken, it resets.
             self._client.shutdown(socket.SHUT_RD)
             raise OSError("cut")
         if self._passed >= 0:

@@ -41,8 +41,13 @@ def test_a_killed_primary_is_replaced_by_a_promoted_replica_under_the_same_clien
         primary.kill()
         threading.Timer(0.5, promote, [one]).start()
         # Commands of the gap wait; the connection stays.
-        replies = []
-        until(lambda: replies.append(client.do("SET", "a", "2")) or replies[-1] == b"OK", 20)
+        replies: list[object] = []
+
+        def is_written() -> bool:
+            replies.append(client.do("SET", "a", "2"))
+            return replies[-1] == b"OK"
+
+        until(is_written, 20)
         assert client.do("GET", "a") == b"2"
         assert all(isinstance(reply, Failure) for reply in replies[:-1])
 
@@ -129,21 +134,21 @@ def test_without_replicas_reads_go_to_the_primary_or_are_refused_as_asked(
         assert client.do("SET", "k", "v") == b"OK"
         assert client.do("GET", "k") == b"v"
     env = {"AMBASSADOR_LISTENER__FALLBACK": "error"}
-    with Ambassador("--primary", f"127.0.0.1:{server.port}", env=env) as proxy:
-        with proxy.call() as client:
-            assert client.do("GET", "k") == b"ERR ambassador: no replica available for reads"
+    words = ["--primary", f"127.0.0.1:{server.port}"]
+    with Ambassador(*words, env=env) as proxy, proxy.call() as client:
+        assert client.do("GET", "k") == b"ERR ambassador: no replica available for reads"
 
 
 def test_no_primary_at_all_is_said_within_the_bound(server: Redis) -> None:
     env = {"AMBASSADOR_UPSTREAM__FAILOVER_QUEUE": "300ms"}
-    with Ambassador("--primary", f"127.0.0.1:{server.port}", env=env) as proxy:
-        with proxy.call() as client:
-            assert client.do("SET", "k", "v") == b"OK"
-            server.kill()
-            until(lambda: proxy.get("/health/ready")[0] == 503)
-            assert client.do("SET", "k", "v") == b"TRYAGAIN ambassador: failover in progress"
-            server.start()
-            until(lambda: client.do("GET", "k") is None, 20)
+    words = ["--primary", f"127.0.0.1:{server.port}"]
+    with Ambassador(*words, env=env) as proxy, proxy.call() as client:
+        assert client.do("SET", "k", "v") == b"OK"
+        server.kill()
+        until(lambda: proxy.get("/health/ready")[0] == 503)
+        assert client.do("SET", "k", "v") == b"TRYAGAIN ambassador: failover in progress"
+        server.start()
+        until(lambda: client.do("GET", "k") is None, 20)
 
 
 def test_a_transaction_ends_refused_when_its_upstream_is_lost(server: Redis) -> None:

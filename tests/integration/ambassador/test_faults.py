@@ -17,7 +17,10 @@ pytestmark = pytest.mark.redis
 
 def test_a_reply_cut_at_any_byte_never_reaches_another_client(server: Redis) -> None:
     values = {f"key{number}": f"<{number}>" * 12 for number in range(4)}
-    with Stream(server.port) as stream, Ambassador("--primary", f"127.0.0.1:{stream.port}") as proxy:
+    with (
+        Stream(server.port) as stream,
+        Ambassador("--primary", f"127.0.0.1:{stream.port}") as proxy,
+    ):
         callers = {key: proxy.call() for key in values}
         for key, value in values.items():
             assert callers[key].do("SET", key, value) == b"OK"
@@ -34,21 +37,24 @@ def test_a_reply_cut_at_any_byte_never_reaches_another_client(server: Redis) -> 
 
 
 def test_a_write_is_never_sent_twice_wherever_its_reply_is_cut(server: Redis) -> None:
-    with Stream(server.port) as stream, Ambassador("--primary", f"127.0.0.1:{stream.port}") as proxy:
-        with proxy.call() as client:
-            stream.marked = b"$4\r\nINCR"
-            sent = unknown = 0
-            for at in range(60):
-                stream.cut_after = at
-                for _ in range(10):
-                    client.send("INCR", "n")
-                replies = [client.read() for _ in range(10)]
-                sent += 10
-                unknown += sum(isinstance(reply, Failure) for reply in replies)
-                numbers = [reply for reply in replies if isinstance(reply, int)]
-                assert numbers == sorted(numbers)
-                stream.cut_after = -1
-            counted = int(client.do("GET", "n"))
+    with (
+        Stream(server.port) as stream,
+        Ambassador("--primary", f"127.0.0.1:{stream.port}") as proxy,
+        proxy.call() as client,
+    ):
+        stream.marked = b"$4\r\nINCR"
+        sent = unknown = 0
+        for at in range(60):
+            stream.cut_after = at
+            for _ in range(10):
+                client.send("INCR", "n")
+            replies = [client.read() for _ in range(10)]
+            sent += 10
+            unknown += sum(isinstance(reply, Failure) for reply in replies)
+            numbers = [reply for reply in replies if isinstance(reply, int)]
+            assert numbers == sorted(numbers)
+            stream.cut_after = -1
+        counted = int(client.do("GET", "n"))
     assert 0 < unknown < sent
     assert sent - unknown <= counted <= sent
 
