@@ -166,7 +166,7 @@ class Lease:
         self._in_multi = self._is_watching = False
         self._exec = None
         if self._db is not None and not reply.startswith((b"-", b"*-1", b"_")):
-            self._session.attributes = self._session.attributes._replace(db=self._db)
+            self._session.become(self._session.attributes._replace(db=self._db))
         self._db = None
         if self._listens and reply.startswith((b"*", b">")):
             # Subscribed within the transaction: messages may follow at once, and stay.

@@ -289,11 +289,10 @@ class Link(asyncio.Protocol):
         """Return what is said first."""
         db, protocol, user, password = self.attributes
         words: list[tuple[bytes, ...]] = []
-        if protocol >= 3:
-            login = (b"AUTH", user or b"default", password) if password is not None else ()
-            words.append((b"HELLO", b"%d" % protocol, *login))
-        elif password is not None:
+        if password is not None:  # not within HELLO, which takes any for a user without one
             words.append((b"AUTH", user, password) if user else (b"AUTH", password))
+        if protocol >= 3:
+            words.append((b"HELLO", b"%d" % protocol))
         if self._name:
             words.append((b"CLIENT", b"SETNAME", self._name))
         if db:

@@ -43,6 +43,7 @@ class Replies:
         self._in_line = False
         self._saw_cr = False
         self._is_push = False
+        self._is_top = False  # what comes is not inside another
 
     @property
     def is_inside(self) -> bool:
@@ -88,7 +89,7 @@ class Replies:
         if self._in_line:
             return self._over_line(data, at)
         if not self._needed:
-            self._needed = 1
+            self._needed, self._is_top = 1, True
         return self._over_header(data, at)
 
     def _over_bulk(self, data: bytes, at: int) -> int:
@@ -116,9 +117,9 @@ class Replies:
     def _over_header(self, data: bytes, at: int) -> int:
         kind = self._header[0] if self._header else data[at]
         if kind in _LINES:
-            if kind == _MINUS and self._needed == 1 and not self._is_push:
+            if kind == _MINUS and self._is_top:
                 self.has_error = True
-            self._in_line = True
+            self._in_line, self._is_top = True, False
             return at + 1
         end = data.find(b"\n", at)
         header = self._header + data[at : end + 1 if end >= 0 else len(data)]
@@ -134,6 +135,7 @@ class Replies:
         return end + 1
 
     def _begin(self, kind: int, length: int) -> None:
+        is_top, self._is_top = self._is_top, kind == _ATTRIBUTE and self._is_top
         if kind in _BULKS:
             if length < 0:
                 self._needed -= 1
@@ -144,7 +146,7 @@ class Replies:
         if each is None:
             raise ProtocolError(f"no reply begins with {chr(kind)!r}")
         if kind == _PUSH:
-            if self._needed != 1 or self._is_push or not self.takes_pushes:
+            if not is_top or not self.takes_pushes:
                 raise ProtocolError("a push where none may be")
             self._is_push = True
         if kind == _ATTRIBUTE:

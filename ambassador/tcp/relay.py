@@ -125,10 +125,12 @@ class Inlet(Side):
                 return
             tried.add(member)
             outlet = Outlet()
+            outlet.other = self  # an instance may speak first
             member.clients += 1
             try:
                 await self._pool.dialer.to(member.address)(lambda outlet=outlet: outlet)  # type: ignore[misc]
             except (OSError, TimeoutError):
+                outlet.other = None
                 member.clients -= 1
                 member.failed()
                 continue
@@ -141,10 +143,11 @@ class Inlet(Side):
         inlet = self.transport
         assert outlet.transport is not None  # noqa: S101 - it is connected
         if inlet is None or inlet.is_closing():
+            outlet.other = None
             outlet.transport.abort()
             self._release()
             return
-        self.other, outlet.other = outlet, self
+        self.other = outlet
         if self._early:
             outlet.transport.write(bytes(self._early))
             self._early.clear()

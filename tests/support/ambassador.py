@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from ambassador.redis.resp import decode, packed
+from deploy.tools.consul import Consul
 from sidecar.errors import ProtocolError
 from tests.support.pinnace import until
 from tests.support.ports import free_port
 from tests.support.redis import Redis
 
-__all__ = ["Ambassador", "Caller", "follow", "promote", "replicas_of"]
+__all__ = ["Ambassador", "Caller", "follow", "promote", "put", "replicas_of"]
 
 
 class Caller:
@@ -206,3 +207,11 @@ def replicas_of(primary: Redis, *replicas: Redis) -> list[str]:
     for replica in replicas:
         words += ["--replica", f"127.0.0.1:{replica.port}"]
     return words
+
+
+def put(consul: Consul, path: str, body: object = None) -> None:
+    """Write to an agent's API."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{consul.url}{path}", data=data, method="PUT")
+    with urllib.request.urlopen(request, timeout=10):
+        pass

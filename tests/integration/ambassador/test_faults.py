@@ -98,7 +98,7 @@ def test_nonsense_ends_the_connection_that_sent_it_and_no_other(server: Redis) -
     draw = random.Random(7)
     good = packed(b"SET", b"k", b"v") + packed(b"GET", b"k") + packed(b"LPUSH", b"l", b"a", b"b")
     with Ambassador("--primary", f"127.0.0.1:{server.port}") as proxy, proxy.call() as witness:
-        for _ in range(400):
+        for _ in range(300):
             data = bytearray(good * 3)
             for _ in range(draw.randrange(1, 6)):
                 data[draw.randrange(len(data))] = draw.randrange(256)
@@ -110,26 +110,28 @@ def test_nonsense_ends_the_connection_that_sent_it_and_no_other(server: Redis) -
         assert "Traceback" not in proxy.log_text()
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"*x\r\n", b"*1\r\nx\r\n", b"*1\r\n$x\r\n", b"*1\r\n$-2\r\n", b"*3000000000\r\n",
-        b"*1\r\n$999999999999\r\n", b'SET "a\r\n', b"*1\r\n:1\r\n",
-        b"*" + b"1" * 70000, b"x" * 70000, b"*2\r\n$" + b"1" * 70000,
-    ],
-    ids=lambda data: repr(data[:12]),
-)  # fmt: skip
-def test_errors_of_the_protocol_are_told_as_redis_tells_them(server: Redis, data: bytes) -> None:
-    def reply(port: int) -> bytes:
+BROKEN = [
+    b"*x\r\n", b"*1\r\nx\r\n", b"*1\r\n$x\r\n", b"*1\r\n$-2\r\n", b"*3000000000\r\n",
+    b"*1\r\n$999999999999\r\n", b'SET "a\r\n', b"*1\r\n:1\r\n", b"*" + b"1" * 70000,
+    b"x" * 70000, b"*2\r\n$" + b"1" * 70000, b"POST / HTTP/1.1\r\n\r\n",
+]  # fmt: skip
+
+
+def test_errors_of_the_protocol_are_told_as_redis_tells_them(server: Redis) -> None:
+    def reply(port: int, data: bytes) -> bytes:
         with Caller(port, timeout=10) as client:
             client.sock.sendall(data)
             found = b""
-            while part := client.sock.recv(65536):
-                found += part
+            try:
+                while part := client.sock.recv(65536):
+                    found += part
+            except ConnectionResetError:
+                pass  # what was sent after the mistake was not read
             return found
 
     with Ambassador("--primary", f"127.0.0.1:{server.port}") as proxy:
-        assert reply(proxy.port) == reply(server.port)
+        for data in BROKEN:
+            assert reply(proxy.port, data) == reply(server.port, data), data[:20]
 
 
 def test_a_client_that_goes_while_it_waits_loses_no_element(server: Redis) -> None:

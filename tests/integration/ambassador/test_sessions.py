@@ -12,7 +12,7 @@ from tests.support.streams import Stream
 
 pytestmark = pytest.mark.redis
 
-ROUNDS = 600
+ROUNDS = 250
 CLIENTS = 4
 
 
