@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from ambassador.frame.dialing import Address
+from ambassador.frame.address import Address
 from ambassador.frame.listening import Door
 from sidecar.errors import ApiError, PinnaceError
 from sidecar.metrics import CONTENT_TYPE, exposition

@@ -4,26 +4,15 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import Final, NamedTuple
+from typing import Final
 
-__all__ = ["Address", "Dial", "Dialer", "tune"]
+from ambassador.frame.address import Address
+
+__all__ = ["Dial", "Dialer", "tune"]
 
 Dial = Callable[[Callable[[], asyncio.BaseProtocol]], Awaitable[None]]
 _LIMIT: Final = 1.0
 _KEEPALIVE: Final = 15
-
-
-class Address(NamedTuple):
-    """Where a server is: host and port, or the path of a Unix socket with port 0."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        """Return it as people write it."""
-        if not self.port:
-            return f"unix:{self.host}"
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class Dialer:
@@ -40,7 +29,7 @@ class Dialer:
         async def dial(factory: Callable[[], asyncio.BaseProtocol]) -> None:
             loop = asyncio.get_running_loop()
             async with asyncio.timeout(self._limit):
-                if not address.port:
+                if address.host.startswith("/"):
                     await loop.create_unix_connection(factory, address.host)
                     return
                 transport, _ = await loop.create_connection(

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from ambassador.frame.dialing import Address
+from ambassador.frame.address import Address
 from sidecar.config.units import duration, endpoint
 
 __all__ = [

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from ambassador.frame.dialing import Address
+from ambassador.frame.address import Address
 from sidecar.errors import AddressInUse
 from sidecar.runtime.listen import bind
 from sidecar.runtime.reason import reason_of
@@ -44,7 +44,7 @@ class Door:
         sock = await asyncio.to_thread(self._bound)
         self._server = await loop.create_server(
             self._factory, sock=sock, ssl=self._context, backlog=_BACKLOG
-        ) if self.address.port or sock.family != socket.AF_UNIX else (
+        ) if not self._is_unix or sock.family != socket.AF_UNIX else (
             await loop.create_unix_server(self._factory, sock=sock, ssl=self._context)
         )  # fmt: skip
         if sock.family != socket.AF_UNIX:

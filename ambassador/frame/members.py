@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from ambassador.frame.dialing import Address
+from ambassador.frame.address import Address
 from sidecar.catalog.model import Snapshot
 from sidecar.stores.base import Source
 

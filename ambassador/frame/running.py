@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 
-from ambassador.frame.dialing import Address
+from ambassador.frame.address import Address
 from ambassador.frame.members import Catalogued, Listed
 from sidecar.catalog.live import Catalog
 from sidecar.errors import PinnaceError

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
 
-from ambassador.frame.dialing import Address
+from ambassador.frame.address import Address
 from ambassador.frame.listening import Door
 from ambassador.frame.tls import client_context, server_context
 from ambassador.redis.client import Client

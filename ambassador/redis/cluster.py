@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ambassador.frame.dialing import Address
+from ambassador.frame.address import Address
 from ambassador.redis.hub import Hub
 from sidecar.errors import ConfigError
 

@@ -7,8 +7,9 @@ from collections import deque
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any, Final
 
+from ambassador.frame.address import Address
 from ambassador.frame.balance import Chooser
-from ambassador.frame.dialing import Address, Dialer
+from ambassador.frame.dialing import Dialer
 from ambassador.redis import errors
 from ambassador.redis.client import Client
 from ambassador.redis.commands import Command, Route, Table

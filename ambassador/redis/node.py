@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from ambassador.frame.dialing import Address
+from ambassador.frame.address import Address
 from ambassador.frame.health import Health
 from ambassador.redis.link import DEFAULT, Attributes, Link, Refused
 from ambassador.redis.resp import packed

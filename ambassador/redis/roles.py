@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from ambassador.frame.dialing import Address
+from ambassador.frame.address import Address
 from ambassador.redis.resp import Failure
 from sidecar.errors import ProtocolError
 

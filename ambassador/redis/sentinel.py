@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from ambassador.frame.dialing import Address
+from ambassador.frame.address import Address
 from ambassador.redis.hub import Hub
 from ambassador.redis.link import Attributes, Link, Refused
 from ambassador.redis.resp import Failure, packed

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from ambassador.frame.dialing import Address
+from ambassador.frame.address import Address
 from ambassador.frame.tls import TlsClient, TlsServer
 from ambassador.redis.framing import DEFAULT_LIMITS, CommandLimits
 

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from ambassador.frame.address import Address
 from ambassador.frame.admin import Answer, Handler
-from ambassador.frame.dialing import Address, Dialer
+from ambassador.frame.dialing import Dialer
 from ambassador.frame.listening import Door
 from ambassador.frame.members import Target
 from ambassador.frame.tls import client_context

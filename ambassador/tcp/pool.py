@@ -5,8 +5,9 @@ import random
 from collections.abc import Collection, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
+from ambassador.frame.address import Address
 from ambassador.frame.balance import Chooser
-from ambassador.frame.dialing import Address, Dialer
+from ambassador.frame.dialing import Dialer
 from ambassador.frame.health import Health
 from ambassador.tcp.settings import TcpSettings
 from sidecar.metrics import counter, gauge

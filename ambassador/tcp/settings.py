@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from ambassador.frame.address import Address
 from ambassador.frame.balance import POLICIES
-from ambassador.frame.dialing import Address
 from ambassador.frame.fields import (
     Field,
     address,

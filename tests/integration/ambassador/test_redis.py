@@ -29,10 +29,7 @@ def transcript(port: int, protocol: str) -> list[object]:
         if protocol == "3":
             hello = client.do("HELLO", "3")
             assert hello[b"proto"] == 3
-        found: list[object] = []
-        for command in COMMANDS:
-            found.append((command, client.do(*command.split(" "))))
-        return found
+        return [(command, client.do(*command.split(" "))) for command in COMMANDS]
 
 
 @pytest.mark.parametrize("protocol", ["2", "3"])

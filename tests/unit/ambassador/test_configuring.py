@@ -2,7 +2,7 @@
 
 import pytest
 
-from ambassador.frame.dialing import Address
+from ambassador.frame.address import Address
 from ambassador.redis.configuring import Given, settings_of
 from ambassador.tcp.settings import settings_of as tcp_settings_of
 from sidecar.errors import ConfigError

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ambassador.frame.dialing import Address
+from ambassador.frame.address import Address
 from ambassador.redis.resp import Failure
 from ambassador.redis.roles import Lag, Observation, judge, observation_of
 from ambassador.redis.sentinel import View, newest, view_of
