@@ -1,14 +1,12 @@
-"""Where the servers of a service are learned from: a list, or the catalogue."""
+"""Who wants to know the servers of a service, and the simplest source: a list."""
 
 import asyncio
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from ambassador.frame.address import Address
-from sidecar.catalog.model import Snapshot
-from sidecar.stores.base import Source
 
-__all__ = ["Catalogued", "Listed", "Target", "members"]
+__all__ = ["Follows", "Listed", "Target"]
 
 
 class Target(Protocol):
@@ -16,6 +14,13 @@ class Target(Protocol):
 
     def serve(self, addresses: Collection[Address], draining: Collection[Address] = ()) -> None:
         """Take which servers there are, and which of them take nothing new."""
+
+
+class Follows(Protocol):
+    """Where the servers are learned from."""
+
+    async def follow(self, target: Target) -> None:
+        """Tell the target which servers there are until cancelled."""
 
 
 class Listed:
@@ -29,31 +34,3 @@ class Listed:
         """Tell them once."""
         target.serve(self._servers)
         await asyncio.get_running_loop().create_future()
-
-
-class Catalogued:
-    """Instances of a service of a catalogue."""
-
-    def __init__(self, source: Source, service: str) -> None:
-        """Follow a service of a catalogue."""
-        self._source = source
-        self._service = service
-
-    async def follow(self, target: Target) -> None:
-        """Tell every change, once the catalogue was read."""
-        while not self._source.synced:
-            await self._source.changed()
-        known: tuple[frozenset[Address], frozenset[Address]] | None = None
-        async for snapshot in self._source.watch():
-            found = members(snapshot, self._service)
-            if found != known:
-                known = found
-                target.serve(*found)
-
-
-def members(snapshot: Snapshot, service: str) -> tuple[frozenset[Address], frozenset[Address]]:
-    """Return the servers of a service, and those of them that take nothing new."""
-    instances = snapshot.services.get(service, ())
-    everyone = frozenset(Address(one.address, one.port) for one in instances)
-    serving = {Address(one.address, one.port) for one in instances if one.takes_new_work}
-    return everyone, everyone - serving

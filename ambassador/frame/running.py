@@ -5,8 +5,7 @@ import signal
 from collections.abc import Awaitable, Callable, Sequence
 
 from ambassador.frame.address import Address
-from ambassador.frame.members import Catalogued, Listed
-from sidecar.catalog.live import Catalog
+from ambassador.frame.members import Follows, Listed
 from sidecar.errors import PinnaceError
 from sidecar.runtime.clock import SystemClock
 from sidecar.runtime.component import Component
@@ -22,11 +21,14 @@ _log = get_logger("ambassador")
 
 def source_of(
     store: str, service: str, servers: Sequence[Address]
-) -> tuple[list[Component], Catalogued | Listed]:
+) -> tuple[list[Component], Follows]:
     """Return where servers are learned from, and what has to run for it. Raises ConfigError."""
     if not service:
         return [], Listed(servers)
-    from sidecar.stores.opening import open_mirror  # noqa: PLC0415 - it loads aiohttp
+    # They load aiohttp and more, which most ambassadors never need.
+    from ambassador.frame.catalogued import Catalogued  # noqa: PLC0415
+    from sidecar.catalog.live import Catalog  # noqa: PLC0415
+    from sidecar.stores.opening import open_mirror  # noqa: PLC0415
 
     catalog = Catalog()
     return [open_mirror(store, catalog, clock=SystemClock())], Catalogued(catalog, service)

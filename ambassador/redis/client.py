@@ -14,6 +14,7 @@ from ambassador.frame.dialing import tune
 from ambassador.redis import errors
 from ambassador.redis.framing import Requests
 from ambassador.redis.mending import mend
+from ambassador.redis.patterns import COMMAND
 from ambassador.redis.reading import Reader
 from ambassador.redis.run import ClientRun
 from ambassador.redis.session import Session
@@ -67,6 +68,7 @@ class Client(asyncio.Protocol):
         self._is_paused = False
         self._has_ended = False  # sends no more
         self.routes = hub.routes(listener)
+        self._most = listener.max_outstanding
 
     # --- what the loop calls -----------------------------------------------------------------
 
@@ -112,6 +114,16 @@ class Client(asyncio.Protocol):
         """Take commands."""
         if self.is_closed:
             return
+        if self.is_direct and not self.backlog and not self.requests.is_begun:
+            # One short command and nothing else, the most common by far: no list, no loop.
+            match = COMMAND.match(data)
+            if match is not None and match.end() == len(data):
+                route = self.routes.get(match[match.lastindex or 0], 0)
+                if route:
+                    self.emit(data, 1, route)
+                    if self.outstanding > self._most or self.bytes > self.listener.max_bytes:
+                        self._pause()
+                    return
         for buffer, found in self.requests.split(data):
             if self.is_direct and not self.backlog:
                 self._group(buffer, found)

@@ -65,6 +65,11 @@ class Requests:
         self._word = b""
 
     @property
+    def is_begun(self) -> bool:
+        """Whether a command has come in part, or no more are taken."""
+        return bool(self._buffer) or self.failure is not None
+
+    @property
     def pending(self) -> int:
         """Return how many bytes of a command that is not complete are kept."""
         return len(self._buffer)

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
+from ambassador.redis.patterns import REPLY
 from ambassador.redis.replies import Replies
 from ambassador.redis.resp import Failure, packed
 from ambassador.redis.run import Ask, RoleRun, Run
@@ -76,6 +77,7 @@ class Link(asyncio.Protocol):
         self.node: Node
         self.is_ours = True  # set as nobody asked for
         self.refusal: bytes | None = None
+        self._is_inside = False
         self.answered = 0
         self._arrived = 0
         self.tap: Callable[[bytes], None] | None = None
@@ -256,7 +258,21 @@ class Link(asyncio.Protocol):
                 if not self.queue:
                     raise ProtocolError("a reply that nobody asked for")
                 run = self.queue[0]
+                if run.left == 1 and not self._is_inside:
+                    match = REPLY.match(data, at)
+                    if match is not None:  # as most are: one short reply
+                        self.queue.popleft()
+                        end = match.end()
+                        run.left = 0
+                        self.answered += 1
+                        run.finish(data if end - at == size else data[at:end])
+                        at = end
+                        if self._is_tapped() and at < size:
+                            self._pass(data[at:])
+                            return
+                        continue
                 end, done = replies.take(data, at, run.left)
+                self._is_inside = replies.is_inside
                 self.answered += done
                 run.left -= done
                 if replies.has_error:

@@ -2,30 +2,23 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 from ambassador.frame.address import Address
 from ambassador.frame.admin import Answer, Handler
 from ambassador.frame.dialing import Dialer
 from ambassador.frame.listening import Door
-from ambassador.frame.members import Target
+from ambassador.frame.members import Follows
 from ambassador.frame.tls import client_context
 from ambassador.tcp.pool import Pool
 from ambassador.tcp.relay import Inlet
 from ambassador.tcp.settings import TcpSettings
 from sidecar.runtime.log import get_logger
 
-__all__ = ["Follows", "TcpAmbassador"]
+__all__ = ["TcpAmbassador"]
 
 _log = get_logger("ambassador")
 _DRAIN: Final = 5.0
-
-
-class Follows(Protocol):
-    """Where the instances are learned from."""
-
-    async def follow(self, target: Target) -> None:
-        """Tell which there are until cancelled."""
 
 
 class TcpAmbassador:
