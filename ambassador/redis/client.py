@@ -38,6 +38,38 @@ _LOW: Final = 1 << 18
 class Client(asyncio.Protocol):
     """One client."""
 
+    __slots__ = (
+        "_barrier",
+        "_has_ended",
+        "_is_paused",
+        "_is_pumping",
+        "_most",
+        "_moving",
+        "_old",
+        "backlog",
+        "bytes",
+        "guards",
+        "heard",
+        "hub",
+        "id",
+        "is_closed",
+        "is_direct",
+        "is_muting",
+        "is_slow",
+        "link",
+        "listener",
+        "outstanding",
+        "reader",
+        "requests",
+        "routes",
+        "runs",
+        "session",
+        "since",
+        "slow_since",
+        "transport",
+        "writing",
+    )
+
     def __init__(self, hub: "Hub", listener: "Listener") -> None:
         """Serve a connection that a listener takes."""
         self.hub = hub
@@ -174,7 +206,8 @@ class Client(asyncio.Protocol):
 
     def emit(self, data: bytes, count: int, kind: int) -> ClientRun:
         """Send a run where its kind goes."""
-        run = ClientRun(self, data, count, kind, self.hub.now())
+        self.heard = now = self.hub.now()
+        run = ClientRun(self, data, count, kind, now)
         run.is_muted = self.is_muting
         self.runs.append(run)
         self.outstanding += count
@@ -249,6 +282,7 @@ class Client(asyncio.Protocol):
             return
         self._is_pumping = True
         session, routes = self.session, self.routes
+        self.heard = self.hub.now()
         try:
             while self.backlog and self._barrier is None and not session.waits:
                 if self.is_closed or self.is_choked:

@@ -20,6 +20,8 @@ _MOST: Final = 64
 class Cursors:
     """Which server each scan of one client is on."""
 
+    __slots__ = ("_client", "_places")
+
     def __init__(self, client: "Client") -> None:
         """Start without scans."""
         self._client = client

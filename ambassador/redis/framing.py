@@ -52,6 +52,18 @@ class Requests:
     ``ERR Protocol error: ``, or empty for what Redis ends without a word. It takes nothing then.
     """
 
+    __slots__ = (
+        "_at",
+        "_buffer",
+        "_bulk",
+        "_left",
+        "_need",
+        "_word",
+        "failure",
+        "is_stranger",
+        "limits",
+    )
+
     def __init__(self, limits: CommandLimits = DEFAULT_LIMITS) -> None:
         """Start between commands; ``is_stranger`` asks for the limits of the unauthenticated."""
         self.limits = limits

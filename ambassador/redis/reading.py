@@ -44,6 +44,8 @@ class Token:
 class Reader:
     """Chooses the server of one client's reads."""
 
+    __slots__ = ("_chooser", "_client", "_hub", "_link", "_node", "mode", "token")
+
     def __init__(self, client: "Client") -> None:
         """Read as the listener says."""
         self._client = client

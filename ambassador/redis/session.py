@@ -31,6 +31,20 @@ _UNTIL_LOGIN: Final = frozenset({"auth", "hello", "quit", "reset"})
 class Session:
     """The slow side of one client."""
 
+    __slots__ = (
+        "_client",
+        "_cursors",
+        "_is_skipping",
+        "_skips",
+        "attributes",
+        "facts",
+        "is_known",
+        "lease",
+        "name",
+        "reply_mode",
+        "waits",
+    )
+
     def __init__(self, client: "Client") -> None:
         """Start with everything as a new connection has it."""
         self._client = client

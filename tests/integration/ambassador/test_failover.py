@@ -77,7 +77,8 @@ def test_a_frozen_primary_that_comes_back_after_a_promotion_gets_no_writes(
 ) -> None:
     primary, one, _ = servers
     words = replicas_of(primary, one)
-    with Ambassador(*words) as proxy, proxy.call() as client:
+    env = {"AMBASSADOR_UPSTREAM__FAILOVER_QUEUE": "500ms"}
+    with Ambassador(*words, env=env) as proxy, proxy.call() as client:
         assert client.do("SET", "k", "old") == b"OK"
         primary.freeze()
         until(lambda: proxy.get("/health/ready")[0] == 503, 20)

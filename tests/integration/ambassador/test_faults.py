@@ -146,6 +146,23 @@ def test_a_client_that_goes_while_it_waits_loses_no_element(server: Redis) -> No
             assert client.do("BLPOP", "list", "1") == [b"list", b"element"]
 
 
+def test_quiet_clients_end_after_the_idle_time_and_busy_ones_do_not(server: Redis) -> None:
+    env = {"AMBASSADOR_LISTENER__IDLE": "1500ms"}
+    ended = threading.Event()
+    words = ["--primary", f"127.0.0.1:{server.port}"]
+    with Ambassador(*words, env=env) as proxy, proxy.call() as quiet, proxy.call() as busy:
+
+        def wait() -> None:
+            if quiet.is_ended():
+                ended.set()
+
+        assert quiet.do("PING") == b"PONG"
+        threading.Thread(target=wait, daemon=True).start()
+        while not ended.wait(0.05):
+            assert busy.do("PING") == b"PONG"
+        assert busy.do("CLIENT", "ID") > 1
+
+
 def test_who_half_closes_gets_all_replies(server: Redis) -> None:
     with Ambassador("--primary", f"127.0.0.1:{server.port}") as proxy, proxy.call() as client:
         for number in range(500):

@@ -75,9 +75,9 @@ def test_sentinel_promotes_and_clients_stay_connected(servers: list[Redis]) -> N
             until(is_counted, 30)
             assert written == 1  # nothing was sent twice
             assert client.do("GET", "n") == b"1"
-            # The old one comes back as a replica, though it first calls itself the primary.
+            # The old one comes back and calls itself the primary; Sentinel does not.
             primary.start()
-            until(lambda: proxy.node(primary).get("readable"), 40, 0.05)
+            until(lambda: proxy.node(primary).get("role") == "master", 20, 0.02)
             assert client.do("INCR", "n") == 2
 
 

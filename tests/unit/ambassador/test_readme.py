@@ -5,7 +5,11 @@ from pathlib import Path
 import ambassador.redis.telemetry
 import ambassador.tcp.pool
 from tests.support.readme import (
-    HEADINGS, declared_metrics, headings, run_examples, shown_metrics,
+    HEADINGS,
+    declared_metrics,
+    headings,
+    run_examples,
+    shown_metrics,
 )  # fmt: skip
 
 README = Path(ambassador.redis.telemetry.__file__).parents[1] / "README.md"
