@@ -17,10 +17,7 @@ demo:  ## show the main job on real containers (ARGS=--once: run through, clean 
 test:  ## set up, check, then every test on real parts, with coverage
 	deploy/setup test
 	$(MAKE) static
-	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest $(ARGS)
-	$(BIN)/coverage combine -q
-	$(BIN)/coverage report
+	deploy/test $(ARGS)
 
 check: static unit  ## everything but the tests on real parts
 static: lint types contracts deps

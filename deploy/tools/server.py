@@ -5,8 +5,8 @@ What it opens is on loopback, what it writes in a folder of its own that goes wi
 
 from __future__ import annotations
 
-import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -15,12 +15,12 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from deploy.tools.freezing import freeze, thaw
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["Server", "free_ports"]
 
@@ -156,15 +156,30 @@ class Server(ABC):
 
 
 def free_ports(count: int) -> list[int]:
-    """Return distinct loopback ports, free for TCP and UDP right now."""
-    with contextlib.ExitStack() as stack:
-        ports: list[int] = []
-        while len(ports) < count:
-            tcp = stack.enter_context(socket.socket())
-            udp = stack.enter_context(socket.socket(type=socket.SOCK_DGRAM))
-            tcp.bind(("127.0.0.1", 0))
-            port: int = tcp.getsockname()[1]
-            with contextlib.suppress(OSError):
+    """Return loopback ports, free for TCP and UDP right now and never returned before.
+
+    They lie below those that a kernel gives to outgoing connections, so that none is taken by
+    chance between our look and a server's bind. Every process begins somewhere else.
+    """
+    ports: list[int] = []
+    for port in _CANDIDATES:
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            try:
+                tcp.bind(("127.0.0.1", port))
                 udp.bind(("127.0.0.1", port))
-                ports.append(port)
-        return ports
+            except OSError:
+                continue
+        ports.append(port)
+        if len(ports) == count:
+            break
+    return ports
+
+
+def _candidates(first: int, last: int) -> Iterator[int]:
+    begin = random.randrange(first, last)
+    while True:
+        yield from range(begin, last)
+        begin = first
+
+
+_CANDIDATES: Final = _candidates(10_000, 32_768)

@@ -1,15 +1,17 @@
 """Shed load before the process dies of it: pressures are watched, actions begin in a fixed order.
 
 A pressure is the share of a resource that is in use: memory of the limit that the system set,
-descriptors of theirs, and how late the loop is, of one second. The largest counts. An action ends
-a little below where it began, so that it does not flicker. What is promised to the end, names and
-deregistration, has no action (reliability, section 4).
+descriptors of theirs, and how late the loop is, of one second, at each of the last looks: one long
+pause (a machine that was busy with others, a process that was stopped) is not too much work. The
+largest counts. An action ends a little below where it began, so that it does not flicker. What is
+promised to the end, names and deregistration, has no action (reliability, section 4).
 """
 
 import asyncio
 import enum
 import os
 import resource
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -29,6 +31,7 @@ _log = get_logger("overload")
 _PERIOD: Final = 0.5
 _RETURN: Final = 0.05
 _LATE: Final = 1.0  # seconds of lag that count as a loop in full use
+_LOOKS: Final = 4  # so many looks in a row must find the loop late
 _CGROUPS: Final = Path("/sys/fs/cgroup")
 _NO_LIMIT: Final = 1 << 60  # a first version of cgroups writes a number near 2^63
 
@@ -112,13 +115,16 @@ class Overload:
         self._lag = lag
         self._look = look
         self._actions: frozenset[Action] = frozenset()
+        self._lags: deque[float] = deque([0.0] * _LOOKS, _LOOKS)
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Watch until cancelled."""
         ready()
         limit = await asyncio.to_thread(memory_limit, _read)
         while True:
-            found = {**await asyncio.to_thread(self._look, limit), "loop": self._lag() / _LATE}
+            self._lags.append(self._lag())
+            loop = min(self._lags) / _LATE
+            found = {**await asyncio.to_thread(self._look, limit), "loop": loop}
             for name, pressure in found.items():
                 _pressure.labels(name).set(pressure)
             self._take(found)

@@ -179,8 +179,9 @@ class Keeper(Generic[V]):
 
     def _fail_reload(self, why: str) -> None:
         self._agenda.reload_failed(self._clock.monotonic(), self._pause_reload.next())
-        if self._reload_failure != why:
-            _log.error(f"{why}; it is tried again until it succeeds")
+        # Whoever of a group asked is named in the text: a text that differs is no news.
+        tell = _log.error if self._reload_failure is None else _log.debug
+        tell(f"{why}; it is tried again until it succeeds")
         self._reload_failure = why
 
     def _owe(self) -> None:

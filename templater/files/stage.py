@@ -9,6 +9,9 @@ Everything here blocks: call it through ``asyncio.to_thread``.
 * A stage file is locked while it is in use. The kernel drops the lock of a killed process, so
   ``remove_leftovers`` can tell its files from those of another one at work.
 
+* A stage may be discarded while another thread places it, when whoever waited for that thread was
+  cancelled: the one waits for the other, and nothing is closed twice.
+
 There is no fsync: the file is compared at each start, so what a power cut damages is written again.
 """
 
@@ -20,6 +23,7 @@ import os
 import re
 import secrets
 import stat
+import threading
 from pathlib import Path
 from typing import Final, Self
 
@@ -43,6 +47,7 @@ class Stage:
         self._directory = directory
         self._name = name
         self._file = file
+        self._lock = threading.Lock()
         self._placed = False
         self.keep = False
         self.changes: tuple[str, ...] = ()
@@ -96,6 +101,12 @@ class Stage:
 
         A directory that was exchanged meanwhile (a link that now leads elsewhere) is such an error.
         """
+        with self._lock:
+            if self._file < 0:
+                raise TransientError(f"{self.destination} was given up before it was placed")
+            self._place()
+
+    def _place(self) -> None:
         name = self.destination.name
         try:
             os.rename(self._name, name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
@@ -113,14 +124,15 @@ class Stage:
 
     def discard(self) -> None:
         """Remove the stage file, unless it was placed or is kept, and close what is open."""
-        if self._file < 0:
-            return
-        if not (self._placed or self.keep):
-            with contextlib.suppress(OSError):
-                os.unlink(self._name, dir_fd=self._directory)
-        os.close(self._file)
-        os.close(self._directory)
-        self._file = -1
+        with self._lock:
+            if self._file < 0:
+                return
+            if not (self._placed or self.keep):
+                with contextlib.suppress(OSError):
+                    os.unlink(self._name, dir_fd=self._directory)
+            os.close(self._file)
+            os.close(self._directory)
+            self._file = -1
 
     def _check_directory(self) -> None:
         """Raise TransientError when the destination's directory is not the one we wrote into."""

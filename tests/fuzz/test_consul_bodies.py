@@ -67,5 +67,7 @@ def test_a_cleaned_path_is_clean(path: str) -> None:
 
 @pytest.mark.parametrize("depth", [1_000, 100_000])
 def test_deep_json_is_refused(depth: int) -> None:
-    _only_refusals(lambda: parse_operations(b'[{"KV":' * depth))
-    _only_refusals(lambda: parse_request(b'{"a":' * depth, "n"))
+    with pytest.raises(ApiError, match=r"."):
+        parse_operations(b'[{"KV":' * depth)
+    with pytest.raises(ApiError, match=r"."):
+        parse_request(b'{"a":' * depth, "n")

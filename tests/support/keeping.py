@@ -13,6 +13,7 @@ from sidecar.engine.client import Engine
 from sidecar.runtime.clock import SystemClock
 from sidecar.stores.base import EdgeOptions
 from sidecar.stores.opening import open_edge
+from tests.support.pace import allowed
 
 __all__ = ["Held", "held", "keeping", "url_of"]
 
@@ -42,7 +43,7 @@ class Keeping:
 
     async def until(self, condition: Callable[[Held], bool], within: float) -> None:
         """Wait for what Consul holds."""
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(allowed(within)):
             while not condition(await self.services()):
                 await asyncio.sleep(0.01)
 

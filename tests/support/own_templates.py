@@ -41,7 +41,7 @@ class Site:
         assert self.component is not None
         return self.component.trouble()
 
-    async def until(self, path: Path, text: str, within: float = 3.0) -> None:
+    async def until(self, path: Path, text: str, within: float = 30.0) -> None:
         """Wait for the content of a file."""
         found = ""
         try:
@@ -51,7 +51,7 @@ class Site:
         except TimeoutError:
             raise AssertionError(f"{path} holds {found!r}, not {text!r}") from None
 
-    async def until_trouble(self, words: str, within: float = 3.0) -> None:
+    async def until_trouble(self, words: str, within: float = 30.0) -> None:
         async with asyncio.timeout(within):
             while words not in (self.trouble() or ""):
                 await asyncio.sleep(0.005)

@@ -17,16 +17,17 @@ from typing import Any, Self
 import dnslib
 
 from tests.support.dns import ask
+from tests.support.pace import allowed
 from tests.support.ports import free_port
 
 __all__ = ["Pinnace", "until"]
 
 
-def until(condition: Callable[[], object], limit: float = 10.0, pause: float = 0.005) -> float:
+def until(condition: Callable[[], object], limit: float = 30.0, pause: float = 0.005) -> float:
     """Return after how many seconds ``condition`` was true; fail after ``limit``."""
     begun = time.monotonic()
     while not condition():
-        if time.monotonic() - begun > limit:
+        if time.monotonic() - begun > allowed(limit):
             raise AssertionError(f"not true within {limit} s")
         time.sleep(pause)
     return time.monotonic() - begun

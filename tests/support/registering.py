@@ -13,6 +13,7 @@ from sidecar.config.model import DockerSettings, RegistrarSettings
 from sidecar.engine.client import Engine
 from sidecar.stores.embedded import EmbeddedStore
 from tests.support.docker import PLACE
+from tests.support.pace import allowed
 
 __all__ = ["Registering", "registering"]
 
@@ -37,7 +38,7 @@ class Registering:
 
     async def until(self, condition: Callable[[], bool], within: float) -> None:
         """Wait for the catalogue or the registrar's state, at most so many seconds."""
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(allowed(within)):
             while not condition():
                 await asyncio.sleep(0.005)
 

@@ -117,6 +117,12 @@ class Client:
         if sessions and self.address.tls:
             await asyncio.sleep(2 * FAREWELL)  # aiohttp does not wait for what was cancelled
 
+    async def ping(self) -> None:
+        """Return when the agent knows a leader. Raises StoreUnavailable or StoreDenied."""
+        answer = await self.get("status/leader")
+        if answer.body.strip() in {b'""', b""}:
+            raise StoreUnavailable(f"{self.url}: no leader")
+
     async def exchange(
         self,
         method: str,

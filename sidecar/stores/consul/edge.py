@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from sidecar.catalog.model import Instance, InstanceId, Key
-from sidecar.errors import StoreUnavailable
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.component import Component
 from sidecar.runtime.log import get_logger
@@ -83,9 +82,7 @@ class ConsulEdge:
 
     async def ping(self) -> None:
         """Return when the agent knows a leader. Raises StoreUnavailable or StoreDenied."""
-        answer = await self._client.get("status/leader")
-        if answer.body.strip() in {b'""', b""}:
-            raise StoreUnavailable(f"{self.url}: no leader")
+        await self._client.ping()
 
     async def write(self, wanted: Mapping[Key, Instance | None]) -> Mapping[Key, str]:
         """Make each of these entries what is wanted, None: absent.

@@ -6,7 +6,6 @@ A key says only that an instance is there, so one that drains has none.
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from sidecar.catalog.model import Instance, Key
-from sidecar.errors import StoreUnavailable
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.component import Component
 from sidecar.stores.base import EdgeOptions, Holder
@@ -51,9 +50,7 @@ class ConsulKeyEdge:
 
     async def ping(self) -> None:
         """Return when the agent knows a leader. Raises StoreUnavailable or StoreDenied."""
-        answer = await self._client.get("status/leader")
-        if answer.body.strip() in {b'""', b""}:
-            raise StoreUnavailable(f"{self.url}: no leader")
+        await self._client.ping()
 
     async def write(self, wanted: Mapping[Key, Instance | None]) -> Mapping[Key, str]:
         """Make each of these entries what is wanted, None: absent.

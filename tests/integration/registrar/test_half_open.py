@@ -8,6 +8,7 @@ import pytest
 
 from deploy.tools.engine import PrivateEngine
 from tests.support.containers import Containers
+from tests.support.pace import allowed
 from tests.support.registering import registering
 from tests.support.relay import Relay
 
@@ -18,7 +19,7 @@ async def test_a_half_open_stream_is_noticed_within_fifteen_seconds(
     containers: Containers, engine: PrivateEngine, tmp_path: Path
 ) -> None:
     first = await asyncio.to_thread(containers.run, "first")
-    started = asyncio.Event()
+    started: asyncio.Future[float] = asyncio.get_running_loop().create_future()
 
     async def world(relay: Relay, break_: Callable[[], None]) -> None:
         async with relay.running(), registering(relay.url, resync=0.0) as world:  # no look helps
@@ -27,13 +28,14 @@ async def test_a_half_open_stream_is_noticed_within_fifteen_seconds(
             await world.until(lambda: again in world.boxes(), 2)
             break_()
             began = asyncio.get_running_loop().time()
-            await started.wait()
+            start = await started
             if break_ == relay.freeze:
                 await world.until(lambda: world.registrar.trouble() is not None, 16)
                 relay.thaw()
             else:
                 await world.until(lambda: any("late" in name for name in world.boxes()), 16)
-            assert asyncio.get_running_loop().time() - began < 15.0
+            # How long the engine took to start a container does not count.
+            assert asyncio.get_running_loop().time() - began - start < allowed(15.0)
             await world.until(lambda: any("late" in name for name in world.boxes()), 5)
 
     silent = Relay(tmp_path / "silent", engine.socket)
@@ -42,5 +44,6 @@ async def test_a_half_open_stream_is_noticed_within_fifteen_seconds(
         group.create_task(world(silent, silent.freeze))
         group.create_task(world(swallows, swallows.swallow))
         await asyncio.sleep(3)
+        asked = asyncio.get_running_loop().time()
         await asyncio.to_thread(containers.run, "late")
-        started.set()
+        started.set_result(asyncio.get_running_loop().time() - asked)

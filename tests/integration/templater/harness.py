@@ -189,7 +189,7 @@ async def client(port: int) -> AsyncIterator[Callable[..., Coroutine[None, None,
             await writer.wait_closed()
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.002)

@@ -11,6 +11,7 @@ import pytest
 from deploy.tools.consul import Consul
 from tests.support.consul_template import ConsulTemplate, Writer
 from tests.support.oracle import consul_program
+from tests.support.pace import allowed
 from tests.support.pinnace import until
 
 EVERYTHING = """\
@@ -328,7 +329,7 @@ def test_a_second_signal_does_not_wait_for_a_command(
     program.send(signal.SIGTERM)
     until(lambda: program.count("stopping") == 1)
     assert program.stop() == 0
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < allowed(10)
 
 
 # --- configuration --------------------------------------------------------------------------------

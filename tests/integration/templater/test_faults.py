@@ -28,6 +28,7 @@ from tests.integration.templater.harness import (
     until,
 )
 from tests.support.load import Load
+from tests.support.pace import allowed
 
 pytestmark = pytest.mark.haproxy
 
@@ -99,7 +100,7 @@ async def test_killed_haproxy_serves_again_within_two_seconds(tmp_path: Path, wh
         os.kill(master if which == "master" else worker, signal.SIGKILL)
         began = time.monotonic()
         await until(lambda: bench.last["kind"] == "start")
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < allowed(2)
         assert await bench.served(40) == {str(ports[0]): 10, str(ports[1]): 30}
         assert {master, worker}.isdisjoint(await bench.pids())
         assert bench.lb.trouble() is None
@@ -242,7 +243,7 @@ async def test_cancel_lets_requests_finish_and_leaves_nothing_behind(tmp_path: P
                 began = time.monotonic()
                 bench.stop()
             assert task.result() == (200, str(web))
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < allowed(3)
         assert not any(alive(pid) for pid in pids)
         assert not bench.dir.exists()
 
@@ -260,7 +261,7 @@ async def test_second_cancel_ends_haproxy_at_once(tmp_path: Path) -> None:
             bench.stop(after=0.3)
             with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
                 await ask("web.localhost", "/hold")
-        assert 0.3 < time.monotonic() - began < 3
+        assert 0.3 < time.monotonic() - began < allowed(3)
         assert not any(alive(pid) for pid in pids)
 
 
@@ -275,7 +276,7 @@ async def test_endless_requests_do_not_hold_the_stop_for_ever(tmp_path: Path) ->
             bench.stop(after=0.1)
             with pytest.raises(asyncio.IncompleteReadError):
                 await ask("web.localhost", "/hold")
-        assert 0.3 < time.monotonic() - began < 3
+        assert 0.3 < time.monotonic() - began < allowed(3)
 
 
 @pytest.mark.parametrize("place", ["given", "private"])

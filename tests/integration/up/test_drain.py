@@ -33,13 +33,12 @@ def test_what_is_in_flight_is_finished_and_nothing_new_comes(containers: Contain
         time.sleep(0.3)
         leaving, staying = sorted(names)
         draining = drain(pinnace, leaving, "--json")
-        time.sleep(0.3)
-        assert pinnace.bodies("web.localhost", 6) == {staying}
+        until(lambda: pinnace.bodies("web.localhost", 6) == {staying})
         out, err = draining.communicate(timeout=20)
         assert (draining.returncode, err) == (0, "")
         steps = [json.loads(line) for line in out.splitlines()]
         waiting = [s["in_flight"] for s in steps if s["phase"] == "waiting"]
-        assert waiting[0] == 1
+        assert max(waiting) == 1
         assert [s["phase"] for s in steps][-2:] == ["done", "stopped"]
         for thread in threads:
             thread.join()

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -110,7 +111,7 @@ class _OurConsul:
         self._folder.cleanup()
 
 
-class _Backend:
+class _Backend(ABC):
     """What the catalogue and the keys have in common."""
 
     def __init__(self, process: "_RealConsul | _OurConsul") -> None:
@@ -187,11 +188,13 @@ class _Backend:
         except aiohttp.ClientError:
             return False
 
+    @abstractmethod
     def url(self, host: str = "127.0.0.1") -> str:
-        raise NotImplementedError
+        """Return the address of the store under test."""
 
+    @abstractmethod
     async def _empty(self) -> None:
-        raise NotImplementedError
+        """Remove what an earlier test left."""
 
 
 class ConsulBackend(_Backend):

@@ -10,6 +10,7 @@ from sidecar.catalog.model import Instance, InstanceId, Key, Origin, key_of
 from sidecar.errors import StoreUnavailable
 from sidecar.runtime.component import Component
 from sidecar.stores.base import Edge, Holder, Mirror
+from tests.support.pace import allowed
 
 __all__ = [
     "HERE",
@@ -64,7 +65,7 @@ async def eventually(
 ) -> None:
     """Return when the condition holds; fail with its last value after ``limit`` seconds."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + limit
+    deadline = loop.time() + allowed(limit)
     while not (last := await condition()):
         assert loop.time() < deadline, f"{what} did not come in {limit} s: {last!r}"
         await asyncio.sleep(0.02)

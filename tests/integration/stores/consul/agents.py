@@ -13,6 +13,7 @@ from sidecar.runtime.clock import SystemClock
 from sidecar.runtime.component import Component
 from sidecar.stores.base import Edge, EdgeOptions, Holder
 from sidecar.stores.opening import open_edge
+from tests.support.pace import allowed
 
 __all__ = ["HOLDER", "ask", "edge_at", "entry", "eventually", "service", "url", "wanted"]
 
@@ -106,6 +107,6 @@ async def eventually(condition: Callable[[], Awaitable[object]], limit: float = 
     loop = asyncio.get_running_loop()
     began = loop.time()
     while not (last := await condition()):
-        assert loop.time() - began < limit, f"not within {limit} s: {last!r}"
+        assert loop.time() - began < allowed(limit), f"not within {limit} s: {last!r}"
         await asyncio.sleep(0.02)
     return loop.time() - began

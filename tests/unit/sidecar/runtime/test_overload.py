@@ -69,6 +69,7 @@ def _value(name: str, **labels: str) -> float | None:
 async def test_both_edges_are_told_and_the_worst_pressure_counts(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level("INFO")
     clock, told = FakeClock(), list[frozenset[Action]]()
     now = {"memory": 0.2, "descriptors": 0.1}
     overload = Overload(clock, told.append, lag=lambda: 0.0, look=lambda _: dict(now))
@@ -91,3 +92,26 @@ async def test_both_edges_are_told_and_the_worst_pressure_counts(
         task.cancel()
     lines = [r.getMessage() for r in caplog.records if "load is shed" in r.getMessage()]
     assert len(lines) == 6
+
+
+async def test_one_long_pause_of_the_loop_sheds_nothing_but_lasting_lateness_does() -> None:
+    clock, told = FakeClock(), list[frozenset[Action]]()
+    looks = 0
+    lags = [0.0, 0.98, 0.0, 0.99, 0.99, 0.97, 0.0, *[0.96] * 9]
+
+    def lag() -> float:
+        nonlocal looks
+        looks += 1
+        return lags[min(looks, len(lags)) - 1]
+
+    overload = Overload(clock, told.append, lag=lag, look=lambda _: {"memory": 0.1})
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        task = group.create_task(overload.run(lambda: None))
+        while looks < 8:
+            await clock.advance(0.5)
+        assert told == []
+        while not told:
+            await clock.advance(0.5)
+        assert told == [ALL]
+        assert looks >= 11
+        task.cancel()
