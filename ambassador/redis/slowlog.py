@@ -4,8 +4,6 @@ from collections import deque
 from typing import NamedTuple
 
 from ambassador.redis.commands import Route
-from ambassador.redis.framing import Requests
-from ambassador.redis.resp import arguments
 from ambassador.redis.run import ClientRun
 
 __all__ = ["Slow", "SlowLog"]
@@ -38,8 +36,12 @@ class SlowLog:
 
 
 def _shown(data: bytes) -> str:
-    for buffer, found in Requests().split(data[: 64 << 10]):
-        _, begin, end = found[0]
-        words = arguments(buffer[begin:end])[:2]
-        return b" ".join(words)[:_SHOWN].decode(errors="backslashreplace")
-    return data[:16].decode(errors="backslashreplace") + "..."
+    """Return the first two words of a command in array form, cut."""
+    at = data.index(b"\r") + 2
+    words = []
+    for _ in range(min(int(data[1 : at - 2]), 2)):
+        begin = data.index(b"\r", at) + 2
+        end = begin + int(data[at + 1 : begin - 2])
+        words.append(data[begin : min(end, begin + _SHOWN)])
+        at = end + 2
+    return b" ".join(words)[:_SHOWN].decode(errors="backslashreplace")

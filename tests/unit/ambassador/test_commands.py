@@ -86,6 +86,8 @@ def test_what_a_server_tells_wins_over_the_shipped_table() -> None:
     )
     assert [command.name for command in told] == ["get", "json.get", "own", "own|sub"]
     table = Table(told)
+    assert table.command(b"CONFIG").is_container
+    assert not table.command(b"get").is_container
     assert table.command(b"GET").route is Route.WRITE
     assert table.command(b"json.get").route is Route.READ
     assert names_of(None) == []

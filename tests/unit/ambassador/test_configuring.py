@@ -101,6 +101,9 @@ def test_every_mistake_is_told() -> None:
         "cert and key",
     ):
         assert part in text
+    assert "a list" in problems(Given(), {}, {"upstream": {"servers": 1}})[0]
+    wrong = {"upstream": {"servers": ["192.0.2.1:1"], "tls": {"kee": "a"}}}
+    assert "did you mean" in problems(Given(), {}, wrong)[0]
     assert problems(Given(), {}, [1]) == ("file: keys and values are expected",)
 
 

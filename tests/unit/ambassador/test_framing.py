@@ -66,6 +66,7 @@ def test_a_long_value_is_awaited_without_being_looked_at_again() -> None:
     data = packed(b"SET", b"k", b"v" * 100_000)
     assert list(requests.split(data[:50_000])) == []
     assert requests.pending == 50_000
+    assert requests.is_begun
     ((buffer, found),) = requests.split(data[50_000:])
     assert buffer == data
     assert found == [(word_of(b"SET"), 0, len(data))]
@@ -126,6 +127,8 @@ def test_subscriptions_are_counted_from_their_confirmations() -> None:
     for byte in b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$11\r\nsubscribe:9\r\n":
         messages.feed(bytes([byte]))
     assert messages.count == 2
+    messages.feed(b"$2000\r\n" + b"x" * 1500)  # too long for a confirmation
+    messages.feed(b"x" * 500 + b"\r\n")
     messages.feed(b"*3\r\n$12\r\npunsubscribe\r\n$-1\r\n:0\r\n")
     assert messages.count == 0
     messages.feed(b">3\r\n$10\r\nssubscribe\r\n$1\r\nc\r\n:1\r\n")
