@@ -45,6 +45,7 @@ PROGRAMS: Final[Mapping[str, str]] = {
 
 PARTS: Final[Mapping[str, str]] = {
     "adapter": "adapter.cli",
+    "ambassador": "ambassador.cli",
     "dnsd": "dnsd.cli",
     "registrar": "registrar.cli",
     "scheduler": "sidecar.scheduler.cli",

@@ -18,9 +18,11 @@ MODULES = [
     "registrar.embedded",
     "templater.component",
     "dnsd.component",
+    "ambassador.redis.telemetry",
+    "ambassador.tcp.pool",
 ]
 PATTERN = re.compile(
-    r"(pinnace_(runtime|stores|web|checks|registrar|templater)|dnsd)_[a-z][a-z0-9_]*"
+    r"(pinnace_(runtime|stores|web|checks|registrar|templater)|dnsd|ambassador)_[a-z][a-z0-9_]*"
 )
 
 

@@ -1,0 +1,1 @@
+"""What an ambassador of any protocol needs: doors, dialing, health, balance, admin."""

@@ -1,0 +1,1 @@
+"""Look like one Redis: writes to the primary, reads to replicas."""

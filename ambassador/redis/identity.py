@@ -1,0 +1,174 @@
+"""Commands about the connection itself, which the proxy answers: who the client is, its database,
+protocol and name. The words of the answers are Redis'.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from ambassador.redis import errors
+from ambassador.redis.commands import Command, Route
+from ambassador.redis.link import Attributes
+from ambassador.redis.logins import BAD_NAME, auth, hello, is_name, switch
+from ambassador.redis.resp import bulk
+from ambassador.redis.settings import MODES
+
+if TYPE_CHECKING:
+    from ambassador.redis.client import Client
+    from ambassador.redis.session import Session
+
+__all__ = ["Attributes", "follower", "take"]
+
+_OK: Final = b"+OK\r\n"
+Take = Callable[["Session", "Client", bytes, list[bytes]], bool]
+
+
+def take(
+    session: "Session", client: "Client", raw: bytes, words: list[bytes], found: Command
+) -> None:
+    """Answer a command; one that is put strangely is answered by the server."""
+    handler = _HANDLERS.get(found.name)
+    if handler is None or not handler(session, client, raw, words):
+        session.with_lease(lambda lease: lease.take_plainly(raw, words, found.name), found)
+
+
+def _select(session: "Session", client: "Client", _: bytes, words: list[bytes]) -> bool:
+    if len(words) != 2 or not (words[1].isdigit() and len(words[1]) < 10):
+        return False
+    wanted = int(words[1])
+    if wanted == session.attributes.db:
+        client.local(_OK)
+    else:
+        switch(session, client, session.attributes._replace(db=wanted), lambda: _OK)
+    return True
+
+
+def _reset(session: "Session", client: "Client", _: bytes, _words: list[bytes]) -> bool:
+    def act() -> None:
+        session.reset()
+        client.write(b"+RESET\r\n")
+
+    client.barrier(act)
+    return True
+
+
+def _quit(_: "Session", client: "Client", _raw: bytes, _words: list[bytes]) -> bool:
+    def act() -> None:
+        client.local(_OK)
+        client.close("")
+
+    client.backlog.clear()
+    client.barrier(act)
+    return True
+
+
+def _id(_: "Session", client: "Client", _raw: bytes, words: list[bytes]) -> bool:
+    if len(words) != 2:
+        return False
+    client.local(b":%d\r\n" % client.id)
+    return True
+
+
+def _get_name(session: "Session", client: "Client", _: bytes, words: list[bytes]) -> bool:
+    if len(words) != 2:
+        return False
+    null = b"_\r\n" if session.attributes.protocol >= 3 else b"$-1\r\n"
+    client.local(bulk(session.name) if session.name else null)
+    return True
+
+
+def _set_name(session: "Session", client: "Client", _: bytes, words: list[bytes]) -> bool:
+    if len(words) != 3:
+        return False
+    if is_name(words[2]):
+        session.name = words[2]
+        client.local(_OK)
+    else:
+        client.local(BAD_NAME)
+    return True
+
+
+def _set_info(session: "Session", client: "Client", _: bytes, words: list[bytes]) -> bool:
+    if len(words) != 4 or "client|setinfo" not in client.hub.table.names():
+        return False
+    option = words[2].lower()
+    if option not in {b"lib-name", b"lib-ver"} or not is_name(words[3]):
+        return False
+    session.facts[option] = words[3]
+    client.local(_OK)
+    return True
+
+
+def _reply(session: "Session", client: "Client", _: bytes, words: list[bytes]) -> bool:
+    mode = words[2].upper() if len(words) == 3 else b""
+    if mode not in {b"ON", b"OFF", b"SKIP"}:
+        return False
+    if mode == b"ON":
+        session.set_reply_mode(b"ON")
+        client.local(_OK)
+    elif mode == b"OFF" or session.reply_mode != b"OFF":
+        session.begin_reply_mode(mode)
+    return True
+
+
+def _info(session: "Session", client: "Client", raw: bytes, words: list[bytes]) -> bool:
+    if len(words) == 2 and words[1].lower() == b"ambassador":
+        client.local(bulk(client.hub.info().encode()))
+    elif session.lease is not None:
+        session.lease.take_plainly(raw, words, "info")
+    elif client.hub.cluster is not None:
+        return False
+    else:
+        client.emit(raw, 1, Route.LOOK)
+    return True
+
+
+def _ambassador(_s: "Session", client: "Client", _: bytes, words: list[bytes]) -> bool:
+    if not client.listener.is_pinnable or len(words) < 2:
+        return False
+    match words[1].upper(), [word.lower() for word in words[2:]]:
+        case b"MODE", [mode] if mode.decode("latin-1") in MODES:
+            client.reader.mode = mode.decode()
+            client.local(_OK)
+        case b"PIN", []:
+            client.reader.mode = "primary"
+            client.local(_OK)
+        case b"INFO", []:
+            client.local(bulk(client.hub.info().encode()))
+        case _:
+            client.local(errors.SYNTAX)
+    return True
+
+
+def follower(session: "Session", words: list[bytes], name: str) -> Callable[[bytes], bytes] | None:
+    """Return what keeps the session equal to what the upstream answers on a lease."""
+
+    def after(reply: bytes) -> bytes:
+        if reply.startswith(b"-"):
+            return reply
+        attributes = session.attributes
+        if name == "hello" and len(words) > 1:
+            session.become(attributes._replace(protocol=int(words[1])))
+        elif name == "auth":
+            user = words[1] if len(words) == 3 else b""
+            session.become(attributes._replace(user=user, password=words[-1]))
+        elif name == "client|setname" and len(words) == 3:
+            session.name = words[2]
+        return reply
+
+    return after
+
+
+_HANDLERS: Final[dict[str, Take]] = {
+    "select": _select,
+    "auth": auth,
+    "hello": hello,
+    "reset": _reset,
+    "quit": _quit,
+    "client|id": _id,
+    "client|getname": _get_name,
+    "client|setname": _set_name,
+    "client|setinfo": _set_info,
+    "client|reply": _reply,
+    "info": _info,
+    "ambassador": _ambassador,
+}

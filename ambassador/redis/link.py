@@ -1,0 +1,338 @@
+"""One connection to one Redis server: runs go out in order, replies are counted back to them.
+
+The hot path towards the servers. What is added during a turn of the loop goes out in one write at
+its end. A link is never shared with a reply it cannot place: whatever it does not expect ends it,
+and with it nothing but its own runs.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
+
+from ambassador.redis.patterns import REPLY
+from ambassador.redis.replies import Replies
+from ambassador.redis.resp import Failure, packed
+from ambassador.redis.run import Ask, RoleRun, Run
+from sidecar.errors import ProtocolError, UpstreamUnavailable
+from sidecar.runtime.reason import reason_of
+
+if TYPE_CHECKING:
+    from ambassador.frame.dialing import Dial
+    from ambassador.redis.node import Node
+
+__all__ = ["DEFAULT", "Attributes", "Link", "Refused"]
+
+_HANDSHAKE: Final = 2.0
+_CLOSED: Final = "closed by the server"
+
+
+class Attributes(NamedTuple):
+    """What a connection is set to before its first command."""
+
+    db: int = 0
+    protocol: int = 2
+    user: bytes = b""
+    password: bytes | None = None
+
+    def __repr__(self) -> str:
+        """Return it without the password."""
+        return f"Attributes(db={self.db}, protocol={self.protocol}, user={self.user!r})"
+
+
+DEFAULT: Final = Attributes()
+
+
+class Refused(Exception):
+    """The server refuses what a connection is to be set to; holds its reply."""
+
+    def __init__(self, reply: Failure) -> None:
+        """Take the error reply."""
+        super().__init__(reply.decode(errors="replace"))
+        self.reply = reply
+
+
+class Link(asyncio.Protocol):
+    """A connection that carries runs."""
+
+    def __init__(
+        self,
+        dial: "Dial",
+        attributes: Attributes = DEFAULT,
+        *,
+        name: bytes = b"",
+        ended: Callable[["Link"], None] = lambda _: None,
+        takes_pushes: bool = False,
+        is_replica: bool = False,
+    ) -> None:
+        """Prepare; ``dial`` connects, ``ended`` is called once when it is no more of use."""
+        self.attributes = attributes
+        self.queue: deque[Run] = deque()
+        self.unsent: list[Run] = []
+        self.covers: list[Callable[[int | None], None]] = []
+        """Who wants to know how far the primary is after what was sent till now."""
+        self.is_ready = False
+        self.is_closed = False
+        self.client: object = None  # who has it alone
+        self.node: Node
+        self.is_ours = True  # set as nobody asked for
+        self.refusal: bytes | None = None
+        self._is_inside = False
+        self.answered = 0
+        self._arrived = 0
+        self.tap: Callable[[bytes], None] | None = None
+        self._dial = dial
+        self._name = name
+        self._ended = ended
+        self._is_replica = is_replica
+        self._replies = Replies(takes_pushes=takes_pushes)
+        self._transport: asyncio.Transport | None = None
+        self._is_planned = False
+        self._loop = asyncio.get_running_loop()
+        self._settled = asyncio.Event()
+        self._greeted: asyncio.Future[list[object]] = self._loop.create_future()
+
+    @property
+    def outstanding(self) -> int:
+        """Return how many runs wait for their replies."""
+        return len(self.queue) + len(self.unsent)
+
+    async def open(self) -> None:
+        """Connect and greet. Raises UpstreamUnavailable and Refused, closed then."""
+        try:
+            await self._dial(lambda: self)
+            self._check_open()
+            if words := self._greeting():
+                data = b"".join(packed(*command) for command in words)
+                run = Ask(data, len(words), self._hear, self._miss)
+                self.queue.append(run)
+                self._write(data)
+                async with asyncio.timeout(_HANDSHAKE):
+                    answers = await self._greeted
+                _check(words, answers)
+        except OSError as error:
+            why = "no answer" if isinstance(error, TimeoutError) else reason_of(error)
+            self.close(why)
+            raise UpstreamUnavailable(why) from error
+        except Refused as error:
+            self.refusal = b"-" + error.reply + b"\r\n"
+            self.close(str(error))
+            raise
+        except UpstreamUnavailable as error:
+            self.close(str(error))
+            raise
+        except asyncio.CancelledError:
+            self.close("cancelled")
+            raise
+        self.is_ready = True
+        self._settled.set()
+        self.flush()
+
+    def _check_open(self) -> None:
+        if self.is_closed:
+            raise UpstreamUnavailable(_CLOSED)
+
+    def send(self, run: Run) -> None:
+        """Add a run; it goes out at the end of this turn, or when the link is ready."""
+        self.unsent.append(run)
+        if not self._is_planned:
+            self._is_planned = True
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Write what was added."""
+        self._is_planned = False
+        unsent = self.unsent
+        if not self.is_ready or not unsent:
+            return
+        if self.covers:
+            self._cover()
+        self.unsent = []
+        self.queue.extend(unsent)
+        self._write(unsent[0].data if len(unsent) == 1 else b"".join([run.data for run in unsent]))
+
+    def _cover(self) -> None:
+        covers, self.covers = self.covers, []
+
+        def tell(offset: int | None) -> None:
+            for cover in covers:
+                cover(offset)
+
+        self.unsent.append(RoleRun(b"master", tell))
+
+    async def ask(self, data: bytes, count: int) -> list[object]:
+        """Return the decoded replies to so many commands. Raises UpstreamUnavailable."""
+        answer: asyncio.Future[list[object]] = self._loop.create_future()
+
+        def tell(found: list[object]) -> None:
+            if not answer.done():
+                answer.set_result(found)
+
+        def fail(why: str) -> None:
+            if not answer.done():
+                answer.set_exception(UpstreamUnavailable(why))
+
+        if self.is_closed:
+            raise UpstreamUnavailable("closed")
+        self.send(Ask(data, count, tell, fail))
+        return await answer
+
+    async def name_as(self, name: bytes) -> None:
+        """Give the connection a client's name."""
+        await self.ask(packed(b"CLIENT", b"SETNAME", name), 1)
+
+    async def opened(self) -> None:
+        """Return when it is ready. Raises Refused and UpstreamUnavailable."""
+        await self._settled.wait()
+        if self.refusal is not None:
+            raise Refused(Failure(self.refusal[1:-2]))
+        if self.is_closed:
+            raise UpstreamUnavailable("closed")
+
+    def write_raw(self, data: bytes) -> None:
+        """Write what is not counted (``tap``)."""
+        self._write(data)
+
+    def close(self, why: str) -> None:
+        """End it; what has no reply yet hears why."""
+        if self.is_closed:
+            return
+        self.is_closed, self.is_ready = True, False
+        self._settled.set()
+        if self._transport is not None:
+            self._transport.abort()
+        sent, unsent, covers = self.queue, self.unsent, self.covers
+        self.queue, self.unsent, self.covers = deque(), [], []
+        self._ended(self)
+        lease = getattr(getattr(self.client, "session", None), "lease", None)
+        for run in sent:
+            run.lost(why, was_sent=True)
+        for run in unsent:
+            run.lost(why, was_sent=False)
+        for cover in covers:
+            cover(None)
+        if lease is not None and lease.link is self:
+            lease.gone()
+
+    @property
+    def progress(self) -> int:
+        """Return a number that changes whenever something arrives."""
+        return self.answered + self._arrived
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether replies are not taken for now."""
+        return self._transport is not None and not self._transport.is_reading()
+
+    def pause(self) -> None:
+        """Take no more replies for now."""
+        if self._transport is not None and self._transport.is_reading():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Take replies again."""
+        if self._transport is not None and not self._transport.is_reading():
+            self._transport.resume_reading()
+
+    # --- what the loop calls -----------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast("asyncio.Transport", transport)
+        if self.is_closed:
+            self._transport.abort()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """End with it."""
+        why = reason_of(error) if isinstance(error, OSError) else _CLOSED
+        self.close(why)
+
+    def data_received(self, data: bytes) -> None:
+        """Count replies back to the runs."""
+        if self.tap is not None:
+            self.tap(data)
+            return
+        at, size, replies = 0, len(data), self._replies
+        try:
+            while at < size:
+                if not self.queue:
+                    raise ProtocolError("a reply that nobody asked for")
+                run = self.queue[0]
+                if run.left == 1 and not self._is_inside:
+                    match = REPLY.match(data, at)
+                    if match is not None:  # as most are: one short reply
+                        self.queue.popleft()
+                        end = match.end()
+                        run.left = 0
+                        self.answered += 1
+                        run.finish(data if end - at == size else data[at:end])
+                        at = end
+                        if self._is_tapped() and at < size:
+                            self._pass(data[at:])
+                            return
+                        continue
+                end, done = replies.take(data, at, run.left)
+                self._is_inside = replies.is_inside
+                self.answered += done
+                run.left -= done
+                if replies.has_error:
+                    run.has_error, replies.has_error = True, False
+                piece = data if end - at == size else data[at:end]
+                at = end
+                if run.left:
+                    self._arrived += 1
+                    run.partial(piece)
+                    continue
+                self.queue.popleft()
+                run.finish(piece)
+                if self._is_tapped() and at < size:
+                    self._pass(data[at:])
+                    return
+        except ProtocolError as wrong:
+            self.close(str(wrong))
+
+    def _is_tapped(self) -> bool:
+        """Say whether what follows is no sequence of replies."""
+        return self.tap is not None
+
+    def _pass(self, data: bytes) -> None:
+        if self.tap is not None:
+            self.tap(data)
+
+    # --- greeting ----------------------------------------------------------------------------
+
+    def _greeting(self) -> list[tuple[bytes, ...]]:
+        """Return what is said first."""
+        db, protocol, user, password = self.attributes
+        words: list[tuple[bytes, ...]] = []
+        if password is not None:  # not within HELLO, which takes any for a user without one
+            words.append((b"AUTH", user, password) if user else (b"AUTH", password))
+        if protocol >= 3:
+            words.append((b"HELLO", b"%d" % protocol))
+        if self._name:
+            words.append((b"CLIENT", b"SETNAME", self._name))
+        if db:
+            words.append((b"SELECT", b"%d" % db))
+        if self._is_replica:
+            words.append((b"READONLY",))  # only a cluster wants it; elsewhere it is an error
+        return words
+
+    def _hear(self, answers: list[object]) -> None:
+        if not self._greeted.done():
+            self._greeted.set_result(answers)
+
+    def _miss(self, why: str) -> None:
+        if not self._greeted.done():
+            self._greeted.set_exception(UpstreamUnavailable(why))
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+
+def _check(words: list[tuple[bytes, ...]], answers: list[object]) -> None:
+    """Raise Refused for a refusal that matters."""
+    for command, answer in zip(words, answers, strict=True):
+        # A name is for people, and a server that wants a password first says so to the client.
+        if isinstance(answer, Failure) and command[0] not in {b"CLIENT", b"READONLY"}:
+            raise Refused(answer)

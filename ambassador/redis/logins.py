@@ -1,0 +1,168 @@
+"""AUTH, HELLO and SELECT: what needs connections to the primary that are set otherwise.
+
+Clients that say the same share links. Where logins are the servers' matter, the first link that is
+set so decides whether the login is right, and its refusal is the client's answer.
+"""
+
+import hmac
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from ambassador.redis import errors
+from ambassador.redis.link import Attributes, Refused
+from ambassador.redis.resp import bulk, error, mapping
+from sidecar.errors import UpstreamUnavailable
+
+if TYPE_CHECKING:
+    from ambassador.redis.client import Client
+    from ambassador.redis.session import Session
+
+__all__ = ["BAD_NAME", "auth", "hello", "is_name", "switch"]
+
+_OK: Final = b"+OK\r\n"
+BAD_NAME: Final = error("ERR Client names cannot contain spaces, newlines or special characters.")
+
+
+def auth(session: "Session", client: "Client", _: bytes, words: list[bytes]) -> bool:
+    """Answer AUTH."""
+    if len(words) not in {2, 3}:
+        return False
+    user = words[1] if len(words) == 3 else b""
+    wanted = session.attributes._replace(user=user, password=words[-1])
+    _login(session, client, wanted, lambda: _OK)
+    return True
+
+
+def _login(
+    session: "Session", client: "Client", wanted: Attributes, reply: Callable[[], bytes]
+) -> None:
+    users = client.listener.users
+    if not users:
+        switch(session, client, wanted, reply)
+        return
+    if not _is_right(users, wanted.user or b"default", wanted.password or b""):
+        client.hub.failed_with("WRONGPASS")
+        client.local(errors.WRONG_PASSWORD)
+        return
+    session.is_known, client.requests.is_stranger = True, False
+    session.settle_directness()
+    own = session.attributes._replace(protocol=wanted.protocol)
+    switch(session, client, own, reply)
+
+
+def _is_right(users: tuple[tuple[str, str], ...], user: bytes, password: bytes) -> bool:
+    """Compare with each, so that time tells nothing."""
+    found = False
+    for name, secret in users:
+        is_name = hmac.compare_digest(name.encode(), user)
+        found |= hmac.compare_digest(secret.encode(), password) and is_name
+    return found
+
+
+class _Hello(NamedTuple):
+    """What HELLO asks for."""
+
+    protocol: int
+    user: bytes = b""
+    password: bytes | None = None
+    name: bytes | None = None
+    refusal: bytes = b""
+
+
+def _asked(words: list[bytes], protocol: int) -> _Hello | None:
+    """Read HELLO; None: the server has the right words for what is wrong."""
+    asked, rest = _Hello(protocol), words[1:]
+    if rest:
+        if rest[0] not in {b"2", b"3"}:
+            is_number = rest[0].lstrip(b"-").isdigit()
+            return asked._replace(refusal=errors.NO_PROTOCOL) if is_number else None
+        asked, rest = asked._replace(protocol=int(rest[0])), rest[1:]
+    while rest:
+        option = rest[0].upper()
+        if option == b"AUTH" and len(rest) >= 3:
+            asked, rest = asked._replace(user=rest[1], password=rest[2]), rest[3:]
+        elif option == b"SETNAME" and len(rest) >= 2:
+            asked, rest = asked._replace(name=rest[1]), rest[2:]
+        else:
+            text = f"ERR Syntax error in HELLO option '{rest[0].decode('latin-1')}'"
+            return asked._replace(refusal=error(text))
+    if asked.name is not None and not is_name(asked.name):
+        return asked._replace(refusal=BAD_NAME)
+    return asked
+
+
+def hello(session: "Session", client: "Client", _: bytes, words: list[bytes]) -> bool:
+    """Answer HELLO."""
+    asked = _asked(words, session.attributes.protocol)
+    if asked is None or not client.hub.hello:
+        return False
+    if asked.refusal or (not session.is_known and asked.password is None):
+        client.local(asked.refusal or errors.NO_AUTH_HELLO)
+        return True
+
+    def reply() -> bytes:
+        if asked.name is not None:
+            session.name = asked.name
+        return _facts(client, asked.protocol)
+
+    wanted = session.attributes._replace(protocol=asked.protocol)
+    if asked.password is not None:
+        wanted = wanted._replace(user=asked.user, password=asked.password)
+        _login(session, client, wanted, reply)
+    else:
+        switch(session, client, wanted, reply)
+    return True
+
+
+def _facts(client: "Client", protocol: int) -> bytes:
+    """Return the answer to HELLO: the primary's, but for what is ours."""
+    told = client.hub.hello
+    pairs = [
+        (b"server", bulk(told.get(b"server", b"redis"))),
+        (b"version", bulk(told.get(b"version", b""))),
+        (b"proto", b":%d\r\n" % protocol),
+        (b"id", b":%d\r\n" % client.id),
+        (b"mode", bulk(b"standalone" if client.hub.cluster is None else b"cluster")),
+        (b"role", bulk(b"master")),
+        (b"modules", b"*0\r\n"),
+    ]
+    return mapping(pairs, protocol)
+
+
+def switch(
+    session: "Session", client: "Client", attributes: Attributes, reply: Callable[[], bytes]
+) -> None:
+    """Answer when the primary has taken a connection that is set so; else its refusal."""
+    if attributes == session.attributes:
+        client.local(reply())
+        return
+
+    def begin() -> None:
+        session.waits = True
+        client.hub.spawn(_try(session, client, attributes, reply), "attributes")
+
+    client.barrier(begin)
+
+
+async def _try(
+    session: "Session", client: "Client", attributes: Attributes, reply: Callable[[], bytes]
+) -> None:
+    answer = errors.NO_PRIMARY
+    try:
+        await client.hub.tried(attributes)
+        session.become(attributes)
+        answer = reply()
+    except Refused as refused:
+        answer = b"-" + refused.reply + b"\r\n"
+    except (UpstreamUnavailable, TimeoutError):
+        pass
+    session.waits = False
+    if not client.is_closed:
+        client.local(answer)
+        client.pump()
+        client.settle()
+
+
+def is_name(name: bytes) -> bool:
+    """Say whether Redis takes this as a name."""
+    return all(0x21 <= byte <= 0x7E for byte in name)

@@ -1,0 +1,193 @@
+"""One Redis server as the proxy sees it: what it said, its shared links, and spare ones."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from ambassador.frame.address import Address
+from ambassador.frame.health import Health
+from ambassador.redis.link import DEFAULT, Attributes, Link, Refused
+from ambassador.redis.resp import packed
+from ambassador.redis.run import Ask
+from sidecar.errors import UpstreamUnavailable
+
+if TYPE_CHECKING:
+    from ambassador.redis.hub import Hub
+    from ambassador.redis.roles import Observation
+
+__all__ = ["Node"]
+
+_RAMP: Final = 10.0
+_HALF_LIFE: Final = 0.05
+_RESET: Final = packed(b"RESET")
+_SPARE_LIMIT: Final = 60.0
+_MOST_SPARE: Final = 64
+_MOST_DEDICATED: Final = 1000
+
+
+class Node:
+    """A server."""
+
+    def __init__(self, hub: "Hub", address: Address, zone: str = "") -> None:
+        """Connect to nothing yet."""
+        self.hub = hub
+        self.address = address
+        self.label = str(address)
+        self.zone = zone
+        self.health = Health()
+        self.observation: Observation | None = None
+        self.offset = -1  # a replica's, never too high
+        self.is_readable = False
+        self.is_draining = False  # says the catalogue
+        self.is_drained = False  # says a person
+        self.is_gone = False
+        self.readable_since = 0.0
+        self.clients = 0
+        self.latency = 0.0005
+        self.dedicated = 0
+        self.counts = [0, 0, 0, 0]  # commands answered, by kind
+        self.errors = 0
+        self.poked = asyncio.Event()
+        self._links: dict[Attributes, list[Link]] = {}
+        self._spare: dict[Attributes, list[tuple[float, Link]]] = {}
+
+    @property
+    def is_primary(self) -> bool:
+        """Whether writes go here."""
+        return self.hub.primary is self
+
+    @property
+    def outstanding(self) -> int:
+        """Return how many runs are under way on shared links."""
+        return sum(link.outstanding for links in self._links.values() for link in links)
+
+    @property
+    def links(self) -> list[Link]:
+        """Return the shared links."""
+        return [link for links in self._links.values() for link in links]
+
+    @property
+    def weight(self) -> float:
+        """Return its share; it grows to 1 over the first seconds."""
+        age = self.hub.now() - self.readable_since
+        return max(0.1, min(1.0, age / _RAMP))
+
+    def took(self, seconds: float) -> None:
+        """Take how long a run took."""
+        self.latency += (seconds - self.latency) * _HALF_LIFE
+
+    def suspect(self) -> None:
+        """Have it probed at once."""
+        self.health.suspect()
+        self.poked.set()
+
+    def link(self, attributes: Attributes) -> Link:
+        """Return a shared link, the least busy of as many as there may be."""
+        links = self._links.get(attributes)
+        if links:
+            if len(links) >= self.hub.settings.connections_per_node:
+                return links[0] if len(links) == 1 else min(links, key=_busy)
+            quiet = min(links, key=_busy)
+            if not quiet.outstanding:
+                return quiet
+        link = self._new(attributes, self._ended)
+        self._links.setdefault(attributes, []).append(link)
+        self.hub.spawn(self._open(link), f"link {self.label}")
+        return link
+
+    async def lease(self, attributes: Attributes) -> Link:
+        """Return a link for one client alone. Raises UpstreamUnavailable and Refused."""
+        spare = self._spare.get(attributes, [])
+        while spare:
+            _, link = spare.pop()
+            if not link.is_closed:
+                self.dedicated += 1
+                return link
+        if self.dedicated >= _MOST_DEDICATED:
+            raise UpstreamUnavailable("too many connections of single clients")
+        link = self._new(attributes, lambda _: None, takes_pushes=True)
+        self.dedicated += 1
+        try:
+            await link.open()
+        except (UpstreamUnavailable, Refused, asyncio.CancelledError):
+            self.dedicated -= 1
+            raise
+        return link
+
+    def give_back(self, link: Link, *, is_clean: bool, is_plain: bool = False) -> None:
+        """Take a link back; only one that RESET answers for is used again.
+
+        ``is_plain``: nothing was done there that changes the connection.
+        """
+        self.dedicated -= 1
+        link.client = None
+        if not is_clean or link.is_closed or link.tap or link.outstanding or self.is_gone:
+            link.close("given back")
+        elif is_plain:
+            self._spare.setdefault(link.attributes, []).append((self.hub.now(), link))
+        elif link.attributes != DEFAULT:
+            link.close("given back")
+        else:  # RESET also ends login and protocol: only what never had them stays as it was
+            link.send(Ask(_RESET, 1, lambda found: self._keep(link, found), lambda _: None))
+
+    def _keep(self, link: Link, found: list[object]) -> None:
+        spare = self._spare.setdefault(link.attributes, [])
+        if found == [b"RESET"] and len(spare) < _MOST_SPARE and not self.is_gone:
+            spare.append((self.hub.now(), link))
+        else:
+            link.close("not reset")
+
+    def sweep(self, now: float) -> None:
+        """Close links that nobody used for long."""
+        for spare in self._spare.values():
+            while spare and now - spare[0][0] > _SPARE_LIMIT:
+                spare.pop(0)[1].close("idle")
+
+    def end_links(self, why: str) -> None:
+        """End all links, unless it has become the primary again."""
+        if not self.is_primary:
+            self.close(why)
+
+    def close(self, why: str) -> None:
+        """End all links."""
+        for link in self.links:
+            link.close(why)
+        for spare in self._spare.values():
+            for _, link in spare:
+                link.close(why)
+            spare.clear()
+
+    def _new(
+        self, attributes: Attributes, ended: Callable[[Link], None], *, takes_pushes: bool = False
+    ) -> Link:
+        hub = self.hub
+        link = Link(
+            hub.dialer.to(self.address),
+            hub.with_login(attributes),
+            name=b"" if takes_pushes else hub.link_name,
+            ended=ended,
+            takes_pushes=takes_pushes,
+        )
+        link.node = self
+        link.is_ours = attributes == DEFAULT
+        return link
+
+    async def _open(self, link: Link) -> None:
+        try:
+            await link.open()
+        except UpstreamUnavailable:
+            self.suspect()
+        except Refused as refused:
+            if link.is_ours:
+                self.hub.refused(self, refused.reply)
+
+    def _ended(self, link: Link) -> None:
+        for links in self._links.values():
+            if link in links:
+                links.remove(link)
+        if not self.is_gone and link.refusal is None:
+            self.suspect()
+
+
+def _busy(link: Link) -> int:
+    return link.outstanding

@@ -1,0 +1,45 @@
+"""Run a Redis ambassador alone."""
+
+import asyncio
+from collections.abc import Callable
+
+from ambassador.frame.admin import Admin
+from ambassador.frame.running import run_parts, source_of
+from ambassador.redis.ambassador import RedisAmbassador, Topology
+from ambassador.redis.cluster import Clustered
+from ambassador.redis.routes import routes_of
+from ambassador.redis.sentinel import Sentinels
+from ambassador.redis.settings import RedisSettings
+from sidecar.runtime.component import Component
+
+__all__ = ["run"]
+
+
+async def run(settings: RedisSettings, load: Callable[[], RedisSettings]) -> None:
+    """Serve until a signal; SIGHUP and the admin address load again."""
+    parts, topology = _topology(settings)
+    ambassador = RedisAmbassador(settings, topology)
+
+    async def reload() -> None:
+        fresh = await asyncio.to_thread(load)
+        follows = None if fresh.source == "catalog" else _topology(fresh)[1]
+        await ambassador.reload(fresh, follows)
+
+    parts.append(ambassador)
+    if settings.admin is not None:
+        parts.append(Admin(settings.admin, routes_of(ambassador, reload), ambassador.refresh))
+    await run_parts(parts, reload)
+
+
+def _topology(settings: RedisSettings) -> tuple[list[Component], Topology]:
+    """Return where servers are learned from, and what has to run for it. Raises ConfigError."""
+    match settings.source:
+        case "sentinel":
+            return [], Sentinels(
+                settings.servers, settings.master_name, settings.sentinel_user,
+                settings.sentinel_password,
+            )  # fmt: skip
+        case "cluster":
+            return [], Clustered(settings.servers)
+        case _:
+            return source_of(settings.store, settings.service, settings.servers)

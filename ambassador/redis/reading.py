@@ -1,0 +1,196 @@
+"""Which server a client's reads go to, so that it sees what it wrote.
+
+The theory. A primary numbers the bytes of its replication stream; a replica says up to which it
+has applied them. A client's token is an offset at or past its last write, and past all that it has
+read: a replica that has reached it shows the client nothing older. The token comes from a ROLE
+that follows the client's commands on the primary's link, one for all that is sent in a turn of the
+loop. A read goes straight to a replica that is known to have reached the token, as offsets only
+grow. Of another the offset is asked in the same write as the read, before it; if it is too low the
+reply is dropped and the read asked of the primary.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from ambassador.redis import errors
+from ambassador.redis.commands import Route
+from ambassador.redis.run import ClientRun, RoleRun
+
+if TYPE_CHECKING:
+    from ambassador.redis.client import Client
+    from ambassador.redis.link import Link
+    from ambassador.redis.node import Node
+
+__all__ = ["NEVER", "Reader", "Token"]
+
+NEVER: Final = 1 << 62
+"""An offset that no replica has: until the next probes of the primary."""
+_MOVED: Final = NEVER - 1
+"""The same, until the next ROLE on the primary's link."""
+
+
+class Token:
+    """What a client, or all of a listener, must not miss."""
+
+    __slots__ = ("generation", "offset", "uncovered", "wrote_at")
+
+    def __init__(self) -> None:
+        """Start with nothing written."""
+        self.offset = 0
+        self.uncovered = 0  # ROLEs under way
+        self.wrote_at = -1.0
+        self.generation = 0
+
+
+class Reader:
+    """Chooses the server of one client's reads."""
+
+    __slots__ = ("_chooser", "_client", "_hub", "_link", "_node", "mode", "token")
+
+    def __init__(self, client: "Client") -> None:
+        """Read as the listener says."""
+        self._client = client
+        self._hub = client.hub
+        self.mode = client.listener.mode
+        self.token = Token() if client.listener.scope == "connection" else None
+        self._node: Node | None = None
+        self._link: Link | None = None
+        self._chooser = client.hub.chooser(client.listener)
+
+    @property
+    def _token(self) -> Token:
+        if self.token is None:
+            self.token = self._hub.token(self._client)
+        return self.token
+
+    def leave(self) -> None:
+        """Keep to no replica any more."""
+        if self._node is not None:
+            self._node.clients -= 1
+            self._node = self._link = None
+
+    def reads(self, run: ClientRun) -> bool:  # noqa: PLR0911 - one case after the other
+        """Send a read to a replica; False if it goes to the primary."""
+        hub, mode = self._hub, self.mode
+        if mode == "primary":
+            return False
+        if not hub.readable:
+            return self._without_replica(run)
+        node = self._node
+        if node is None or not node.is_readable or not self._keeps:
+            node = self._keep_to(self._chooser.choose(hub.readable))
+        if mode == "session":
+            token = self._token
+            if token.uncovered:
+                return self._falls_back()
+            if token.generation != hub.generation:
+                token.generation, token.offset = hub.generation, hub.switch_offset
+            if token.offset > node.offset:
+                young = self._client.listener.young
+                if token.offset >= _MOVED or run.since - token.wrote_at < young:
+                    return self._falls_back()
+                return self._guarded(run, node, token.offset)
+            hub.tallies.direct += 1
+        elif mode == "bounded" and not self._is_near(node):
+            near = [one for one in hub.readable if self._is_near(one)]
+            if not near:
+                return self._without_replica(run)
+            node = self._keep_to(self._chooser.choose(near))
+        link = self._link_to(node)
+        run.link = link
+        link.send(run)
+        return True
+
+    def elsewhere(self, run: ClientRun) -> bool:
+        """Send a read to another replica than where it failed; False: to the primary."""
+        failed = getattr(run.link, "node", None)
+        if self._node is failed and failed is not None:
+            failed.suspect()
+            self._token.offset = max(self._token.offset, _MOVED)
+            self.leave()
+        if self.mode == "primary" or run.tries > 1:
+            return False
+        return any(node is not failed for node in self._hub.readable) and self.reads(run)
+
+    def wrote(self, run: ClientRun, link: "Link") -> None:
+        """Hear that a run goes to the primary: what it writes or shows must be seen from now on."""
+        if self.mode != "session":
+            return
+        token = self._token
+        if run.kind == Route.WRITE:
+            token.wrote_at = run.since
+        token.uncovered += 1
+        link.covers.append(self._covered)
+
+    def _covered(self, offset: int | None) -> None:
+        token = self._token
+        token.uncovered -= 1
+        if offset is None:
+            token.offset = NEVER
+            self._hub.uncertain[token] = 2  # probes of the primary until it is known again
+        elif token.generation != self._hub.generation:
+            token.generation = self._hub.generation
+            token.offset = max(offset, self._hub.switch_offset)
+        elif offset > token.offset or token.offset == _MOVED:
+            token.offset = offset
+
+    def _guarded(self, run: ClientRun, node: "Node", offset: int) -> bool:
+        link = self._link_to(node)
+        if not run.token:
+            self._client.guards += 1
+        run.token, run.link = offset, link
+
+        def tell(reached: int | None) -> None:
+            if reached is None:
+                run.is_stale = True
+                node.suspect()
+                return
+            node.offset = max(node.offset, reached)
+            run.is_stale = reached < offset
+
+        link.send(RoleRun(b"slave", tell))
+        link.send(run)
+        self._hub.tallies.guarded += 1
+        return True
+
+    def _falls_back(self) -> bool:
+        self._hub.tallies.fallback += 1
+        return False
+
+    def _without_replica(self, run: ClientRun) -> bool:
+        if self._client.listener.fallback == "primary":
+            return False
+        self._client.answered(run, errors.NO_REPLICA * run.count)
+        return True
+
+    def _is_near(self, node: "Node") -> bool:
+        lag, listener = self._hub.lag, self._client.listener
+        return (
+            lag.bytes_behind(node.offset) <= listener.max_lag_bytes
+            and lag.seconds_behind(node.offset, self._hub.now()) <= listener.max_lag
+        )
+
+    @property
+    def _keeps(self) -> bool:
+        """Whether to stay with a replica; reads that never go back have to."""
+        return self._chooser.is_sticky or self.mode == "session"
+
+    def _keep_to(self, node: "Node") -> "Node":
+        if node is not self._node:
+            if self._node is not None and self.mode == "session":
+                # What was seen there may be newer than what the other has.
+                self._token.offset = max(self._token.offset, _MOVED)
+            self.leave()
+            self._node, self._link = node, None
+            node.clients += 1
+        return node
+
+    def _link_to(self, node: "Node") -> "Link":
+        link = self._link
+        attributes = self._client.session.attributes
+        if link is None or link.is_closed or link.node is not node:
+            link = self._link = node.link(attributes)
+        return link
+
+    def forget_link(self) -> None:
+        """Choose a link anew, as what it is set to has changed."""
+        self._link = None

@@ -1,0 +1,291 @@
+"""What one client's connection is set to, and every command that needs a closer look.
+
+States: shared (no lease), in a transaction or another use of an upstream alone (``lease``), and
+transparent (the lease carries messages, which are no replies). Whatever changes the state first
+waits until all before it is answered, so that replies keep their order.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from ambassador.redis import errors, identity
+from ambassador.redis.commands import UNKNOWN, Command, Route
+from ambassador.redis.cursors import Cursors
+from ambassador.redis.framing import word_of
+from ambassador.redis.lease import Lease, leased
+from ambassador.redis.link import DEFAULT
+from ambassador.redis.resp import arguments
+from ambassador.redis.run import ClientRun
+from ambassador.redis.waiting import wait_for_replicas
+
+if TYPE_CHECKING:
+    from ambassador.redis.client import Client
+
+__all__ = ["Session"]
+
+_MOST_WORDS: Final = 4096
+_LONGEST: Final = 64
+_UNTIL_LOGIN: Final = frozenset({"auth", "hello", "quit", "reset"})
+
+
+class Session:
+    """The slow side of one client."""
+
+    __slots__ = (
+        "_client",
+        "_cursors",
+        "_is_skipping",
+        "_skips",
+        "attributes",
+        "facts",
+        "is_known",
+        "lease",
+        "name",
+        "reply_mode",
+        "waits",
+    )
+
+    def __init__(self, client: "Client") -> None:
+        """Start with everything as a new connection has it."""
+        self._client = client
+        self.attributes = DEFAULT
+        self.name = b""
+        self.facts: dict[bytes, bytes] = {}  # CLIENT SETINFO
+        self.lease: Lease | None = None
+        self.waits = False  # for something other than replies
+        self.reply_mode = b"ON"
+        self._skips = False  # the next command
+        self._is_skipping = False  # the present one
+        self.is_known = not client.listener.users
+        self._cursors = Cursors(client)
+        client.requests.is_stranger = not self.is_known
+        self.settle_directness()
+
+    def begin(self) -> None:
+        """Get an upstream for life, where clients do not share them."""
+        if not self._client.hub.settings.is_multiplexed:
+            self.with_lease(lambda lease: lease.keep(), UNKNOWN)
+            self.settle_directness()
+
+    @property
+    def is_transparent(self) -> bool:
+        """Whether messages pass that are no replies."""
+        return self.lease is not None and self.lease.is_transparent
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether the client waits for an element or messages."""
+        return self.lease is not None and (self.lease.is_plain or self.lease.is_transparent)
+
+    def settle_directness(self) -> None:
+        """Say whether plain commands may take the short way."""
+        client = self._client
+        client.is_muting = self._is_skipping or self.reply_mode != b"ON"
+        client.is_direct = (
+            self.lease is None
+            and not self.waits
+            and self.is_known
+            and not (client.is_muting or self._skips)
+            and client.hub.cluster is None
+        )
+
+    # --- commands ----------------------------------------------------------------------------
+
+    def command(self, raw: bytes) -> None:
+        """Take one command at its turn."""
+        client = self._client
+        words = arguments(raw)
+        found = client.hub.command(words[0], words[1] if len(words) > 1 else b"")
+        if not self._is_permitted(found):
+            return
+        self._remember(words[0], found)
+        if self._skips or self._is_skipping:
+            self._skips, self._is_skipping = False, self._skips
+            self.settle_directness()
+        if self.lease is not None:
+            self.lease.take(raw, words, found)
+        else:
+            _BY_ROUTE[found.route](self, raw, words, found)
+
+    def _is_permitted(self, found: Command) -> bool:
+        """Answer what may not be used; say whether this may."""
+        client, listener = self._client, self._client.listener
+        name = found.name
+        if not self.is_known and name not in _UNTIL_LOGIN:
+            client.local(errors.NO_AUTH)
+            return False
+        allowed = listener.allow_admin
+        refused = found.is_admin and not ("all" in allowed or name in allowed)
+        container = name.partition("|")[0]
+        if refused and container in allowed:
+            refused = False
+        if refused and container == "cluster" and client.hub.cluster is not None:
+            refused = False
+        if refused or name in listener.deny or container in listener.deny:
+            client.local(errors.denied(name))
+            return False
+        return True
+
+    def _remember(self, name: bytes, found: Command) -> None:
+        routes = self._client.routes
+        is_plain = found.route < Route.SLOW and "|" not in found.name and not found.is_container
+        if is_plain and len(routes) < _MOST_WORDS and len(name) < _LONGEST:
+            routes[word_of(name)] = found.route
+
+    def begin_reply_mode(self, mode: bytes) -> None:
+        """Take CLIENT REPLY OFF or SKIP: the latter is for the next command alone."""
+        if mode == b"SKIP":
+            self._skips = True
+            self.settle_directness()
+        else:
+            self.set_reply_mode(mode)
+
+    def set_reply_mode(self, mode: bytes) -> None:
+        """Take CLIENT REPLY."""
+        self.reply_mode = mode
+        self.settle_directness()
+
+    def on_plain(self, raw: bytes, _words: list[bytes], found: Command) -> None:
+        """Send what needs no closer look."""
+        if self._client.hub.cluster is not None:
+            self._client.hub.cluster.command(self._client, raw, _words, found)
+            return
+        self._client.emit(raw, 1, found.route)
+
+    def on_script_read(self, raw: bytes, _words: list[bytes], _found: Command) -> None:
+        """Send a script that writes nothing; one that a replica does not know comes back."""
+        self._client.emit(raw, 1, Route.READ)
+
+    def on_cursor(self, raw: bytes, words: list[bytes], _found: Command) -> None:
+        """Send a scan."""
+        if self._client.listener.cursor == "sticky":
+            self._cursors.take(raw, words)
+        else:
+            self._client.emit(raw, 1, Route.LOOK)
+
+    def on_xread(self, raw: bytes, words: list[bytes], found: Command) -> None:
+        """Send XREAD: a read, unless it blocks."""
+        for word in words[1:]:
+            if word.upper() == b"STREAMS":
+                break
+            if word.upper() == b"BLOCK":
+                self.on_once(raw, words, found)
+                return
+        self._client.emit(raw, 1, Route.READ)
+
+    def on_once(self, raw: bytes, words: list[bytes], found: Command) -> None:
+        """Send a command on an upstream of its own."""
+        self.with_lease(lambda lease: lease.take(raw, words, found), found)
+
+    def on_transaction(self, raw: bytes, words: list[bytes], found: Command) -> None:
+        """Begin a transaction, or let Redis say that there is none."""
+        if found.name in {"multi", "watch"}:
+            self.on_once(raw, words, found)
+        else:
+            self._client.emit(raw, 1, Route.WRITE)  # without MULTI: Redis has the right words
+
+    def on_session(self, raw: bytes, words: list[bytes], found: Command) -> None:
+        """Answer what is about the connection."""
+        identity.take(self, self._client, raw, words, found)
+
+    def on_wait(self, raw: bytes, words: list[bytes], found: Command) -> None:
+        """Count replicas, beside the shared upstream."""
+        client = self._client
+        if len(words) != 3 or not all(word.isdigit() for word in words[1:]):
+            self.on_once(raw, words, found)
+            return
+        count, limit = int(words[1]), int(words[2]) / 1000
+
+        def begin() -> None:
+            self.waits = True
+            client.hub.spawn(self._waited(count, limit), "wait")
+
+        client.barrier(begin)
+
+    async def _waited(self, count: int, limit: float) -> None:
+        reply = await wait_for_replicas(self._client, count, limit)
+        self.waits = False
+        if not self._client.is_closed:
+            self._client.local(reply)
+            self._client.pump()
+
+    # --- an upstream alone -------------------------------------------------------------------
+
+    def with_lease(self, then: Callable[[Lease], None], found: Command) -> None:
+        """Get an upstream alone when all before is answered, then go on."""
+
+        def begin() -> None:
+            self.waits = True
+            if self._client.hub.spawn(leased(self, self._client, then, found), "lease") is None:
+                self._client.close("stopping")
+
+        self._client.barrier(begin)
+
+    def lost(self, run: ClientRun, *, was_sent: bool) -> None:
+        """Hear that the upstream that the client has alone was lost."""
+        if self.lease is not None:
+            self.lease.lost(run, was_sent=was_sent)
+        else:
+            self._client.answered(run, errors.UNKNOWN_OUTCOME if was_sent else errors.READ_LOST)
+
+    def settle(self) -> None:
+        """Give the upstream back when nothing keeps it."""
+        lease = self.lease
+        if lease is not None and lease.is_free:
+            self.release(is_clean=True)
+
+    def release(self, *, is_clean: bool) -> None:
+        """Give the upstream back."""
+        lease, self.lease = self.lease, None
+        if lease is not None:
+            lease.give_back(is_clean=is_clean)
+        self.settle_directness()
+
+    def end(self) -> None:
+        """End with the client: an upstream in the middle of something is closed."""
+        self.release(is_clean=False)
+
+    def reset(self) -> None:
+        """Become as new."""
+        self.release(is_clean=False)
+        self.name, self.facts = b"", {}
+        self.is_known = not self._client.listener.users
+        self._client.requests.is_stranger = not self.is_known
+        self._skips = self._is_skipping = False
+        self._client.reader.mode = self._client.listener.mode
+        self.become(DEFAULT)
+        self.set_reply_mode(b"ON")
+
+    def become(self, attributes: "identity.Attributes") -> None:
+        """Take other attributes; links are chosen anew."""
+        self.attributes = attributes
+        self._client.link = None
+        self._client.reader.forget_link()
+
+    def pause(self) -> None:
+        """Take no more from the upstream, as the client takes nothing."""
+        if self.lease is not None:
+            self.lease.link.pause()
+
+    def resume(self) -> None:
+        """Take from the upstream again."""
+        if self.lease is not None:
+            self.lease.link.resume()
+
+
+_BY_ROUTE: Final[dict[Route, Callable[[Session, bytes, list[bytes], Command], None]]] = {
+    Route.READ: Session.on_plain,
+    Route.WRITE: Session.on_plain,
+    Route.LOOK: Session.on_plain,
+    Route.SCRIPT_READ: Session.on_script_read,
+    Route.CURSOR: Session.on_cursor,
+    Route.XREAD: Session.on_xread,
+    Route.ONCE: Session.on_once,
+    Route.TRANSACTION: Session.on_transaction,
+    Route.SUBSCRIBE: Session.on_once,
+    Route.TRACKING: Session.on_once,
+    Route.SESSION: Session.on_session,
+    Route.WAIT: Session.on_wait,
+    Route.KILL: Session.on_once,
+    Route.FORBIDDEN: Session.on_once,
+}

@@ -1,0 +1,89 @@
+"""Settings of the Redis ambassador, as they are after reading. Pure."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from ambassador.frame.address import Address
+from ambassador.frame.tls import TlsClient, TlsServer
+from ambassador.redis.framing import DEFAULT_LIMITS, CommandLimits
+
+__all__ = ["MODES", "Listener", "RedisSettings"]
+
+MODES: Final = ("primary", "eventual", "bounded", "session")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """Where clients come in, and what they get."""
+
+    bind: Address
+    name: str = ""
+    mode: str = "session"
+    max_lag: float = 1.0
+    max_lag_bytes: int = 1 << 20
+    balance: str = "sticky"
+    fallback: str = "primary"  # or error: when no replica may be read
+    scope: str = "connection"  # of what a client wrote: connection, user or listener
+    cursor: str = "primary"  # or sticky: scans go to one replica
+    young: float = 0.002  # a write younger than this is not looked for on a replica
+    allow_admin: frozenset[str] = frozenset()
+    deny: frozenset[str] = frozenset()
+    users: tuple[tuple[str, str], ...] = ()  # with any, logins are checked here
+    tls: TlsServer | None = None
+    is_pinnable: bool = False  # AMBASSADOR PIN and MODE
+    limits: CommandLimits = DEFAULT_LIMITS
+    max_outstanding: int = 10000
+    max_bytes: int = 64 << 20
+    idle: float = 0.0
+
+    @property
+    def label(self) -> str:
+        """Return what it is called in logs."""
+        return self.name or str(self.bind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisSettings:
+    """Everything but where the servers are learned from."""
+
+    listeners: tuple[Listener, ...]
+    source: str = "static"  # static, catalog, sentinel or cluster
+    servers: tuple[Address, ...] = ()  # of the source: servers, sentinels or seeds
+    service: str = ""
+    store: str = ""
+    master_name: str = ""
+    user: str = ""
+    password: str = field(default="", repr=False)
+    sentinel_user: str = ""
+    sentinel_password: str = field(default="", repr=False)
+    tls: TlsClient | None = None
+    zone: str = ""
+    zones: tuple[tuple[str, str], ...] = ()  # server to zone
+    probe: float = 1.0
+    bounded_probe: float = 0.1
+    probe_timeout: float = 0.5
+    connect_timeout: float = 1.0
+    op_timeout: float = 5.0
+    failover_queue: float = 3.0
+    failover_bytes: int = 64 << 20
+    split_brain: str = "refuse"  # or evidence
+    connections_per_node: int = 1
+    is_multiplexed: bool = True  # False: each client has an upstream of its own, all to the primary
+    max_clients: int = 10000
+    reply_hard: int = 256 << 20
+    reply_soft: int = 64 << 20
+    push_hard: int = 32 << 20
+    push_soft: int = 8 << 20
+    soft_for: float = 60.0
+    memory: int = 512 << 20
+    slowlog: float = 0.1
+    slowlog_size: int = 128
+    cross_slot: bool = False
+    admin: Address | None = None
+    workers: int = 1
+
+    @property
+    def probe_every(self) -> float:
+        """Return how often servers are asked; bounded reading needs to know more often."""
+        is_bounded = any(listener.mode == "bounded" for listener in self.listeners)
+        return min(self.probe, self.bounded_probe) if is_bounded else self.probe

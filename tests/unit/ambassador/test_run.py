@@ -1,0 +1,126 @@
+"""Runs count their replies back to who asked; the slow log keeps no values."""
+
+import pytest
+
+from ambassador.frame.address import Address
+from ambassador.redis.commands import Route
+from ambassador.redis.resp import packed
+from ambassador.redis.run import STREAM, Ask, ClientRun, RoleRun, Run
+from ambassador.redis.settings import Listener
+from ambassador.redis.slowlog import SlowLog
+
+
+class Owner:
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, object]] = []
+
+    def answered(self, run: ClientRun, reply: bytes) -> None:
+        self.told.append(("answered", reply))
+
+    def streamed(self, run: ClientRun) -> None:
+        self.told.append(("streamed", b"".join(run.parts)))
+        run.is_streamed = True
+        run.parts = []
+
+    def failed(self, run: ClientRun, why: str, *, was_sent: bool) -> None:
+        self.told.append(("failed", (why, was_sent)))
+
+    def inspect(self, run: ClientRun, reply: bytes) -> None:
+        self.told.append(("inspect", reply))
+
+
+def client_run(owner: Owner) -> ClientRun:
+    return ClientRun(owner, packed(b"GET", b"k"), 1, Route.READ, 0.0)
+
+
+def test_a_reply_in_pieces_is_answered_whole() -> None:
+    owner = Owner()
+    run = client_run(owner)
+    run.partial(b"$3\r\na")
+    run.finish(b"bc\r\n")
+    assert owner.told == [("answered", b"$3\r\nabc\r\n")]
+
+
+def test_a_long_reply_goes_on_as_it_comes() -> None:
+    owner = Owner()
+    run = client_run(owner)
+    run.partial(b"x" * (STREAM + 1))
+    run.partial(b"y")
+    run.finish(b"z")
+    assert [event for event, _ in owner.told] == ["streamed", "streamed", "answered"]
+    assert owner.told[1:] == [("streamed", b"y"), ("answered", b"z")]
+
+
+@pytest.mark.parametrize("attribute", ["has_error", "is_stale"])
+def test_what_may_be_asked_elsewhere_is_looked_at_first(attribute: str) -> None:
+    owner = Owner()
+    run = client_run(owner)
+    setattr(run, attribute, True)
+    run.partial(b"x" * (STREAM + 1))  # not passed on before that
+    run.finish(b"")
+    assert [event for event, _ in owner.told] == ["inspect"]
+
+
+def test_a_lost_upstream_is_the_owners_to_judge() -> None:
+    owner = Owner()
+    client_run(owner).lost("reset", was_sent=True)
+    assert owner.told == [("failed", ("reset", True))]
+
+
+def test_questions_of_our_own_are_decoded_or_fail() -> None:
+    told: list[object] = []
+    for reply in (b"+a\r\n:1\r\n", b"+a\r\n?\r\n"):
+        ask = Ask(b"", 2, told.append, told.append)
+        ask.partial(reply[:3])
+        ask.finish(reply[3:])
+    Ask(b"", 1, told.append, told.append).lost("gone", was_sent=False)
+    assert told == [[b"a", 1], "no reply begins with b'?'", "gone"]
+
+
+def test_an_offset_counts_only_from_the_role_that_is_expected() -> None:
+    told: list[int | None] = []
+    master = b"*3\r\n$6\r\nmaster\r\n:7\r\n*0\r\n"
+    slave = b"*5\r\n$5\r\nslave\r\n$1\r\nh\r\n:1\r\n$9\r\nconnected\r\n:9\r\n"
+    for wanted, reply in (
+        (b"master", master),
+        (b"slave", slave),
+        (b"slave", master),
+        (b"master", slave),
+        (b"slave", slave.replace(b"$9\r\nconnected", b"$7\r\nconnect")),
+        (b"slave", b"-LOADING\r\n"),
+        (b"slave", b"?\r\n"),
+    ):
+        RoleRun(wanted, told.append).finish(reply)
+    RoleRun(b"slave", told.append).lost("gone", was_sent=True)
+    assert told == [7, 9, None, None, None, None, None, None]
+
+
+def test_the_root_of_runs_says_nothing_by_itself() -> None:
+    with pytest.raises(NotImplementedError):
+        Run(b"", 1).finish(b"")
+    with pytest.raises(NotImplementedError):
+        Run(b"", 1).lost("", was_sent=True)
+
+
+def test_the_slow_log_keeps_name_and_key_but_no_value() -> None:
+    log = SlowLog(0.1, 2)
+    owner = Owner()
+    for key in (b"a", b"b", b"secret-free"):
+        data = packed(b"SET", key, b"secret")
+        log.add(ClientRun(owner, data, 1, Route.WRITE, 0.0), "192.0.2.1:1", 0.5)
+    assert [entry.command for entry in log.entries] == ["SET b", "SET secret-free"]
+    assert log.entries[0].kind == "write"
+    log.add(ClientRun(owner, packed(b"SET", b"k", b"v" * 100_000), 1, 0, 0.0), "n", 1.0)
+    assert log.entries[-1].command == "SET k"
+    assert log.entries[-1].kind == "other"
+    assert SlowLog(0, 1).limit == float("inf")
+
+
+def test_addresses_and_listeners_have_names() -> None:
+    assert str(Address("192.0.2.1", 1)) == "192.0.2.1:1"
+    assert str(Address("2001:db8::1", 1)) == "[2001:db8::1]:1"
+    assert str(Address("/run/a", 0)) == "unix:/run/a"
+    assert Listener(bind=Address("192.0.2.1", 1)).label == "192.0.2.1:1"
+    assert Listener(bind=Address("192.0.2.1", 1), name="a").label == "a"
