@@ -51,7 +51,7 @@ PARTS: Final[Mapping[str, str]] = {
     "scheduler": "sidecar.scheduler.cli",
     "templater": "templater.cli",
 }
-"""Part to the module whose ``main(program, arguments)`` runs it; others are not there yet."""
+"""Part to the module whose ``main(program, arguments)`` runs it."""
 
 COMMANDS: Final[Mapping[str, str]] = {
     "up": "run everything for one host in one process",
@@ -67,7 +67,7 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 
 _EPILOG: Final = f"""one part alone, by these names or by a link of that name to this program:
-  {", ".join(name for name, part in PROGRAMS.items() if part in PARTS)}
+  {", ".join(PROGRAMS)}
   (pinnace NAME -h shows its options)
 
 exit status: 0 ok, 1 failure, 2 usage, 65 damaged state, 78 bad configuration"""
@@ -365,12 +365,7 @@ def _part(program: str, arguments: Sequence[str]) -> int:
     """Run one part with the command line of the program whose name was used."""
     from importlib import import_module  # noqa: PLC0415  (start-up time)
 
-    if (module := PARTS.get(PROGRAMS[program])) is None:
-        _complain(
-            f"{program}: running this part alone is not available in this version; see pinnace up"
-        )
-        return USAGE
-    status: int = import_module(module).main(program, arguments)
+    status: int = import_module(PARTS[PROGRAMS[program]]).main(program, arguments)
     return status
 
 

@@ -221,17 +221,6 @@ def test_a_usage_error_names_the_nearest_and_has_status_two(
     assert capsys.readouterr().err.splitlines()[-1] == message
 
 
-@pytest.mark.parametrize("name", [n for n, part in cli.PROGRAMS.items() if part not in cli.PARTS])
-def test_a_part_that_is_not_there_is_one_line(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for argv in ([f"/usr/bin/{name}", "-x"], ["pinnace", name, "-x"]):
-        assert cli.main(argv) == 2
-        assert capsys.readouterr().err == (
-            f"{name}: running this part alone is not available in this version; see pinnace up\n"
-        )
-
-
 def test_help_of_each_option_names_key_variable_and_default(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
