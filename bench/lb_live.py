@@ -8,23 +8,21 @@ this process, a thousand endpoints change in one commit.
 
 import argparse
 import asyncio
-import contextlib
 import http.client
 import json
 import os
 import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from bench.figures import Figure, report
+from bench.lb_peers import HEAD, confd, consul_template, peer_haproxy, told
 from sidecar.catalog.changes import Put
 from sidecar.catalog.live import Catalog
 from sidecar.catalog.model import Instance, InstanceId
@@ -36,19 +34,6 @@ from tests.support.pinnace import Pinnace, until
 from tests.support.ports import free_port
 
 TICKS: Final = os.sysconf("SC_CLK_TCK")
-HEAD: Final = """global
-  default-path config
-  stats socket unix@admin.sock mode 600 level admin expose-fd listeners
-defaults
-  mode http
-  option idle-close-on-response
-  timeout connect 1s
-  timeout client 60s
-  timeout server 60s
-frontend http
-  bind 127.0.0.1:{port}
-  use_backend http.%[req.hdr(host),lower,field(1,.)]
-"""
 
 
 class Api:
@@ -75,17 +60,6 @@ class Api:
         """Enter the same as a key, for confd."""
         value = f"10.{service // 250}.{service % 250}.{number}:{port}"
         self.put(f"/v1/kv/lb/svc{service}/{number}", value)
-
-
-def told(path: Path, line: str) -> str:
-    """Ask a HAProxy on its socket; empty when it is away."""
-    with socket.socket(socket.AF_UNIX) as sock:
-        try:
-            sock.connect(str(path))
-            sock.sendall(f"{line}\n".encode())
-            return b"".join(iter(lambda: sock.recv(65536), b"")).decode()
-        except OSError:
-            return ""
 
 
 def seen(path: Path, service: int, port: int, limit: float = 30) -> float:
@@ -128,60 +102,6 @@ def changes(
         time.sleep(options.pause)
     used = sum(cpu(pid) - before.get(pid, 0.0) for pid in pids())
     return from_sent, from_accepted, used * 1e3 / options.changes
-
-
-@contextlib.contextmanager
-def peer_haproxy(folder: Path, text: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a HAProxy that is reloaded by SIGUSR2."""
-    (folder / "haproxy.cfg").write_text(text)
-    program = shutil.which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin") or "haproxy"
-    process = subprocess.Popen(
-        [program, "-W", "-f", "haproxy.cfg"], cwd=folder,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    try:
-        until(lambda: told(folder / "admin.sock", "show info"))
-        yield process
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def consul_template(folder: Path, api: int, program: str, services: int) -> list[str]:
-    """Return its command; the file leads to the healthy endpoints of each service."""
-    each = f"{{{{ range loop 0 {services} }}}}"
-    lines = [
-        HEAD.format(port=free_port()),
-        each + '{{ $name := printf "svc%d" . }}backend http.{{ $name }}',
-        "{{ range service $name }}  server {{ .ID }} {{ .Address }}:{{ .Port }}",
-        "{{ end }}{{ end }}",
-    ]
-    (folder / "haproxy.ctmpl").write_text("\n".join(lines))
-    return [
-        program, "-consul-addr", f"127.0.0.1:{api}", "-template",
-        f"{folder}/haproxy.ctmpl:{folder}/haproxy.cfg:{folder}/reload",
-    ]  # fmt: skip
-
-
-def confd(folder: Path, api: int, program: str, _services: int) -> list[str]:
-    """Return its command; the file leads to the keys of each service."""
-    (folder / "conf.d").mkdir()
-    (folder / "templates").mkdir()
-    (folder / "conf.d" / "haproxy.toml").write_text(
-        '[template]\nsrc = "haproxy.tmpl"\nkeys = ["/lb"]\n'
-        f'dest = "{folder}/haproxy.cfg"\nreload_cmd = "{folder}/reload"\n'
-    )
-    lines = [
-        HEAD.format(port=free_port()),
-        '{{ range ls "/lb" }}backend http.{{ . }}',
-        '{{ range gets (printf "/lb/%s/*" .) }}  server s{{ base .Key }} {{ .Value }}',
-        "{{ end }}{{ end }}",
-    ]
-    (folder / "templates" / "haproxy.tmpl").write_text("\n".join(lines))
-    return [
-        program, "-backend", "consul", "-node", f"127.0.0.1:{api}", "-watch",
-        "-confdir", str(folder), "-log-level", "error",
-    ]  # fmt: skip
 
 
 def peer(
