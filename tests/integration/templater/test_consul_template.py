@@ -387,6 +387,7 @@ def test_a_child_that_fails_is_started_again_when_asked_for(program: ConsulTempl
     script = f"echo x >> {events}; test $(wc -l < {events}) -lt 2 && exit 3; sleep 60"
     program.start(
         "-template", line, "-exec", script, "-exec-restart-on-failure",
+        "-exec-kill-timeout", "1s",  # a shell may take a signal between two commands as done
         "-metrics-addr", f"127.0.0.1:{port}",
     )  # fmt: skip
     until(lambda: b"not started again yet" in get(port, "/readyz")[1])
