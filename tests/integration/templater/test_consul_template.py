@@ -362,7 +362,7 @@ def test_what_a_shell_started_has_its_time_to_end(program: ConsulTemplate) -> No
     dest = program.template("web", "text")
     line = f"{program.folder / 'web.ctmpl'}:{dest}"
     program.start("-template", line, "-exec", f"sh {inner}; true")
-    until(events.exists)
+    until(lambda: events.exists() and program.count("child started") == 1)
     assert program.stop(signal.SIGINT) == 12
     assert events.read_text() == "started\ngently\n"
 
@@ -375,6 +375,7 @@ def test_what_a_shell_started_and_does_not_end_is_killed(program: ConsulTemplate
     line = f"{program.folder / 'web.ctmpl'}:{dest}"
     program.start("-template", line, "-exec", f"sh {inner}; true", "-exec-kill-timeout", "300ms")
     until(lambda: events.exists() and bool(events.read_text()))
+    until(lambda: program.count("child started") == 1)
     assert program.stop(signal.SIGINT) == 12
     until(lambda: not Path(f"/proc/{events.read_text().strip()}/cwd").exists())
 
@@ -387,6 +388,7 @@ def test_a_child_that_fails_is_started_again_when_asked_for(program: ConsulTempl
     script = f"echo x >> {events}; test $(wc -l < {events}) -lt 2 && exit 3; sleep 60"
     program.start(
         "-template", line, "-exec", script, "-exec-restart-on-failure",
+        "-exec-kill-timeout", "1s",  # a shell may take a signal between two commands as done
         "-metrics-addr", f"127.0.0.1:{port}",
     )  # fmt: skip
     until(lambda: b"not started again yet" in get(port, "/readyz")[1])
