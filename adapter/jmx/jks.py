@@ -10,8 +10,8 @@ import hmac
 import struct
 from typing import Final
 
-from adapter.jmx.der import children, read_der
 from adapter.jmx.keystore import Keys
+from sidecar.der import children, read_der
 
 __all__ = ["read_jks"]
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from adapter.jmx.aes import decrypted
-from adapter.jmx.der import Der, children, oid_of, read_der
 from adapter.jmx.keystore import Keys
+from sidecar.der import Der, children, oid_of, read_der
 
 __all__ = ["read_pkcs12"]
 

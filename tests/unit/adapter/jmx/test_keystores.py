@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from adapter.jmx.aes import decrypted
-from adapter.jmx.der import children, oid_of, read_der
 from adapter.jmx.jks import read_jks
 from adapter.jmx.keystore import Keys, as_pem
 from adapter.jmx.pkcs12 import read_pkcs12
+from sidecar.der import children, oid_of, read_der
 
 STORES = Path(__file__).parent / "stores"
 KEY = (STORES / "k.der").read_bytes()

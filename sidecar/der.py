@@ -1,4 +1,4 @@
-"""ASN.1's DER, as much of it as key stores need. Pure."""
+"""ASN.1's DER, as much of it as key stores and certificates need. Pure."""
 
 from typing import NamedTuple
 
