@@ -26,6 +26,7 @@ from templater.consul_template.queries import (
     ListQuery,
     NodeQuery,
     NodesQuery,
+    PkiQuery,
     Query,
     Scope,
     SecretQuery,
@@ -77,7 +78,7 @@ def request_of(query: Query) -> Request:
         return Request((*_CA, "roots"), {})
     if isinstance(query, CaLeafQuery):
         return Request((*_CA, "leaf", query.service), {})
-    if isinstance(query, FileQuery | SecretQuery | SecretsQuery):
+    if isinstance(query, FileQuery | SecretQuery | SecretsQuery | PkiQuery):
         raise TypeError(f"{query} is no query of Consul")
     params = _params(query.scope)
     match query:

@@ -40,7 +40,6 @@ _ELSEWHERE: Final = {
         ("exportedServices", "importedServices", "partitions", "peerings"),
         "admin partitions and peerings are not supported",
     ),
-    "pkiCert": "Vault's certificate authority is not supported",
 }  # fmt: skip
 
 
@@ -75,13 +74,19 @@ class Reading:
         self.missing[query] = None
 
 
-def data_functions(reading: Reading, check_path: Callable[[str], None]) -> Functions:
-    """Return the functions; ``check_path`` raises for a file that may not be read."""
+def data_functions(
+    reading: Reading, check_path: Callable[[str], None], destination: str = ""
+) -> Functions:
+    """Return the functions; ``check_path`` raises for a file that may not be read.
+
+    ``destination`` is the template's file, where a certificate is kept.
+    """
     return {
         **_keys(reading),
         **_trees(reading),
         **_catalog(reading),
         **_others(reading, check_path),
+        **_certificates(reading, destination),
         **{name: _refused(name, why) for name, why in _ELSEWHERE.items()},
     }
 
@@ -207,6 +212,10 @@ def _others(reading: Reading, check_path: Callable[[str], None]) -> Functions:
         value = reading.ask(queries.secrets(path))
         return Slice((), STRINGS) if value is UNKNOWN else value
 
+    return {"file": file, "secret": secret, "secrets": secrets}
+
+
+def _certificates(reading: Reading, destination: str) -> Functions:
     def ca_roots() -> object:
         value = reading.ask(CaRootsQuery())
         return Slice((), ROOTS) if value is UNKNOWN else value
@@ -217,10 +226,10 @@ def _others(reading: Reading, check_path: Callable[[str], None]) -> Functions:
         value = reading.ask(CaLeafQuery(service))
         return None if value is UNKNOWN else value
 
-    return {
-        "caLeaf": ca_leaf,
-        "caRoots": ca_roots,
-        "file": file,
-        "secret": secret,
-        "secrets": secrets,
-    }
+    def pki_cert(*words: str) -> object:
+        if not words:
+            return None
+        value = reading.ask(queries.pki_cert(*words, destination=destination))
+        return None if value is UNKNOWN else value
+
+    return {"caLeaf": ca_leaf, "caRoots": ca_roots, "pkiCert": pki_cert}

@@ -83,6 +83,7 @@ class Documents:
             denied=template.denied,
             world=self._world,
             check_path=path_check(template.sandbox),
+            destination=template.destination,
             limits=Limits(expired=self._is_late),
         )
 

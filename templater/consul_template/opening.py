@@ -6,9 +6,10 @@ from typing import Final
 from sidecar.runtime.clock import Clock
 from sidecar.stores.consul.client import Client
 from sidecar.stores.json_client import JsonClient, TlsFiles
-from templater.consul_template.queries import FileQuery, Query, SecretQuery, SecretsQuery
+from templater.consul_template.issuing import PkiSource
+from templater.consul_template.queries import FileQuery, PkiQuery, Query, SecretQuery, SecretsQuery
 from templater.consul_template.settings import Settings
-from templater.consul_template.sources import ConsulSource, FileSource, Source, VaultSource
+from templater.consul_template.sources import SHARE, ConsulSource, FileSource, Source, VaultSource
 from templater.consul_template.views import Retry, Views, ViewsMaker
 
 __all__ = ["Sources", "views_maker"]
@@ -26,16 +27,17 @@ class Sources:
         self._clock = clock
         self._consul: ConsulSource | None = None
         self._files = FileSource(clock)
-        self._vault: VaultSource | None = None
+        self._vault: tuple[VaultSource, PkiSource] | None = None
 
     def of(self, query: Query) -> Source:
         """Return what answers a query."""
         if isinstance(query, FileQuery):
             return self._files
-        if isinstance(query, SecretQuery | SecretsQuery):
+        if isinstance(query, SecretQuery | SecretsQuery | PkiQuery):
             if self._vault is None:
                 self._vault = self._opened_vault()
-            return self._vault
+            secrets, certificates = self._vault
+            return certificates if isinstance(query, PkiQuery) else secrets
         if self._consul is None:
             settings, consul = self._settings, self._settings.consul
             self._consul = ConsulSource(
@@ -46,11 +48,12 @@ class Sources:
 
     async def close(self) -> None:
         """Close connections."""
-        for source in (self._consul, self._vault):
-            if source is not None:
-                await source.close()
+        if self._consul is not None:
+            await self._consul.close()
+        if self._vault is not None:
+            await self._vault[0].close()
 
-    def _opened_vault(self) -> VaultSource:
+    def _opened_vault(self) -> tuple[VaultSource, PkiSource]:
         tree, environ = self._settings.vault, self._environ
         ssl = tree.get("ssl", {})
         tls = TlsFiles(
@@ -62,7 +65,11 @@ class Sources:
         address = tree.get("address") or environ.get("VAULT_ADDR") or "https://127.0.0.1:8200"
         token = tree.get("token") or environ.get("VAULT_TOKEN", "")
         pause = tree.get("default_lease_duration", _VAULT_PAUSE)
-        return VaultSource(JsonClient(address, tls), token, self._clock, pause)
+        share = tree.get("lease_renewal_threshold") or SHARE
+        client = JsonClient(address, tls)
+        headers = {"X-Vault-Token": token, "X-Vault-Request": "true"}
+        secrets = VaultSource(client, headers, self._clock, pause, share)
+        return secrets, PkiSource(client, headers, self._clock, share)
 
 
 def views_maker(sources: Sources, settings: Settings, clock: Clock) -> ViewsMaker:

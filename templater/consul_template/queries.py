@@ -6,13 +6,14 @@ gives it in its log. Mistakes are ValueErrors in the peer's words.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from sidecar.golang.quoting import quoted
 from templater.consul_template.certificates import CaLeafQuery, CaRootsQuery
+from templater.consul_template.pki import PkiQuery
 
 __all__ = [
     "DatacentersQuery",
@@ -24,6 +25,7 @@ __all__ = [
     "ListQuery",
     "NodeQuery",
     "NodesQuery",
+    "PkiQuery",
     "Query",
     "Scope",
     "SecretQuery",
@@ -38,6 +40,7 @@ __all__ = [
     "listing",
     "node",
     "nodes",
+    "pki_cert",
     "secret",
     "secrets",
     "services",
@@ -240,7 +243,7 @@ class SecretsQuery:
 Query = (
     KeyQuery | ListQuery | KeysQuery | HealthQuery | InstancesQuery | ServicesQuery | NodesQuery
     | NodeQuery | DatacentersQuery | FileQuery | SecretQuery | SecretsQuery | CaRootsQuery
-    | CaLeafQuery
+    | CaLeafQuery | PkiQuery
 )  # fmt: skip
 
 
@@ -331,13 +334,16 @@ def secret(path: str, *pairs: str) -> SecretQuery:
     clean = path.strip().strip("/")
     if not clean:
         raise ValueError(f"vault.{'write' if pairs else 'read'}: invalid format: {quoted(path)}")
-    data: dict[str, str] = {}
-    for pair in filter(None, pairs):
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise ValueError(f"not k=v pair {quoted(pair)}")
-        data[name.strip()] = value.strip()
-    return SecretQuery(clean, tuple(data.items()))
+    return SecretQuery(clean, _data(pairs))
+
+
+def pki_cert(path: str, *pairs: str, destination: str = "") -> PkiQuery:
+    """Return the query for a certificate of Vault, made of ``name=value``. Raises ValueError."""
+    data = _data(pairs)
+    clean = path.strip().strip("/")
+    if not clean:
+        raise ValueError(f"vault.pki: invalid format: {quoted(path)}")
+    return PkiQuery(clean, data, destination)
 
 
 def secrets(path: str) -> SecretsQuery:
@@ -346,6 +352,16 @@ def secrets(path: str) -> SecretsQuery:
     if not clean:
         raise ValueError(f"vault.list: invalid format: {quoted(path)}")
     return SecretsQuery(clean)
+
+
+def _data(pairs: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    data: dict[str, str] = {}
+    for pair in filter(None, pairs):
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ValueError(f"not k=v pair {quoted(pair)}")
+        data[name.strip()] = value.strip()
+    return tuple(data.items())
 
 
 def _parts(pattern: re.Pattern[str], text: str, label: str) -> Mapping[str, str]:

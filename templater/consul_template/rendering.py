@@ -48,6 +48,8 @@ class RenderRules:
     world: Functions = field(default_factory=dict)
     """Functions that ask the machine."""
     check_path: Callable[[str], None] = _no_check
+    destination: str = ""
+    """The template's file, where a certificate of Vault is taken again."""
     limits: Limits = _LIMITS
 
 
@@ -75,7 +77,7 @@ class Document:
         functions = {
             **_STATIC,
             **rules.world,
-            **data_functions(self._reading, rules.check_path),
+            **data_functions(self._reading, rules.check_path, rules.destination),
             "executeTemplate": self._execute_template,
             "scratch": lambda: self._scratch,
         }

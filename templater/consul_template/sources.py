@@ -25,8 +25,10 @@ from templater.consul_template.queries import (
 )
 from templater.consul_template.records import STRINGS, Secret
 
-__all__ = ["ConsulSource", "Fetched", "FileSource", "Source", "VaultSource"]
+__all__ = ["SHARE", "ConsulSource", "Fetched", "FileSource", "Source", "VaultSource"]
 
+SHARE: Final = 0.9
+"""Of the life of what Vault gives, when it is asked for again."""
 _FILE_LOOK: Final = 0.25
 _DATACENTERS_LOOK: Final = 15.0
 
@@ -155,11 +157,22 @@ class FileSource:
 class VaultSource:
     """Secrets of Vault. It cannot be waited for: asked again before what was read ends."""
 
-    def __init__(self, client: JsonClient, token: str, clock: Clock, pause: float) -> None:
-        """``pause``: seconds between two looks at what has no lease."""
+    def __init__(
+        self,
+        client: JsonClient,
+        headers: Mapping[str, str],
+        clock: Clock,
+        pause: float,
+        share: float = SHARE,
+    ) -> None:
+        """``pause``: seconds between two looks at what has no lease.
+
+        What has one is asked for again when ``share`` of it is over.
+        """
         self._client = client
         self._clock = clock
-        self._headers = {"X-Vault-Token": token, "X-Vault-Request": "true"}
+        self._headers = headers
+        self._share = share
         self._pause = pause
         self._due: dict[Query, float] = {}
 
@@ -169,7 +182,7 @@ class VaultSource:
             await self._clock.sleep(self._due.get(query, self._pause))
         answer = await self._answer(query)
         lease = answer.get("lease_duration")
-        share = 0.9 * lease if isinstance(lease, int | float) and lease > 0 else self._pause
+        share = self._share * lease if isinstance(lease, int | float) and lease > 0 else self._pause
         self._due[query] = max(share, 1.0)
         return Fetched(json.dumps(answer, sort_keys=True).encode(), index + 1)
 

@@ -8,14 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from tests.support.authority import Authority
 
 __all__ = ["VaultShape", "vault_shape"]
 
 
 class VaultShape:
-    """Secrets by path (``secret/a``), one mount of KV 2 (``kv/``), one token at a time."""
+    """Secrets by path (``secret/a``), one mount of KV 2 (``kv/``), one token at a time.
+
+    With an ``authority`` the role ``pki/issue/web`` makes certificates for one name each.
+    """
 
     def __init__(self) -> None:
         """Start empty."""
@@ -23,10 +29,14 @@ class VaultShape:
         self.token = "root"
         self.logins = 0
         self.url = ""
+        self.authority: Authority | None = None
+        self.is_away = False
 
     def answer(self, method: str, target: str, token: str, body: Any) -> tuple[int, Any]:
         """Return status and JSON."""
         parts = urlsplit(target)
+        if self.is_away:
+            return 503, {"errors": ["Vault is sealed"]}
         path = parts.path.removeprefix("/v1/")
         if path == "auth/approle/login":
             if body != {"role_id": "r", "secret_id": "s"}:
@@ -35,6 +45,11 @@ class VaultShape:
             return 200, {"auth": {"client_token": self.token}}
         if token != self.token:
             return 403, {"errors": ["permission denied"]}
+        if self.authority is not None and path == "pki/issue/web" and method in {"PUT", "POST"}:
+            if "common_name" not in body:
+                return 400, {"errors": ["the common_name field is required"]}
+            seconds = int(body.get("ttl", "3600s").removesuffix("s"))
+            return 200, {"data": self.authority.issue(body["common_name"], seconds)}
         if path.startswith("sys/internal/ui/mounts/"):
             versioned = path.removeprefix("sys/internal/ui/mounts/").startswith("kv/")
             mount = {"path": "kv/" if versioned else "secret/", "options": None}
@@ -79,6 +94,7 @@ def vault_shape() -> Iterator[VaultShape]:
             self.wfile.write(data)
 
         do_POST = do_GET  # noqa: N815  (the name is the library's)
+        do_PUT = do_GET  # noqa: N815  (the name is the library's)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
