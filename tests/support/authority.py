@@ -28,12 +28,11 @@ distinguished_name = none
 
 
 class Authority:
-    """One root; ``dated_back`` seconds is how long before now a certificate begins."""
+    """One root; what it signs begins now."""
 
-    def __init__(self, folder: Path, dated_back: int = 0) -> None:
+    def __init__(self, folder: Path) -> None:
         """Make the root in a folder, which must be empty."""
         self._folder = folder
-        self._dated_back = dated_back
         self._lock = Lock()
         self.count = 0
         folder.mkdir(parents=True)
@@ -59,7 +58,7 @@ class Authority:
             self._run(
                 *("ca", "-batch", "-notext", "-config", "config", "-cert", "ca.pem"),
                 *("-keyfile", "ca.key", "-in", "new.csr", "-out", "new.pem"),
-                *("-startdate", _stamp(now - self._dated_back), "-enddate", _stamp(now + seconds)),
+                *("-startdate", _stamp(now), "-enddate", _stamp(now + seconds)),
             )
             self.count += 1
             texts = {

@@ -37,6 +37,7 @@ UNKNOWN_PARAMETER = (
         (queries.secret("/secret/x/"), "vault.read(secret/x)"),
         (queries.secret("pki", "a = b", ""), "vault.write(pki)"),
         (queries.secrets("secret/"), "vault.list(secret)"),
+        (queries.pki_cert("/pki/issue/a ", "x=y", destination="/d"), "vault.pki(pki/issue/a->/d)"),
     ],
 )
 def test_a_query_is_named_as_the_peer_names_it(query: object, name: str) -> None:
@@ -79,6 +80,8 @@ def test_equal_texts_are_one_query() -> None:
         (lambda: queries.secret("/"), 'vault.read: invalid format: "/"'),
         (lambda: queries.secret("a", "b"), 'not k=v pair "b"'),
         (lambda: queries.secrets(""), 'vault.list: invalid format: ""'),
+        (lambda: queries.pki_cert("/"), 'vault.pki: invalid format: "/"'),
+        (lambda: queries.pki_cert("pki", "c"), 'not k=v pair "c"'),
     ],
 )
 def test_a_wrong_text_is_refused_in_the_peers_words(ask: object, mistake: str) -> None:

@@ -85,6 +85,7 @@ def shown(text: str, **rules: Any) -> str:
         ('{{ with parseJSON `{"a":1}` }}[{{ .nope }}]{{ end }}', "[<no value>]"),
         ('{{ sprig_upper "a" }}', "A"),
         ('{{ secret }}{{ secrets "" }}', "<no value>[]"),
+        ("{{ pkiCert }}", "<no value>"),
         ('{{ tree "app" | len }}{{ range ls "app" | explode }}{{ . }}{{ end }}', "31"),
     ],
 )  # fmt: skip
@@ -108,6 +109,7 @@ def test_data_functions_give_what_is_known(text: str, result: str | None) -> Non
         ('{{ with node "x" }}{{ .Node.Node }}{{ end }}', "catalog.node(x)"),
         ("{{ with secret \"x\" }}{{ .Data.a }}{{ end }}", "vault.read(x)"),
         ('{{ range secrets "x" }}{{ end }}', "vault.list(x)"),
+        ('{{ with pkiCert "/x/" "a=b" }}{{ .Cert }}{{ end }}', "vault.pki(x->)"),
         ('{{ index (ls "x") 0 }}', "kv.list(x)"),
     ],
 )  # fmt: skip
