@@ -52,7 +52,8 @@ def test_what_cannot_be_used_is_told(tls: Tls, words: str) -> None:
 
 
 def test_a_store_is_read_whatever_java_calls_it() -> None:
-    assert context_of(Tls(keys=_store("keytool.p12", "JKS"), trust=_store("trust.jks", "PKCS12")))
+    tls = Tls(keys=_store("keytool.p12", "JKS"), trust=_store("trust.jks", "PKCS12"))
+    assert context_of(tls).verify_mode is ssl.CERT_REQUIRED
 
 
 def test_our_own_server_asks_for_certificates_only_if_told() -> None:
