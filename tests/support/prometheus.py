@@ -34,12 +34,12 @@ class Prometheus:
     """One running server; a context manager that leaves nothing behind."""
 
     def __init__(self, job: dict[str, Any]) -> None:
-        """Scrape one job, every second."""
+        """Scrape one job, every two seconds."""
         self.port = free_port()
         self._folder = tempfile.TemporaryDirectory(prefix="pnp-")
         folder = Path(self._folder.name)
         config = {
-            "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+            "global": {"scrape_interval": "2s", "scrape_timeout": "2s"},
             "scrape_configs": [{"job_name": "j", **job}],
         }
         (folder / "p.yml").write_text(json.dumps(config))  # JSON is YAML
@@ -81,5 +81,5 @@ class Prometheus:
 
     def until(self, expression: str) -> dict[str, Any]:
         """Return the first result of a query, once there is one."""
-        until(lambda: self.query(expression), 30, 0.1)
+        until(lambda: self.query(expression), 60, 0.1)
         return self.query(expression)[0]

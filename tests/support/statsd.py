@@ -65,7 +65,7 @@ class Exporter:
         with (self.folder / "log").open("wb") as log:
             self._process = subprocess.Popen(self.command, stdout=log, stderr=log)
         try:
-            until(lambda: self.get("/-/ready")[0] == 200 or self._process is None, 30)
+            until(lambda: self.get("/-/ready")[0] == 200 or self._process is None, 60)
         except BaseException:
             self._end()
             raise
@@ -80,7 +80,7 @@ class Exporter:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:
-                self._process.wait(20)
+                self._process.wait(30)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
@@ -99,18 +99,18 @@ class Exporter:
         """Send a signal and return the exit status."""
         assert self._process is not None
         self._process.send_signal(number)
-        return self._process.wait(20)
+        return self._process.wait(60)
 
     def ended(self) -> int:
         """Return the exit status of a process that ends by itself."""
         assert self._process is not None
-        return self._process.wait(20)
+        return self._process.wait(60)
 
     def get(
         self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None
     ) -> tuple[int, bytes]:
         """Return status and body; status 0 when nobody listens."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=60)
         try:
             connection.request(method, path, headers=dict(headers or {}))
             response = connection.getresponse()

@@ -57,7 +57,7 @@ def application(pages: dict[str, bytes]) -> Iterator[http.server.ThreadingHTTPSe
 
 
 def get(port: int, path: str = "/metrics") -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=90)
     try:
         connection.request("GET", path)
         response = connection.getresponse()
@@ -79,19 +79,23 @@ def adapter(tmp_path: Path, rules: str, *more: str) -> Iterator[tuple[int, Path,
             stdout=log, stderr=log, env={**os.environ, "TOKEN": "secret"},
         )  # fmt: skip
     try:
-        until(lambda: get(port, "/-/healthy")[0] == 200, 30)
+        until(lambda: get(port, "/-/healthy")[0] == 200, 60)
         yield port, file, process.pid
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     finally:
         if process.poll() is None:
             process.kill()
             process.wait()
 
 
-def target(port: int, path: str, name: str, *rules: str, more: str = "") -> str:
+def target(
+    port: int, path: str, name: str, *rules: str, more: str = "", timeout: str = "60s"
+) -> str:
+    """Return a target that may take its time: so may the machine."""
     lines = "".join(f"  - {rule}\n" for rule in rules)
-    return f"- name: {name}\n  url: http://127.0.0.1:{port}{path}\n{more}  rules:\n{lines}"
+    head = f"- name: {name}\n  url: http://127.0.0.1:{port}{path}\n  timeout: {timeout}\n"
+    return f"{head}{more}  rules:\n{lines}"
 
 
 RULE = '{path: queues.*, name: depth, labels: {queue: "$1"}}'
@@ -142,7 +146,7 @@ def test_a_target_that_says_nonsense_is_down_and_told_of_once(
             assert reason in log
             pages["/json"] = b'{"queues": {"mail": 3}}'
             if path == "/json":
-                until(lambda: 'depth{queue="mail"}' in series_of(get(web)[1]))
+                until(lambda: 'depth{queue="mail"}' in series_of(get(web)[1]), 30)
                 assert "target answers again" in (tmp_path / "log").read_text()
 
 
@@ -155,7 +159,7 @@ def test_a_target_that_hangs_costs_its_own_time_only_and_is_asked_once_at_a_time
     ):
         rules = (
             "targets:\n"
-            + target(silent.getsockname()[1], "/", "hanging", RULE, more="  timeout: 1s\n")
+            + target(silent.getsockname()[1], "/", "hanging", RULE, timeout="1s")
             + target(server.server_address[1], "/json", "app", RULE)
         )
         with adapter(tmp_path, rules) as (web, _, _):
@@ -169,7 +173,7 @@ def test_a_target_that_hangs_costs_its_own_time_only_and_is_asked_once_at_a_time
                 thread.start()
             for thread in threads:
                 thread.join()
-            assert time.monotonic() - begun < 15
+            assert time.monotonic() - begun < 55
             assert [one[f'{UP}{{target="hanging"}}'] for one in found] == [0] * 5
             assert all(one['depth{queue="mail"}'] == 3 for one in found)
             silent.setblocking(False)
@@ -187,11 +191,11 @@ def test_rules_are_read_again_and_a_wrong_file_changes_nothing(tmp_path: Path) -
         with adapter(tmp_path, first) as (web, file, pid):
             file.write_text("targets: [")
             os.kill(pid, signal.SIGHUP)
-            until(lambda: "cannot take the new rules" in (tmp_path / "log").read_text())
+            until(lambda: "cannot take the new rules" in (tmp_path / "log").read_text(), 30)
             assert 'depth{queue="mail"}' in series_of(get(web)[1])
             file.write_text(first.replace("name: depth", "name: waiting"))
             os.kill(pid, signal.SIGHUP)
-            until(lambda: 'waiting{queue="mail"}' in series_of(get(web)[1]))
+            until(lambda: 'waiting{queue="mail"}' in series_of(get(web)[1]), 30)
 
 
 def test_two_adapters_run_in_one_process(tmp_path: Path) -> None:
@@ -202,10 +206,10 @@ def test_two_adapters_run_in_one_process(tmp_path: Path) -> None:
     )  # fmt: skip
     rules = "targets:\n" + target(free_port(), "/", "gone", RULE)
     with adapter(tmp_path, rules, *statsd) as (port, _, _):
-        until(lambda: get(web, "/-/ready")[0] == 200)
+        until(lambda: get(web, "/-/ready")[0] == 200, 60)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.sendto(b"both:1|c", ("127.0.0.1", lines))
-        until(lambda: series_of(get(web)[1]).get("both") == 1)
+        until(lambda: series_of(get(web)[1]).get("both") == 1, 30)
         assert series_of(get(port)[1])[f'{UP}{{target="gone"}}'] == 0
 
 

@@ -32,7 +32,7 @@ def exporter() -> Iterator[Exporter]:
 
 
 def by_tcp(port: int, data: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", port), 10) as sock:
+    with socket.create_connection(("127.0.0.1", port), 30) as sock:
         sock.sendall(data)
 
 
@@ -48,21 +48,21 @@ def test_lines_come_by_udp_many_in_a_datagram(exporter: Exporter) -> None:
 
 def test_lines_come_by_tcp_with_either_end_and_with_none(exporter: Exporter) -> None:
     by_tcp(exporter.lines, b"tcp.a:1|c\r\ntcp.a:1|c\n\ntcp.a:1|c")
-    until(lambda: exporter.scrape().get("tcp_a") == 3)
+    until(lambda: exporter.scrape().get("tcp_a") == 3, 30)
 
 
 def test_a_tcp_line_may_come_in_pieces(exporter: Exporter) -> None:
-    with socket.create_connection(("127.0.0.1", exporter.lines), 10) as sock:
+    with socket.create_connection(("127.0.0.1", exporter.lines), 30) as sock:
         for piece in (b"tcp.pie", b"ces:1|", b"c\ntcp.pieces:", b"2|c\n"):
             sock.sendall(piece)
-        until(lambda: exporter.scrape().get("tcp_pieces") == 3)
+        until(lambda: exporter.scrape().get("tcp_pieces") == 3, 30)
 
 
 def test_a_tcp_line_that_is_too_long_ends_its_connection_after_those_before(
     exporter: Exporter,
 ) -> None:
     before = exporter.scrape()[f"{PREFIX}tcp_too_long_lines_total"]
-    with socket.create_connection(("127.0.0.1", exporter.lines), 10) as sock:
+    with socket.create_connection(("127.0.0.1", exporter.lines), 30) as sock:
         sock.sendall(b"tcp.before:1|c\n" + b"x" * 5000 + b"\ntcp.after:1|c\n")
         with suppress(ConnectionResetError):
             assert sock.recv(1) == b""
@@ -74,12 +74,12 @@ def test_a_tcp_line_that_is_too_long_ends_its_connection_after_those_before(
 
 def test_a_connection_that_breaks_is_counted(exporter: Exporter) -> None:
     before = exporter.scrape()[f"{PREFIX}tcp_connection_errors_total"]
-    sock = socket.create_connection(("127.0.0.1", exporter.lines), 10)
+    sock = socket.create_connection(("127.0.0.1", exporter.lines), 30)
     sock.sendall(b"tcp.broken:1|c\n")
-    until(lambda: exporter.scrape().get("tcp_broken"))
+    until(lambda: exporter.scrape().get("tcp_broken"), 30)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     sock.close()
-    until(lambda: exporter.scrape()[f"{PREFIX}tcp_connection_errors_total"] > before)
+    until(lambda: exporter.scrape()[f"{PREFIX}tcp_connection_errors_total"] > before, 30)
 
 
 def test_the_python_client_is_understood(exporter: Exporter) -> None:
@@ -98,7 +98,7 @@ def test_the_python_client_is_understood(exporter: Exporter) -> None:
     streamed = statsd.TCPStatsClient("127.0.0.1", exporter.lines, prefix="py")
     streamed.incr("streamed")
     streamed.close()
-    until(lambda: {"py_negative", "py_streamed"} <= exporter.scrape().keys())
+    until(lambda: {"py_negative", "py_streamed"} <= exporter.scrape().keys(), 30)
     found = exporter.scrape()
     assert (found["py_hits"], found["py_level"], found["py_negative"]) == (10, 5, -3)
     assert found["py_took_sum"] == 0.32
@@ -189,7 +189,7 @@ def test_a_unix_socket_has_its_mode_and_goes_at_the_end(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o622
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
             sock.sendto(b"unix.a:1|c\nunix.a:2|c", str(path))
-        until(lambda: exporter.scrape().get("unix_a") == 3)
+        until(lambda: exporter.scrape().get("unix_a") == 3, 30)
         assert exporter.scrape()[f"{PREFIX}unixgram_packets_total"] == 1
         assert exporter.stop() == 0
         assert not path.exists()
@@ -200,13 +200,13 @@ def test_an_abstract_socket_needs_no_file() -> None:
     with Exporter(f"--statsd.listen-unixgram=@{name}") as exporter:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
             sock.sendto(b"abstract:1|c", f"\0{name}")
-        until(lambda: exporter.scrape().get("abstract") == 1)
+        until(lambda: exporter.scrape().get("abstract") == 1, 30)
 
 
 def refused(*flags: str, program: tuple[str, ...] = OURS) -> tuple[int, str]:
     done = subprocess.run(
         [*program, "--web.listen-address=127.0.0.1:0", *flags],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=100,
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
 
@@ -236,7 +236,7 @@ def test_rules_are_read_again_by_signal_and_by_http_and_a_wrong_file_changes_not
     with Exporter("--web.enable-lifecycle", mapping="mappings: []") as exporter:
         exporter.mapping.write_text("mappings: [{match: r.*, name: by_signal}]")
         os.kill(exporter.pid, signal.SIGHUP)
-        until(lambda: exporter.scrape()[f"{PREFIX}loaded_mappings"] == 1)
+        until(lambda: exporter.scrape()[f"{PREFIX}loaded_mappings"] == 1, 30)
         exporter.mapping.write_text("mappings: [{match: r.*, nmae: x}]")
         assert exporter.get("/-/reload", "POST")[0] == 200
         exporter.send(b"r.a:1|c")
@@ -266,7 +266,7 @@ def test_it_ends_by_http_but_not_for_a_page_of_another_site() -> None:
 def test_lines_are_relayed_as_they_came() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as target:
         target.bind(("127.0.0.1", 0))
-        target.settimeout(20)
+        target.settimeout(30)
         flags = (
             f"--statsd.relay.address=127.0.0.1:{target.getsockname()[1]}",
             "--statsd.relay.packet-length=30",
@@ -299,7 +299,7 @@ def test_a_relay_whose_name_nobody_knows_ends_the_start() -> None:
 def test_series_go_when_their_time_is_over() -> None:
     with Exporter(mapping="defaults: {ttl: 1s}") as exporter:
         exporter.send(b"mortal:1|c")
-        until(lambda: "mortal" not in exporter.scrape(), 20)
+        until(lambda: "mortal" not in exporter.scrape(), 30)
         exporter.send(b"mortal:1|g")
         assert exporter.scrape().get("mortal", 1) == 1
 
@@ -311,7 +311,7 @@ def test_drops_of_the_kernel_are_counted() -> None:
             for _ in range(500):
                 sock.sendto(b"dropped:1|c", ("127.0.0.1", exporter.lines))
         os.kill(exporter.pid, signal.SIGCONT)
-        until(lambda: exporter.scrape()[f"{PREFIX}udp_packets_total"] > 0)
+        until(lambda: exporter.scrape()[f"{PREFIX}udp_packets_total"] > 0, 30)
         found = exporter.scrape()
         dropped, taken = found[f"{PREFIX}udp_packet_drops_total"], found["dropped"]
         assert dropped > 0
@@ -320,11 +320,11 @@ def test_drops_of_the_kernel_are_counted() -> None:
 
 def test_descriptors_at_their_limit_refuse_the_new_and_keep_the_old() -> None:
     with Exporter(program=("prlimit", "--nofile=80", *OURS)) as exporter:
-        first = socket.create_connection(("127.0.0.1", exporter.lines), 10)
+        first = socket.create_connection(("127.0.0.1", exporter.lines), 30)
         scraper = http.client.HTTPConnection("127.0.0.1", exporter.web, timeout=20)
         assert scraped(scraper)
         others = [
-            socket.create_connection(("127.0.0.1", port), 10)
+            socket.create_connection(("127.0.0.1", port), 30)
             for port in (exporter.lines, exporter.web) * 60
         ]
         first.sendall(b"old.connection:1|c\n")
