@@ -1,5 +1,4 @@
-"""Settings: frozen types, read from flags, environment, file and defaults, in that order."""
+"""Settings: frozen types, read from flags, environment, file and defaults, in that order.
 
-from sidecar.config.model import Settings
-
-__all__ = ["Settings"]
+Nothing is imported here: who only needs ``units`` should not load the types of all settings.
+"""
