@@ -103,9 +103,9 @@ def commands(redis: int, folder: Path) -> dict[str, tuple[Sequence[str], int]]:
 @contextmanager
 def started(command: Sequence[str], core: int, port: int, folder: str) -> Iterator[tuple[int, int]]:
     """Run a proxy on a core; yield its process id and port."""
-    environ = {**os.environ, **({"PYTHONPATH": folder} if folder else {})}
+    # ``python -m`` looks in the present folder first.
     process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environ
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder or None
     )
     os.sched_setaffinity(process.pid, {core})
     try:

@@ -117,7 +117,7 @@ def reason_of(error: OSError) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "nothing listens there"
     if isinstance(error, ssl.SSLError):
-        word = error.reason or ""
+        word = getattr(error, "reason", None) or ""
         if "ALERT" in word and ("CERTIFICATE" in word or "HANDSHAKE" in word):
             return f"the JVM refuses our certificate or has none for us: see ssl.keyStore ({word})"
         if word in _NOT_TLS:

@@ -21,7 +21,7 @@ def as_pem(keys: Keys, *, with_keys: bool = False) -> str:
     Raises ValueError when there is none.
     """
     if keys.pem:
-        return keys.pem.decode("ascii", "replace")
+        return keys.pem.decode("ascii", "ignore")
     if with_keys and not keys.private:
         raise ValueError("there is no private key in it")
     shown = [("PRIVATE KEY", keys.private[0])] if with_keys else []

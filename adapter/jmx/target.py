@@ -61,7 +61,7 @@ class Probe:
         if waited > 0:
             error = TargetUnavailable(f"startDelaySeconds: {waited:.0f} s to go")
             return Outcome(error=error)
-        seconds = min(self.target.timeout or LONGEST, limit or LONGEST)
+        seconds = min((x for x in (self.target.timeout, limit) if x), default=LONGEST)
         if self._running is None or self._running.done():
             self._end = begun + seconds
             loop = asyncio.get_running_loop()

@@ -71,28 +71,32 @@ def _client() -> ssl.SSLContext:
     return context
 
 
-def _trust(context: ssl.SSLContext, store: Store) -> None:
-    keys = stored(store)
+def _pem(store: Store, *, with_keys: bool = False) -> str:
     try:
-        context.load_verify_locations(cadata=as_pem(keys))
+        return as_pem(stored(store), with_keys=with_keys)
+    except ValueError as error:
+        raise ConfigError([f"{store.file}: {error}"]) from error
+
+
+def _trust(context: ssl.SSLContext, store: Store) -> None:
+    try:
+        context.load_verify_locations(cadata=_pem(store))
     except (ssl.SSLError, ValueError) as error:
-        raise ConfigError(
-            [f"{store.file}: no certificate that can be trusted ({error})"]
-        ) from error
+        what = f"no certificate that can be trusted ({error})"
+        raise ConfigError([f"{store.file}: {what}"]) from error
     # A server's own certificate may stand in a trust store without the one that signed it.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
 
 
 def _identify(context: ssl.SSLContext, store: Store) -> None:
     """Load a key and its certificates: by OpenSSL's way, from a file, which only we can see."""
-    text = as_pem(stored(store), with_keys=True)
+    text = _pem(store, with_keys=True)
     handle = os.memfd_create("keys", os.MFD_CLOEXEC)
     try:
         os.write(handle, text.encode())
-        path = f"/proc/self/fd/{handle}"
-        context.load_cert_chain(path, password=store.password or "")
+        context.load_cert_chain(f"/proc/self/fd/{handle}", password=store.password or "")
     except ssl.SSLError as error:
-        what = f"no key with its certificate, or a wrong password ({error.reason or error})"
+        what = f"no key with its certificate, or a wrong password ({error})"
         raise ConfigError([f"{store.file}: {what}"]) from error
     finally:
         os.close(handle)
@@ -113,7 +117,7 @@ def _restrict(context: ssl.SSLContext, tls: Tls) -> None:
         try:
             context.set_ciphers(":".join(names))
         except ssl.SSLError as error:
-            raise ConfigError([f"ssl.ciphers: none of them is known ({error.reason})"]) from error
+            raise ConfigError([f"ssl.ciphers: none of them is known ({error})"]) from error
 
 
 def _openssl_name(name: str) -> str:

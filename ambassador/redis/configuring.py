@@ -138,7 +138,6 @@ UPSTREAM: Final[Fields] = {
     "split_brain": ("split_brain", choice("refuse", "evidence")),
     "connections_per_node": ("connections_per_node", integer),
     "multiplex": ("is_multiplexed", flag),
-    "cross_slot": ("cross_slot", flag),
 }  # fmt: skip
 
 OTHERS: Final[Fields] = {

@@ -78,7 +78,6 @@ class RedisSettings:
     memory: int = 512 << 20
     slowlog: float = 0.1
     slowlog_size: int = 128
-    cross_slot: bool = False
     admin: Address | None = None
     workers: int = 1
 

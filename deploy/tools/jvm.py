@@ -82,7 +82,6 @@ class Jmx:
         self.password = password
         self.plain_registry = plain_registry
         self.host = host
-        self.extra: dict[str, str] = {}
 
     def options(self, port: int, folder: Path) -> list[str]:
         """Return the words for java."""
@@ -106,7 +105,7 @@ class Jmx:
             name, word = self.login
             found[f"{prefix}.password.file"] = _private(folder / "passwords", f"{name} {word}\n")
             found[f"{prefix}.access.file"] = _private(folder / "access", f"{name} readonly\n")
-        return [f"-D{key}={value}" for key, value in {**found, **self.extra}.items()]
+        return [f"-D{key}={value}" for key, value in found.items()]
 
 
 def _private(path: Path, text: str) -> Path:
@@ -123,7 +122,7 @@ class Beans(Server):
 
     def __init__(self, classes: Path, count: int = 10, jmx: Jmx | None = None) -> None:
         """``classes`` is what ``compiled`` returned."""
-        super().__init__(1)
+        super().__init__(2)
         self._classes = classes
         self._beans = count
         self.jmx = jmx or Jmx()
@@ -133,14 +132,24 @@ class Beans(Server):
         """Host and port of the registry."""
         return f"127.0.0.1:{self.numbers[0]}"
 
-    def move(self) -> None:
-        """Take another port from the next start on."""
-        self.numbers = []
+    @property
+    def forgetful(self) -> str:
+        """The address of its second server, which forgets logins that are idle for a second."""
+        return f"service:jmx:rmi:///jndi/rmi://127.0.0.1:{self.numbers[1]}/forgetful"
 
     def command(self) -> Sequence[str]:
         """Return the words that start it."""
         options = self.jmx.options(self.numbers[0], self.folder)
-        return ["java", *_SMALL, *options, "-cp", str(self._classes), "Beans", str(self._beans)]
+        return [
+            "java",
+            *_SMALL,
+            *options,
+            "-cp",
+            str(self._classes),
+            "Beans",
+            str(self._beans),
+            str(self.numbers[1]),
+        ]
 
     def serves(self) -> bool:
         """Say whether its registry can be connected to."""

@@ -1,5 +1,6 @@
 """Framing of the Redis protocol: any split, any mutation."""
 
+import os
 import random
 from collections.abc import Iterable
 from itertools import pairwise
@@ -16,7 +17,7 @@ from sidecar.errors import ProtocolError
 
 WORDS = st.lists(st.binary(max_size=120), min_size=1, max_size=9)
 COMMANDS = st.lists(WORDS, min_size=1, max_size=6)
-MUTATIONS = 20_000  # in `make test`; the whole 10^6 by AMBASSADOR_MUTATIONS
+MUTATIONS = int(os.environ.get("PINNACE_TESTS_MUTATIONS", "20000"))
 
 
 def found(requests: Requests, pieces: Iterable[bytes]) -> tuple[list[bytes], str | None]:

@@ -51,8 +51,12 @@ class Exporter:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if self._process is not None and self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
+            self._process.terminate()  # not killed: the measurer of coverage writes at the end
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
         if error is not None:
             sys.stderr.write(self.log_text()[-4000:])
         self._folder.cleanup()
@@ -74,7 +78,7 @@ class Exporter:
         self, path: str, headers: Mapping[str, str] | None = None
     ) -> tuple[int, Mapping[str, str], str]:
         """Return status, headers and text."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=80)
         try:
             connection.request("GET", path, headers=dict(headers or {}))
             response = connection.getresponse()

@@ -182,3 +182,21 @@ def test_scans_are_whole(servers: list[Redis]) -> None:
                 assert len(set(keys)) == 3000
                 if env:
                     assert client.do("SCAN", "12345678").startswith(b"ERR ambassador: scan cursor")
+
+
+def test_a_client_may_choose_its_mode_where_that_is_allowed(server: Redis) -> None:
+    words = ["--primary", f"127.0.0.1:{server.port}"]
+    env = {"AMBASSADOR_LISTENER__PINNABLE": "true", "AMBASSADOR_MAX_CLIENTS": "2"}
+    with Ambassador(*words, env=env) as proxy, proxy.call() as client:
+        assert client.line("AMBASSADOR MODE eventual") == b"OK"
+        assert proxy.get("/clients")[1][0]["mode"] == "eventual"
+        assert client.line("AMBASSADOR PIN") == b"OK"
+        assert client.line("AMBASSADOR MODE fast") == b"ERR syntax error"
+        assert b"# Ambassador" in client.line("INFO ambassador")
+        assert b"redis_version" in client.line("INFO")
+        with proxy.call() as second, proxy.call() as third:
+            assert second.do("PING") == b"PONG"
+            assert third.read() == b"ERR max number of clients reached"
+            assert third.is_ended()
+    with Ambassador(*words) as proxy, proxy.call() as client:
+        assert client.line("AMBASSADOR PIN").startswith(b"ERR unknown command 'AMBASSADOR'")

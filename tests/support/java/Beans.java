@@ -2,6 +2,7 @@ import java.beans.ConstructorProperties;
 import java.lang.management.ManagementFactory;
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.rmi.registry.LocateRegistry;
 import java.util.Date;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -12,6 +13,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import javax.management.MBeanServer;
 import javax.management.ObjectName;
+import javax.management.remote.JMXConnectorServerFactory;
+import javax.management.remote.JMXServiceURL;
 
 /** A JVM with many beans, and with beans of every kind that is hard to read. Argument: how many. */
 public class Beans {
@@ -168,6 +171,14 @@ public class Beans {
         public String[] getNames() { return new String[] {"n"}; }
     }
 
+    /** Serve a second time, in a registry of our own, and forget logins that are idle for a second. */
+    static void forgetful(MBeanServer server, int port) throws Exception {
+        LocateRegistry.createRegistry(port);
+        String url = "service:jmx:rmi:///jndi/rmi://127.0.0.1:" + port + "/forgetful";
+        Map<String, Object> environment = Map.of("jmx.remote.x.server.connection.timeout", "1000");
+        JMXConnectorServerFactory.newJMXConnectorServer(new JMXServiceURL(url), environment, server).start();
+    }
+
     public static void main(String[] arguments) throws Exception {
         MBeanServer server = ManagementFactory.getPlatformMBeanServer();
         int count = Integer.parseInt(arguments[0]);
@@ -182,6 +193,9 @@ public class Beans {
         server.registerMBean(new Throws(), new ObjectName("odd:z=1,type=Order,a=2"));
         server.registerMBean(
                 new Throws(), new ObjectName("odd:type=Quoted,name=" + ObjectName.quote("a,b=c:d*?\"")));
+        if (arguments.length > 1) {
+            forgetful(server, Integer.parseInt(arguments[1]));
+        }
         Thread.sleep(Long.MAX_VALUE);
     }
 }

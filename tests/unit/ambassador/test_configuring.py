@@ -1,9 +1,13 @@
 """Flags, variables and a file become settings; every mistake is told."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from ambassador.frame.address import Address
-from ambassador.redis.configuring import Given, settings_of
+from ambassador.redis.cli import parser
+from ambassador.redis.configuring import LISTENER, OTHERS, UPSTREAM, Given, settings_of
 from ambassador.tcp.settings import settings_of as tcp_settings_of
 from sidecar.errors import ConfigError
 
@@ -133,3 +137,13 @@ def test_the_tcp_ambassador_has_its_own() -> None:
     ):
         with pytest.raises(ConfigError):
             tcp_settings_of(wrong)
+
+
+def test_every_key_and_flag_is_in_the_document() -> None:
+    text = (Path(__file__).parents[3] / "docs/ambassador.md").read_text()
+    rows = "".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
+    named = set(re.findall(r"[a-z_]+", rows))
+    assert named >= {*LISTENER, *UPSTREAM, *OTHERS}
+    flags = {flag for one in parser("ambassador redis")._actions for flag in one.option_strings}
+    usual = {"-h", "--help", "--version", "--log-format", "--log-level", "--check"}
+    assert [flag for flag in sorted(flags - usual) if f"`{flag}" not in text] == []

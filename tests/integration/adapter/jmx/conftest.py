@@ -1,4 +1,4 @@
-"""Real JVMs, started once for all tests of this folder."""
+"""Real JVMs, started once for all tests of this folder, and ended with them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> KeyStores:
     return KeyStores(tmp_path_factory.mktemp("stores"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def beans(classes: Path) -> Iterator[Beans]:
     """A JVM of a thousand beans, plain; nobody stops it."""
     with Beans(classes, 1000) as running:
@@ -37,14 +37,14 @@ def own(classes: Path) -> Iterator[Beans]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def zookeeper() -> Iterator[JmxZooKeeper]:
     """A ZooKeeper."""
     with JmxZooKeeper() as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def tomcat(stores: KeyStores) -> Iterator[Tomcat]:
     """A Tomcat that wants a password, and certificates on both sides."""
     jmx = Jmx(
@@ -54,7 +54,7 @@ def tomcat(stores: KeyStores) -> Iterator[Tomcat]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def half_open(classes: Path, stores: KeyStores) -> Iterator[Beans]:
     """A JVM that wants a password, by TLS, with a plain registry."""
     jmx = Jmx(login=LOGIN, keys=stores["server.p12"], password=PASSWORD, plain_registry=True)

@@ -101,8 +101,7 @@ def test_numbers_move_from_scrape_to_scrape(beans: Beans) -> None:
 
 
 def test_a_thousand_beans_are_read_without_repeats(beans: Beans) -> None:
-    with Exporter(f"hostPort: {beans.place}\n") as exporter:
-        exporter.metrics()
+    with Exporter(f"hostPort: {beans.place}\nscrapeTimeoutSeconds: 60\n") as exporter:
         text = exporter.metrics()
 
     series = [line.rpartition(" ")[0] for line in text.splitlines() if line[0] != "#"]
