@@ -1,17 +1,16 @@
 """Asks Vault for certificates, and again before they end; one in the destination is taken first."""
 
 import asyncio
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 from sidecar.errors import StoreUnavailable
 from sidecar.runtime.clock import Clock
-from sidecar.stores.json_client import JsonClient
 from templater.consul_template.pki import PkiQuery, Validity, certificates_of, issued, kept, pems_of
 from templater.consul_template.queries import Query
 from templater.consul_template.sources import Fetched
+from templater.consul_template.vault import Vault
 
 __all__ = ["PkiSource"]
 
@@ -24,12 +23,9 @@ _SOONEST: Final = 1.0
 class PkiSource:
     """Certificates of Vault; each is due again when ``share`` of its life is over."""
 
-    def __init__(
-        self, client: JsonClient, headers: Mapping[str, str], clock: Clock, share: float
-    ) -> None:
-        """``headers`` carry the token; the client is closed by whoever made it."""
-        self._client = client
-        self._headers = headers
+    def __init__(self, vault: Vault, clock: Clock, share: float) -> None:
+        """``vault`` is closed by whoever made it."""
+        self._vault = vault
         self._clock = clock
         self._share = share
         self._due: dict[Query, float] = {}
@@ -56,9 +52,7 @@ class PkiSource:
         return self._clock.wall() < min(validity.end, validity.renewal(self._share))
 
     async def _issued(self, query: PkiQuery) -> str:
-        answer = await self._client.ask(
-            "PUT", f"/v1/{quote(query.path)}", headers=self._headers, body=dict(query.data)
-        )
+        answer = await self._vault.ask("PUT", f"/v1/{quote(query.path)}", body=dict(query.data))
         if not isinstance(answer, dict) or not isinstance(data := answer.get("data"), dict):
             raise StoreUnavailable(f"{query}: no secret exists at {query.path}")
         text = issued(data)

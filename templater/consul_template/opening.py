@@ -10,11 +10,13 @@ from templater.consul_template.issuing import PkiSource
 from templater.consul_template.queries import FileQuery, PkiQuery, Query, SecretQuery, SecretsQuery
 from templater.consul_template.settings import Settings
 from templater.consul_template.sources import SHARE, ConsulSource, FileSource, Source, VaultSource
+from templater.consul_template.vault import Vault
 from templater.consul_template.views import Retry, Views, ViewsMaker
 
 __all__ = ["Sources", "views_maker"]
 
 _VAULT_PAUSE: Final = 300.0
+_VAULT_ATTEMPTS: Final = 12
 
 
 class Sources:
@@ -63,13 +65,17 @@ class Sources:
             is_unverified=ssl.get("verify") is False or bool(environ.get("VAULT_SKIP_VERIFY")),
         )
         address = tree.get("address") or environ.get("VAULT_ADDR") or "https://127.0.0.1:8200"
-        token = tree.get("token") or environ.get("VAULT_TOKEN", "")
+        vault = Vault(
+            JsonClient(address, tls),
+            token=tree.get("token") or environ.get("VAULT_TOKEN", ""),
+            token_file=tree.get("vault_agent_token_file") or "",
+            is_wrapped=bool(tree.get("unwrap_token")),
+            namespace=tree.get("namespace") or environ.get("VAULT_NAMESPACE", ""),
+            user_agent=tree.get("client_user_agent") or "",
+        )
         pause = tree.get("default_lease_duration", _VAULT_PAUSE)
         share = tree.get("lease_renewal_threshold") or SHARE
-        client = JsonClient(address, tls)
-        headers = {"X-Vault-Token": token, "X-Vault-Request": "true"}
-        secrets = VaultSource(client, headers, self._clock, pause, share)
-        return secrets, PkiSource(client, headers, self._clock, share)
+        return VaultSource(vault, self._clock, pause, share), PkiSource(vault, self._clock, share)
 
 
 def views_maker(sources: Sources, settings: Settings, clock: Clock) -> ViewsMaker:
@@ -78,12 +84,27 @@ def views_maker(sources: Sources, settings: Settings, clock: Clock) -> ViewsMake
     A lost catalogue never ends a run that lasts; one that shall end does not try for ever.
     """
     consul, is_once = settings.consul, settings.is_once
-    retry = Retry(consul.backoff, consul.max_backoff, consul.attempts if is_once else 0)
+    of_consul = Retry(consul.backoff, consul.max_backoff, consul.attempts if is_once else 0)
+    of_vault = _vault_retry(settings)
+
+    def retry_of(query: Query) -> Retry:
+        is_vaults = isinstance(query, SecretQuery | SecretsQuery | PkiQuery)
+        return of_vault if is_vaults else of_consul
 
     def made(deliver: Callable[[Query, object], None]) -> Views:
         return Views(
-            sources.of, deliver, clock, retry=retry, is_once=is_once,
+            sources.of, deliver, clock, retry_of=retry_of, is_once=is_once,
             needs_all=settings.err_on_failed_lookup,
         )  # fmt: skip
 
     return made
+
+
+def _vault_retry(settings: Settings) -> Retry:
+    tree, default = settings.vault.get("retry", {}), Retry()
+    attempts = tree.get("attempts", _VAULT_ATTEMPTS) if tree.get("enabled", True) else 1
+    return Retry(
+        tree.get("backoff", default.first),
+        tree.get("max_backoff", default.longest),
+        attempts if settings.is_once else 0,
+    )

@@ -12,7 +12,6 @@ from sidecar.errors import ProtocolError, StoreDenied, StoreUnavailable
 from sidecar.gotemplate.values import Map, Slice
 from sidecar.runtime.clock import Clock
 from sidecar.stores.consul.client import Client, quoted
-from sidecar.stores.json_client import JsonClient
 from templater.backends.secrets import Mount
 from templater.consul_template.answers import request_of, value_of
 from templater.consul_template.queries import (
@@ -24,6 +23,7 @@ from templater.consul_template.queries import (
     SecretsQuery,
 )
 from templater.consul_template.records import STRINGS, Secret
+from templater.consul_template.vault import Vault
 
 __all__ = ["SHARE", "ConsulSource", "Fetched", "FileSource", "Source", "VaultSource"]
 
@@ -159,8 +159,7 @@ class VaultSource:
 
     def __init__(
         self,
-        client: JsonClient,
-        headers: Mapping[str, str],
+        vault: Vault,
         clock: Clock,
         pause: float,
         share: float = SHARE,
@@ -169,9 +168,8 @@ class VaultSource:
 
         What has one is asked for again when ``share`` of it is over.
         """
-        self._client = client
+        self._vault = vault
         self._clock = clock
-        self._headers = headers
         self._share = share
         self._pause = pause
         self._due: dict[Query, float] = {}
@@ -204,22 +202,20 @@ class VaultSource:
 
     async def close(self) -> None:
         """Close connections."""
-        await self._client.close()
+        await self._vault.close()
 
     async def _answer(self, query: Query) -> Mapping[str, Any]:
         match query:
             case SecretsQuery(path):
                 mount = await self._mount(path)
                 url = f"{mount.url(path, 'metadata')}?list=true"
-                answer = await self._client.ask("GET", url, headers=self._headers)
+                answer = await self._vault.ask("GET", url)
             case SecretQuery(path, data) if data:
-                answer = await self._client.ask(
-                    "PUT", f"/v1/{quote(path)}", headers=self._headers, body=dict(data)
-                )
+                answer = await self._vault.ask("PUT", f"/v1/{quote(path)}", body=dict(data))
             case SecretQuery(path):
                 mount = await self._mount(path)
                 url = mount.url(path, "data")
-                answer = await self._client.ask("GET", url, headers=self._headers)
+                answer = await self._vault.ask("GET", url)
             case _:
                 raise TypeError(f"{query} is no query of Vault")
         if not isinstance(answer, dict) or not answer:
@@ -230,7 +226,7 @@ class VaultSource:
         """Ask where the path's engine hangs; who may not know treats it as version 1."""
         url = f"/v1/sys/internal/ui/mounts/{quote(path)}"
         try:
-            answer = await self._client.ask("GET", url, headers=self._headers)
+            answer = await self._vault.ask("GET", url)
         except StoreDenied:
             return Mount("", is_versioned=False)
         data = (answer.get("data") if isinstance(answer, dict) else None) or {}

@@ -54,7 +54,7 @@ class Views:
         deliver: Callable[[Query, object], None],
         clock: Clock,
         *,
-        retry: Retry | None = None,
+        retry_of: Callable[[Query], Retry] = lambda _: Retry(),
         is_once: bool = False,
         needs_all: bool = False,
     ) -> None:
@@ -65,7 +65,7 @@ class Views:
         self._source_of = source_of
         self._deliver = deliver
         self._clock = clock
-        self._retry = retry if retry is not None else Retry()
+        self._retry_of = retry_of
         self._is_once = is_once
         self._needs_all = needs_all
         self._tasks: dict[Query, asyncio.Task[None]] = {}
@@ -103,7 +103,8 @@ class Views:
 
     async def _follow(self, query: Query) -> None:
         source = self._source_of(query)
-        backoff = Backoff(self._retry.first, self._retry.longest)
+        retry = self._retry_of(query)
+        backoff = Backoff(retry.first, retry.longest)
         index = 0
         last: object = UNKNOWN
         known: object = UNKNOWN
@@ -121,7 +122,7 @@ class Views:
                     is_news = False
             except _ERRORS as error:
                 self._failed(query, str(error) or type(error).__name__)
-                if self._is_last(backoff):
+                if retry.attempts and backoff.attempts + 1 >= retry.attempts:
                     self._give_up(query, self._failing[query])
                     return
                 await self._clock.sleep(backoff.next())
@@ -148,10 +149,6 @@ class Views:
         if isinstance(query, KeyQuery) and query.blocks and value is None:
             return False
         return known is UNKNOWN or value != known
-
-    def _is_last(self, backoff: Backoff) -> bool:
-        attempts = self._retry.attempts
-        return bool(attempts) and backoff.attempts + 1 >= attempts
 
     async def _rest(self, began: float, *, is_news: bool) -> None:
         """Let a burst become one value; keep a server that does not wait from being hammered."""

@@ -28,6 +28,7 @@ class VaultShape:
         self.secrets: dict[str, dict[str, Any]] = {}
         self.token = "root"
         self.logins = 0
+        self.wrapping = "wrapped"
         self.url = ""
         self.authority: Authority | None = None
         self.is_away = False
@@ -42,6 +43,9 @@ class VaultShape:
             if body != {"role_id": "r", "secret_id": "s"}:
                 return 400, {"errors": ["invalid role or secret ID"]}
             self.logins += 1
+            return 200, {"auth": {"client_token": self.token}}
+        if path == "sys/wrapping/unwrap" and token == self.wrapping:
+            self.wrapping = ""
             return 200, {"auth": {"client_token": self.token}}
         if token != self.token:
             return 403, {"errors": ["permission denied"]}

@@ -127,10 +127,29 @@ async def test_consul_templates_secrets_are_vaults(vault: VaultShape, tmp_path: 
         done = await asyncio.to_thread(program.run, "-once", "-template", line, *where)
         assert done.returncode == 0, done.stderr
         assert dest.read_text() == "u v2 v2 db"
-        wrong = (*where[:-1], "other", "-consul-retry-attempts", "1")
+        wrong = (*where[:-1], "other", "-vault-retry-attempts", "1")
         denied = await asyncio.to_thread(program.run, "-once", "-template", line, *wrong)
         assert denied.returncode == 14
         assert "permission denied" in denied.stderr
+
+
+async def test_consul_templates_token_may_be_wrapped_or_kept_by_vaults_agent(
+    vault: VaultShape, tmp_path: Path
+) -> None:
+    kept = tmp_path / "token"
+    kept.write_text("root\n")
+    with ConsulTemplate(tmp_path, "127.0.0.1:1") as program:
+        dest = program.template("web", '{{ with secret "secret/app/db" }}{{ .Data.user }}{{ end }}')
+        line = f"{program.folder / 'web.ctmpl'}:{dest}"
+        where = ("-once", "-template", line, "-vault-addr", vault.url)
+        for words in (
+            ("-vault-token", "wrapped", "-vault-unwrap-token"),
+            ("-vault-agent-token-file", str(kept)),
+        ):
+            done = await asyncio.to_thread(program.run, *where, *words)
+            assert done.returncode == 0, done.stderr
+            assert dest.read_text() == "u"
+            dest.unlink()
 
 
 class _Metadata(BaseHTTPRequestHandler):

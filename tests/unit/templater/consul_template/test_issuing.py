@@ -13,23 +13,23 @@ from templater.consul_template.issuing import PkiSource
 from templater.consul_template.pki import Pems, PkiQuery
 from templater.consul_template.queries import secrets
 from templater.consul_template.sources import Fetched
+from templater.consul_template.vault import Vault
 from tests.support.forged import forged
 
 NOW = 1_700_000_000
 
 
-class Vault(JsonClient):
+class Fixed(Vault):
     """Gives one answer after another, the last one for ever; notes what is asked."""
 
     def __init__(self, *answers: Any) -> None:
         """Open nothing."""
-        super().__init__("http://127.0.0.1:1")
+        super().__init__(JsonClient("http://127.0.0.1:1"))
         self.answers = list(answers)
         self.asked: list[tuple[str, str, object]] = []
 
     async def ask(self, method: str, path: str, **more: Any) -> Any:
         """Answer at once."""
-        assert more["headers"] == {"X-Vault-Token": "t"}
         self.asked.append((method, path, more["body"]))
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
@@ -39,7 +39,7 @@ def _answer(begin: float, end: float) -> dict[str, Any]:
 
 
 def _source(clock: FakeClock, vault: Vault, share: float = 0.9) -> PkiSource:
-    return PkiSource(vault, {"X-Vault-Token": "t"}, clock, share)
+    return PkiSource(vault, clock, share)
 
 
 def _cert(source: PkiSource, query: PkiQuery, fetched: Fetched) -> str:
@@ -62,7 +62,7 @@ async def test_certificate_is_due_at_its_share(
     begin: float, end: float, share: float, pause: float
 ) -> None:
     clock = FakeClock(NOW)
-    vault = Vault(_answer(begin, end), _answer(pause, pause + 1000))
+    vault = Fixed(_answer(begin, end), _answer(pause, pause + 1000))
     source = _source(clock, vault, share)
     query = PkiQuery("pki/issue/a b", (("ttl", "1h"),))
     first = await source.fetch(query, 0)
@@ -84,7 +84,7 @@ async def test_good_certificate_of_the_destination_is_taken_again_until_it_is_du
     place = tmp_path / "web.pem"
     held = forged(NOW - 500, NOW + 500)
     place.write_text(f"# mine\n{held}")
-    clock, vault = FakeClock(NOW), Vault(_answer(400, 2000))
+    clock, vault = FakeClock(NOW), Fixed(_answer(400, 2000))
     source, query = _source(clock, vault), PkiQuery("pki/issue/a", (), str(place))
     first = await source.fetch(query, 0)
     assert (_cert(source, query, first), vault.asked) == (held, [])
@@ -101,7 +101,7 @@ async def test_destination_without_a_good_certificate_is_no_reason_to_fail(
 ) -> None:
     place = tmp_path / "web.pem"
     place.write_text(content)
-    vault = Vault(_answer(0, 1000))
+    vault = Fixed(_answer(0, 1000))
     source, query = _source(FakeClock(NOW), vault), PkiQuery("pki/issue/a", (), str(place))
     fetched = await source.fetch(query, 0)
     assert _cert(source, query, fetched) == forged(NOW, NOW + 1000)
@@ -118,9 +118,9 @@ async def test_destination_without_a_good_certificate_is_no_reason_to_fail(
 )
 async def test_answer_without_a_certificate_that_counts_is_told(answer: Any, words: str) -> None:
     with pytest.raises(StoreUnavailable, match=words):
-        await _source(FakeClock(NOW), Vault(answer)).fetch(PkiQuery("pki/x"), 0)
+        await _source(FakeClock(NOW), Fixed(answer)).fetch(PkiQuery("pki/x"), 0)
 
 
 async def test_other_questions_are_not_answered() -> None:
     with pytest.raises(TypeError, match=r"vault\.list\(x\) asks for no certificate"):
-        await _source(FakeClock(NOW), Vault(None)).fetch(secrets("x"), 0)
+        await _source(FakeClock(NOW), Fixed(None)).fetch(secrets("x"), 0)

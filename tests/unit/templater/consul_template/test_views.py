@@ -60,7 +60,7 @@ class _Site:
             lambda _: source,
             lambda _, value: self.values.append(value),
             self.clock,
-            retry=Retry(0.25, 4.0, attempts),
+            retry_of=lambda _: Retry(0.25, 4.0, attempts),
             is_once=is_once,
             needs_all=needs_all,
         )
