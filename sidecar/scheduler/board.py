@@ -44,7 +44,7 @@ class Board:
         self._ports: dict[tuple[str, int], set[str]] = {}
         self._copies: dict[tuple[str, str], dict[str, int]] = {}
         self._volumes: dict[str, dict[str, int]] = {}
-        for node in nodes:
+        for node in sorted(nodes, key=lambda each: each.name):
             self._enter(node)
         self.names = sorted(self.standings)
 

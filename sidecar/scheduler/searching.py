@@ -8,7 +8,7 @@ the others.
 
 from collections.abc import Iterable, Mapping
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 from zlib import crc32
 
 from sidecar.scheduler.board import Board, Bucket
@@ -24,9 +24,7 @@ from sidecar.scheduler.filters import (
 from sidecar.scheduler.model import Request, Strategy
 from sidecar.scheduler.ranking import Branch, Choice, Ranking, branch_of, rank_of
 from sidecar.scheduler.standing import Standing
-
-if TYPE_CHECKING:
-    from sidecar.scheduler.strategies import Key
+from sidecar.scheduler.strategies import Key
 
 __all__ = ["AllNodes", "Buckets", "Search", "home_of"]
 
@@ -169,12 +167,18 @@ class AllNodes:
     def best_of(self, branch: Branch) -> Choice | None:
         """Return the best node of a branch, None when there is none."""
         heap = self._heaps.get(branch, [])
-        while heap:
-            key, _, node = heap[0]
-            if self._keys.get(node) == key:
-                return Choice(key, node, heap[1][2] if len(heap) > 1 else "")
+        if not self._top(heap):
+            return None
+        best = heappop(heap)
+        second = heap[0][2] if self._top(heap) else ""
+        heappush(heap, best)
+        return Choice(best[0], best[2], second)
+
+    def _top(self, heap: list[tuple[Key, int, str]]) -> bool:
+        """Drop what was overtaken from the top; say whether anything is left."""
+        while heap and self._keys.get(heap[0][2]) != heap[0][0]:
             heappop(heap)
-        return None
+        return bool(heap)
 
     def placed(self, node: str) -> None:
         """Note that one of the batch went to a node."""

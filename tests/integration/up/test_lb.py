@@ -42,7 +42,7 @@ def show(pinnace: Pinnace, *words: str) -> "subprocess.CompletedProcess[str]":
 
 def test_what_the_load_balancer_does_is_shown() -> None:
     with Pinnace("unix:///nowhere", wait=False) as pinnace, Server() as port:
-        until(lambda: pinnace.get("/healthz")[0] == 200)
+        until(lambda: pinnace.fetch("nobody.localhost")[0] == 404)  # it has begun to serve
         register(pinnace, "web", port, **{"pinnace-http-host": "a.example.org/api"})
         register(pinnace, "other", port)
         until(lambda: pinnace.fetch("web.localhost")[0] == 200)
