@@ -9,20 +9,19 @@ from urllib.parse import urlencode
 from dnsd.told import lines_of
 from sidecar.config.units import Endpoint
 from sidecar.runtime.log import escape
+from sidecar.web.drain_client import place_of
 
 __all__ = ["ask"]
 
 _ANSWER: Final = 10.0
 _LONGEST: Final = 64 << 20
-# An address that means "every address" to a listener means "myself" to a client.
-_OWN: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 OK: Final = 0
 FAILURE: Final = 1
 
 
 def ask(listen: Endpoint, name: str, type_: str, *, token: str = "", as_json: bool) -> int:
     """Print the answer; return the exit status: 0 when there was one, whatever it says."""
-    place = Endpoint(_OWN.get(listen.host, listen.host), listen.port)
+    place = place_of(listen)
     connection = http.client.HTTPConnection(place.host, place.port, timeout=_ANSWER)
     query = urlencode({"name": name, "type": type_})
     headers = {"X-Consul-Token": token} if token else {}
@@ -34,8 +33,11 @@ def ask(listen: Endpoint, name: str, type_: str, *, token: str = "", as_json: bo
             return _complain(body.strip() or f"status {answer.status}: is this a Pinnace with DNS?")
         found = json.loads(body)
         text = json.dumps(found, indent=2) if as_json else "\n".join(lines_of(found))
-    except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
-        return _complain(f"{place}: {str(error) or type(error).__name__}")
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return _complain(f"{place}: {reason}; does pinnace up run there? (--http ADDR:PORT)")
+    except (ValueError, LookupError, TypeError):
+        return _complain(f"{place} answers something else: is this a Pinnace of this version?")
     finally:
         connection.close()
     sys.stdout.write(text + "\n")
