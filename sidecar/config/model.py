@@ -30,7 +30,7 @@ class DockerSettings(_Section, frozen=True):
     """How to reach the Docker engine."""
 
     url: str = "unix:///var/run/docker.sock"  # or DOCKER_HOST when that is set
-    ping: float = 8.0  # with an answer's limit a half-open event stream is noticed within 15 s
+    ping: float = 5.0  # twice, with an answer's limit: a half-open stream is noticed within 15 s
 
 
 class StoreSettings(_Section, frozen=True):

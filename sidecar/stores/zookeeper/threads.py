@@ -27,6 +27,8 @@ Call = Callable[[KazooClient], AsyncResult]
 _DIAL: Final = 3.0  # seconds for a connection
 _HELLO: Final = 1.0  # and for the first answer on it; doubled with each attempt
 _PATIENT: Final = 10.0
+_STOPS: Final = 20  # so often kazoo is asked to stop: a thread of its own may be slow to see it
+_STOP_PAUSE: Final = 0.1
 
 
 class Handler(SequentialThreadingHandler):
@@ -125,11 +127,17 @@ def on_loop(
 
 
 def hang_up(kazoo: KazooClient, handler: Handler) -> None:
-    """Stop kazoo's threads without ending the session."""
+    """Stop kazoo's threads without ending the session. Blocks until they have ended."""
     handler.cut()
-    with suppress(KazooException, OSError):
-        kazoo.stop()
-    kazoo.close()
+    for _ in range(_STOPS):
+        with suppress(KazooException, OSError):
+            kazoo.stop()
+        try:
+            kazoo.close()
+        except Exception:  # noqa: BLE001 - it has no narrower one for "not stopped yet"
+            threading.Event().wait(_STOP_PAUSE)
+        else:
+            return
 
 
 def silent() -> logging.Logger:

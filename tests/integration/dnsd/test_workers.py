@@ -51,11 +51,14 @@ async def answers(server: DnsServer, name: str = "web.service.consul") -> list[l
 def children() -> list[int]:
     own = os.getpid()
     text = Path(f"/proc/self/task/{own}/children").read_text()
-    return [
-        int(pid)
-        for pid in text.split()
-        if b"dnsd.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
+    return [int(pid) for pid in text.split() if b"dnsd.worker" in _command(pid)]
+
+
+def _command(pid: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it has ended meanwhile
+        return b""
 
 
 async def until_all(server: DnsServer, expected: list[str]) -> None:
