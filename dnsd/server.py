@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final, Literal
 from dnsd.connections import Connections
 from dnsd.http import HttpConnection, doh_handler
 from dnsd.service import Service
-from dnsd.tallies import Proto
+from dnsd.tallies import Channels, Proto
 from dnsd.tcp import DnsConnection
 from dnsd.telemetry import Telemetry
-from dnsd.udp import Channels, UdpServer
+from dnsd.udp import UdpServer
 from sidecar.config.units import Endpoint
 from sidecar.errors import AddressInUse
 from sidecar.runtime.listen import bind
