@@ -6,7 +6,6 @@ import socket
 from typing import TYPE_CHECKING, Final, Literal
 
 from dnsd.connections import Connections
-from dnsd.http import HttpConnection, doh_handler
 from dnsd.service import Service
 from dnsd.tallies import Channels, Proto
 from dnsd.tcp import DnsConnection
@@ -101,6 +100,8 @@ class SecureListener:
         if self.proto == "tls":
             factory = lambda: DnsConnection(service, connections, channels)  # noqa: E731
         else:
+            from dnsd.http import HttpConnection, doh_handler  # noqa: PLC0415 - few speak HTTPS
+
             handler = doh_handler(service, channels)
             factory = lambda: HttpConnection(handler, connections)  # noqa: E731
         self._server = await asyncio.get_running_loop().create_server(
