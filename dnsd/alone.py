@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 import uvloop
 
 from dnsd.component import DnsServer, needs_restart
-from dnsd.status import StatusServer
 from sidecar import __version__
 from sidecar.catalog.live import Catalog
 from sidecar.config.load import Loaded
@@ -65,6 +64,8 @@ async def _run(loaded: Loaded, again: Callable[[], Loaded], http: str | None) ->
         return supervisor.health()
 
     if http is not None:
+        from dnsd.status import StatusServer  # noqa: PLC0415
+
         status = StatusServer(
             endpoint(http),
             clock,

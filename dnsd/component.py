@@ -12,17 +12,13 @@ from dnsd.cache import Responder
 from dnsd.connections import Connections, Limits
 from dnsd.feed import Start
 from dnsd.following import follow, stand
-from dnsd.forward.resolver import Resolver
-from dnsd.forward.settings import Networks, forwarding_of
-from dnsd.notify import notify_changes
+from dnsd.networks import Networks
 from dnsd.querylog import QueryLog
 from dnsd.rates import Rates
-from dnsd.recursion import Recursion
 from dnsd.server import Listener, SecureListener, make_room
 from dnsd.service import Service
 from dnsd.site import Site, site_of
 from dnsd.telemetry import Telemetry
-from dnsd.workers import Workers
 from sidecar.config.model import DnsSettings
 from sidecar.config.units import Endpoint, dns_server, endpoint
 from sidecar.errors import CertificateUnusable, ConfigError
@@ -33,6 +29,9 @@ from sidecar.stores.base import Source
 
 if TYPE_CHECKING:
     from dnsd.certificates import Certificates
+    from dnsd.forward.resolver import Resolver
+    from dnsd.recursion import Recursion
+    from dnsd.workers import Workers
 
 __all__ = ["DnsServer", "needs_restart"]
 
@@ -91,7 +90,7 @@ class DnsServer:
         self._resolver: Resolver | None = None
         self._service = self._service_of(settings, site)
         self.telemetry = Telemetry(self._responder)
-        self._workers = Workers(source, away, self.telemetry, self._clock)
+        self._workers: Workers | None = None
         self._connections = Connections(self._clock, self._limits(settings))
         self._tasks: asyncio.TaskGroup | None = None
         self._background: list[asyncio.Task[None]] = []
@@ -143,7 +142,8 @@ class DnsServer:
         self._settings = settings
         self._responder.reconfigure(site)
         self._connections.limits = self._limits(settings)
-        self._workers.restart(self._start_of(settings))
+        if self._workers is not None:
+            self._workers.restart(self._start_of(settings))
         self._stop_background()
         self._start_background()
         _log.info("settings taken")
@@ -186,7 +186,6 @@ class DnsServer:
 
     def _service_of(self, settings: DnsSettings, site: Site) -> Service:
         per_second, window = settings.rrl_responses_per_second, settings.rrl_window
-        resolver = self._resolver_of(settings)
         return Service(
             self._source,
             self._responder,
@@ -194,18 +193,26 @@ class DnsServer:
             site=site,
             trusted=Networks(settings.rrl_exempt),
             transfers=Networks(settings.transfer_allow),
-            recursion=None if resolver is None else Recursion(resolver, site),
+            recursion=self._recursion_of(settings, site),
             rates=Rates(per_second, window, settings.rrl_slip) if per_second else None,
             querylog=QueryLog(settings.query_log) if settings.query_log else None,
         )
 
-    def _resolver_of(self, settings: DnsSettings) -> Resolver | None:
-        """Return a resolver; the one there is, with its cache, when nothing of it changed."""
+    def _recursion_of(self, settings: DnsSettings, site: Site) -> "Recursion | None":
+        """Return what asks others, by the resolver there is, with its cache, if it may stay."""
+        if not settings.recursors and not settings.forward:
+            self._resolver = None
+            return None
+        # Late, because most servers ask nobody.
+        from dnsd.forward.resolver import Resolver  # noqa: PLC0415
+        from dnsd.forward.settings import forwarding_of  # noqa: PLC0415
+        from dnsd.recursion import Recursion  # noqa: PLC0415
+
         same = all(getattr(settings, n) == getattr(self._settings, n) for n in _FORWARDING)
-        if self._resolver is None or not same:
-            forwarding = forwarding_of(settings)
-            self._resolver = None if forwarding is None else Resolver(forwarding, self._clock)
-        return self._resolver
+        forwarding = None if same and self._resolver is not None else forwarding_of(settings)
+        if forwarding is not None:
+            self._resolver = Resolver(forwarding, self._clock)
+        return None if self._resolver is None else Recursion(self._resolver, site)
 
     def _limits(self, settings: DnsSettings) -> Limits:
         return self._given_limits or Limits(
@@ -244,10 +251,14 @@ class DnsServer:
         """Start the other processes, and wait until they serve."""
         count = self._settings.workers - 1
         if count > 0:
+            from dnsd.workers import Workers  # noqa: PLC0415 - one process is the default
+
+            workers = Workers(self._source, self._away, self.telemetry, self._clock)
+            self._workers = workers
             start = self._start_of(self._settings)
-            tasks.create_task(self._workers.run(start, count), name="dnsd workers")
+            tasks.create_task(workers.run(start, count), name="dnsd workers")
             await asyncio.sleep(0)
-            await self._workers.ready()
+            await workers.ready()
 
     def _start_of(self, settings: DnsSettings) -> Start:
         listen = {
@@ -274,6 +285,8 @@ class DnsServer:
         )
         works["dnsd following"] = follow(self._source, self._responder, self.telemetry, self._clock)
         if settings.also_notify:
+            from dnsd.notify import notify_changes  # noqa: PLC0415 - few have secondaries
+
             works["dnsd notify"] = notify_changes(
                 self._source,
                 service,

@@ -7,9 +7,8 @@ from typing import Final, cast
 from dnsd.connections import Connections
 from dnsd.doh import question_of, response_of
 from dnsd.httpwire import BadRequest, Request, Requests, Response, encode
-from dnsd.recursion import LATER
-from dnsd.service import Service
-from dnsd.udp import Channels
+from dnsd.service import LATER, Service
+from dnsd.tallies import Channels
 
 __all__ = ["Handler", "HttpConnection", "Respond", "doh_handler"]
 

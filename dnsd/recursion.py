@@ -4,7 +4,6 @@ Names in our zones are the catalogue's. Others go to other servers, and so do re
 catalogue does not know and what a CNAME of ours leads to.
 """
 
-from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from dnsd import codes, wire
@@ -13,16 +12,11 @@ from dnsd.forward.message import Asked, Malformed, Reply, read
 from dnsd.forward.resolver import Outcome, Resolver
 from dnsd.frames import forwarded
 from dnsd.names import Labels, labels_of
-from dnsd.safely import answer_safely
+from dnsd.safely import LATER, Deliver, answer_safely
 from dnsd.site import Site
 from dnsd.tallies import Channel
 
-__all__ = ["LATER", "Deliver", "Recursion"]
-
-LATER: Final = b""
-"""The reply comes by ``deliver``."""
-
-Deliver = Callable[[bytes], None]
+__all__ = ["Recursion"]
 
 _REVERSE: Final = {(b"in-addr", b"arpa"), (b"ip6", b"arpa")}
 

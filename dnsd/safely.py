@@ -1,13 +1,20 @@
 """The guard around the query path: a defect of ours costs one query."""
 
+from collections.abc import Callable
 from struct import pack
+from typing import Final
 
 from dnsd import codes
 from dnsd.cache import Replies
 from dnsd.tallies import Channel
 from sidecar.runtime.log import get_logger
 
-__all__ = ["answer_safely"]
+__all__ = ["LATER", "Deliver", "answer_safely"]
+
+LATER: Final = b""
+"""What stands for a reply that comes by ``deliver``, because others are asked."""
+
+Deliver = Callable[[bytes], None]
 
 _log = get_logger("dnsd")
 

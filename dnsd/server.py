@@ -6,12 +6,11 @@ import socket
 from typing import TYPE_CHECKING, Final, Literal
 
 from dnsd.connections import Connections
-from dnsd.http import HttpConnection, doh_handler
 from dnsd.service import Service
-from dnsd.tallies import Proto
+from dnsd.tallies import Channels, Proto
 from dnsd.tcp import DnsConnection
 from dnsd.telemetry import Telemetry
-from dnsd.udp import Channels, UdpServer
+from dnsd.udp import UdpServer
 from sidecar.config.units import Endpoint
 from sidecar.errors import AddressInUse
 from sidecar.runtime.listen import bind
@@ -101,6 +100,8 @@ class SecureListener:
         if self.proto == "tls":
             factory = lambda: DnsConnection(service, connections, channels)  # noqa: E731
         else:
+            from dnsd.http import HttpConnection, doh_handler  # noqa: PLC0415 - few speak HTTPS
+
             handler = doh_handler(service, channels)
             factory = lambda: HttpConnection(handler, connections)  # noqa: E731
         self._server = await asyncio.get_running_loop().create_server(

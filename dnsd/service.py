@@ -7,24 +7,25 @@ than one turn of the loop.
 from collections.abc import Iterator
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dnsd import codes, wire
 from dnsd.cache import Replies, Responder
 from dnsd.cookies import Verdict, respond, verdict_of
 from dnsd.edns import COOKIE, BadOption, option, read
-from dnsd.forward.settings import Networks
 from dnsd.frames import curtailed
+from dnsd.networks import Networks
 from dnsd.querylog import QueryLog
 from dnsd.rates import Action, Rates
-from dnsd.recursion import LATER, Deliver, Recursion
-from dnsd.safely import answer_safely
+from dnsd.safely import LATER, Deliver, answer_safely
 from dnsd.site import Site
 from dnsd.tallies import Channel
-from dnsd.transfer import messages, records_of, serial_known
 from sidecar.metrics import counter
 from sidecar.runtime.clock import Clock
 from sidecar.stores.base import Source
+
+if TYPE_CHECKING:
+    from dnsd.recursion import Recursion
 
 __all__ = ["AMPLIFICATION", "LATER", "Deliver", "Service"]
 
@@ -46,7 +47,7 @@ class Service:
         site: Site,
         trusted: Networks,
         transfers: Networks,
-        recursion: Recursion | None = None,
+        recursion: "Recursion | None" = None,
         rates: Rates | None = None,
         querylog: QueryLog | None = None,
     ) -> None:
@@ -90,6 +91,8 @@ class Service:
         """Return the messages of the zone when that is asked for and allowed, else None."""
         if host not in self.transfers:
             return None
+        from dnsd.transfer import messages, records_of, serial_known  # noqa: PLC0415 - seldom
+
         query = wire.parse(packet)
         if not isinstance(query, wire.Query) or query.qtype not in {codes.AXFR, codes.IXFR}:
             return None

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections import Counter
 from typing import Final, Literal, NamedTuple
 
-__all__ = ["SIZE_BOUNDS", "Channel", "Key", "Proto", "Tally"]
+__all__ = ["SIZE_BOUNDS", "Channel", "Channels", "Key", "Proto", "Tally"]
 
 Proto = Literal["udp", "tcp", "tls", "https"]
 
@@ -83,3 +83,10 @@ class Channel:
         if found is None:
             found = self.tallies[key] = Tally(key)
         return found
+
+
+class Channels(NamedTuple):
+    """Where the queries of a socket are counted, and those whose askers may recurse."""
+
+    usual: Channel
+    recursive: Channel

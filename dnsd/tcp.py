@@ -10,7 +10,7 @@ from typing import Final, cast
 
 from dnsd.connections import Connections
 from dnsd.service import LATER, Service
-from dnsd.udp import Channels
+from dnsd.tallies import Channels
 
 __all__ = ["DnsConnection", "factory"]
 

@@ -1,41 +1,15 @@
 """Settings as forwarding uses them. Pure."""
 
-import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from dnsd.forward.upstreams import Group, Upstream
 from dnsd.names import Labels, zone_of
+from dnsd.networks import Networks
 from sidecar.config.model import DnsSettings
 from sidecar.config.units import dns_server
 
-__all__ = ["Forwarding", "Networks", "forwarding_of"]
-
-_REMEMBERED: Final = 65536
-
-
-class Networks:
-    """Says whether an address is in one of several networks, and remembers."""
-
-    def __init__(self, networks: Iterable[str]) -> None:
-        """Take networks as text."""
-        self._networks = tuple(map(ipaddress.ip_network, networks))
-        self._known: dict[str, bool] = {}
-
-    def __contains__(self, host: str) -> bool:
-        """Say whether an address, as the socket module writes it, is in one."""
-        known = self._known.get(host)
-        if known is None:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            known = self._known[host] = self._look(host)
-        return known
-
-    def _look(self, host: str) -> bool:
-        address = ipaddress.ip_address(host.partition("%")[0])
-        mapped = getattr(address, "ipv4_mapped", None) or address
-        return any(mapped in network for network in self._networks)
+__all__ = ["Forwarding", "forwarding_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,6 @@ The keys come from the model; the flags of ``pinnace up`` are the table below. H
 and the documents (by a test) use this one list.
 """
 
-import difflib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, get_args, get_origin
@@ -119,6 +118,8 @@ OPTIONS: Final[Mapping[str, Option]] = MappingProxyType(
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name most like ``name``, or None; case and hyphens do not count."""
+    import difflib  # noqa: PLC0415 - only who made a mistake waits for it
+
     plain = {candidate.lower(): candidate for candidate in known}
     found = difflib.get_close_matches(name.lower().replace("-", "_"), plain, n=1)
     return plain[found[0]] if found else None

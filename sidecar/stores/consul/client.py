@@ -6,32 +6,27 @@ Names are resolved for every new connection (reliability F38).
 """
 
 import asyncio
+import ssl
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
-from urllib.parse import quote
+from typing import Final, TypeVar
+from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
-from yarl import URL
 
-from sidecar.errors import StoreDenied, StoreUnavailable
+from sidecar.errors import ProtocolError, StoreDenied, StoreUnavailable
 from sidecar.runtime.reason import reason_of
-from sidecar.runtime.tls import without_authorities
 from sidecar.stores.consul.address import Address
-from sidecar.stores.consul.sessions import FAREWELL, NewConnection, opened
-
-with without_authorities():
-    import aiohttp
+from sidecar.stores.consul.connections import Connections, NewConnection, Request, context_of
 
 __all__ = ["IN_FLIGHT", "Answer", "Client", "following", "quoted", "side_by_side"]
 
 T = TypeVar("T")
 IN_FLIGHT: Final = 64
 _CALL: Final = 10.0
-_CONNECT: Final = 5.0
 _WAIT: Final = 60.0  # of a blocking query; the agent adds up to a sixteenth
 _MARGIN: Final = 10.0
 _AWAY: Final = frozenset({429, 502, 503, 504})
@@ -54,13 +49,6 @@ class Answer:
     def text(self) -> str:
         """The words of a refusal, on one line and bounded."""
         return " ".join(self.body[:400].decode("utf-8", "replace").split())
-
-
-class _Request(NamedTuple):
-    method: str
-    path: str
-    params: Mapping[str, str]
-    body: bytes | None = None
 
 
 def following(asked: int, got: int) -> int:
@@ -95,6 +83,16 @@ async def side_by_side(
         raise error.exceptions[0] from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    method: str
+    path: str
+    params: Mapping[str, str]
+    body: bytes | None = None
+    waits: bool = False
+    is_loyal: bool = False
+
+
 class Client:
     """Asks one agent; ``close`` it inside the loop that used it."""
 
@@ -103,19 +101,16 @@ class Client:
         self.address = address
         self.url = address.url
         self._token = address.token
-        self._server_name = (address.tls.server_name or None) if address.tls else None
         self._opening = asyncio.Lock()
-        self._sessions: tuple[aiohttp.ClientSession, aiohttp.ClientSession] | None = None
+        self._connections: tuple[Connections, Connections] | None = None
         self._slots = asyncio.Semaphore(IN_FLIGHT)
 
     async def close(self) -> None:
         """Close all sockets; a later request opens new ones."""
         async with self._opening:
-            sessions, self._sessions = self._sessions, None
-            for session in sessions or ():
-                await session.close()
-        if sessions and self.address.tls:
-            await asyncio.sleep(2 * FAREWELL)  # aiohttp does not wait for what was cancelled
+            connections, self._connections = self._connections, None
+            for each in connections or ():
+                await each.close()
 
     async def ping(self) -> None:
         """Return when the agent knows a leader. Raises StoreUnavailable or StoreDenied."""
@@ -134,7 +129,7 @@ class Client:
     ) -> Answer:
         """Return the answer whatever its status; raises StoreUnavailable when there is none."""
         async with self._slots:
-            return await self._ask(_Request(method, path, params or {}, body), timeout, waits=False)
+            return await self._ask(_Asked(method, path, params or {}, body), timeout)
 
     async def call(
         self,
@@ -165,9 +160,9 @@ class Client:
             asked = {**known, "index": str(index), "wait": f"{limit:g}s"}
             timeout = limit + limit / 16 + _MARGIN
             with suppress(NewConnection):
-                request = _Request("GET", path, asked)
-                return self.checked(await self._ask(request, timeout, waits=True))
-        return self.checked(await self._ask(_Request("GET", path, known), _CALL, waits=True))
+                waiting = _Asked("GET", path, asked, waits=True, is_loyal=True)
+                return self.checked(await self._ask(waiting, timeout))
+        return self.checked(await self._ask(_Asked("GET", path, known, waits=True), _CALL))
 
     def checked(self, answer: Answer) -> Answer:
         """Return what is an answer; raise what is an error of the store."""
@@ -190,41 +185,34 @@ class Client:
         """Say whether an answer means the agent, not what was asked of it."""
         return answer.status in _AWAY or (answer.status == 500 and "leader" in answer.text)
 
-    async def _ask(self, request: _Request, timeout: float, *, waits: bool) -> Answer:
-        session = (await self._opened())[waits]
-        answer = await self._send(request, session, timeout)
+    async def _ask(self, asked: _Asked, timeout: float) -> Answer:
+        connections = (await self._opened())[asked.waits]
+        answer = await self._send(asked, connections, timeout)
         if answer.status in _DENIED and await self._has_new_token():
-            answer = await self._send(request, session, timeout)
+            answer = await self._send(asked, connections, timeout)
         return answer
 
-    async def _send(
-        self, request: _Request, session: aiohttp.ClientSession, timeout: float
-    ) -> Answer:
-        method, path, params, body = request
-        query = "&".join(f"{name}={quote(value, safe='')}" for name, value in params.items())
-        url = URL(f"{self.address.base}/v1/{path}{'?' + query if query else ''}", encoded=True)
-        with self._errors(path):
-            async with session.request(
-                method,
-                url,
-                data=body,
-                headers=self._headers(),
-                timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=_CONNECT),
-                allow_redirects=False,
-                server_hostname=self._server_name,
-                trace_request_ctx="index" in params,
-            ) as response:
-                headers = response.headers
-                contact = _number(headers, "X-Consul-LastContact") / 1000
-                index = _number(headers, "X-Consul-Index")
-                return Answer(response.status, await response.read(), index, contact)
+    async def _send(self, asked: _Asked, connections: Connections, timeout: float) -> Answer:
+        query = "&".join(f"{name}={quote(text, safe='')}" for name, text in asked.params.items())
+        target = f"/v1/{asked.path}{'?' + query if query else ''}"
+        request = Request(asked.method, target, self._headers(), asked.body, asked.is_loyal)
+        with self._errors(asked.path):
+            async with asyncio.timeout(timeout):
+                head, body = await connections.exchange(request)
+        contact = _number(head.headers, "x-consul-lastcontact") / 1000
+        return Answer(head.status, body, _number(head.headers, "x-consul-index"), contact)
 
     def _headers(self) -> dict[str, str]:
         headers = {"X-Consul-Token": self._token} if self._token else {}
-        if self.address.login:
-            login = b64encode(":".join(self.address.login).encode()).decode()
-            headers["Authorization"] = f"Basic {login}"
+        if login := self.address.login or self._login_in_base():
+            headers["Authorization"] = f"Basic {b64encode(':'.join(login).encode()).decode()}"
         return headers
+
+    def _login_in_base(self) -> tuple[str, str] | None:
+        """Return the login that CONSUL_HTTP_ADDR has in front of its host."""
+        parts = urlsplit(self.address.base)
+        user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        return (user, password) if user else None
 
     @contextmanager
     def _errors(self, path: str) -> Iterator[None]:
@@ -232,19 +220,23 @@ class Client:
             yield
         except TimeoutError as error:
             raise StoreUnavailable(f"{self.url} does not answer {path}") from error
-        except aiohttp.ClientConnectorCertificateError as error:
-            raise StoreUnavailable(f"{self.url}: {error.certificate_error}") from error
-        except (aiohttp.ClientConnectorError, aiohttp.ClientConnectorDNSError) as error:
-            raise StoreUnavailable(f"{self.url}: {reason_of(error.os_error)}") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise StoreUnavailable(f"{self.url}: {str(error) or type(error).__name__}") from error
+        except ssl.SSLError as error:
+            raise StoreUnavailable(f"{self.url}: {error}") from error
+        except OSError as error:
+            raise StoreUnavailable(f"{self.url}: {reason_of(error)}") from error
+        except ProtocolError as error:
+            raise StoreUnavailable(f"{self.url} does not answer as Consul does: {error}") from error
 
-    async def _opened(self) -> tuple[aiohttp.ClientSession, aiohttp.ClientSession]:
+    async def _opened(self) -> tuple[Connections, Connections]:
         async with self._opening:
-            if self._sessions is None:
+            if self._connections is None:
                 await self._has_new_token()
-                self._sessions = await opened(self.address)
-            return self._sessions
+                context = await asyncio.to_thread(context_of, self.address)
+                self._connections = (
+                    Connections(self.address, context),
+                    Connections(self.address, context),
+                )
+            return self._connections
 
     async def _has_new_token(self) -> bool:
         """Read the token's file, if there is one; say whether it holds another than we use."""

@@ -13,6 +13,7 @@ import msgspec
 
 from sidecar.catalog.model import Check, Instance, Status
 from sidecar.config.units import go_duration
+from sidecar.stores.consul.shapes import maintenance_check
 
 __all__ = [
     "DRAINING",
@@ -23,7 +24,6 @@ __all__ = [
     "is_drained",
     "is_registered",
     "is_told",
-    "maintenance_check",
     "registration",
 ]
 
@@ -88,11 +88,6 @@ class Registration(NamedTuple):
     core: bytes
     kinds: Mapping[str, str]
     feeds: tuple[Feed, ...]
-
-
-def maintenance_check(id_: str) -> str:
-    """Return the id of the check that stands for a service's maintenance."""
-    return f"_service_maintenance:{id_}"
 
 
 def registration(instance: Instance, *, is_fed: bool = True) -> Registration:

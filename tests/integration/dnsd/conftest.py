@@ -38,3 +38,14 @@ def serve() -> Serve:
             task.cancel()
 
     return serving
+
+
+@pytest.fixture(params=["many at a time", "one by one"])
+def reading(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read datagrams in each of the two ways."""
+    if request.param == "one by one":
+
+        def none(*_: object) -> None:
+            raise OSError("not on this system")
+
+        monkeypatch.setattr("dnsd.udp.Bursts", none)

@@ -165,4 +165,4 @@ def test_it_loads_only_what_its_store_needs() -> None:
         return done.stdout.split()
 
     assert loaded("zookeeper://127.0.0.1:1/base") == []
-    assert loaded("consul://127.0.0.1:1") == ["aiohttp"]
+    assert loaded("consul://127.0.0.1:1") == []

@@ -96,6 +96,7 @@ async def test_it_says_where_it_does_not_answer(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "[::1]"])
+@pytest.mark.usefixtures("reading")
 async def test_replies_come_from_the_address_asked(serve: Serve, host: str) -> None:
     async with serve(catalog_of(1), f"{host}:0") as server:
         port = server.addresses[0].port

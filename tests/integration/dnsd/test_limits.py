@@ -18,6 +18,8 @@ from sidecar.runtime.clock import FakeClock
 from tests.integration.dnsd.conftest import Serve
 from tests.support.asker import instance, opt, query
 
+pytestmark = pytest.mark.usefixtures("reading")
+
 CLIENT = b"\x01\x02\x03\x04\x05\x06\x07\x08"
 NOBODY: dict[str, Any] = {"rrl_exempt": ("192.0.2.0/24",)}
 """Loopback counts as a stranger."""

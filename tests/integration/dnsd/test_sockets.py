@@ -116,6 +116,7 @@ async def test_a_message_too_short_closes(serve: Serve, catalog: Catalog, junk: 
         writer.close()
 
 
+@pytest.mark.usefixtures("reading")
 async def test_a_response_is_never_answered(serve: Serve, catalog: Catalog) -> None:
     async with serve(catalog) as server:
         reader, writer = await connect(server)
@@ -215,6 +216,7 @@ async def test_a_stop_ends_connections_and_frees_the_port(serve: Serve, catalog:
             await rival.run(lambda: None)
 
 
+@pytest.mark.usefixtures("reading")
 async def test_a_defect_costs_one_query_only(
     serve: Serve, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,6 +233,7 @@ async def test_a_defect_costs_one_query_only(
         assert gauge("dnsd_panics_total") >= 1
 
 
+@pytest.mark.usefixtures("reading")
 async def test_a_burst_is_answered_in_full(serve: Serve, catalog: Catalog) -> None:
     async with serve(catalog) as server:
         with udp(server) as sock:
@@ -243,6 +246,7 @@ async def test_a_burst_is_answered_in_full(serve: Serve, catalog: Catalog) -> No
                     seen.add(reply[:2])
 
 
+@pytest.mark.usefixtures("reading")
 async def test_services_that_answer_anything_get_no_reply(serve: Serve, catalog: Catalog) -> None:
     try:
         odd = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -12,7 +12,8 @@ from dnsd.cache import Responder
 from dnsd.digging import dig
 from dnsd.feed import Counts, Frames, Start, Told, encode
 from dnsd.forward.resolver import Resolver
-from dnsd.forward.settings import Networks, forwarding_of
+from dnsd.forward.settings import forwarding_of
+from dnsd.networks import Networks
 from dnsd.present import data_of, name_text, type_number, type_text
 from dnsd.querylog import QueryLog
 from dnsd.records import Record

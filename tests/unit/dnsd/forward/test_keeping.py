@@ -8,10 +8,11 @@ import pytest
 from dnsd import codes
 from dnsd.forward.cache import Cache, lifetime
 from dnsd.forward.message import Asked, Reply
-from dnsd.forward.settings import Networks, forwarding_of
+from dnsd.forward.settings import forwarding_of
 from dnsd.forward.special import believed, special
 from dnsd.forward.upstreams import Group, Upstream, group_of
 from dnsd.names import labels_of
+from dnsd.networks import Networks
 from dnsd.records import Record
 from sidecar.config.model import DnsSettings
 from sidecar.config.units import Endpoint
@@ -184,7 +185,7 @@ def test_networks_know_mapped_and_scoped_addresses() -> None:
 
 
 def test_made_up_addresses_do_not_grow_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dnsd.forward.settings._REMEMBERED", 10)
+    monkeypatch.setattr("dnsd.networks._REMEMBERED", 10)
     networks = Networks(["10.0.0.0/8"])
     assert all(f"10.0.0.{n}" in networks for n in range(100))
     assert len(networks._known) <= 10

@@ -52,7 +52,7 @@ def test_a_service_becomes_an_instance_with_all_it_has() -> None:
     entry = ServiceEntry(
         id="i1",
         service="web",
-        tags=["b", "a"],
+        tags=("b", "a"),
         meta={"k": "v"},
         address="192.0.2.7",
         port=8080,
