@@ -83,7 +83,7 @@ def _node(hub: Hub, node: Node) -> dict[str, object]:
         "linked": bool(seen and seen.is_linked),
         "offset": seen.offset if seen else None,
         "replid": seen.replid if seen else None,
-        "lag_bytes": hub.lag.bytes_behind(node.offset) if node.is_readable else None,
+        "lag_bytes": hub.lag_of(node).bytes_behind(node.offset) if node.is_readable else None,
         "clients": node.clients,
         "links": len(node.links),
         "dedicated": node.dedicated,

@@ -20,6 +20,7 @@ from ambassador.redis.waiting import wait_for_replicas
 
 if TYPE_CHECKING:
     from ambassador.redis.client import Client
+    from ambassador.redis.node import Node
 
 __all__ = ["Session"]
 
@@ -86,7 +87,7 @@ class Session:
             and not self.waits
             and self.is_known
             and not (client.is_muting or self._skips)
-            and client.hub.cluster is None
+            and not client.hub.is_cluster
         )
 
     # --- commands ----------------------------------------------------------------------------
@@ -96,18 +97,26 @@ class Session:
         client = self._client
         words = arguments(raw)
         found = client.hub.command(words[0], words[1] if len(words) > 1 else b"")
-        if not self._is_permitted(found):
+        if not self._is_permitted(found, words):
             return
         self._remember(words[0], found)
         if self._skips or self._is_skipping:
             self._skips, self._is_skipping = False, self._skips
             self.settle_directness()
+        self.dispatch(raw, words, found)
+
+    def dispatch(self, raw: bytes, words: list[bytes], found: Command) -> None:
+        """Let whoever is responsible do it."""
         if self.lease is not None:
             self.lease.take(raw, words, found)
         else:
             _BY_ROUTE[found.route](self, raw, words, found)
 
-    def _is_permitted(self, found: Command) -> bool:
+    def place(self) -> "Node | None":
+        """Return where to get an upstream alone; None: nowhere yet."""
+        return self._client.hub.primary
+
+    def _is_permitted(self, found: Command, words: list[bytes]) -> bool:
         """Answer what may not be used; say whether this may."""
         client, listener = self._client, self._client.listener
         name = found.name
@@ -119,12 +128,15 @@ class Session:
         container = name.partition("|")[0]
         if refused and container in allowed:
             refused = False
-        if refused and container == "cluster" and client.hub.cluster is not None:
-            refused = False
+        refused = refused and not self.is_harmless(words)
         if refused or name in listener.deny or container in listener.deny:
             client.local(errors.denied(name))
             return False
         return True
+
+    def is_harmless(self, _: list[bytes]) -> bool:
+        """Say whether a command may be used though its name is refused."""
+        return False
 
     def _remember(self, name: bytes, found: Command) -> None:
         routes = self._client.routes
@@ -147,9 +159,6 @@ class Session:
 
     def on_plain(self, raw: bytes, _words: list[bytes], found: Command) -> None:
         """Send what needs no closer look."""
-        if self._client.hub.cluster is not None:
-            self._client.hub.cluster.command(self._client, raw, _words, found)
-            return
         self._client.emit(raw, 1, found.route)
 
     def on_script_read(self, raw: bytes, _words: list[bytes], _found: Command) -> None:
@@ -203,11 +212,16 @@ class Session:
         client.barrier(begin)
 
     async def _waited(self, count: int, limit: float) -> None:
-        reply = await wait_for_replicas(self._client, count, limit)
+        reply = await self.replicas_with(count, limit)
         self.waits = False
         if not self._client.is_closed:
             self._client.local(reply)
             self._client.pump()
+
+    async def replicas_with(self, count: int, limit: float) -> bytes:
+        """Return the reply to WAIT."""
+        client = self._client
+        return await wait_for_replicas(client, client.hub.primary, client.link, count, limit)
 
     # --- an upstream alone -------------------------------------------------------------------
 
