@@ -44,7 +44,7 @@ class Given:
     store: str = ""
     sentinels: Sequence[str] = ()
     master_name: str = ""
-    cluster: str = ""
+    cluster: Sequence[str] = ()
     mode: str = ""
     max_lag: str = ""
     admin: str = ""
@@ -104,6 +104,7 @@ LISTENER: Final[Fields] = {
     "max_outstanding": ("max_outstanding", integer),
     "max_outstanding_bytes": ("max_bytes", size),
     "idle": ("idle", seconds),
+    "cross_slot": ("is_cross_slot", flag),
 }  # fmt: skip
 
 UPSTREAM: Final[Fields] = {
@@ -193,7 +194,7 @@ def _flags(given: Given, found: dict[str, object], problems: list[str]) -> None:
     sources = {
         "static": [*servers, *given.replicas],
         "sentinel": list(given.sentinels),
-        "cluster": [given.cluster] if given.cluster else [],
+        "cluster": list(given.cluster),
         "catalog": [given.service] if given.service else [],
     }
     asked = [source for source, values in sources.items() if values]

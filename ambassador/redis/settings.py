@@ -35,6 +35,7 @@ class Listener:
     max_outstanding: int = 10000
     max_bytes: int = 64 << 20
     idle: float = 0.0
+    is_cross_slot: bool = False  # commands with keys in several slots of a cluster are split
 
     @property
     def label(self) -> str:
