@@ -189,8 +189,9 @@ def names_of(reply: object) -> list[Command]:
                     command = command._replace(
                         specs=specs_of(more[2]), request=request, response=response
                     )
-                    found += names_of(more[3])
                 found.append(command)
+                if len(more) >= 4:
+                    found += names_of(more[3])
     return found
 
 

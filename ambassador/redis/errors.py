@@ -49,6 +49,14 @@ def denied(name: str) -> bytes:
     return error(f"NOPERM this command is disabled by ambassador: '{name}'")
 
 
+def only_listening(name: str) -> bytes:
+    """Return Redis' own words for what a subscriber may not do."""
+    return error(
+        f"ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET"
+        " are allowed in this context"
+    )
+
+
 def arity(name: str) -> bytes:
     """Return Redis' own words for a wrong number of arguments."""
     return error(f"ERR wrong number of arguments for '{name}' command")

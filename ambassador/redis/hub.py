@@ -231,6 +231,10 @@ class Hub:
         """Say why clients cannot be served."""
         return None if self.primary is not None else self.verdict.why or "no primary"
 
+    def parts(self) -> dict[str, object]:
+        """Return what else there is to say of who serves what."""
+        return {}
+
     def probed(self, node: Node, offset: int) -> None:
         """Take how far a server is."""
         if node is self.primary:

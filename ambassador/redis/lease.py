@@ -123,6 +123,21 @@ class Lease:
         """Whether the upstream of a transaction was lost."""
         return self._is_broken
 
+    @property
+    def subscriptions(self) -> int:
+        """Return how many there are after all that has come."""
+        return self._messages.count
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether it carries what never ends: MONITOR, tracking."""
+        return self._is_monitor or self._is_tracking
+
+    def leave(self) -> None:
+        """Give the upstream back as soon as it is as new."""
+        self._cancel()
+        self._leave()
+
     def in_transaction(self) -> None:
         """Take that MULTI goes out before what is taken next."""
         self._in_multi = True

@@ -62,6 +62,7 @@ def routes_of(
 
 def _topology(hub: Hub) -> dict[str, object]:
     return {
+        **hub.parts(),
         "primary": hub.primary.label if hub.primary is not None else None,
         "trouble": hub.verdict.why or None,
         "named_by_sentinel": str(hub.named) if hub.named else None,

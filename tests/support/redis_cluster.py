@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from ambassador.redis.cluster.slots import slot_of
-from deploy.tools.server import Server
 from tests.support.ambassador import Caller
 from tests.support.pinnace import until
 from tests.support.redis import Redis
@@ -26,8 +25,7 @@ class ClusterNode(Redis):
 
     def __init__(self, *options: str) -> None:
         """Prepare."""
-        super().__init__(*options)
-        Server.__init__(self, 2)  # the second is the bus
+        super().__init__(*options, ports=2)  # the second is the bus
 
     def command(self) -> Sequence[str | Path]:
         """Return the words that start it."""

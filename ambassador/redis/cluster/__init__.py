@@ -1,1 +1,1 @@
-"""Redis Cluster behind one connection: slots, redirects, and commands that concern several nodes."""
+"""Redis Cluster behind one connection: slots, redirects, commands that concern several nodes."""

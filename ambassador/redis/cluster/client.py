@@ -1,4 +1,4 @@
-"""A client of a cluster: each command goes to the node of its slot, and on to another if that says so.
+"""A client of a cluster: each command goes to the node of its slot, or on to where that says.
 
 Commands of one client to different slots run side by side; only their replies are put in order. Of
 one slot they keep their order: one waits while another is under way on a link that it could

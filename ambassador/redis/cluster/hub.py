@@ -188,6 +188,19 @@ class ClusterHub(Hub):
         )
         return f"{SLOTS - served} of {SLOTS} slots have no primary" if served < SLOTS else None
 
+    def parts(self) -> dict[str, object]:
+        """Return which shard has which slots."""
+        return {
+            "shards": [
+                {
+                    "primary": shard.primary.label if shard.primary is not None else None,
+                    "replicas": [node.label for node in shard.readable],
+                    "slots": shard.ranges,
+                }
+                for shard in self.shards
+            ]
+        }
+
     def rejudge(self) -> None:
         """Decide anew who is what: a primary is who the cluster says, and ROLE."""
         for shard in self.shards:

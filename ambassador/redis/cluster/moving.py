@@ -6,6 +6,7 @@ follows it, so that it can be sent again on an upstream at the right node.
 
 import asyncio
 from collections.abc import Sequence
+from secrets import token_hex
 from typing import TYPE_CHECKING, Final
 
 from ambassador.redis import errors
@@ -13,8 +14,9 @@ from ambassador.redis.cluster.redirects import AWAY, redirect_of
 from ambassador.redis.cluster.run import ASKING, Skipped
 from ambassador.redis.cluster.slots import slot_of
 from ambassador.redis.commands import Command
+from ambassador.redis.framing import word_of
 from ambassador.redis.link import DEFAULT, Link, Refused
-from ambassador.redis.resp import Failure, packed
+from ambassador.redis.resp import Failure, bulk, packed
 from ambassador.redis.run import ClientRun
 from sidecar.errors import UpstreamUnavailable
 
@@ -28,6 +30,10 @@ __all__ = ["Moving"]
 
 _PAUSE: Final = 0.02
 _MULTI: Final = packed(b"MULTI")
+_LISTENING: Final = {
+    "subscribe", "psubscribe", "ssubscribe", "unsubscribe", "punsubscribe", "sunsubscribe", "ping",
+    "quit", "reset",
+}  # fmt: skip
 _DIRTY: Final = packed(b"GET")  # too few words: a transaction that has it is not executed
 
 
@@ -97,8 +103,8 @@ class Moving:
         if lease is None:
             return
         if lease.is_transparent:
-            if found.name == "ssubscribe" and self._is_elsewhere(lease, words[1:2]):
-                client.write(errors.OTHER_NODE)
+            if found.name not in _LISTENING or self._is_elsewhere(lease, found, words[1:2]):
+                self._ask_where(lease, raw, words, found)
                 return
         elif self._session.is_for_all(found) and not lease.is_broken:
             lease.take_plainly(_DIRTY, [b"GET"], "get")
@@ -106,9 +112,49 @@ class Moving:
             return
         lease.take(raw, words, found)
 
-    def _is_elsewhere(self, lease: "Lease", channels: list[bytes]) -> bool:
-        shard = self._client.hub.shard_of(slot_of(channels[0])) if channels else None
+    def _is_elsewhere(self, lease: "Lease", found: Command, channels: list[bytes]) -> bool:
+        if found.name != "ssubscribe" or not channels:
+            return False
+        shard = self._client.hub.shard_of(slot_of(channels[0]))
         return shard is not None and shard.primary is not lease.link.node
+
+    def _ask_where(self, lease: "Lease", raw: bytes, words: list[bytes], found: Command) -> None:
+        """Find out whether anything is subscribed when it is this command's turn.
+
+        What is sent to a subscriber is no sequence of replies; a word that only we can have asked
+        to be sent back tells where in it we are. Then the command is refused, as Redis does
+        (RESP2), or as one that may be another node's; or the upstream is not needed any more.
+        """
+        client, link = self._client, lease.link
+        passing, mark = link.tap, token_hex(8).encode()
+        ends = (b"*2\r\n$4\r\npong\r\n" + bulk(mark), bulk(mark))
+        kept = bytearray()
+
+        def listen(data: bytes) -> None:
+            kept.extend(data)
+            end = next((one for one in ends if one in kept), None)
+            if end is None or passing is None:
+                return
+            before, _, behind = bytes(kept).partition(end)
+            link.tap = passing
+            self._session.waits = False
+            passing(before)
+            if lease.subscriptions or lease.is_endless:
+                is_old = self._session.attributes.protocol < 3
+                client.write(
+                    errors.only_listening(found.name) if is_old and found.name != "ssubscribe"
+                    else errors.OTHER_NODE
+                )  # fmt: skip
+            else:
+                client.backlog.appendleft((raw, word_of(words[0]), 0, len(raw)))
+                lease.leave()
+            if behind:
+                passing(behind)
+            client.pump()
+
+        self._session.waits = True
+        link.tap = listen
+        link.write_raw(packed(b"PING", mark))
 
     # --- errors ------------------------------------------------------------------------------
 

@@ -110,6 +110,9 @@ class ClusterSession(Session):
         slot = slot_of(words[places[0]]) if places else -1
         if found.name in SPLITTABLE and client.listener.is_cross_slot:
             parts = parts_of(found.name, words)
+            if not parts and len(words) > 2:
+                client.local(errors.arity(found.name))
+                return
             if len(parts) > 1:
                 self._split(found, parts)
                 return
