@@ -66,6 +66,8 @@ async def _opened(session: "Session", client: "Client") -> "Lease":
             continue
         try:
             link = await node.lease(session.attributes)
+            if client.listener.client_view == "proxy":
+                await link.learn_id()
             if session.name:
                 await link.name_as(session.name)
         except UpstreamUnavailable:

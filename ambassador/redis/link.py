@@ -76,6 +76,7 @@ class Link(asyncio.Protocol):
         self.client: object = None  # who has it alone
         self.node: Node
         self.is_ours = True  # set as nobody asked for
+        self.server_id = 0  # the server's name for the connection, where somebody needs it
         self.refusal: bytes | None = None
         self._is_inside = False
         self.answered = 0
@@ -175,6 +176,12 @@ class Link(asyncio.Protocol):
             raise UpstreamUnavailable("closed")
         self.send(Ask(data, count, tell, fail))
         return await answer
+
+    async def learn_id(self) -> None:
+        """Ask how the server calls the connection."""
+        if not self.server_id:
+            [found] = await self.ask(packed(b"CLIENT", b"ID"), 1)
+            self.server_id = found if isinstance(found, int) else 0
 
     async def name_as(self, name: bytes) -> None:
         """Give the connection a client's name."""

@@ -60,7 +60,18 @@ class Shard(Protocol):
 class Reader:
     """Chooses the server of one client's reads."""
 
-    __slots__ = ("_chooser", "_client", "_hub", "_link", "_node", "_shard", "mode", "token")
+    __slots__ = (
+        "_chooser",
+        "_client",
+        "_hub",
+        "_keeps_primary",
+        "_link",
+        "_node",
+        "_shard",
+        "_weight",
+        "mode",
+        "token",
+    )
 
     def __init__(self, client: "Client", shard: Shard | None = None) -> None:
         """Read as the listener says, from all servers or those of a shard."""
@@ -72,6 +83,8 @@ class Reader:
         self._node: Node | None = None
         self._link: Link | None = None
         self._chooser = client.hub.chooser(client.listener)
+        self._weight = client.listener.primary_read_weight
+        self._keeps_primary: bool | None = None
 
     @property
     def _token(self) -> Token:
@@ -92,6 +105,8 @@ class Reader:
             return False
         if not hub.readable:
             return self._without_replica(run)
+        if self._weight and self._is_for_primary(hub):
+            return False
         node = self._node
         if node is None or not node.is_readable or not self._keeps:
             node = self._keep_to(self._chooser.choose(hub.readable))
@@ -150,6 +165,13 @@ class Reader:
             token.offset = max(offset, self._shard.switch_offset)
         elif offset > token.offset or token.offset == _MOVED:
             token.offset = offset
+
+    def _is_for_primary(self, shard: Shard) -> bool:
+        """Say whether the primary takes this read; who keeps a server decides only once."""
+        if self._keeps_primary is not None and self._keeps:
+            return self._keeps_primary
+        self._keeps_primary = self._chooser.favours(self._weight, shard.readable)
+        return self._keeps_primary
 
     def _guarded(self, run: ClientRun, node: "Node", offset: int) -> bool:
         link = self._link_to(node)

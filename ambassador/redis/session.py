@@ -5,10 +5,11 @@ transparent (the lease carries messages, which are no replies). Whatever changes
 waits until all before it is answered, so that replies keep their order.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final
 
 from ambassador.redis import errors, identity
+from ambassador.redis.adapting import adapted
 from ambassador.redis.commands import UNKNOWN, Command, Route
 from ambassador.redis.cursors import Cursors
 from ambassador.redis.framing import word_of
@@ -99,11 +100,22 @@ class Session:
         found = client.hub.command(words[0], words[1] if len(words) > 1 else b"")
         if not self._is_permitted(found, words):
             return
-        self._remember(words[0], found)
+        if found.name in client.listener.adapted:
+            changed = adapted(client, raw, words, found) if self.is_shared else None
+            if changed is None and self.is_shared:
+                return
+            raw, words, found = changed or (raw, words, found)
+        else:
+            self._remember(words[0], found)
         if self._skips or self._is_skipping:
             self._skips, self._is_skipping = False, self._skips
             self.settle_directness()
         self.dispatch(raw, words, found)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether nothing has begun that needs an upstream alone."""
+        return self.lease is None
 
     def dispatch(self, raw: bytes, words: list[bytes], found: Command) -> None:
         """Let whoever is responsible do it."""
@@ -197,26 +209,36 @@ class Session:
         """Answer what is about the connection."""
         identity.take(self, self._client, raw, words, found)
 
+    def wait_for(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        """Run something when all before it is answered; it ends by ``resume_with``."""
+        client = self._client
+
+        def begin() -> None:
+            self.waits = True
+            client.hub.spawn(work(), name)
+
+        client.barrier(begin)
+
+    def resume_with(self, reply: bytes) -> None:
+        """Answer, and go on with what came behind."""
+        self.waits = False
+        client = self._client
+        if not client.is_closed:
+            client.local(reply)
+            client.pump()
+            client.settle()
+
     def on_wait(self, raw: bytes, words: list[bytes], found: Command) -> None:
         """Count replicas, beside the shared upstream."""
-        client = self._client
         if len(words) != 3 or not all(word.isdigit() for word in words[1:]):
             self.on_once(raw, words, found)
             return
         count, limit = int(words[1]), int(words[2]) / 1000
 
-        def begin() -> None:
-            self.waits = True
-            client.hub.spawn(self._waited(count, limit), "wait")
+        async def ask() -> None:
+            self.resume_with(await self.replicas_with(count, limit))
 
-        client.barrier(begin)
-
-    async def _waited(self, count: int, limit: float) -> None:
-        reply = await self.replicas_with(count, limit)
-        self.waits = False
-        if not self._client.is_closed:
-            self._client.local(reply)
-            self._client.pump()
+        self.wait_for(ask, "wait")
 
     async def replicas_with(self, count: int, limit: float) -> bytes:
         """Return the reply to WAIT."""

@@ -18,7 +18,7 @@ from ambassador.redis.cluster.redirects import Redirect, redirect_of
 from ambassador.redis.cluster.run import ASKING, Skipped, SlotRun
 from ambassador.redis.cluster.session import ClusterSession
 from ambassador.redis.commands import Route
-from ambassador.redis.errors import NOT_SERVED
+from ambassador.redis.errors import CURSOR_LOST, NOT_SERVED
 from ambassador.redis.run import ClientRun
 
 if TYPE_CHECKING:
@@ -161,6 +161,9 @@ class ClusterClient(Client):
         """Send a command again, to the primary of its slot."""
         slot_run = cast("SlotRun", run)
         if slot_run.is_done:
+            return
+        if slot_run.node is not None and not slot_run.node.is_primary:
+            self.answered(slot_run, CURSOR_LOST)
             return
         self._unstick(slot_run)
         lane = self._lanes.get(slot_run.at)

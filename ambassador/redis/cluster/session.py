@@ -53,6 +53,11 @@ class ClusterSession(Session):
         self._shapes: dict[object, list[int]] = {}
         super().__init__(client)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether nothing has begun that needs an upstream alone."""
+        return self.lease is None and self.transaction is None
+
     def is_harmless(self, words: list[bytes]) -> bool:
         """Say whether a command may be used though its name is refused."""
         return words[0].upper() == b"CLUSTER" and len(words) > 1 and words[1].upper() in _HARMLESS
@@ -148,28 +153,10 @@ class ClusterSession(Session):
         client = self._cluster_client
 
         async def ask() -> None:
-            reply = await asked_of_all(client, raw, found, nodes_for(client, found.request))
-            self._resume(reply)
+            nodes = nodes_for(client, found.request)
+            self.resume_with(await asked_of_all(client, raw, found, nodes))
 
-        self._wait_for(ask, "fan-out")
-
-    def _wait_for(self, work: Callable[[], object], name: str) -> None:
-        client = self._cluster_client
-
-        def begin() -> None:
-            self.waits = True
-            client.hub.spawn(work(), name)  # type: ignore[arg-type]
-
-        client.barrier(begin)
-
-    def _resume(self, reply: bytes) -> None:
-        """Answer, and go on with what came behind."""
-        self.waits = False
-        client = self._cluster_client
-        if not client.is_closed:
-            client.local(reply)
-            client.pump()
-            client.settle()
+        self.wait_for(ask, "fan-out")
 
     def _split(self, found: Command, parts: Sequence[Part]) -> None:
         """Send a command in parts, one for each slot; it is not one step any more."""
@@ -232,7 +219,7 @@ class ClusterSession(Session):
                 self._cluster_client.pump()
                 self._cluster_client.settle()
 
-        self._wait_for(ask, "keys")
+        self.wait_for(ask, "keys")
 
     # --- SCAN --------------------------------------------------------------------------------
 

@@ -8,12 +8,12 @@ from ambassador.redis.commands import Command, Route, Table, names_of
 from ambassador.redis.keys import KeySpec, positions, specs_of
 
 
-def index(at: int, find: list[object]) -> list[object]:
+def index(at: int, find: object) -> list[object]:
     return [b"flags", [b"RO"], b"begin_search", [b"type", b"index", b"spec", [b"index", at]],
             b"find_keys", find]  # fmt: skip
 
 
-RANGE = [b"type", b"range", b"spec", [b"lastkey", -1, b"keystep", 2, b"limit", 0]]
+RANGE: object = [b"type", b"range", b"spec", [b"lastkey", -1, b"keystep", 2, b"limit", 0]]
 COUNTED = [b"type", b"keynum", b"spec", [b"keynumidx", 0, b"firstkey", 1, b"keystep", 1]]
 UNKNOWN = [b"type", b"unknown", b"spec", []]
 KEYWORD = {
