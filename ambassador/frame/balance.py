@@ -55,6 +55,10 @@ class Chooser:
         chosen: C = self._policy(self, choices)
         return chosen
 
+    def favours(self, weight: float, choices: Sequence[Choice]) -> bool:
+        """Say at random whether one of this weight is chosen before several others."""
+        return self._draw() * (weight + sum(one.weight for one in choices)) < weight
+
     def sticky(self, choices: Sequence[C]) -> C:
         """Return who has the fewest clients for its weight."""
         return min(choices, key=lambda one: (one.clients + 1) / max(one.weight, _LEAST))

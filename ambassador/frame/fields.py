@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from typing import Final
 
 from ambassador.frame.address import Address
@@ -10,7 +11,7 @@ from sidecar.config.units import duration, endpoint
 
 __all__ = [
     "Field", "address", "choice", "flag", "integer", "listen_address", "names", "read", "seconds",
-    "size", "text",
+    "share", "size", "text",
 ]  # fmt: skip
 
 Field = Callable[[object], object]
@@ -66,6 +67,17 @@ def integer(value: object) -> int:
     if not (word.isascii() and word.isdigit()):
         raise ValueError(f"{word!r} is no whole number")
     return int(word)
+
+
+def share(value: object) -> float:
+    """Return a number that is not negative."""
+    try:
+        found = float(text(value))
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < inf:
+        raise ValueError(f"{value!r} is no share; write for example 0.5")
+    return found
 
 
 def size(value: object) -> int:

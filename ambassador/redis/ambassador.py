@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from ambassador.frame.address import Address
 from ambassador.frame.listening import Door
@@ -29,6 +29,16 @@ class Topology(Protocol):
         """Tell the hub which servers there are until cancelled."""
 
 
+def _kinds(settings: RedisSettings) -> tuple[type[Hub], Callable[[Any, Listener], Client]]:
+    """Return what is shared, and what serves a client."""
+    if settings.source != "cluster":
+        return Hub, Client
+    from ambassador.redis.cluster.client import ClusterClient  # noqa: PLC0415 - memory
+    from ambassador.redis.cluster.hub import ClusterHub  # noqa: PLC0415
+
+    return ClusterHub, ClusterClient
+
+
 class RedisAmbassador:
     """Serves clients until it is cancelled."""
 
@@ -43,6 +53,7 @@ class RedisAmbassador:
         self._listeners: dict[Address, Listener] = {}
         self._group: asyncio.TaskGroup | None = None
         self._following: asyncio.Task[None] | None = None
+        self._make: Callable[[Any, Listener], Client] = Client
 
     @property
     def serving(self) -> Hub:
@@ -56,7 +67,8 @@ class RedisAmbassador:
         settings = self._settings
         context = await asyncio.to_thread(client_context, settings.tls)
         async with asyncio.TaskGroup() as group:
-            hub = self.hub = Hub(settings, group, watch, context=context)
+            make, self._make = _kinds(settings)
+            hub = self.hub = make(settings, group, watch, context=context)
             sweeping = group.create_task(sweep(hub), name="sweep")
             self._following = group.create_task(self._topology.follow(hub), name="topology")
             self._group = group
@@ -121,7 +133,7 @@ class RedisAmbassador:
             _log.info("serving", address=str(door.address), mode=mode)
 
     def _client(self, hub: Hub, bind: Address) -> Client:
-        return Client(hub, self._listeners[bind])
+        return self._make(hub, self._listeners[bind])
 
     async def _stop(self, hub: Hub, sweeping: asyncio.Task[None]) -> None:
         """Take no more, finish what is under way for some seconds, end."""
@@ -152,6 +164,4 @@ class RedisAmbassador:
 
     def trouble(self) -> str | None:
         """Say so while there is no primary."""
-        if self.hub is None or self.hub.primary is not None:
-            return None
-        return self.hub.verdict.why or "no primary"
+        return None if self.hub is None else self.hub.trouble()

@@ -40,7 +40,8 @@ def parser(program: str) -> argparse.ArgumentParser:
     add("--store", default="", metavar="URL", help="where that service is known")
     add("--sentinel", action="append", default=[], metavar="HOST:PORT", help="repeatable")
     add("--master-name", default="", metavar="NAME", help="what Sentinel calls the primary")
-    add("--cluster", default="", metavar="HOST:PORT", help="a node of a Redis Cluster")
+    add("--cluster", action="append", default=[], metavar="HOST:PORT",
+        help="a node of a Redis Cluster; repeatable")  # fmt: skip
     add("--mode", default="", choices=MODES, help="of reads [session]")
     add("--max-lag", default="", metavar="DURATION", help="of replicas, in mode bounded [1s]")
     add("--admin", default="", metavar="ADDR:PORT", help="health, metrics, topology [none]")

@@ -7,10 +7,11 @@ that a command of tomorrow works today.
 """
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from ambassador.redis.shipped import SHIPPED
+from ambassador.redis.keys import KeySpec, keys_at, specs_of
+from ambassador.redis.shipped import POLICIES, SHIPPED
 
 __all__ = ["ADMIN", "UNKNOWN", "Command", "Route", "Table", "names_of"]
 
@@ -45,11 +46,20 @@ class Command(NamedTuple):
     last: int = 0
     step: int = 0
     is_admin: bool = False
+    specs: tuple[KeySpec, ...] | None = ()
+    request: str = ""  # where else than to one node of a cluster it goes, and
+    response: str = ""  # how its replies become one (tips of Redis 7)
 
     @property
     def is_container(self) -> bool:
         """Whether a subcommand decides what it is."""
         return self.name in _CONTAINERS
+
+    def keys(self, words: Sequence[bytes]) -> list[int] | None:
+        """Return where keys are among the words; None: only the server knows."""
+        plain = (self.first, self.last, self.step)
+        are_movable = "movablekeys" in self.flags
+        return keys_at(self.name, words, self.specs, plain, are_movable=are_movable)
 
 
 UNKNOWN: Final = Command("", Route.ONCE)
@@ -141,7 +151,19 @@ def _route(name: str, flags: frozenset[str]) -> Route:
 
 
 def _command(name: str, flags: frozenset[str], first: int, last: int, step: int) -> Command:
-    return Command(name, _route(name, flags), flags, first, last, step, name in ADMIN)
+    request, response = _TOLD.get(name, ("", ""))
+    return Command(
+        name, _route(name, flags), flags, first, last, step, name in ADMIN,
+        request=request, response=response,
+    )  # fmt: skip
+
+
+_TOLD: Final = {
+    name: (request, response)
+    for line in POLICIES.splitlines()
+    for request, response, names in [line.split(":")]
+    for name in names.split()
+}
 
 
 def _shipped() -> Iterable[Command]:
@@ -160,8 +182,21 @@ def names_of(reply: object) -> list[Command]:
             case [bytes(name), int(), list(flags), int(first), int(last), int(step), *more]:
                 words = frozenset(flag.decode("latin-1") for flag in flags)
                 text = name.decode("latin-1").lower()
-                found.append(_command(text, words, first, last, step))
-                # Redis 7 tells subcommands, as the tenth field.
+                command = _command(text, words, first, last, step)
+                # Redis 7 tells tips, key specifications and subcommands besides.
+                if len(more) >= 4:
+                    request, response = _policies(more[1])
+                    command = command._replace(
+                        specs=specs_of(more[2]), request=request, response=response
+                    )
+                found.append(command)
                 if len(more) >= 4:
                     found += names_of(more[3])
     return found
+
+
+def _policies(tips: object) -> tuple[str, str]:
+    """Return the request and the response policy among the tips."""
+    words = [tip.decode("latin-1").partition(":") for tip in tips] if isinstance(tips, list) else []
+    facts = {name: value for name, _, value in words}
+    return facts.get("request_policy", ""), facts.get("response_policy", "")

@@ -19,6 +19,7 @@ from ambassador.frame.fields import (
     names,
     read,
     seconds,
+    share,
     size,
     text,
 )  # fmt: skip
@@ -44,7 +45,7 @@ class Given:
     store: str = ""
     sentinels: Sequence[str] = ()
     master_name: str = ""
-    cluster: str = ""
+    cluster: Sequence[str] = ()
     mode: str = ""
     max_lag: str = ""
     admin: str = ""
@@ -104,6 +105,12 @@ LISTENER: Final[Fields] = {
     "max_outstanding": ("max_outstanding", integer),
     "max_outstanding_bytes": ("max_bytes", size),
     "idle": ("idle", seconds),
+    "cross_slot": ("is_cross_slot", flag),
+    "rewrite_ro": ("rewrites_ro", flag),
+    "script_flags": ("has_script_flags", flag),
+    "ping": ("ping", choice("upstream", "local")),
+    "client_view": ("client_view", choice("upstream", "proxy")),
+    "primary_read_weight": ("primary_read_weight", share),
 }  # fmt: skip
 
 UPSTREAM: Final[Fields] = {
@@ -193,7 +200,7 @@ def _flags(given: Given, found: dict[str, object], problems: list[str]) -> None:
     sources = {
         "static": [*servers, *given.replicas],
         "sentinel": list(given.sentinels),
-        "cluster": [given.cluster] if given.cluster else [],
+        "cluster": list(given.cluster),
         "catalog": [given.service] if given.service else [],
     }
     asked = [source for source, values in sources.items() if values]
@@ -265,6 +272,11 @@ def _check(found: Mapping[str, Any], listeners: list[Listener], problems: list[s
         problems.append(f"upstream.servers: none; give some, for example by {flags[source]}")
     if source == "sentinel" and not found.get("master_name"):
         problems.append("upstream.master_name: Sentinel needs it (--master-name)")
+    if source == "cluster":
+        if not found.get("is_multiplexed", True):
+            problems.append("upstream.multiplex: clients of a cluster share connections")
+        if any(one.cursor == "sticky" for one in listeners):
+            problems.append("cursor: scans of a cluster are on primaries")
     if len({listener.bind for listener in listeners}) < len(listeners):
         problems.append("listeners: two have the same address")
     if found.get("workers", 1) > 1 and any(one.scope != "connection" for one in listeners):

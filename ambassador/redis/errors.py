@@ -18,7 +18,15 @@ NO_REPLICA: Final = error("ERR ambassador: no replica available for reads")
 UNKNOWN_OUTCOME: Final = error("ERR ambassador: connection to primary lost, write outcome unknown")
 READ_LOST: Final = error("ERR ambassador: connection to the server lost")
 TIMEOUT: Final = error("ERR ambassador: upstream timeout")
+NOT_SERVED: Final = error("CLUSTERDOWN Hash slot not served")
 IN_FAILOVER: Final = error("TRYAGAIN ambassador: failover in progress")
+NO_TRACKING: Final = error("ERR ambassador: CLIENT TRACKING is not available with a cluster")
+NOT_IN_TRANSACTION: Final = error(
+    "ERR ambassador: this command concerns all nodes of a cluster, a transaction one of them"
+)
+OTHER_NODE: Final = error("CROSSSLOT Keys in request don't hash to the same slot")
+MOVING: Final = error("TRYAGAIN ambassador: the slot is being moved")
+MOVED_AWAY: Final = error("EXECABORT Transaction discarded because of: the slot was moved")
 CURSOR_LOST: Final = error("ERR ambassador: scan cursor lost with its replica; restart from 0")
 NO_AUTH: Final = error("NOAUTH Authentication required.")
 NO_AUTH_HELLO: Final = error(
@@ -39,6 +47,14 @@ _MOST_TRIES: Final = 3
 def denied(name: str) -> bytes:
     """Return the refusal of a command."""
     return error(f"NOPERM this command is disabled by ambassador: '{name}'")
+
+
+def only_listening(name: str) -> bytes:
+    """Return Redis' own words for what a subscriber may not do."""
+    return error(
+        f"ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET"
+        " are allowed in this context"
+    )
 
 
 def arity(name: str) -> bytes:

@@ -36,6 +36,8 @@ LOST: Final = "no primary any more"
 class Hub:
     """The shared state of one ambassador; everything happens on its loop's thread."""
 
+    is_cluster = False
+
     def __init__(
         self,
         settings: RedisSettings,
@@ -60,6 +62,7 @@ class Hub:
         self.has_replicas = False
         self.generation = 0
         self.switch_offset = 0
+        self.floor = 0  # what no client may miss, in a cluster
         self.verdict = Verdict(None, "no server has answered yet")
         self.hello: dict[bytes, bytes] = {}  # what the primary answers to HELLO
         self.held: deque[tuple[float, ClientRun]] = deque()
@@ -76,7 +79,6 @@ class Hub:
         self.is_full = False  # of replies that nobody reads
         self.stopping = False
         self.changed = Signal()
-        self.cluster: Any = None
         self._group = group
         self._draw = draw
         self._ids = 0
@@ -201,16 +203,43 @@ class Hub:
         seen = node.observation
         if seen is None or seen.role != "slave" or not node.health.is_up:
             return False
-        if not seen.is_linked or seen.is_loading or node is self.primary:
+        if not seen.is_linked or seen.is_loading:
             return False
         if node.is_draining or node.is_drained:
             return False
-        primary = self.primary.observation if self.primary is not None else None
+        followed = self.primary_of(node)
+        primary = followed.observation if followed is not None else None
         return primary is None or not primary.replid or primary.replid == seen.replid
 
     def refused(self, node: Node, reply: bytes) -> None:
         """Hear that a server refuses a link of ours; what clients asked for they are told."""
         _log.warning("link is refused", server=node.label, reason=reply.decode(errors="replace"))
+
+    def primary_of(self, _: Node) -> Node | None:
+        """Return whom a replica should follow."""
+        return self.primary
+
+    def is_primary(self, node: Node) -> bool:
+        """Say whether writes go there."""
+        return self.primary is node
+
+    def lag_of(self, _: Node) -> Lag:
+        """Return what tells how far a replica is behind."""
+        return self.lag
+
+    def trouble(self) -> str | None:
+        """Say why clients cannot be served."""
+        return None if self.primary is not None else self.verdict.why or "no primary"
+
+    def parts(self) -> dict[str, object]:
+        """Return what else there is to say of who serves what."""
+        return {}
+
+    def probed(self, node: Node, offset: int) -> None:
+        """Take how far a server is."""
+        if node is self.primary:
+            self.lag.sample(self.now(), offset)
+            self.covered_by_probe(offset)
 
     # --- what waits for a primary ------------------------------------------------------------
 

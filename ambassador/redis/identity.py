@@ -115,8 +115,6 @@ def _info(session: "Session", client: "Client", raw: bytes, words: list[bytes]) 
         client.local(bulk(client.hub.info().encode()))
     elif session.lease is not None:
         session.lease.take_plainly(raw, words, "info")
-    elif client.hub.cluster is not None:
-        return False
     else:
         client.emit(raw, 1, Route.LOOK)
     return True

@@ -60,12 +60,14 @@ async def leased(
 async def _opened(session: "Session", client: "Client") -> "Lease":
     hub = client.hub
     while True:
-        node = hub.primary
+        node = session.place()
         if node is None:
             await hub.changed.wait()
             continue
         try:
             link = await node.lease(session.attributes)
+            if client.listener.client_view == "proxy":
+                await link.learn_id()
             if session.name:
                 await link.name_as(session.name)
         except UpstreamUnavailable:
@@ -110,6 +112,47 @@ class Lease:
             or self._is_broken
             or self._client.runs
         )
+
+    @property
+    def is_held(self) -> bool:
+        """Whether what it is used for goes on over several commands."""
+        return (
+            self.is_transparent or self._in_multi or self._is_watching or self._is_broken
+        )  # fmt: skip
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the upstream of a transaction was lost."""
+        return self._is_broken
+
+    @property
+    def subscriptions(self) -> int:
+        """Return how many there are after all that has come."""
+        return self._messages.count
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether it carries what never ends: MONITOR, tracking."""
+        return self._is_monitor or self._is_tracking
+
+    def leave(self) -> None:
+        """Give the upstream back as soon as it is as new."""
+        self._cancel()
+        self._leave()
+
+    def in_transaction(self) -> None:
+        """Take that MULTI goes out before what is taken next."""
+        self._in_multi = True
+
+    def is_last(self, run: ClientRun) -> bool:
+        """Say whether this is the EXEC of the transaction."""
+        return run is self._exec
+
+    def move_to(self, link: Link) -> None:
+        """Use another upstream; nothing is under way on the one before."""
+        old, self.link = self.link, link
+        link.client = self._client
+        old.node.give_back(old, is_clean=False)
 
     # --- commands ----------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ class Attributes(NamedTuple):
     protocol: int = 2
     user: bytes = b""
     password: bytes | None = None
+    is_reading: bool = False  # from a replica in a cluster, which wants to be told
 
     def __repr__(self) -> str:
         """Return it without the password."""
@@ -63,7 +64,6 @@ class Link(asyncio.Protocol):
         name: bytes = b"",
         ended: Callable[["Link"], None] = lambda _: None,
         takes_pushes: bool = False,
-        is_replica: bool = False,
     ) -> None:
         """Prepare; ``dial`` connects, ``ended`` is called once when it is no more of use."""
         self.attributes = attributes
@@ -76,6 +76,7 @@ class Link(asyncio.Protocol):
         self.client: object = None  # who has it alone
         self.node: Node
         self.is_ours = True  # set as nobody asked for
+        self.server_id = 0  # the server's name for the connection, where somebody needs it
         self.refusal: bytes | None = None
         self._is_inside = False
         self.answered = 0
@@ -84,7 +85,6 @@ class Link(asyncio.Protocol):
         self._dial = dial
         self._name = name
         self._ended = ended
-        self._is_replica = is_replica
         self._replies = Replies(takes_pushes=takes_pushes)
         self._transport: asyncio.Transport | None = None
         self._is_planned = False
@@ -176,6 +176,12 @@ class Link(asyncio.Protocol):
             raise UpstreamUnavailable("closed")
         self.send(Ask(data, count, tell, fail))
         return await answer
+
+    async def learn_id(self) -> None:
+        """Ask how the server calls the connection."""
+        if not self.server_id:
+            [found] = await self.ask(packed(b"CLIENT", b"ID"), 1)
+            self.server_id = found if isinstance(found, int) else 0
 
     async def name_as(self, name: bytes) -> None:
         """Give the connection a client's name."""
@@ -303,7 +309,7 @@ class Link(asyncio.Protocol):
 
     def _greeting(self) -> list[tuple[bytes, ...]]:
         """Return what is said first."""
-        db, protocol, user, password = self.attributes
+        db, protocol, user, password, is_reading = self.attributes
         words: list[tuple[bytes, ...]] = []
         if password is not None:  # not within HELLO, which takes any for a user without one
             words.append((b"AUTH", user, password) if user else (b"AUTH", password))
@@ -313,8 +319,8 @@ class Link(asyncio.Protocol):
             words.append((b"CLIENT", b"SETNAME", self._name))
         if db:
             words.append((b"SELECT", b"%d" % db))
-        if self._is_replica:
-            words.append((b"READONLY",))  # only a cluster wants it; elsewhere it is an error
+        if is_reading:
+            words.append((b"READONLY",))
         return words
 
     def _hear(self, answers: list[object]) -> None:
@@ -334,5 +340,5 @@ def _check(words: list[tuple[bytes, ...]], answers: list[object]) -> None:
     """Raise Refused for a refusal that matters."""
     for command, answer in zip(words, answers, strict=True):
         # A name is for people, and a server that wants a password first says so to the client.
-        if isinstance(answer, Failure) and command[0] not in {b"CLIENT", b"READONLY"}:
+        if isinstance(answer, Failure) and command[0] != b"CLIENT":
             raise Refused(answer)

@@ -122,7 +122,7 @@ def _facts(client: "Client", protocol: int) -> bytes:
         (b"version", bulk(told.get(b"version", b""))),
         (b"proto", b":%d\r\n" % protocol),
         (b"id", b":%d\r\n" % client.id),
-        (b"mode", bulk(b"standalone" if client.hub.cluster is None else b"cluster")),
+        (b"mode", bulk(b"standalone")),
         (b"role", bulk(b"master")),
         (b"modules", b"*0\r\n"),
     ]

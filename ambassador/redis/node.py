@@ -54,7 +54,7 @@ class Node:
     @property
     def is_primary(self) -> bool:
         """Whether writes go here."""
-        return self.hub.primary is self
+        return self.hub.is_primary(self)
 
     @property
     def outstanding(self) -> int:
@@ -169,7 +169,7 @@ class Node:
             takes_pushes=takes_pushes,
         )
         link.node = self
-        link.is_ours = attributes == DEFAULT
+        link.is_ours = attributes._replace(is_reading=False) == DEFAULT
         return link
 
     async def _open(self, link: Link) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from ambassador.frame.admin import Admin
 from ambassador.frame.running import run_parts, source_of
 from ambassador.redis.ambassador import RedisAmbassador, Topology
-from ambassador.redis.cluster import Clustered
 from ambassador.redis.routes import routes_of
 from ambassador.redis.sentinel import Sentinels
 from ambassador.redis.settings import RedisSettings
@@ -40,6 +39,8 @@ def _topology(settings: RedisSettings) -> tuple[list[Component], Topology]:
                 settings.sentinel_password,
             )  # fmt: skip
         case "cluster":
+            from ambassador.redis.cluster.following import Clustered  # noqa: PLC0415 - memory
+
             return [], Clustered(settings.servers)
         case _:
             return source_of(settings.store, settings.service, settings.servers)

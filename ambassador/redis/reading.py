@@ -9,7 +9,7 @@ grow. Of another the offset is asked in the same write as the read, before it; i
 reply is dropped and the read asked of the primary.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ambassador.redis import errors
 from ambassador.redis.commands import Route
@@ -17,10 +17,12 @@ from ambassador.redis.run import ClientRun, RoleRun
 
 if TYPE_CHECKING:
     from ambassador.redis.client import Client
+    from ambassador.redis.hub import Hub
     from ambassador.redis.link import Link
     from ambassador.redis.node import Node
+    from ambassador.redis.roles import Lag
 
-__all__ = ["NEVER", "Reader", "Token"]
+__all__ = ["NEVER", "Reader", "Shard", "Token"]
 
 NEVER: Final = 1 << 62
 """An offset that no replica has: until the next probes of the primary."""
@@ -41,25 +43,53 @@ class Token:
         self.generation = 0
 
 
+class Shard(Protocol):
+    """A primary and its replicas: all there is, or a part of a cluster."""
+
+    readable: "tuple[Node, ...]"
+    generation: int
+    switch_offset: int
+    floor: int
+    lag: "Lag"
+    uncertain: dict[Token, int]
+
+    def token(self, client: "Client") -> Token:
+        """Return what a client's writes are remembered in."""
+
+
 class Reader:
     """Chooses the server of one client's reads."""
 
-    __slots__ = ("_chooser", "_client", "_hub", "_link", "_node", "mode", "token")
+    __slots__ = (
+        "_chooser",
+        "_client",
+        "_hub",
+        "_keeps_primary",
+        "_link",
+        "_node",
+        "_shard",
+        "_weight",
+        "mode",
+        "token",
+    )
 
-    def __init__(self, client: "Client") -> None:
-        """Read as the listener says."""
+    def __init__(self, client: "Client", shard: Shard | None = None) -> None:
+        """Read as the listener says, from all servers or those of a shard."""
         self._client = client
-        self._hub = client.hub
+        self._hub: Hub = client.hub
+        self._shard: Shard = shard or client.hub
         self.mode = client.listener.mode
         self.token = Token() if client.listener.scope == "connection" else None
         self._node: Node | None = None
         self._link: Link | None = None
         self._chooser = client.hub.chooser(client.listener)
+        self._weight = client.listener.primary_read_weight
+        self._keeps_primary: bool | None = None
 
     @property
     def _token(self) -> Token:
         if self.token is None:
-            self.token = self._hub.token(self._client)
+            self.token = self._shard.token(self._client)
         return self.token
 
     def leave(self) -> None:
@@ -70,11 +100,13 @@ class Reader:
 
     def reads(self, run: ClientRun) -> bool:  # noqa: PLR0911 - one case after the other
         """Send a read to a replica; False if it goes to the primary."""
-        hub, mode = self._hub, self.mode
+        hub, mode = self._shard, self.mode
         if mode == "primary":
             return False
         if not hub.readable:
             return self._without_replica(run)
+        if self._weight and self._is_for_primary(hub):
+            return False
         node = self._node
         if node is None or not node.is_readable or not self._keeps:
             node = self._keep_to(self._chooser.choose(hub.readable))
@@ -84,12 +116,13 @@ class Reader:
                 return self._falls_back()
             if token.generation != hub.generation:
                 token.generation, token.offset = hub.generation, hub.switch_offset
-            if token.offset > node.offset:
+            wanted = max(token.offset, hub.floor)
+            if wanted > node.offset:
                 young = self._client.listener.young
-                if token.offset >= _MOVED or run.since - token.wrote_at < young:
+                if wanted >= _MOVED or run.since - token.wrote_at < young:
                     return self._falls_back()
-                return self._guarded(run, node, token.offset)
-            hub.tallies.direct += 1
+                return self._guarded(run, node, wanted)
+            self._hub.tallies.direct += 1
         elif mode == "bounded" and not self._is_near(node):
             near = [one for one in hub.readable if self._is_near(one)]
             if not near:
@@ -109,7 +142,7 @@ class Reader:
             self.leave()
         if self.mode == "primary" or run.tries > 1:
             return False
-        return any(node is not failed for node in self._hub.readable) and self.reads(run)
+        return any(node is not failed for node in self._shard.readable) and self.reads(run)
 
     def wrote(self, run: ClientRun, link: "Link") -> None:
         """Hear that a run goes to the primary: what it writes or shows must be seen from now on."""
@@ -126,12 +159,19 @@ class Reader:
         token.uncovered -= 1
         if offset is None:
             token.offset = NEVER
-            self._hub.uncertain[token] = 2  # probes of the primary until it is known again
-        elif token.generation != self._hub.generation:
-            token.generation = self._hub.generation
-            token.offset = max(offset, self._hub.switch_offset)
+            self._shard.uncertain[token] = 2  # probes of the primary until it is known again
+        elif token.generation != self._shard.generation:
+            token.generation = self._shard.generation
+            token.offset = max(offset, self._shard.switch_offset)
         elif offset > token.offset or token.offset == _MOVED:
             token.offset = offset
+
+    def _is_for_primary(self, shard: Shard) -> bool:
+        """Say whether the primary takes this read; who keeps a server decides only once."""
+        if self._keeps_primary is not None and self._keeps:
+            return self._keeps_primary
+        self._keeps_primary = self._chooser.favours(self._weight, shard.readable)
+        return self._keeps_primary
 
     def _guarded(self, run: ClientRun, node: "Node", offset: int) -> bool:
         link = self._link_to(node)
@@ -163,7 +203,7 @@ class Reader:
         return True
 
     def _is_near(self, node: "Node") -> bool:
-        lag, listener = self._hub.lag, self._client.listener
+        lag, listener = self._shard.lag, self._client.listener
         return (
             lag.bytes_behind(node.offset) <= listener.max_lag_bytes
             and lag.seconds_behind(node.offset, self._hub.now()) <= listener.max_lag
@@ -186,8 +226,10 @@ class Reader:
 
     def _link_to(self, node: "Node") -> "Link":
         link = self._link
-        attributes = self._client.session.attributes
         if link is None or link.is_closed or link.node is not node:
+            attributes = self._client.session.attributes
+            if self._shard is not self._hub:
+                attributes = attributes._replace(is_reading=True)
             link = self._link = node.link(attributes)
         return link
 

@@ -62,6 +62,7 @@ def routes_of(
 
 def _topology(hub: Hub) -> dict[str, object]:
     return {
+        **hub.parts(),
         "primary": hub.primary.label if hub.primary is not None else None,
         "trouble": hub.verdict.why or None,
         "named_by_sentinel": str(hub.named) if hub.named else None,
@@ -83,7 +84,7 @@ def _node(hub: Hub, node: Node) -> dict[str, object]:
         "linked": bool(seen and seen.is_linked),
         "offset": seen.offset if seen else None,
         "replid": seen.replid if seen else None,
-        "lag_bytes": hub.lag.bytes_behind(node.offset) if node.is_readable else None,
+        "lag_bytes": hub.lag_of(node).bytes_behind(node.offset) if node.is_readable else None,
         "clients": node.clients,
         "links": len(node.links),
         "dedicated": node.dedicated,

@@ -4,6 +4,7 @@ A run is the unit of everything here: one slice of bytes is forwarded, so many r
 and what happens when the upstream is lost is decided for it. There is no object per command.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -16,7 +17,7 @@ STREAM: Final = 65536
 """Bytes of replies that are kept together; what is longer goes on as it comes."""
 
 
-class Run:
+class Run(ABC):
     """What every link can carry."""
 
     __slots__ = ("count", "data", "has_error", "left", "parts")
@@ -33,13 +34,13 @@ class Run:
         """Take replies that are not all."""
         self.parts.append(piece)
 
+    @abstractmethod
     def finish(self, piece: bytes) -> None:
         """Take the last of the replies."""
-        raise NotImplementedError
 
+    @abstractmethod
     def lost(self, why: str, *, was_sent: bool) -> None:
         """Hear that the rest of the replies will not come."""
-        raise NotImplementedError
 
     def whole(self, piece: bytes) -> bytes:
         """Return all replies, of which this is the last piece."""

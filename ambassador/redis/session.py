@@ -5,10 +5,11 @@ transparent (the lease carries messages, which are no replies). Whatever changes
 waits until all before it is answered, so that replies keep their order.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final
 
 from ambassador.redis import errors, identity
+from ambassador.redis.adapting import adapted
 from ambassador.redis.commands import UNKNOWN, Command, Route
 from ambassador.redis.cursors import Cursors
 from ambassador.redis.framing import word_of
@@ -20,6 +21,7 @@ from ambassador.redis.waiting import wait_for_replicas
 
 if TYPE_CHECKING:
     from ambassador.redis.client import Client
+    from ambassador.redis.node import Node
 
 __all__ = ["Session"]
 
@@ -86,7 +88,7 @@ class Session:
             and not self.waits
             and self.is_known
             and not (client.is_muting or self._skips)
-            and client.hub.cluster is None
+            and not client.hub.is_cluster
         )
 
     # --- commands ----------------------------------------------------------------------------
@@ -96,18 +98,37 @@ class Session:
         client = self._client
         words = arguments(raw)
         found = client.hub.command(words[0], words[1] if len(words) > 1 else b"")
-        if not self._is_permitted(found):
+        if not self._is_permitted(found, words):
             return
-        self._remember(words[0], found)
+        if found.name in client.listener.adapted:
+            changed = adapted(client, raw, words, found) if self.is_shared else None
+            if changed is None and self.is_shared:
+                return
+            raw, words, found = changed or (raw, words, found)
+        else:
+            self._remember(words[0], found)
         if self._skips or self._is_skipping:
             self._skips, self._is_skipping = False, self._skips
             self.settle_directness()
+        self.dispatch(raw, words, found)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether nothing has begun that needs an upstream alone."""
+        return self.lease is None
+
+    def dispatch(self, raw: bytes, words: list[bytes], found: Command) -> None:
+        """Let whoever is responsible do it."""
         if self.lease is not None:
             self.lease.take(raw, words, found)
         else:
             _BY_ROUTE[found.route](self, raw, words, found)
 
-    def _is_permitted(self, found: Command) -> bool:
+    def place(self) -> "Node | None":
+        """Return where to get an upstream alone; None: nowhere yet."""
+        return self._client.hub.primary
+
+    def _is_permitted(self, found: Command, words: list[bytes]) -> bool:
         """Answer what may not be used; say whether this may."""
         client, listener = self._client, self._client.listener
         name = found.name
@@ -119,12 +140,15 @@ class Session:
         container = name.partition("|")[0]
         if refused and container in allowed:
             refused = False
-        if refused and container == "cluster" and client.hub.cluster is not None:
-            refused = False
+        refused = refused and not self.is_harmless(words)
         if refused or name in listener.deny or container in listener.deny:
             client.local(errors.denied(name))
             return False
         return True
+
+    def is_harmless(self, _: list[bytes]) -> bool:
+        """Say whether a command may be used though its name is refused."""
+        return False
 
     def _remember(self, name: bytes, found: Command) -> None:
         routes = self._client.routes
@@ -147,9 +171,6 @@ class Session:
 
     def on_plain(self, raw: bytes, _words: list[bytes], found: Command) -> None:
         """Send what needs no closer look."""
-        if self._client.hub.cluster is not None:
-            self._client.hub.cluster.command(self._client, raw, _words, found)
-            return
         self._client.emit(raw, 1, found.route)
 
     def on_script_read(self, raw: bytes, _words: list[bytes], _found: Command) -> None:
@@ -188,26 +209,41 @@ class Session:
         """Answer what is about the connection."""
         identity.take(self, self._client, raw, words, found)
 
+    def wait_for(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        """Run something when all before it is answered; it ends by ``resume_with``."""
+        client = self._client
+
+        def begin() -> None:
+            self.waits = True
+            client.hub.spawn(work(), name)
+
+        client.barrier(begin)
+
+    def resume_with(self, reply: bytes) -> None:
+        """Answer, and go on with what came behind."""
+        self.waits = False
+        client = self._client
+        if not client.is_closed:
+            client.local(reply)
+            client.pump()
+            client.settle()
+
     def on_wait(self, raw: bytes, words: list[bytes], found: Command) -> None:
         """Count replicas, beside the shared upstream."""
-        client = self._client
         if len(words) != 3 or not all(word.isdigit() for word in words[1:]):
             self.on_once(raw, words, found)
             return
         count, limit = int(words[1]), int(words[2]) / 1000
 
-        def begin() -> None:
-            self.waits = True
-            client.hub.spawn(self._waited(count, limit), "wait")
+        async def ask() -> None:
+            self.resume_with(await self.replicas_with(count, limit))
 
-        client.barrier(begin)
+        self.wait_for(ask, "wait")
 
-    async def _waited(self, count: int, limit: float) -> None:
-        reply = await wait_for_replicas(self._client, count, limit)
-        self.waits = False
-        if not self._client.is_closed:
-            self._client.local(reply)
-            self._client.pump()
+    async def replicas_with(self, count: int, limit: float) -> bytes:
+        """Return the reply to WAIT."""
+        client = self._client
+        return await wait_for_replicas(client, client.hub.primary, client.link, count, limit)
 
     # --- an upstream alone -------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ blank goes on with names.
 
 from typing import Final
 
-__all__ = ["SHIPPED"]
+__all__ = ["POLICIES", "SHIPPED"]
 
 SHIPPED: Final = """\
 :0 0 0:acl acl|whoami acl|cat acl|help acl|genpass asking auth client client|trackinginfo
@@ -70,3 +70,16 @@ write movablekeys:0 0 0:lmpop zmpop
 write movablekeys:1 1 1:georadius georadiusbymember sort zdiffstore zinterstore zunionstore
 write movablekeys:3 3 1:migrate
 """
+
+POLICIES: Final = """\
+all_shards:all_succeeded:flushall flushdb function|flush function|load function|delete\
+ function|restore memory|purge
+all_shards:agg_sum:dbsize
+all_shards:agg_logical_and:script|exists
+all_shards:one_succeeded:script|kill function|kill
+all_shards::keys randomkey
+all_nodes:all_succeeded:script|load script|flush config|set slowlog|reset latency|reset
+all_nodes:agg_sum:slowlog|len
+all_nodes::slowlog|get
+"""
+"""``request:response:names`` for a cluster of servers that do not tell tips."""

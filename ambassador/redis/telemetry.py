@@ -79,6 +79,7 @@ class Tallies:
             _outstanding.labels(node.label).set(node.outstanding)
             for kind, name in enumerate(CLASSES):
                 _commands.labels(name, node.label, "answered").set(node.counts[kind])
-            if node is not hub.primary and node.offset >= 0:
-                _lag_bytes.labels(node.label).set(hub.lag.bytes_behind(node.offset))
-                _lag_seconds.labels(node.label).set(hub.lag.seconds_behind(node.offset, hub.now()))
+            if not node.is_primary and node.offset >= 0:
+                lag = hub.lag_of(node)
+                _lag_bytes.labels(node.label).set(lag.bytes_behind(node.offset))
+                _lag_seconds.labels(node.label).set(lag.seconds_behind(node.offset, hub.now()))

@@ -17,6 +17,7 @@ from sidecar.errors import UpstreamUnavailable
 
 if TYPE_CHECKING:
     from ambassador.redis.client import Client
+    from ambassador.redis.node import Node
 
 __all__ = ["wait_for_replicas"]
 
@@ -24,13 +25,15 @@ _PROVOKE: Final = packed(b"WAIT", b"1000", b"1") + packed(b"ROLE")
 _PAUSE: Final = 0.02
 
 
-async def wait_for_replicas(client: "Client", count: int, limit: float) -> bytes:
-    """Return the reply to WAIT; ``limit`` 0: no limit."""
-    hub, node = client.hub, client.hub.primary
+async def wait_for_replicas(
+    client: "Client", node: "Node | None", sent_on: Link | None, count: int, limit: float
+) -> bytes:
+    """Return the reply to WAIT for what was sent to a primary; ``limit`` 0: no limit."""
+    hub = client.hub
     if node is None:
         return errors.NO_PRIMARY
     try:
-        wanted = await _offset(client.link)
+        wanted = await _offset(sent_on)
         link = await node.lease(DEFAULT)
     except (UpstreamUnavailable, Refused):
         return errors.NO_PRIMARY

@@ -80,9 +80,7 @@ async def _take(node: "Node", link: Link, seen: Observation) -> None:
         node.offset = seen.offset
     if before is None or _differs(before, seen) or not node.is_readable or hub.held:
         hub.rejudge()
-    if node is hub.primary:
-        hub.lag.sample(hub.now(), seen.offset)
-        hub.covered_by_probe(seen.offset)
+    hub.probed(node, seen.offset)
 
 
 def _differs(before: Observation, seen: Observation) -> bool:

@@ -14,9 +14,9 @@ class Redis(Server):
 
     name = "redis"
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, ports: int = 1) -> None:
         """Prepare; ``options`` are words of the server's command line."""
-        super().__init__(1)
+        super().__init__(ports)
         self._options = options
 
     @property

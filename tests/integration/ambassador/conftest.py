@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.support.redis import Redis
+from tests.support.redis_cluster import RedisCluster
 
 QUICK = (
     "--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1",
@@ -24,4 +25,11 @@ def servers() -> Iterator[list[Redis]]:
 def server() -> Iterator[Redis]:
     """One server."""
     with Redis(*QUICK) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RedisCluster]:
+    """A cluster of three primaries and three replicas that several tests use."""
+    with RedisCluster() as running:
         yield running

@@ -223,7 +223,7 @@ def test_a_unix_socket_and_a_mode_of_its_own(server: Redis, tmp_path: Path) -> N
     ("words", "status", "text"),
     [
         (["redis"], 78, "upstream.servers"),
-        (["redis", "--cluster", "127.0.0.1:1"], 78, "cluster is not served yet"),
+        (["redis", "--cluster", "127.0.0.1:1", "--primary", "127.0.0.1:2"], 78, "at once"),
         (["redis", "--nonsense"], 2, "unrecognized"),
         (["redis", "--config", "/nonexistent"], 78, "No such file"),
         (["redis", "--primary", "127.0.0.1:1", "--check"], 0, "ok"),

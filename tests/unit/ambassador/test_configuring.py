@@ -44,7 +44,7 @@ def test_the_command_line_of_a_static_topology() -> None:
     [
         (Given(service="redis", store="consul://127.0.0.1:8500"), "catalog"),
         (Given(sentinels=["192.0.2.1:26379"], master_name="m"), "sentinel"),
-        (Given(cluster="192.0.2.1:6379"), "cluster"),
+        (Given(cluster=["192.0.2.1:6379"]), "cluster"),
     ],
 )
 def test_other_sources(given: Given, source: str) -> None:

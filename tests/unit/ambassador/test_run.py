@@ -5,7 +5,7 @@ import pytest
 from ambassador.frame.address import Address
 from ambassador.redis.commands import Route
 from ambassador.redis.resp import packed
-from ambassador.redis.run import STREAM, Ask, ClientRun, RoleRun, Run
+from ambassador.redis.run import STREAM, Ask, ClientRun, RoleRun
 from ambassador.redis.settings import Listener
 from ambassador.redis.slowlog import SlowLog
 
@@ -95,13 +95,6 @@ def test_an_offset_counts_only_from_the_role_that_is_expected() -> None:
         RoleRun(wanted, told.append).finish(reply)
     RoleRun(b"slave", told.append).lost("gone", was_sent=True)
     assert told == [7, 9, None, None, None, None, None, None]
-
-
-def test_the_root_of_runs_says_nothing_by_itself() -> None:
-    with pytest.raises(NotImplementedError):
-        Run(b"", 1).finish(b"")
-    with pytest.raises(NotImplementedError):
-        Run(b"", 1).lost("", was_sent=True)
 
 
 def test_the_slow_log_keeps_name_and_key_but_no_value() -> None:

@@ -1,0 +1,1 @@
+"""Redis Cluster behind one connection: slots, redirects, commands that concern several nodes."""
