@@ -136,6 +136,21 @@ rules:
     assert complaints(text.encode()) == ""
 
 
+@pytest.mark.prometheus
+@pytest.mark.parametrize("is_lower", [False, True])
+def test_without_rules_promtool_minds_capitals_and_nothing_else(
+    beans: Beans, *, is_lower: bool
+) -> None:
+    config = f'hostPort: {beans.place}\nincludeObjectNames: ["java.lang:*"]\n'
+    with Exporter(config + f"lowercaseOutputName: {str(is_lower).lower()}\n") as exporter:
+        said = complaints(exporter.metrics().encode()).splitlines()
+
+    assert (said == []) == is_lower
+    assert {line.partition(" ")[2] for line in said} <= {
+        "metric names should be written in 'snake_case' not 'camelCase'"
+    }
+
+
 SECURE = """
 username: {name}
 password: ${{JMX_PASSWORD}}
