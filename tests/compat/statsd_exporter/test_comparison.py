@@ -58,7 +58,7 @@ def test_promtool_minds_nothing_that_it_does_not_mind_in_the_original() -> None:
     for program in (OURS, (PROGRAM,)):
         with Exporter(program=program) as exporter:
             exporter.send(b"web.hits:3|c|#path:/\nweb.took:20|ms\nweb.level:4|g\nnamed_total:1|c")
-            until(lambda: b"named_total 1" in exporter.get("/metrics")[1], 20)  # noqa: B023
+            until(lambda: b"named_total 1" in exporter.get("/metrics")[1], 20)
             found.append({*complaints(exporter.get("/metrics")[1]).splitlines()})
     ours, theirs = found
     assert ours < theirs
