@@ -4,15 +4,17 @@
 same with what they lack. Several kinds run in one process with ``and`` between their command
 lines: ``adapter statsd --statsd.listen-tcp= and jmx 9404 jmx.yml``.
 
-The module of a kind has ``main(program, arguments) -> int`` and, to take part in ``and``,
-``prepared(program, arguments) -> Sequence[Component] | int`` (an int is the exit status of what
-is done at once: help, a check).
+The module of a kind has ``prepared(program, arguments) -> Sequence[Component] | int``; an int is
+the exit status of what is done at once: help, a check.
 """
 
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from sidecar.runtime.component import Component
 
 __all__ = ["KINDS", "main"]
 
@@ -50,8 +52,8 @@ def main(program: str, arguments: Sequence[str]) -> int:
 
 
 def _kind(kind: str, program: str, arguments: Sequence[str]) -> int:
-    status: int = import_module(KINDS[kind][0]).main(program, arguments)
-    return status
+    made = _prepared(kind, program, arguments)
+    return made if isinstance(made, int) else _run(made)
 
 
 def _several(program: str, arguments: Sequence[str]) -> int:
@@ -61,15 +63,25 @@ def _several(program: str, arguments: Sequence[str]) -> int:
             lines.append([])
         else:
             lines[-1].append(word)
-    components = []
+    components: list[Component] = []
     for line in lines:
         kind = line[0] if line else ""
         if kind not in KINDS:
             return _unknown(program, kind)
-        made = import_module(KINDS[kind][0]).prepared(f"{program} {kind}", line[1:])
+        made = _prepared(kind, f"{program} {kind}", line[1:])
         if isinstance(made, int):
             return made
         components += made
+    return _run(components)
+
+
+def _prepared(kind: str, program: str, arguments: Sequence[str]) -> "Sequence[Component] | int":
+    made: Sequence[Component] | int
+    made = import_module(KINDS[kind][0]).prepared(program, arguments)
+    return made
+
+
+def _run(components: "Sequence[Component]") -> int:
     from adapter.running import run  # noqa: PLC0415 - after the command lines were found right
 
     return run(components)

@@ -7,31 +7,21 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
+from adapter.files import text_of
 from adapter.http.rules import Target, targets_of
 from adapter.places import listen_of
+from adapter.request import Request
 from sidecar.config.units import Endpoint
-from sidecar.errors import ConfigError
 from sidecar.runtime import log
 from sidecar.runtime.component import Component
 
-__all__ = ["main", "prepared"]
+__all__ = ["prepared"]
 
 OK: Final = 0
 USAGE: Final = 2
 _LISTEN: Final = "127.0.0.1:9103"
-
-
-def main(program: str, arguments: Sequence[str]) -> int:
-    """Run the command line; return the exit status. Raises ConfigError."""
-    made = prepared(program, arguments)
-    if isinstance(made, int):
-        return made
-    from adapter.running import run  # noqa: PLC0415 - after the command line was found right
-
-    return run(made)
 
 
 def prepared(program: str, arguments: Sequence[str]) -> Sequence[Component] | int:
@@ -62,24 +52,17 @@ def prepared(program: str, arguments: Sequence[str]) -> Sequence[Component] | in
 
 
 def _components(path: str, targets: Sequence[Target], listen: Endpoint) -> Sequence[Component]:
-    from aiohttp import web  # noqa: PLC0415
-
     from adapter.http.component import HttpAdapter  # noqa: PLC0415
-    from adapter.serving import AdapterServer  # noqa: PLC0415
+    from adapter.serving import AdapterServer, Answer, routed  # noqa: PLC0415
 
     adapter = HttpAdapter(targets, lambda: _read(path))
 
-    async def healthy(_: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
+    async def healthy(_: Request) -> Answer:
+        return Answer(200, b"ok\n")
 
-    routes = [web.get("/metrics", adapter.metrics), web.get("/-/healthy", healthy)]
-    return [adapter, AdapterServer(listen, routes, option="--listen", name="http web")]
+    handler = routed({"/metrics": adapter.metrics, "/-/healthy": healthy})
+    return [adapter, AdapterServer(listen, handler, option="--listen", name="http web")]
 
 
 def _read(path: str) -> Sequence[Target]:
-    try:
-        text = Path(path).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise ConfigError([f"{path}: cannot be read: {reason}"]) from error
-    return targets_of(text, path, os.environ)
+    return targets_of(text_of(path), path, os.environ)

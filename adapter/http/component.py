@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import aiohttp
-from aiohttp import web
 
 from adapter.exposition import Family
 from adapter.http.rules import Target
 from adapter.http.samples import Collected, Sample, samples_of
 from adapter.process import pinnace_families, process_families
-from adapter.serving import exposed
+from adapter.request import Request
+from adapter.serving import Answer, exposed
 from sidecar import __version__
 from sidecar.errors import ConfigError, PinnaceError, ProtocolError, UpstreamUnavailable
 from sidecar.runtime.clock import Clock, SystemClock
@@ -78,13 +78,13 @@ class HttpAdapter:
         self._targets = {target.name: target for target in targets}
         _log.info("took new rules", targets=len(targets))
 
-    async def metrics(self, request: web.Request) -> web.StreamResponse:
+    async def metrics(self, request: Request) -> Answer:
         """Answer a scrape: of all targets, or of those named by ``target``."""
-        names = request.query.getall("target", [])
+        names = request.asked("target")
         unknown = [name for name in names if name not in self._targets]
         if unknown:
-            return web.Response(status=404, text=f"there is no target {unknown[0]!r}\n")
-        return await exposed(request, await self.families(names))
+            return Answer(404, f"there is no target {unknown[0]!r}\n".encode())
+        return exposed(request, await self.families(names))
 
     async def families(self, names: Sequence[str] = ()) -> Sequence[Family]:
         """Ask the targets, side by side, and return what they said and how that went."""

@@ -9,12 +9,11 @@ from urllib.parse import urlsplit
 from adapter.documents import Node, document
 from adapter.exposition import Kind
 from adapter.http.paths import Path, path_of
+from adapter.rules import METRIC_NAME, labels_at, regex_at
 from sidecar.catalog.regex import Regex
 
 __all__ = ["Rule", "Target", "targets_of"]
 
-_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
-_LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", re.ASCII)
 _TIMEOUT: Final = 5.0
 _STEPS: Final = 20_000  # of a regular expression on one line
@@ -86,7 +85,7 @@ def _target(node: Node, environ: Mapping[str, str]) -> Target:
         form=cast("Literal['json', 'text']", form),
         timeout=keys["timeout"].duration(_TIMEOUT) or _TIMEOUT,
         headers=_headers(keys["headers"], environ),
-        labels=_labels(keys["labels"]),
+        labels=labels_at(keys["labels"]),
         rules=rules,
     )
 
@@ -108,21 +107,21 @@ def _headers(node: Node, environ: Mapping[str, str]) -> Mapping[str, str]:
 def _rule(node: Node, form: str) -> Rule:
     keys = node.fields(_RULE)
     name = keys["name"].text()
-    if not _NAME.fullmatch(name):
+    if not METRIC_NAME.fullmatch(name):
         (keys["name"] or node).wrong(f"{name!r} cannot be the name of a metric")
     other = "match" if form == "json" else "path"
     if keys[other]:
         keys[other].wrong(f"is not for targets of format {form}")
     return Rule(
         path=_path(keys["path"], node) if form == "json" else (),
-        regex=_regex(keys["match"], node) if form == "text" else None,
+        regex=regex_at(_needed(keys["match"], node), _STEPS) if form == "text" else None,
         name=name,
         kind=cast("Kind", keys["type"].choice(("gauge", "counter", "unknown"), "gauge")),
         help=keys["help"].text("From an application by rule."),
         value=_value(keys["value"], form),
         values={word: number.number(0.0) for word, number in keys["values"].items()},
         scale=keys["scale"].number(1.0),
-        labels=_labels(keys["labels"]),
+        labels=labels_at(keys["labels"]),
     )
 
 
@@ -143,21 +142,7 @@ def _value(node: Node, form: str) -> str:
     return node.text("$1" if form == "text" else "")
 
 
-def _regex(node: Node, rule: Node) -> Regex | None:
+def _needed(node: Node, rule: Node) -> Node:
     if not node:
         rule.wrong("needs a match")
-        return None
-    try:
-        return Regex(node.text(), _STEPS)
-    except ValueError as error:
-        node.wrong(f"invalid regex: {error}")
-        return None
-
-
-def _labels(node: Node) -> tuple[tuple[str, str], ...]:
-    found = []
-    for label, value in node.items():
-        if not _LABEL.fullmatch(label) or label.startswith("__"):
-            value.wrong(f"{label!r} cannot be the name of a label")
-        found.append((label, value.text()))
-    return tuple(found)
+    return node

@@ -22,6 +22,7 @@ __all__ = [
     "GET_ATTRIBUTES",
     "GET_MBEAN_INFO",
     "GREETING",
+    "INVOKE",
     "NEW_CLIENT",
     "QUERY_MBEANS",
     "Stub",
@@ -80,6 +81,10 @@ GET_ATTRIBUTES: Final = method_hash(
 )
 GET_ATTRIBUTE: Final = method_hash(
     f"getAttribute({_NAME}Ljava/lang/String;{_SUBJECT})Ljava/lang/Object;"
+)
+INVOKE: Final = method_hash(
+    f"invoke({_NAME}Ljava/lang/String;Ljava/rmi/MarshalledObject;[Ljava/lang/String;{_SUBJECT})"
+    "Ljava/lang/Object;"
 )
 _CLOSE: Final = method_hash("close()V")
 

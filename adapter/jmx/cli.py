@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from adapter.jmx.settings import Settings
     from sidecar.runtime.component import Component
 
-__all__ = ["main", "prepared"]
+__all__ = ["prepared"]
 
 OK: Final = 0
 FAILURE: Final = 1
@@ -56,42 +56,34 @@ class _Words:
     plain: tuple[str, ...] = ()
 
 
-def main(program: str, arguments: Sequence[str]) -> int:
-    """Run the command line; return the exit status, as ``jmx_exporter`` 1 for every mistake."""
+def prepared(program: str, arguments: Sequence[str]) -> "Sequence[Component] | int":
+    """Return the components that the command line asks for, or a status when all is done.
+
+    As ``jmx_exporter`` it is 1 for every mistake. Raises ConfigError.
+    """
     try:
-        found = prepared(program, arguments)
+        return _prepared(program, _read(arguments))
+    except _Misused as error:
+        print(f"{program}: {error}\n{_USAGE.format(program=program)}", file=sys.stderr)
+        return FAILURE if program == _PEER else USAGE
     except ConfigError as error:
         if program != _PEER:
             raise
         print(error, file=sys.stderr)
         return FAILURE
-    if isinstance(found, int):
-        return FAILURE if found == USAGE and program == _PEER else found
-    from adapter.running import run  # noqa: PLC0415
-
-    return run(found)
 
 
-def prepared(program: str, arguments: Sequence[str]) -> "Sequence[Component] | int":
-    """Return the components that the command line asks for, or a status when all is done.
-
-    Raises ConfigError.
-    """
-    try:
-        words = _read(arguments)
-        if words.do == "help":
-            print(_USAGE.format(program=program))
-            return OK
-        if words.do == "version":
-            print(f"{program} (pinnace {__version__})")
-            return OK
-        log.configure(words.form, words.level)
-        if words.do in {"--dump", "--explain"}:
-            return _explain(words)
-        return _check(words) if words.do == "--check-config" else _serve(words)
-    except _Misused as error:
-        print(f"{program}: {error}\n{_USAGE.format(program=program)}", file=sys.stderr)
-        return USAGE
+def _prepared(program: str, words: _Words) -> "Sequence[Component] | int":
+    if words.do == "help":
+        print(_USAGE.format(program=program))
+        return OK
+    if words.do == "version":
+        print(f"{program} (pinnace {__version__})")
+        return OK
+    log.configure(words.form, words.level)
+    if words.do in {"--dump", "--explain"}:
+        return _explain(words)
+    return _check(words) if words.do == "--check-config" else _serve(words)
 
 
 def _read(arguments: Sequence[str]) -> _Words:
@@ -164,8 +156,8 @@ def _listen(text: str) -> Endpoint:
 
 def _components(listen: Endpoint, path: str, settings: "Settings") -> "Sequence[Component]":
     from adapter.jmx.component import Jmx  # noqa: PLC0415
-    from adapter.jmx.server import Server  # noqa: PLC0415
     from adapter.jmx.web import Pages  # noqa: PLC0415
+    from adapter.serving import AdapterServer  # noqa: PLC0415
     from sidecar.runtime.clock import SystemClock  # noqa: PLC0415
 
     clock = SystemClock()
@@ -183,7 +175,10 @@ def _components(listen: Endpoint, path: str, settings: "Settings") -> "Sequence[
 
         tls = server_context(http)
     jmx = Jmx(path, settings, clock, catalog)
-    return [*found, jmx, Server(listen, Pages(jmx, http).answer, tls)]
+    server = AdapterServer(
+        listen, Pages(jmx, http).answer, option="the first argument:", name="jmx-web", tls=tls
+    )
+    return [*found, jmx, server]
 
 
 def _explain(words: _Words) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from adapter.exposition import Family
+from adapter.files import text_of
 from adapter.jmx.samples import merged
 from adapter.jmx.settings import Settings, Target
 from adapter.jmx.target import Probe
@@ -28,15 +29,9 @@ _log = get_logger("jmx")
 
 def load(path: str, environ: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings of a file. Raises ConfigError."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError([f"{path}: {error.strerror or error}"]) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError([f"{path}: this is not UTF-8 text"]) from error
     from adapter.jmx.config import settings_of  # noqa: PLC0415 - memory
 
-    settings = settings_of(text, path, environ)
+    settings = settings_of(text_of(path), path, environ)
     for warning in settings.warnings:
         _log.warning("not everything is used", reason=warning)
     return settings

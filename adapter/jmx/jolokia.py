@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 from adapter.jmx.bean import Attribute, Bean, Known, Values
 from adapter.jmx.connection import Remaining
 from adapter.jmx.errors import OutOfTime, TargetDenied, TargetUnavailable
+from adapter.jmx.operations import FAILED, Operation
+from adapter.jmx.records import JavaArray
 from adapter.jmx.settings import Target
 from adapter.jmx.values import ARRAY, Composite
 
@@ -26,7 +28,7 @@ _AT_ONCE: Final = 200  # reads in one request
 _OPTIONS: Final = "?canonicalNaming=false&ignoreErrors=true&maxDepth=7"
 _DEEPEST: Final = 10
 _TYPES: Final = re.compile(
-    r"[a-z]+|java\.lang\.\w+|java\.math\.\w+|javax\.management\.openmbean\.\w+"
+    r"[a-z]+|\[J|java\.lang\.\w+|java\.math\.\w+|javax\.management\.openmbean\.\w+"
 )
 """Types that are read. Of any other the agent calls every getter, be it ``getAndIncrement``."""
 
@@ -83,6 +85,21 @@ class JolokiaTransport:
                 yield bean, [(name, neutral(item)) for name, item in value.items()]
             else:
                 yield bean, None
+
+    def invoke(self, operations: Sequence[Operation]) -> Iterator[tuple[Operation, object]]:
+        """Yield what each operation returned."""
+        asked = [
+            {
+                "type": "exec",
+                "mbean": operation.bean,
+                "operation": f"{operation.name}({','.join(operation.signature)})",
+                "arguments": [[*numbers] for numbers in operation.arrays],
+            }
+            for operation in operations
+        ]
+        for operation, found in zip(operations, self._ask(asked), strict=True):
+            is_done = found.get("status") == 200
+            yield operation, neutral(found.get("value")) if is_done else FAILED
 
     def _ask(self, asked: Sequence[Mapping[str, object]]) -> Iterator[Mapping[str, Any]]:
         for at in range(0, len(asked), _AT_ONCE):
@@ -161,6 +178,8 @@ def neutral(value: object, depth: int = 0) -> object:
     if isinstance(value, dict) and depth < _DEEPEST:
         items = {str(key): neutral(value[key], depth + 1) for key in sorted(value)}
         return Composite(items)
-    if isinstance(value, list | dict):
-        return ARRAY
-    return value
+    if isinstance(value, list) and depth < _DEEPEST:
+        made = JavaArray("[")
+        made.items = [neutral(item, depth + 1) for item in value]
+        return made
+    return ARRAY if isinstance(value, list | dict) else value

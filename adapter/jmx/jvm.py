@@ -1,7 +1,9 @@
 """``jvm_*`` and ``process_*`` from a JVM's beans, named as by Prometheus' Java client. Pure.
 
 The client reads them inside the JVM; here they come over the same connection as everything else.
-What only an operation tells (deadlocked threads, threads by state) is not here.
+What only an operation tells is in ``operations``. Absent: what the client hears of by
+notification (``jvm_memory_pool_allocated_bytes_total``) or reads from the system itself
+(``process_resident_memory_bytes``).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -11,7 +13,7 @@ from adapter.exposition import Family, Kind
 from adapter.jmx.objectname import ObjectName
 from adapter.jmx.values import Composite, meant
 
-__all__ = ["JVM_DOMAINS", "families", "wanted"]
+__all__ = ["JVM_DOMAINS", "Read", "families", "wanted"]
 
 JVM_DOMAINS: Final = ("java.lang", "java.nio")
 
@@ -25,12 +27,14 @@ WANTED: Final[Mapping[str, tuple[str, ...]]] = {
     "GarbageCollector": ("CollectionCount", "CollectionTime"),
     "Threading": (
         "ThreadCount", "DaemonThreadCount", "PeakThreadCount", "TotalStartedThreadCount",
+        "AllThreadIds",
     ),
     "ClassLoading": ("LoadedClassCount", "TotalLoadedClassCount", "UnloadedClassCount"),
     "BufferPool": ("MemoryUsed", "TotalCapacity", "Count"),
     "Runtime": ("VmName", "VmVendor", "StartTime", "SpecVersion", "VmVersion"),
     "OperatingSystem": (
         "ProcessCpuTime", "OpenFileDescriptorCount", "MaxFileDescriptorCount",
+        "CommittedVirtualMemorySize",
     ),
     "Compilation": ("TotalCompilationTime",),
 }  # fmt: skip
@@ -60,6 +64,8 @@ _PLAIN: Final[tuple[tuple[str, str, str, Kind, float, str], ...]] = (
      "Number of open file descriptors."),
     ("OperatingSystem", "MaxFileDescriptorCount", "process_max_fds", "gauge", 1,
      "Maximum number of open file descriptors."),
+    ("OperatingSystem", "CommittedVirtualMemorySize", "process_virtual_memory_bytes", "gauge", 1,
+     "Virtual memory size in bytes."),
     ("Runtime", "StartTime", "process_start_time_seconds", "gauge", 1e-3,
      "Start time of the process since unix epoch in seconds."),
 )  # fmt: skip

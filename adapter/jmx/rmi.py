@@ -8,6 +8,7 @@ from adapter.jmx.calls import (
     GET_ATTRIBUTE,
     GET_ATTRIBUTES,
     GET_MBEAN_INFO,
+    INVOKE,
     Thrown,
     call,
     name_argument,
@@ -16,6 +17,8 @@ from adapter.jmx.calls import (
 )
 from adapter.jmx.feed import Feed
 from adapter.jmx.limits import WriteAborted
+from adapter.jmx.marshalled import arguments
+from adapter.jmx.operations import FAILED, Operation
 from adapter.jmx.session import Session
 from sidecar.runtime.log import get_logger
 
@@ -66,6 +69,18 @@ class RmiTransport:
                 failed.append(bean)
         for bean in failed:
             yield bean, self._one_by_one(bean)
+
+    def invoke(self, operations: Sequence[Operation]) -> Iterator[tuple[Operation, object]]:
+        """Yield what each operation returned."""
+        session = self._session
+
+        def frame(operation: Operation) -> bytes:
+            named = name_argument(operation.bean) + text_argument(operation.name)
+            rest = arguments(*operation.arrays) + names_argument(operation.signature) + _NULL
+            return call(session.login, INVOKE, named, rest)
+
+        for operation, told in session.exchange(operations, frame, lambda _, f: session.read(f)):
+            yield operation, FAILED if isinstance(told, Exception) else told
 
     def _frame(self, bean: Bean) -> bytes:
         if not bean.frame:

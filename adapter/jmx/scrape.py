@@ -15,6 +15,7 @@ from adapter.jmx.bean import Attribute, Bean, Known, Values
 from adapter.jmx.errors import OutOfTime, TooMany
 from adapter.jmx.numbers import java_text
 from adapter.jmx.objectname import ObjectName, parse, parse_pattern
+from adapter.jmx.operations import Operation, thread_families, thread_operations
 from adapter.jmx.rules import match_text
 from adapter.jmx.samples import Sample, families
 from adapter.jmx.settings import Target
@@ -60,6 +61,9 @@ class Transport(Protocol):
 
     def read(self, beans: Sequence[Bean]) -> Iterator[tuple[Bean, Known | Values | None]]:
         """Yield what was read of each, or samples where that is known already; None: failed."""
+
+    def invoke(self, operations: Sequence[Operation]) -> Iterator[tuple[Operation, object]]:
+        """Yield what each operation returned; FAILED where it is refused or went wrong."""
 
 
 @dataclass(slots=True)
@@ -121,6 +125,7 @@ class Scraper:
         self._beans: dict[str, Bean] = {}
         self._names: dict[str, ObjectName | None] = {}
         self._scrapes = 0
+        self._invokes_from = 0  # the scrape that asks for operations again, after a refusal
         self._peer = b""
 
     def scrape(self, transport: Transport) -> Outcome:
@@ -128,22 +133,36 @@ class Scraper:
         outcome = Outcome()
         if transport.peer != self._peer:
             self._beans.clear()
+            self._invokes_from = 0
         read: list[tuple[ObjectName, Mapping[str, object]]] = []
+        threads: list[Family] = []
         try:
             for bean, values in self._run(transport, outcome):
                 outcome.samples += bean.samples(values)
                 self._check(outcome)
                 if self._target.jvm_metrics and jvm.wanted(bean.name):
                     read.append((bean.name, dict(values)))
+            threads = self._threads(transport, read)
         except PinnaceError as error:
             outcome.error = error
         self._peer = transport.peer
         most = self._target.most_series
         outcome.dropped = max(0, len(outcome.samples) - most)
         del outcome.samples[most:]
-        outcome.jvm = jvm.families(read)
+        outcome.jvm = [*jvm.families(read), *threads]
         outcome.cached = sum(bean.cached for bean in self._beans.values())
         return outcome
+
+    def _threads(self, transport: Transport, read: jvm.Read) -> list[Family]:
+        """Return what only operations tell; who may only read is not asked for them each time."""
+        operations = thread_operations(read)
+        if not operations or self._scrapes < self._invokes_from:
+            return []
+        told = [*transport.invoke(operations)]
+        found = thread_families(read, told)
+        if not found:
+            self._invokes_from = self._scrapes + self._target.refresh
+        return found
 
     def lines(self, transport: Transport) -> Iterator[str]:
         """Yield the text that patterns see of every value, and what becomes of it.

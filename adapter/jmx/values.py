@@ -15,6 +15,7 @@ __all__ = [
     "ARRAY",
     "UNSUPPORTED",
     "Composite",
+    "Marker",
     "Slot",
     "Tabular",
     "Unlearnable",

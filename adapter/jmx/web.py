@@ -5,12 +5,11 @@ import hashlib
 import json
 from typing import Final
 
-from adapter.exposition import Family, negotiated, written
 from adapter.jmx.component import Jmx
 from adapter.jmx.passwords import credentials_in, is_right
-from adapter.jmx.request import Request
-from adapter.jmx.server import Answer
 from adapter.jmx.settings import Http, Password
+from adapter.request import Request
+from adapter.serving import Answer, exposed, routed
 
 __all__ = ["Pages"]
 
@@ -27,37 +26,41 @@ class Pages:
         self._jmx = jmx
         self._path = http.path
         self._guard = None if http.basic is None else _Guard(http.basic)
+        self._routes = routed(
+            {
+                "/": self._page,
+                "/-/healthy": _healthy,
+                "/targets": self._targets,
+                http.path: self._metrics,
+            }
+        )
 
     async def answer(self, request: Request) -> Answer:
         """Return the answer to a request."""
         if self._guard is not None and not await self._guard.lets(request.header("authorization")):
             headers = {"WWW-Authenticate": 'Basic realm="metrics"'}
-            return Answer(401, b"name and password, please\n", headers)
-        if request.path == self._path:
-            return await self._metrics(request)
-        if request.path == "/-/healthy":
-            return Answer(200, b"Exporter is healthy.\n")
-        if request.path == "/targets":
-            return self._targets(request.header("host"))
-        if request.path == "/":
-            path = self._path
-            text = f"JMX to Prometheus: see {path}, {path}?target=NAME and /targets\n"
-            return Answer(200, text.encode())
-        return Answer(404, b"there is no such page\n")
+            return Answer(401, b"name and password, please\n", headers=headers)
+        return await self._routes(request)
+
+    async def _page(self, _: Request) -> Answer:
+        path = self._path
+        text = f"JMX to Prometheus: see {path}, {path}?target=NAME and /targets\n"
+        return Answer(200, text.encode())
 
     async def _metrics(self, request: Request) -> Answer:
         limit = _limit(request.header(_TIMEOUT))
-        asked = request.query.get("target")
-        if asked is None:
-            return await _exposed(request, await self._jmx.everything(limit))
-        name = self._jmx.named(asked)
+        asked = request.asked("target")
+        if not asked:
+            return exposed(request, await self._jmx.everything(limit))
+        name = self._jmx.named(asked[-1])
         if name is None:
             known = ", ".join(self._jmx.names) or "none"
             return Answer(404, f"no such target; there are: {known}\n".encode())
-        return await _exposed(request, await self._jmx.only(name, limit))
+        return exposed(request, await self._jmx.only(name, limit))
 
-    def _targets(self, host: str) -> Answer:
+    async def _targets(self, request: Request) -> Answer:
         """List the targets as Prometheus' http_sd wants them."""
+        host = request.header("host")
         found = [
             {
                 "targets": [host],
@@ -69,13 +72,11 @@ class Pages:
             }
             for name in self._jmx.names
         ]
-        return Answer(200, json.dumps(found).encode(), {"Content-Type": "application/json"})
+        return Answer(200, json.dumps(found).encode(), "application/json")
 
 
-async def _exposed(request: Request, families: list[Family]) -> Answer:
-    form = negotiated(request.header("accept"))
-    text = await asyncio.to_thread(written, families, form)
-    return Answer(200, text.encode("utf-8", "replace"), {"Content-Type": form.content_type})
+async def _healthy(_: Request) -> Answer:
+    return Answer(200, b"Exporter is healthy.\n")
 
 
 def _limit(header: str) -> float | None:

@@ -18,7 +18,7 @@ from sidecar.errors import ConfigError
 from sidecar.runtime import log
 from sidecar.runtime.component import Component
 
-__all__ = ["main", "prepared"]
+__all__ = ["prepared"]
 
 OK: Final = 0
 FAILURE: Final = 1
@@ -27,16 +27,6 @@ USAGE: Final = 2
 DROP_IN: Final = "statsd_exporter"
 _LEVELS: Final = {"warn": "warning"}
 _log = log.get_logger("statsd")
-
-
-def main(program: str, arguments: Sequence[str]) -> int:
-    """Run the command line of ``program``; return the exit status. Raises ConfigError."""
-    made = prepared(program, arguments)
-    if isinstance(made, int):
-        return made
-    from adapter.running import run  # noqa: PLC0415 - after the command line was found right
-
-    return run(made)
 
 
 def prepared(program: str, arguments: Sequence[str]) -> Sequence[Component] | int:

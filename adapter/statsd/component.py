@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from adapter.exposition import Family
+from adapter.files import text_of
 from adapter.process import PROCESS, pinnace_families, process_families
 from adapter.statsd.families import OWN, own_families, series_families
 from adapter.statsd.machine import Machine
@@ -32,13 +33,7 @@ _MOST_DEFECTS: Final = 10  # tracebacks in the log
 
 def mapping_from(path: str) -> Mapping:
     """Return the mappings of a file; nothing for none. Raises ConfigError."""
-    if not path:
-        return Mapping()
-    try:
-        return mapping_of(Path(path).read_text(), path)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise ConfigError([f"{path}: cannot be read: {reason}"]) from error
+    return mapping_of(text_of(path), path) if path else Mapping()
 
 
 class Statsd:

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Final
 
 from adapter.documents import Node, document
+from adapter.rules import labels_at, regex_at
 from sidecar.catalog.regex import Regex
 
 __all__ = ["BUCKETS", "Defaults", "Mapping", "Rule", "Summary", "mapping_of"]
@@ -22,7 +23,6 @@ _FIELD: Final = r"[A-Za-z0-9_*-]+"
 _GLOB: Final = re.compile(rf"[A-Za-z_*][A-Za-z0-9_*-]*(?:\.{_FIELD})*", re.ASCII)
 _REFERENCE: Final = r"\$\{?\d+\}?"
 _NAME: Final = re.compile(rf"(?:[a-zA-Z_]|{_REFERENCE})(?:[a-zA-Z0-9_]|{_REFERENCE})*", re.ASCII)
-_LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _STEPS: Final = 100_000
 """Of a regular expression on one name: some milliseconds."""
 
@@ -158,9 +158,9 @@ def _rule(node: Node, number: int, defaults: Defaults, warnings: list[str]) -> R
         number=number,
         line=node.line,
         match=match,
-        regex=None if is_glob else _regex(keys["match"]),
+        regex=None if is_glob else regex_at(keys["match"], _STEPS),
         name=name,
-        labels=_labels(keys["labels"]),
+        labels=labels_at(keys["labels"]),
         honors_labels=keys["honor_labels"].truth(),
         observer_type=observer_type,
         help=keys["help"].text(),
@@ -171,23 +171,6 @@ def _rule(node: Node, number: int, defaults: Defaults, warnings: list[str]) -> R
         summary=_summary(keys["summary_options"], defaults.summary, old_quantiles),
         buckets=_buckets(keys["histogram_options"], defaults.buckets, old_buckets),
     )
-
-
-def _regex(node: Node) -> Regex | None:
-    try:
-        return Regex(node.text(), _STEPS)
-    except ValueError as error:
-        node.wrong(f"invalid regex: {error}")
-        return None
-
-
-def _labels(node: Node) -> tuple[tuple[str, str], ...]:
-    found = []
-    for label, value in node.items():
-        if not _LABEL.fullmatch(label) or label.startswith("__"):
-            value.wrong(f"invalid label key {label!r}")
-        found.append((label, Node.text(value)))
-    return tuple(found)
 
 
 def _summary(node: Node, start: Summary, old: Node) -> Summary:

@@ -4,6 +4,7 @@ A series is found once, by the slow way, and from then on by the text of the lin
 value (``adapter.statsd.machine``). So each kind is small and knows how to take a number.
 """
 
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
@@ -79,18 +80,18 @@ class GaugeSeries(Series):
     __slots__ = ()
 
 
-class Observed(Series):
+class Observed(Series, ABC):
     """``value`` is the sum of what was observed."""
 
     __slots__ = ()
 
+    @abstractmethod
     def observe(self, value: float, weight: int) -> None:
         """Take an observation that counts several times."""
-        raise NotImplementedError
 
+    @abstractmethod
     def spread(self, labels: str) -> Spread:
         """Return what a scrape gets."""
-        raise NotImplementedError
 
 
 class HistogramSeries(Observed):

@@ -1,18 +1,19 @@
 """The routes of ``adapter statsd``: metrics, health, and what ends or renews it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from html import escape
+from typing import Final
 
-from aiohttp import web
-
-from adapter.serving import exposed
+from adapter.request import Request
+from adapter.serving import Answer, Handler, exposed, routed
 from adapter.statsd.component import Statsd
 from sidecar.runtime.log import get_logger
 
 __all__ = ["StatsdRoutes"]
 
 _log = get_logger("statsd")
-_PAGE = """<!DOCTYPE html>
+_FORBIDDEN: Final = Answer(403, b"not from a browser\n")
+_PAGE: Final = """<!DOCTYPE html>
 <html lang="en"><head><title>StatsD Exporter</title></head>
 <body><h1>StatsD Exporter</h1><p>Statistics of StatsD's clients for Prometheus.</p>
 <p><a href="{path}">Metrics</a></p></body></html>
@@ -33,47 +34,41 @@ class StatsdRoutes:
         """Keep what ends the process."""
         self._stop = stop
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return all routes."""
-        found = [
-            web.get(self._path, self._metrics),
-            web.get("/-/healthy", _saying("Statsd Exporter is Healthy.\n")),
-            web.get("/-/ready", _saying("Statsd Exporter is Ready.\n")),
-        ]
-        if self._path != "/":
-            page = _PAGE.format(path=escape(self._path))
-            found.append(web.get("/", _saying(page, "text/html")))
-        if self._has_lifecycle:
-            for method in ("PUT", "POST"):
-                found.append(web.route(method, "/-/reload", self._reload))
-                found.append(web.route(method, "/-/quit", self._quit))
-        return found
+    def routes(self) -> Handler:
+        """Return what answers requests."""
+        gets = {
+            "/": _saying(_PAGE.format(path=escape(self._path)), "text/html; charset=utf-8"),
+            "/-/healthy": _saying("Statsd Exporter is Healthy.\n"),
+            "/-/ready": _saying("Statsd Exporter is Ready.\n"),
+            self._path: self._metrics,
+        }
+        posts = {"/-/reload": self._reload, "/-/quit": self._quit}
+        return routed(gets, posts if self._has_lifecycle else {})
 
-    async def _metrics(self, request: web.Request) -> web.StreamResponse:
-        return await exposed(request, await self._statsd.families())
+    async def _metrics(self, request: Request) -> Answer:
+        return exposed(request, await self._statsd.families())
 
-    async def _reload(self, request: web.Request) -> web.Response:
-        _refuse_browsers(request)
+    async def _reload(self, request: Request) -> Answer:
+        if _is_browser(request):
+            return _FORBIDDEN
         await self._statsd.reread()
-        return web.Response(text="Requesting reload")
+        return Answer(200, b"Requesting reload")
 
-    async def _quit(self, request: web.Request) -> web.Response:
-        _refuse_browsers(request)
+    async def _quit(self, request: Request) -> Answer:
+        if _is_browser(request):
+            return _FORBIDDEN
         _log.info("asked to end by HTTP")
         self._stop()
-        return web.Response(text="Requesting termination... Goodbye!")
+        return Answer(200, b"Requesting termination... Goodbye!")
 
 
-def _saying(
-    text: str, kind: str = "text/plain"
-) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def said(_: web.Request) -> web.Response:
-        return web.Response(text=text, content_type=kind)
+def _saying(text: str, kind: str = "text/plain; charset=utf-8") -> Handler:
+    async def said(_: Request) -> Answer:
+        return Answer(200, text.encode(), kind)
 
     return said
 
 
-def _refuse_browsers(request: web.Request) -> None:
-    """A page of another site could send this too."""
-    if "Origin" in request.headers or "Sec-Fetch-Site" in request.headers:
-        raise web.HTTPForbidden(text="not from a browser\n")
+def _is_browser(request: Request) -> bool:
+    """Say whether a page of another site could have sent this."""
+    return "origin" in request.headers or "sec-fetch-site" in request.headers

@@ -120,9 +120,12 @@ class Beans(Server):
 
     name = "beans"
 
-    def __init__(self, classes: Path, count: int = 10, jmx: Jmx | None = None) -> None:
-        """``classes`` is what ``compiled`` returned."""
+    def __init__(
+        self, classes: Path, count: int = 10, jmx: Jmx | None = None, main: str = "Beans"
+    ) -> None:
+        """``classes`` is what ``compiled`` returned; ``Locked`` has deadlocks besides."""
         super().__init__(2)
+        self._main = main
         self._classes = classes
         self._beans = count
         self.jmx = jmx or Jmx()
@@ -146,7 +149,7 @@ class Beans(Server):
             *options,
             "-cp",
             str(self._classes),
-            "Beans",
+            self._main,
             str(self._beans),
             str(self.numbers[1]),
         ]

@@ -33,9 +33,9 @@ def complaints(exposition: bytes) -> str:
 class Prometheus:
     """One running server; a context manager that leaves nothing behind."""
 
-    def __init__(self, job: dict[str, Any]) -> None:
+    def __init__(self, job: dict[str, Any], port: int = 0) -> None:
         """Scrape one job, every two seconds."""
-        self.port = free_port()
+        self.port = port or free_port()
         self._folder = tempfile.TemporaryDirectory(prefix="pnp-")
         folder = Path(self._folder.name)
         config = {

@@ -1,69 +1,24 @@
 """vmagent's Consul discovery: the same targets and labels from every side."""
 
-import http.client
-import json
-import subprocess
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from tests.compat.consul.replay import Side
 from tests.compat.consul.steps import put
-from tests.support.oracle import vmagent_program
 from tests.support.pinnace import until
-from tests.support.ports import free_port
+from tests.support.vmagent import targets, vmagent
 
 META = "__meta_consul_"
 
 
-@contextmanager
-def vmagent(folder: Path, base_url: str, service: str) -> Iterator[int]:
-    """Run vmagent that looks for one service; yield its port."""
-    port = free_port()
-    config = folder / "scrape.json"  # JSON is YAML
-    discovery = {"server": urlsplit(base_url).netloc, "services": [service]}
+def job_of(base_url: str, service: str) -> dict[str, Any]:
+    """Return a job that looks for one service."""
     # a target is made anew only when a label that stays has changed
     relabel = {"source_labels": [f"{META}health"], "target_label": "health"}
-    job = {
-        "job_name": "j",
-        "scrape_interval": "1h",
-        "consul_sd_configs": [discovery],
-        "relabel_configs": [relabel],
-    }
-    config.write_text(json.dumps({"scrape_configs": [job]}))
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                vmagent_program(),
-                f"-promscrape.config={config}",
-                "-promscrape.consulSDCheckInterval=1s",
-                f"-httpListenAddr=127.0.0.1:{port}",
-                "-remoteWrite.url=http://127.0.0.1:1/",
-                f"-remoteWrite.tmpDataPath={folder / 'data'}",
-            ],
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        yield port
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def targets(port: int) -> dict[str, dict[str, str]]:
-    """Return the discovered labels by address; nothing while vmagent does not answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/api/v1/targets")
-        found = json.loads(connection.getresponse().read())["data"]["activeTargets"]
-    except (OSError, ValueError):
-        return {}
-    finally:
-        connection.close()
-    return {each["discoveredLabels"]["__address__"]: each["discoveredLabels"] for each in found}
+    discovery = {"server": urlsplit(base_url).netloc, "services": [service]}
+    return {"consul_sd_configs": [discovery], "relabel_configs": [relabel]}
 
 
 def service(name: str, number: int, **fields: Any) -> dict[str, Any]:
@@ -76,7 +31,7 @@ def test_targets_carry_what_was_registered_and_follow_every_change(
     first = service(unique, 1, Address="192.0.2.7", Tags=["v1", "prod"], Meta={"zone": "eu-1"})
     check = {"TTL": "60m", "Status": "passing"}
     second = service(unique, 2, Check=check)
-    with closing(Side(base_url)) as side, vmagent(tmp_path, base_url, unique) as port:
+    with closing(Side(base_url)) as side, vmagent(tmp_path, job_of(base_url, unique)) as port:
         side.exchange(put("/v1/agent/service/register", first))
         side.exchange(put("/v1/agent/service/register", second))
         until(lambda: len(targets(port)) == 2, 30, 0.1)

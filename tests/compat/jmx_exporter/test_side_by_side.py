@@ -18,6 +18,7 @@ from deploy.tools.jvm import Beans, compiled
 from tests.support.jmx import Exporter
 from tests.support.pinnace import until
 from tests.support.ports import free_port
+from tests.support.prometheus import complaints
 
 pytestmark = pytest.mark.jvm
 
@@ -79,6 +80,11 @@ def _peer(config: Path) -> Iterator[str]:
         process.wait()
 
 
+def _stays(line: str) -> bool:
+    """Say whether a line is of what is there whether or not there was a collection."""
+    return COMES_AND_GOES.search(line) is None
+
+
 def _series(text: str) -> dict[str, float]:
     """Return value by name and sorted labels, without what each exporter says of itself."""
     found = {}
@@ -116,3 +122,18 @@ def test_series_types_and_values_are_those_of_the_peer(rules: str, tmp_path: Pat
         key: (mine[key], other[key]) for key in still if repr(mine[key]) != repr(other[key])
     }
     assert different == {}
+
+
+@pytest.mark.prometheus
+@pytest.mark.skipif(not JAR, reason=ABSENT)
+def test_promtool_minds_in_both_the_same(tmp_path: Path) -> None:
+    config = tmp_path / "peer.yml"
+    with Beans(compiled(tmp_path), 5) as beans:
+        for rules, passes in (("", False), ("lowercaseOutputName: true\n", True)):
+            config.write_text(f'hostPort: {beans.place}\nincludeObjectNames: ["java*:*"]\n{rules}')
+            with _peer(config) as theirs, Exporter(config.read_text()) as exporter:
+                ours = complaints(exporter.metrics().encode())
+            assert {*filter(_stays, ours.splitlines())} == {
+                *filter(_stays, complaints(theirs.encode()).splitlines())
+            }
+            assert (ours == "") == passes

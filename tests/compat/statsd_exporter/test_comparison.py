@@ -9,6 +9,9 @@ import pytest
 from tests.compat.statsd_exporter.comparing import DIFFERENCES, computed, differing, observed
 from tests.compat.statsd_exporter.record import RECORDED
 from tests.compat.statsd_exporter.scenarios import SCENARIOS
+from tests.support.pinnace import until
+from tests.support.prometheus import complaints
+from tests.support.statsd import OURS, Exporter
 
 PROGRAM = shutil.which("statsd_exporter")
 
@@ -45,3 +48,17 @@ def test_ours_shows_what_the_original_shows(name: str) -> None:
     assert PROGRAM is not None
     theirs = observed(SCENARIOS[name], [PROGRAM])
     assert differing(theirs, computed(SCENARIOS[name])) == {}
+
+
+@pytest.mark.prometheus
+@pytest.mark.skipif(PROGRAM is None, reason="not on the PATH, and no package has it")
+def test_promtool_minds_nothing_that_it_does_not_mind_in_the_original() -> None:
+    assert PROGRAM is not None
+    found = []
+    for program in (OURS, (PROGRAM,)):
+        with Exporter(program=program) as exporter:
+            exporter.send(b"web.hits:3|c|#path:/\nweb.took:20|ms\nweb.level:4|g\nnamed_total:1|c")
+            until(lambda: b"named_total 1" in exporter.get("/metrics")[1], 20)
+            found.append({*complaints(exporter.get("/metrics")[1]).splitlines()})
+    ours, theirs = found
+    assert ours < theirs

@@ -31,6 +31,26 @@ def test_promtool_passes_the_exposition(exporter: Exporter) -> None:
     assert complaints(exporter.get("/metrics")[1]) == ""
 
 
+def test_by_default_promtool_minds_only_what_senders_called_their_counters() -> None:
+    # The names are the original's, which promtool minds for one of its own besides.
+    with Exporter() as exporter:
+        exporter.send(b"web.hits:3|c|#path:/\nweb.took:20|ms\nweb.level:4|g\nnamed_total:1|c")
+        exposition = exporter.get("/metrics")[1]
+    assert b"\nnamed_total 1" in exposition
+    assert complaints(exposition).splitlines() == [
+        'web_hits counter metrics should have "_total" suffix'
+    ]
+
+
+def test_by_default_promtool_passes_what_a_mapping_names_well() -> None:
+    mapping = "mappings: [{match: web.hits, name: web_hits_total}]"
+    with Exporter(mapping=mapping) as exporter:
+        exporter.send(b"web.hits:3|c|#path:/\nweb.took:20|ms\nweb.level:4|g")
+        exposition = exporter.get("/metrics")[1]
+    assert b'\nweb_hits_total{path="/"} 3' in exposition
+    assert complaints(exposition) == ""
+
+
 def test_prometheus_scrapes_it_in_the_format_it_likes(exporter: Exporter) -> None:
     job = {"static_configs": [{"targets": [f"127.0.0.1:{exporter.web}"]}]}
     with Prometheus(job) as prometheus:

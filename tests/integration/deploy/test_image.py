@@ -2,16 +2,15 @@
 
 import http.client
 import json
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from deploy.tools import base
 from deploy.tools.consul import Consul
 from deploy.tools.engine import PrivateEngine
 from deploy.tools.image import build
-from tests.support.compose import command_of, run_options
+from tests.integration.deploy.conftest import TAG
+from tests.support.compose import DEPLOY, Compose
 from tests.support.containers import Containers
 from tests.support.dns import ask
 from tests.support.oracle import consul_program
@@ -19,8 +18,6 @@ from tests.support.pinnace import until
 from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
-
-TAG = "pinnace:test"
 
 # Run inside the container: what load balancer and API answer to a process there.
 ASK_INSIDE = """
@@ -31,18 +28,6 @@ def get(place, path, **headers):
 print(get(os.environ["PINNACE_LB__LISTEN"], "/", Host="web.localhost"))
 print("web" in get(os.environ["PINNACE_HTTP__LISTEN"], "/v1/catalog/services"))
 """
-
-
-@pytest.fixture(scope="module")
-def image(engine: PrivateEngine) -> Iterator[str]:
-    """The image, built on a Debian base that was made on this machine."""
-    reason = base.why_not()
-    if reason is not None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    engine.docker("import", str(base.base_tar()), "pinnace-base")
-    build("pinnace-base", TAG, engine.environment())
-    yield TAG
-    engine.docker("rmi", "-f", TAG, "pinnace-base", check=False)
 
 
 class Sidecar:
@@ -59,8 +44,10 @@ class Sidecar:
             "DOCKER_SOCKET": str(engine.socket),
             "DOCKER_GID": str(engine.socket.stat().st_gid),
         }
-        options = run_options(self.variables)
-        self.id = engine.docker("run", "-d", *options, *command_of(self.variables))
+        compose = Compose(DEPLOY / "compose.yaml", self.variables)
+        (service,) = compose.services
+        words = (*compose.options(service), *compose.command(service))
+        self.id = engine.docker("run", "-d", *words)
 
     def inside(self, *command: str) -> str:
         return self.engine.docker("exec", self.id, *command)

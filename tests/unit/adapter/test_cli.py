@@ -8,6 +8,7 @@ import pytest
 
 from adapter import cli, running
 from adapter.http import cli as http_cli
+from adapter.request import read_head
 from adapter.statsd import cli as statsd_cli
 from adapter.statsd.component import Statsd
 from adapter.statsd.flags import parse
@@ -99,8 +100,8 @@ def test_what_is_done_at_once_ends_several_too(capsys: pytest.CaptureFixture[str
 def test_wrong_usage_is_told_with_the_status_of_the_program(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert statsd_cli.main("adapter statsd", ["--x"]) == 2
-    assert statsd_cli.main("statsd_exporter", ["--x"]) == 1
+    assert statsd_cli.prepared("adapter statsd", ["--x"]) == 2
+    assert statsd_cli.prepared("statsd_exporter", ["--x"]) == 1
     assert "error: unknown long flag '--x', try --help" in capsys.readouterr().err
 
 
@@ -110,8 +111,8 @@ def test_a_wrong_mapping_is_told_with_the_status_of_the_program(
     mapping.write_text("mappings: [{}]")
     flag = f"--statsd.mapping-config={mapping}"
     with pytest.raises(ConfigError):
-        statsd_cli.main("adapter statsd", [flag])
-    assert statsd_cli.main("statsd_exporter", [flag, "--log.format=json"]) == 1
+        statsd_cli.prepared("adapter statsd", [flag])
+    assert statsd_cli.prepared("statsd_exporter", [flag, "--log.format=json"]) == 1
     assert "mappings[0]: needs a name" in capsys.readouterr().err
 
 
@@ -122,9 +123,9 @@ def test_a_mapping_that_cannot_be_read_is_told(mapping: Path, data: bytes | None
     else:
         mapping.write_bytes(data)
     with pytest.raises(ConfigError, match="cannot be read"):
-        statsd_cli.main("adapter statsd", [f"--statsd.mapping-config={mapping}"])
+        statsd_cli.prepared("adapter statsd", [f"--statsd.mapping-config={mapping}"])
     with pytest.raises(ConfigError, match="cannot be read"):
-        http_cli.main("adapter http", [str(mapping)])
+        http_cli.prepared("adapter http", [str(mapping)])
 
 
 def test_a_mapping_can_be_checked_explained_and_drawn(
@@ -134,27 +135,28 @@ def test_a_mapping_can_be_checked_explained_and_drawn(
     flag = f"--statsd.mapping-config={mapping}"
     dot = tmp_path / "g.dot"
     assert (
-        statsd_cli.main("adapter statsd", [flag, "--check-config", f"--debug.dump-fsm={dot}"]) == 0
+        statsd_cli.prepared("adapter statsd", [flag, "--check-config", f"--debug.dump-fsm={dot}"])
+        == 0
     )
     assert 'label="a"' in dot.read_text()
     assert "timer_type is an old name" in capsys.readouterr().err
-    assert statsd_cli.main("adapter statsd", [flag, "--explain", "a.b:1|ms"]) == 0
+    assert statsd_cli.prepared("adapter statsd", [flag, "--explain", "a.b:1|ms"]) == 0
     assert "a.* -> x" in capsys.readouterr().out
     nowhere = ["--debug.dump-fsm=/no/where", "--check-config"]
-    assert statsd_cli.main("adapter statsd", nowhere) == 0
+    assert statsd_cli.prepared("adapter statsd", nowhere) == 0
     assert "cannot write the patterns" in capsys.readouterr().err
 
 
 def test_without_an_address_nothing_can_be_received(capsys: pytest.CaptureFixture[str]) -> None:
     none = ["--statsd.listen-udp=", "--statsd.listen-tcp="]
-    assert statsd_cli.main("statsd_exporter", none) == 1
+    assert statsd_cli.prepared("statsd_exporter", none) == 1
     assert "needs an address" in capsys.readouterr().err
 
 
 def test_the_file_of_targets_can_be_checked(
     targets: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert http_cli.main("adapter http", [str(targets), "--check"]) == 0
+    assert http_cli.prepared("adapter http", [str(targets), "--check"]) == 0
     assert capsys.readouterr().out == "ok: 1 targets\n"
 
 
@@ -164,11 +166,14 @@ def test_the_file_of_targets_can_be_checked(
 def test_wrong_usage_of_http(
     words: list[str], status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert http_cli.main("adapter http", words) == status
+    assert http_cli.prepared("adapter http", words) == status
     assert capsys.readouterr() != SimpleNamespace(out="", err="")
 
 
-def test_metrics_may_be_the_only_page() -> None:
+async def test_metrics_may_be_the_first_page() -> None:
     statsd = Statsd(options_of(parse([])), Mapping())
-    paths = [route.path for route in StatsdRoutes(statsd, "/", has_lifecycle=False).routes()]
-    assert paths == ["/", "/-/healthy", "/-/ready"]
+    answer = StatsdRoutes(statsd, "/", has_lifecycle=False).routes()
+    found = await answer(read_head(b"GET / HTTP/1.1"))
+    assert found.kind.startswith("text/plain; version=0.0.4")
+    assert (await answer(read_head(b"GET /-/ready HTTP/1.1"))).status == 200
+    assert (await answer(read_head(b"POST /-/quit HTTP/1.1"))).status == 404

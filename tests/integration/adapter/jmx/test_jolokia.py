@@ -37,6 +37,10 @@ VALUES: dict[str, dict[str, Any]] = {
 }
 
 
+THREADING = "java.lang:type=Threading"
+INFO = [{"threadState": "WAITING", "stackTrace": []}, None]
+
+
 def _unescaped(path: str) -> str:
     out, at, parts = "", 0, list[str]()
     while at < len(path):
@@ -61,6 +65,12 @@ def _told(asked: dict[str, Any]) -> dict[str, Any]:
             kinds = LISTED[_unescaped(asked["path"])]
             about = {name: {"type": kind, "desc": "d", "rw": False} for name, kind in kinds.items()}
             return {"status": 200, "value": {"attr": about, "desc": "d"}}
+        case "exec":
+            done = {"findDeadlockedThreads()": None, "getThreadInfo([J)": INFO}
+            if asked["operation"] not in done:
+                return {"status": 403, "error": "not allowed"}
+            assert asked["arguments"] in ([], [[1, 7]])
+            return {"status": 200, "value": done[asked["operation"]]}
         case _:
             found = VALUES[asked["mbean"]]
             return {"status": 200, "value": {name: found[name] for name in asked["attribute"]}}
@@ -118,7 +128,8 @@ def agent() -> Iterator[Agent]:
 
 
 def _scrape(agent: Agent, more: str = "", remaining: float = 10.0) -> Outcome:
-    text = f"jmxUrl: http://127.0.0.1:{agent.port}/jolokia\njvmMetrics: false\n{more}"
+    text = f"jmxUrl: http://127.0.0.1:{agent.port}/jolokia\n{more}"
+    text += "" if "jvmMetrics" in more else "jvmMetrics: false\n"
     target = settings_of(text, "file", {}).targets[0]
     end = time.monotonic() + remaining
     transport = JolokiaTransport(target, lambda: end - time.monotonic(), ssl.SSLContext)
@@ -139,6 +150,17 @@ def test_values_come_as_over_rmi_but_rows_of_tables_are_parts_of_the_name(agent:
     word = base64.b64encode(b"u:p").decode()
     assert set(agent.headers) == {f"Basic {word}"}
     assert "canonicalNaming=false" in agent.paths[0]
+
+
+def test_threads_are_asked_for_by_operations(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LISTED, THREADING, {"AllThreadIds": "[J"})
+    monkeypatch.setitem(VALUES, THREADING, {"AllThreadIds": [1, 7]})
+    outcome = _scrape(agent, more="jvmMetrics: true\nincludeObjectNames: ['x:*']\n")
+    assert outcome.error is None
+    rows = dict(row for family in outcome.families({}) for row in family.rows)
+    assert rows["jvm_threads_deadlocked"] == 0
+    assert rows['jvm_threads_state{state="WAITING"}'] == 1
+    assert "jvm_threads_deadlocked_monitor" not in rows
 
 
 @pytest.mark.parametrize(

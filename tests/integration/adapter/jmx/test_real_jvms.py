@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.tools.jvm import Beans, JmxZooKeeper, Tomcat, java_client
 from tests.integration.adapter.jmx.conftest import LOGIN
 from tests.support.jmx import PASSWORD, Exporter, KeyStores, families_of, value_of
+from tests.support.pinnace import until
 from tests.support.prometheus import complaints
 
 pytestmark = pytest.mark.jvm
@@ -135,6 +136,21 @@ rules:
     assert complaints(text.encode()) == ""
 
 
+@pytest.mark.prometheus
+@pytest.mark.parametrize("is_lower", [False, True])
+def test_without_rules_promtool_minds_capitals_and_nothing_else(
+    beans: Beans, *, is_lower: bool
+) -> None:
+    config = f'hostPort: {beans.place}\nincludeObjectNames: ["java.lang:*"]\n'
+    with Exporter(config + f"lowercaseOutputName: {str(is_lower).lower()}\n") as exporter:
+        said = complaints(exporter.metrics().encode()).splitlines()
+
+    assert (said == []) == is_lower
+    assert {line.partition(" ")[2] for line in said} <= {
+        "metric names should be written in 'snake_case' not 'camelCase'"
+    }
+
+
 SECURE = """
 username: {name}
 password: ${{JMX_PASSWORD}}
@@ -201,6 +217,85 @@ def test_tomcat_is_read_with_password_and_certificates_and_says_what_it_refuses(
 def _reason_of(log: str, target: str) -> str:
     found = re.search(rf'target="?{target}"? reason=(.*)', log)
     return "" if found is None else found[1]
+
+
+AGENT = """
+jvm_buffer_pool_capacity_bytes gauge
+jvm_buffer_pool_used_buffers gauge
+jvm_buffer_pool_used_bytes gauge
+jvm_classes_currently_loaded gauge
+jvm_classes_loaded_total counter
+jvm_classes_unloaded_total counter
+jvm_compilation_time_seconds_total counter
+jvm_gc_collection_seconds summary
+jvm_memory_committed_bytes gauge
+jvm_memory_init_bytes gauge
+jvm_memory_max_bytes gauge
+jvm_memory_objects_pending_finalization gauge
+jvm_memory_pool_allocated_bytes_total counter
+jvm_memory_pool_collection_committed_bytes gauge
+jvm_memory_pool_collection_init_bytes gauge
+jvm_memory_pool_collection_max_bytes gauge
+jvm_memory_pool_collection_used_bytes gauge
+jvm_memory_pool_committed_bytes gauge
+jvm_memory_pool_init_bytes gauge
+jvm_memory_pool_max_bytes gauge
+jvm_memory_pool_used_bytes gauge
+jvm_memory_used_bytes gauge
+jvm_runtime_info gauge
+jvm_threads_current gauge
+jvm_threads_daemon gauge
+jvm_threads_deadlocked gauge
+jvm_threads_deadlocked_monitor gauge
+jvm_threads_peak gauge
+jvm_threads_started_total counter
+jvm_threads_state gauge
+process_cpu_seconds_total counter
+process_max_fds gauge
+process_open_fds gauge
+process_resident_memory_bytes gauge
+process_start_time_seconds gauge
+process_virtual_memory_bytes gauge
+"""
+"""Names and types that jmx_exporter's agent 1.0.1 shows in a JVM 17."""
+BY_OTHER_WAYS = {
+    "jvm_memory_pool_allocated_bytes_total counter",  # told by notifications only
+    "process_resident_memory_bytes gauge",  # JMX does not know it
+}
+
+
+def test_deadlocks_and_states_of_threads_are_those_of_the_jvm(classes: Path) -> None:
+    with (
+        Beans(classes, 1, main="Locked") as locked,
+        Exporter(f"hostPort: {locked.place}\n") as exporter,
+    ):
+        until(lambda: value_of(exporter.metrics(), "jvm_threads_deadlocked") == 4, 20)
+        text = exporter.metrics()
+
+    shown = re.findall(r"^# TYPE ((?:jvm|process)_.*)$", text, re.MULTILINE)
+    assert {*shown} == {*AGENT.strip().splitlines()} - BY_OTHER_WAYS
+    assert value_of(text, "jvm_threads_deadlocked_monitor") == 2
+    states = re.findall(r'^jvm_threads_state\{state="(\w+)"\} (\S+)$', text, re.MULTILINE)
+    found = {name: float(value) for name, value in states}
+    assert found["BLOCKED"] == 2
+    assert found["RUNNABLE"] > 0
+    assert sum(found.values()) == pytest.approx(value_of(text, "jvm_threads_current"), abs=5)
+
+
+def test_a_user_who_may_only_read_gets_everything_but_what_operations_tell(
+    half_open: Beans, stores: KeyStores
+) -> None:
+    config = (
+        f"hostPort: {half_open.place}\nusername: {LOGIN[0]}\npassword: {LOGIN[1]}\n"
+        f"ssl:\n  enabled: true\n  trustStore: {{filename: {stores['server.crt']}}}\n"
+    )
+    with Exporter(config, env={"RMI_REGISTRY_SSL_DISABLED": "true"}) as exporter:
+        text = exporter.metrics()
+
+    assert value_of(text, "up") == 1
+    assert value_of(text, "jvm_threads_current") is not None
+    assert value_of(text, "jvm_threads_deadlocked") is None
+    assert "jvm_threads_state" not in text
 
 
 def test_a_plain_registry_may_lead_to_tls(half_open: Beans, stores: KeyStores) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import adapter.jmx.component
 from adapter.jmx import config, config_rules
-from adapter.jmx.cli import main
+from adapter.jmx.cli import prepared
 from tests.support.readme import HEADINGS, headings, run_examples
 
 README = Path(adapter.jmx.component.__file__).parent / "README.md"
@@ -26,7 +26,7 @@ def test_every_key_of_the_file_is_in_the_manual() -> None:
 
 
 def test_every_flag_is_in_the_manual(capsys: object) -> None:
-    main("x", ["-h"])
+    prepared("x", ["-h"])
     shown = capsys.readouterr().out  # type: ignore[attr-defined]
     for flag in re.findall(r"--[a-z.-]+", shown):
         assert flag in MANUAL or flag in {"--version", "--help"}, flag

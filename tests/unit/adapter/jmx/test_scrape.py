@@ -11,9 +11,12 @@ from adapter.jmx.config import settings_of
 from adapter.jmx.errors import OutOfTime, TargetUnavailable
 from adapter.jmx.feed import Feed
 from adapter.jmx.objectname import parse
+from adapter.jmx.operations import FAILED, Operation
+from adapter.jmx.records import JavaArray
 from adapter.jmx.scrape import Outcome, Scraper
 from adapter.jmx.settings import Target
 from adapter.jmx.stream import Reader
+from adapter.jmx.values import Composite
 from tests.support import java_stream as java
 
 Beans = dict[str, dict[str, Any]]
@@ -33,6 +36,8 @@ class FakeTransport:
         self.ends_after = 1000
         self.asked: dict[str, tuple[str, ...]] = {}
         self.patterns: list[str | None] = []
+        self.returns: dict[str, object] = {}
+        self.invoked: list[Operation] = []
 
     def names(self, pattern: str | None) -> Iterable[str]:
         self.patterns.append(pattern)
@@ -55,6 +60,11 @@ class FakeTransport:
                     for name, value in self.beans[bean.text].items()
                 ],
             )
+
+    def invoke(self, operations: Sequence[Operation]) -> Iterator[tuple[Operation, object]]:
+        for operation in operations:
+            self.invoked.append(operation)
+            yield operation, self.returns.get(operation.name, FAILED)
 
     def read(self, beans: Sequence[Bean]) -> Iterator[tuple[Bean, Known | Values | None]]:
         for number, bean in enumerate(beans):
@@ -293,6 +303,71 @@ def test_jvm_metrics_come_along_whatever_the_rules_leave_out() -> None:
     ):
         assert f"\n{line}\n" in f"\n{text}", line
     assert "Other" not in text
+
+
+def _array(*items: object) -> JavaArray:
+    made = JavaArray("[")
+    made.items = [*items]
+    return made
+
+
+def _threads(*ids: int) -> FakeTransport:
+    transport = FakeTransport({"java.lang:type=Threading": {"AllThreadIds": _array(*ids)}})
+    transport.returns = {
+        "findDeadlockedThreads": _array(4, 5),
+        "findMonitorDeadlockedThreads": None,
+        "getThreadInfo": _array(
+            Composite({"threadState": "RUNNABLE"}), None, Composite({"threadState": "odd"})
+        ),
+    }
+    return transport
+
+
+def test_deadlocks_and_states_of_threads_are_asked_for_by_operations() -> None:
+    transport = _threads(1, 0, 7)
+    assert _shown(Scraper(_target("")).scrape(transport)) == {
+        "jvm_threads_deadlocked": 2.0,
+        "jvm_threads_deadlocked_monitor": 0.0,
+        'jvm_threads_state{state="BLOCKED"}': 0.0,
+        'jvm_threads_state{state="NEW"}': 0.0,
+        'jvm_threads_state{state="RUNNABLE"}': 1.0,
+        'jvm_threads_state{state="TERMINATED"}': 0.0,
+        'jvm_threads_state{state="TIMED_WAITING"}': 0.0,
+        'jvm_threads_state{state="UNKNOWN"}': 2.0,
+        'jvm_threads_state{state="WAITING"}': 0.0,
+    }
+    assert transport.invoked[-1].arrays == ([1, 7],)
+    assert transport.invoked[-1].signature == ("[J",)
+    assert _shown(_scraper("").scrape(_threads(1))) == {}
+
+
+def test_many_threads_are_asked_for_in_parts() -> None:
+    transport = _threads(*range(1, 1200))
+    assert (
+        _shown(Scraper(_target("")).scrape(transport))['jvm_threads_state{state="RUNNABLE"}'] == 3
+    )
+    assert [len(one.arrays[0]) for one in transport.invoked[2:]] == [500, 500, 199]
+
+
+def test_who_may_not_ask_for_operations_is_read_all_the_same_and_asked_now_and_then() -> None:
+    transport = _threads(1)
+    transport.returns = {}
+    scraper = Scraper(_target("refreshScrapes: 3"))
+    counts = []
+    for _ in range(7):
+        outcome = scraper.scrape(transport)
+        assert (_shown(outcome), outcome.up) == ({}, True)
+        counts.append(len(transport.invoked))
+    assert counts == [3, 3, 3, 6, 6, 6, 9]
+    transport.peer = b"another JVM"
+    scraper.scrape(transport)
+    assert len(transport.invoked) == 12
+
+
+def test_states_of_which_a_part_failed_are_not_shown() -> None:
+    transport = _threads(1)
+    transport.returns["getThreadInfo"] = FAILED
+    assert len(_shown(Scraper(_target("")).scrape(transport))) == 2
 
 
 def test_a_rule_s_own_metric_goes_before_one_of_the_jvm() -> None:
