@@ -12,9 +12,7 @@ from dnsd.cache import Responder
 from dnsd.connections import Connections, Limits
 from dnsd.feed import Start
 from dnsd.following import follow, stand
-from dnsd.networks import Networks
-from dnsd.querylog import QueryLog
-from dnsd.rates import Rates
+from dnsd.parts import Parts
 from dnsd.server import Listener, SecureListener, make_room
 from dnsd.service import Service
 from dnsd.site import Site, site_of
@@ -29,8 +27,6 @@ from sidecar.stores.base import Source
 
 if TYPE_CHECKING:
     from dnsd.certificates import Certificates
-    from dnsd.forward.resolver import Resolver
-    from dnsd.recursion import Recursion
     from dnsd.workers import Workers
 
 __all__ = ["DnsServer", "needs_restart"]
@@ -39,10 +35,6 @@ _log = get_logger("dnsd")
 
 _FIXED: Final = ("listen", "tls_listen", "https_listen", "workers")
 """Settings that only a restart changes: those of sockets."""
-_FORWARDING: Final = (
-    *("recursors", "recursor_strategy", "recursor_timeout", "recursion_allow", "forward"),
-    *("mix_case", "cache_bytes", "serve_stale", "max_concurrent_forwards"),
-)
 
 
 class DnsServer:
@@ -87,8 +79,8 @@ class DnsServer:
             draw=random.random,
             now=self._clock.wall,
         )
-        self._resolver: Resolver | None = None
-        self._service = self._service_of(settings, site)
+        self._parts = Parts(source, self._responder, self._clock)
+        self._service = self._parts.service(settings, site)
         self.telemetry = Telemetry(self._responder)
         self._workers: Workers | None = None
         self._connections = Connections(self._clock, self._limits(settings))
@@ -138,7 +130,7 @@ class DnsServer:
         site = self._site_of(settings)
         if self._certificates is not None:
             await self._certificates.replace(settings.tls_certificate, settings.tls_key)
-        self._service.take(self._service_of(settings, site))
+        self._service.take(self._parts.service(settings, site))
         self._settings = settings
         self._responder.reconfigure(site)
         self._connections.limits = self._limits(settings)
@@ -183,36 +175,6 @@ class DnsServer:
     def _site_of(self, settings: DnsSettings) -> Site:
         name = settings.node_name or self._node_name
         return site_of(settings, self._listen, name, self._secret)
-
-    def _service_of(self, settings: DnsSettings, site: Site) -> Service:
-        per_second, window = settings.rrl_responses_per_second, settings.rrl_window
-        return Service(
-            self._source,
-            self._responder,
-            self._clock,
-            site=site,
-            trusted=Networks(settings.rrl_exempt),
-            transfers=Networks(settings.transfer_allow),
-            recursion=self._recursion_of(settings, site),
-            rates=Rates(per_second, window, settings.rrl_slip) if per_second else None,
-            querylog=QueryLog(settings.query_log) if settings.query_log else None,
-        )
-
-    def _recursion_of(self, settings: DnsSettings, site: Site) -> "Recursion | None":
-        """Return what asks others, by the resolver there is, with its cache, if it may stay."""
-        if not settings.recursors and not settings.forward:
-            self._resolver = None
-            return None
-        # Late, because most servers ask nobody.
-        from dnsd.forward.resolver import Resolver  # noqa: PLC0415
-        from dnsd.forward.settings import forwarding_of  # noqa: PLC0415
-        from dnsd.recursion import Recursion  # noqa: PLC0415
-
-        same = all(getattr(settings, n) == getattr(self._settings, n) for n in _FORWARDING)
-        forwarding = None if same and self._resolver is not None else forwarding_of(settings)
-        if forwarding is not None:
-            self._resolver = Resolver(forwarding, self._clock)
-        return None if self._resolver is None else Recursion(self._resolver, site)
 
     def _limits(self, settings: DnsSettings) -> Limits:
         return self._given_limits or Limits(

@@ -6,68 +6,33 @@ record beside host and port comes from meta keys that begin with ``skydns-``. Pu
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from struct import pack
-from typing import Final, NamedTuple
+from typing import Final
 
 from dnsd import codes, names
 from dnsd.authority import Question, absent, address_record, other, own_addresses, soa_of
-from dnsd.names import Labels
 from dnsd.records import Answer, Record
-from dnsd.site import Site
-from dnsd.view import View, host_name, packed_address
-from sidecar.catalog.model import Instance
-from sidecar.catalog.query import address_of
+from dnsd.skytree import Entry, entries_at
+from dnsd.view import host_name, packed_address
 
-__all__ = ["Follow", "answer", "path_of"]
+__all__ = ["Follow", "answer"]
 
 Follow = Callable[[Question, bytes, int], Answer]
 """Answers with a CNAME to a name, and what that has."""
 
-_PREFIX: Final = "skydns-"
-_PRIORITY: Final = 10
-_WEIGHT: Final = 100
-_WILD: Final = frozenset((b"*", b"any"))
 _NAME_SERVERS: Final = (b"ns", b"dns")
 _MOST: Final = 4096  # records of 16 octets fill a message; a path may stand above everything
-
-
-class _Entry(NamedTuple):
-    """A record of SkyDNS; ``path`` is reversed."""
-
-    path: Labels
-    host: str
-    port: int
-    priority: int
-    weight: int
-    ttl: int
-    text: str
-    mail: bool
-    targetstrip: int
-    group: str
-
-
-class _Place:
-    """What stands at a path, and the places below it."""
-
-    __slots__ = ("below", "entries")
-
-    def __init__(self) -> None:
-        self.below: dict[bytes, _Place] = {}
-        self.entries: list[_Entry] = []
 
 
 def answer(question: Question, follow: Follow) -> Answer:
     """Return the answer for a name in the SkyDNS zone."""
     depth = len(question.zone.labels)
     inner = names.labels_of(question.name)[:-depth]
-    root = _root(question)
     if not inner and question.qtype in {codes.SOA, codes.NS}:
-        return _apex(question, root)
-    places = list(_places(root, inner[::-1]))
-    there = (entry for place in places for entry in _entries(place))
-    entries = _of_one_group(list(islice(there, _MOST)))
+        return _apex(question)
+    entries = _of_one_group(list(islice(entries_at(question, inner[::-1]), _MOST)))
     if not entries:
         if inner == _NAME_SERVERS:
             own = dict.fromkeys(own_addresses(question), 1)
@@ -76,90 +41,7 @@ def answer(question: Question, follow: Follow) -> Answer:
     return _negative(_of_type(question, entries, follow), question)
 
 
-def path_of(instance: Instance, site: Site) -> Labels | None:
-    """Return an instance's path by the template, from the root; None when it makes no name."""
-    text = site.sky_template
-    for word, value in (
-        ("{id}", instance.id),
-        ("{service}", instance.service),
-        ("{node}", instance.node),
-        ("{tags}", ".".join(instance.tags)),
-    ):
-        text = text.replace(word, value)
-    labels = tuple(label for label in names.fold(text).split(b".") if label)
-    try:
-        names.wire_name((*labels, *(site.sky_zone.labels if site.sky_zone else ())))
-    except ValueError:
-        return None
-    return labels[::-1]
-
-
-# --- the tree --------------------------------------------------------------------------------
-
-
-def _root(question: Question) -> _Place:
-    """Return the tree of a snapshot, built when it is asked for first."""
-    view = question.reading.everything
-    root = view.kept.get(_Place)
-    if isinstance(root, _Place):
-        return root
-    root = _Place()
-    for entry in _all_entries(view, question.site):
-        place = root
-        for label in entry.path:
-            place = place.below.setdefault(label, _Place())
-        place.entries.append(entry)
-    view.kept[_Place] = root
-    return root
-
-
-def _all_entries(view: View, site: Site) -> Iterator[_Entry]:
-    for name in view.services:
-        for instance in view.instances(name):
-            path = path_of(instance, site)
-            if path is not None:
-                yield _entry(instance, path, address_of(instance, view.snapshot.nodes), site)
-
-
-def _entry(instance: Instance, path: Labels, host: str, site: Site) -> _Entry:
-    meta = instance.meta
-
-    def number(key: str, default: int, most: int = 65535) -> int:
-        text = meta.get(_PREFIX + key, "")
-        return min(int(text), most) if text.isdecimal() and len(text) < 11 else default
-
-    weight = number("weight", instance.weight if instance.weight != 1 else 0)
-    return _Entry(
-        path,
-        host,
-        instance.port,
-        number("priority", _PRIORITY),
-        weight or _WEIGHT,
-        number("ttl", site.sky_ttl, 2**31 - 1),
-        meta.get(_PREFIX + "text", ""),
-        meta.get(_PREFIX + "mail", "") == "true",
-        number("targetstrip", 0),
-        meta.get(_PREFIX + "group", ""),
-    )
-
-
-def _places(place: _Place, path: Sequence[bytes]) -> Iterator[_Place]:
-    if not path:
-        yield place
-    elif path[0] in _WILD:
-        for below in place.below.values():
-            yield from _places(below, path[1:])
-    elif path[0] in place.below:
-        yield from _places(place.below[path[0]], path[1:])
-
-
-def _entries(place: _Place) -> Iterator[_Entry]:
-    yield from place.entries
-    for below in place.below.values():
-        yield from _entries(below)
-
-
-def _of_one_group(entries: list[_Entry]) -> list[_Entry]:
+def _of_one_group(entries: list[Entry]) -> list[Entry]:
     """Leave out what is of another group than the shortest path names, when they agree on one."""
     if not entries:
         return entries
@@ -173,7 +55,7 @@ def _of_one_group(entries: list[_Entry]) -> list[_Entry]:
 # --- records ---------------------------------------------------------------------------------
 
 
-def _of_type(question: Question, entries: Sequence[_Entry], follow: Follow) -> Answer:
+def _of_type(question: Question, entries: Sequence[Entry], follow: Follow) -> Answer:
     qtype = question.qtype
     if qtype == codes.SRV:
         return _srv(question, entries)
@@ -202,7 +84,7 @@ def _of_type(question: Question, entries: Sequence[_Entry], follow: Follow) -> A
     return _addresses(question, weights, _ttl(entries))
 
 
-def _ttl(entries: Iterable[_Entry]) -> int:
+def _ttl(entries: Iterable[Entry]) -> int:
     """Return the TTL of a set: one for all (RFC 2181 5.2), the least."""
     return min(entry.ttl for entry in entries)
 
@@ -233,7 +115,7 @@ def _some(
     return Answer(codes.NOERROR, question.zone, records=records, additional=tuple(additional))
 
 
-def _named(question: Question, entry: _Entry) -> tuple[bytes, bytes | None] | None:
+def _named(question: Question, entry: Entry) -> tuple[bytes, bytes | None] | None:
     """Return the name an entry is reached by, and its address when that name is its own."""
     packed = packed_address(entry.host)
     if packed is None:
@@ -243,7 +125,7 @@ def _named(question: Question, entry: _Entry) -> tuple[bytes, bytes | None] | No
     return names.wire_name((*own, *question.zone.labels)), packed
 
 
-def _srv(question: Question, entries: Sequence[_Entry]) -> Answer:
+def _srv(question: Question, entries: Sequence[Entry]) -> Answer:
     sums: Counter[int] = Counter()
     for entry in entries:
         sums[entry.priority] += entry.weight
@@ -263,7 +145,7 @@ def _srv(question: Question, entries: Sequence[_Entry]) -> Answer:
     return _some(question, tuple(records), glue.values())
 
 
-def _mail(question: Question, entries: Sequence[_Entry]) -> Answer:
+def _mail(question: Question, entries: Sequence[Entry]) -> Answer:
     records: dict[Record, None] = {}
     glue: dict[tuple[bytes, bytes], Record] = {}
     for entry in entries:
@@ -277,15 +159,14 @@ def _mail(question: Question, entries: Sequence[_Entry]) -> Answer:
     return _some(question, tuple(records), glue.values())
 
 
-def _apex(question: Question, root: _Place) -> Answer:
+def _apex(question: Question) -> Answer:
     """Answer SOA, or NS from what stands at ``ns.dns``, else this server itself."""
     site = question.site
     zone = question.zone._replace(home=(b"dns", *question.zone.labels))
     if question.qtype == codes.SOA:
         soa = soa_of(zone, question.serial, site.soa._replace(minimum=site.sky_negative_ttl))
         return Answer(codes.NOERROR, question.zone, records=(soa,))
-    places = _places(root, _NAME_SERVERS[::-1])
-    entries = [entry for place in places for entry in _entries(place)]
+    entries = entries_at(question, _NAME_SERVERS[::-1])
     named = [found for entry in entries if (found := _named(question, entry)) is not None]
     if not named:
         own = names.wire_name((*_NAME_SERVERS, *question.zone.labels))

@@ -30,16 +30,14 @@ class Forwarding:
         return tuple(upstream for group in self.groups.values() for upstream in group.upstreams)
 
 
-def forwarding_of(settings: DnsSettings) -> Forwarding | None:
-    """Return how to forward, or None when it is off."""
+def forwarding_of(settings: DnsSettings) -> Forwarding:
+    """Return how to forward."""
     groups: dict[Labels, Group] = {}
     if settings.recursors:
         groups[()] = _group(settings.recursors, settings)
     for text in settings.forward:
         domain, _, servers = text.partition("=")
         groups[zone_of(domain).labels] = _group(servers.split(","), settings)
-    if not groups:
-        return None
     return Forwarding(
         groups=groups,
         allowed=Networks(settings.recursion_allow),

@@ -6,7 +6,7 @@ import pytest
 from dnslib import RCODE
 
 from dnsd.names import zone_of
-from dnsd.sky import path_of
+from dnsd.skytree import path_of
 from sidecar.catalog.changes import Change, Put
 from tests.support.asker import Asker, instance, node, texts
 

@@ -11,13 +11,10 @@ from dnsd import codes
 from dnsd.cache import Responder
 from dnsd.digging import dig
 from dnsd.feed import Counts, Frames, Start, Told, encode
-from dnsd.forward.resolver import Resolver
-from dnsd.forward.settings import forwarding_of
-from dnsd.networks import Networks
+from dnsd.parts import Parts
 from dnsd.present import data_of, name_text, type_number, type_text
 from dnsd.querylog import QueryLog
 from dnsd.records import Record
-from dnsd.recursion import Recursion
 from dnsd.service import Service
 from dnsd.site import site_of
 from dnsd.tallies import Channel, Key
@@ -37,17 +34,8 @@ def service_of(*changes: Any, **settings: Any) -> Service:
     catalog.commit([*changes])
     wanted = DnsSettings(**settings)
     site = site_of(wanted, [], "node-1")
-    forwarding = forwarding_of(wanted)
-    clock = FakeClock()
-    return Service(
-        catalog,
-        Responder(catalog, site, serial=7, draw=random.Random(1).random),
-        clock,
-        site=site,
-        trusted=Networks(()),
-        transfers=Networks(()),
-        recursion=None if forwarding is None else Recursion(Resolver(forwarding, clock), site),
-    )
+    responder = Responder(catalog, site, serial=7, draw=random.Random(1).random)
+    return Parts(catalog, responder, FakeClock()).service(wanted, site)
 
 
 @pytest.mark.parametrize(
