@@ -4,17 +4,18 @@ So no pattern of a file can hold up the process, whatever a JVM names its beans.
 """
 
 import re
-from typing import Any, Final, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from adapter.jmx.regexwork import Work
-from sidecar.catalog.regex import Regex
+from adapter.jmx.regexwork import Node, Work
 
-__all__ = ["CHEAP", "DEAR", "STEPS", "JavaPattern", "Matched"]
+if TYPE_CHECKING:
+    from sidecar.catalog.regex import Regex
+
+__all__ = ["CHEAP", "DEAR", "JavaPattern", "Matched"]
 
 CHEAP: Final = 1_000_000  # steps of Python's engine: some milliseconds
 DEAR: Final = 10 * CHEAP  # where there is no other engine
-STEPS: Final = 1_000_000
-"""What the linear engine may take on one text."""
 
 
 class Matched(Protocol):
@@ -44,22 +45,36 @@ class JavaPattern:
         text: str,
         search: re.Pattern[str],
         work: Work,
-        linear: Regex | None,
+        row: tuple[Node, ...] | None,
         *,
         is_fixed: bool,
     ) -> None:
-        """``text`` is as the user wrote it; ``linear`` is for the other engine, if that can."""
+        """``text`` is as the user wrote it; ``row`` is for the linear engine, if that can do it."""
         self.text = text
         self.search = search
         self.is_fixed = is_fixed
         self.gave_up = 0
         self._work = work
-        self.linear = linear
+        self._row = row
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether no engine has a bound for it."""
+        return self._work.is_endless and self.linear is None
+
+    @cached_property
+    def linear(self) -> "Regex | None":
+        """The same for the other engine, made when it is needed."""
+        if self._row is None:
+            return None
+        from adapter.jmx.linear import regex_of  # noqa: PLC0415 - memory
+
+        return regex_of(self._row)
 
     def match(self, text: str) -> Matched | None:
         """Return the groups; what would take too long is no match, and counted."""
         work = self._work.on(text)
-        if work <= (CHEAP if self.linear else DEAR):
+        if work <= CHEAP or (work <= DEAR and self.linear is None):
             return self.search.fullmatch(text)
         if self.linear is not None:
             try:

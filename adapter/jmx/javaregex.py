@@ -10,14 +10,11 @@ attribute, ``is_fixed`` (see ``_Tail``), and how much work a match can be (``reg
 """
 
 import re
-from contextlib import suppress
 from typing import Final
 
 from adapter.jmx.javaclass import Unknown, class_escape, escape_at, read_class
-from adapter.jmx.javapattern import STEPS, JavaPattern
+from adapter.jmx.javapattern import JavaPattern
 from adapter.jmx.regexwork import DOT, Builder
-from sidecar.catalog.automaton import Flag
-from sidecar.catalog.regex import Regex
 
 __all__ = ["compiled"]
 
@@ -25,9 +22,6 @@ _DOT: Final = DOT
 _ANCHORS: Final = {
     "b": r"\b", "B": r"\B", "A": r"\A", "z": r"\Z", "Z": r"(?=(?:\r\n|[\n\r\x85\u2028\u2029])?\Z)",
     "R": r"(?:\r\n|[\n\x0b\f\r\x85\u2028\u2029])",
-}  # fmt: skip
-_FLAGS_OF: Final = {
-    "b": Flag.WORD_EDGE, "B": Flag.NO_WORD_EDGE, "A": Flag.BEGIN, "z": Flag.END,
 }  # fmt: skip
 _FLAGS: Final = re.compile(r"\?(?!:)([imsxuUd]*)(?:-([imsxuUd]+))?([:)])")
 _QUANTIFIER: Final = re.compile(r"[*+?][+?]?|\{\d+(?:,\d*)?\}[+?]?")
@@ -44,15 +38,19 @@ def compiled(pattern: str) -> JavaPattern:
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"cannot be used: {error}") from error
     built = translator.built
-    work, linear = built.work(), None
-    with suppress(ValueError):
-        linear = None if built.is_odd else Regex(built.tree(), STEPS)
-    if work.is_endless and linear is None:
+    found = JavaPattern(
+        pattern,
+        search,
+        built.work(),
+        None if built.is_odd else built.row(),
+        is_fixed=translator.tail.is_fixed,
+    )
+    if found.is_endless:
         raise ValueError(
             "repeats a repetition, and has look-around, a back reference, a possessive piece or a"
             " flag: that could take for ever"
         )
-    return JavaPattern(pattern, search, work, linear, is_fixed=translator.tail.is_fixed)
+    return found
 
 
 class _Tail:
@@ -144,7 +142,7 @@ class _Translator:
         elif char in "^$":
             self.at += 1
             self._out.append(char)
-            self.built.place(Flag.BEGIN if char == "^" else Flag.END)
+            self.built.place("A" if char == "^" else "z")
             if char == "$":
                 self.tail.unclear()
         elif _QUANTIFIER.match(self.text, self.at):
@@ -246,7 +244,7 @@ class _Translator:
         elif char in _ANCHORS:
             self._out.append(_ANCHORS[char])
             self.at = at + 1
-            self.built.place(_FLAGS_OF[char]) if char in _FLAGS_OF else self.built.odd()
+            self.built.place(char) if char in "bBAz" else self.built.odd()
             self.tail.unclear()
         elif char in "123456789k" and char:
             self._back_reference(at)

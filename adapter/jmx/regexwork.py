@@ -8,20 +8,15 @@ The work: each piece that may take more or less of the text multiplies it by the
 end. Those are few where a literal has to follow, namely as many as the text has of it, and all of
 the text else. A repeated repetition has no bound that would be worth a number.
 
-The linear form (``sidecar.catalog.automaton``), which takes the same alternatives in the same
-order, but walks all ways at once. Look-around, back references, possessive pieces and flags are
-beyond it: ``is_odd``.
+The linear form (``linear``), which takes the same alternatives in the same order, but goes all ways
+at once. Look-around, back references, possessive pieces and flags are beyond it: ``is_odd``.
 """
 
 import re
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sidecar.catalog import automaton
-from sidecar.catalog.automaton import Assert, Either, Flag, Group, One, Repeat, Tree
-
-__all__ = ["DOT", "Builder", "Work"]
+__all__ = ["DOT", "Atom", "Builder", "Many", "Node", "Part", "Place", "Work"]
 
 DOT: Final = r"[^\n\r\x85\u2028\u2029]"
 _NO_BOUND: Final = 1 << 60
@@ -36,9 +31,9 @@ class Atom(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A condition on a place."""
+    """A condition on a place: ``A``, ``z``, ``b`` or ``B`` as behind a backslash; or another."""
 
-    flag: int
+    kind: str = ""
 
 
 class Many(NamedTuple):
@@ -108,14 +103,14 @@ class Builder:
         """Add one character and how often it may be there."""
         self._add(Atom(expression, literal), times)
 
-    def place(self, flag: int) -> None:
+    def place(self, kind: str) -> None:
         """Add a condition on the place."""
-        self._rows[-1][-1].append(Place(flag))
+        self._rows[-1][-1].append(Place(kind))
 
     def odd(self) -> None:
         """Note something that the linear engine cannot do."""
         self.is_odd = True
-        self._rows[-1][-1].append(Place(0))
+        self._rows[-1][-1].append(Place())
 
     def flags(self) -> None:
         """Note flags: a character may be one of two, a place one of many."""
@@ -162,11 +157,9 @@ class Builder:
             self._is_endless,
         )
 
-    def tree(self) -> Tree:
-        """Return the same for the linear engine, from the begin to the end of a text."""
-        dots = Many(Atom(DOT), 0, None)
-        row = (Place(Flag.BEGIN), *self._whole_row(), dots, Place(Flag.END))
-        return _tree_of(row)
+    def row(self) -> "tuple[Node, ...]":
+        """Return the same as a row of nodes, from the begin to the end of a text."""
+        return Place("A"), *self._whole_row(), Many(Atom(DOT), 0, None), Place("z")
 
     def _walk(self, row: Sequence[Node], after: str, *, is_last: bool) -> None:
         for at, node in enumerate(row):
@@ -208,7 +201,7 @@ class Builder:
         """Say whether what follows can only be at the text's begin: other places fail at once."""
         while row and isinstance(row[0], Part) and len(row[0].rows) == 1:
             row = row[0].rows[0]
-        is_place = bool(row) and isinstance(row[0], Place) and row[0].flag == Flag.BEGIN
+        is_place = bool(row) and isinstance(row[0], Place) and row[0].kind == "A"
         return is_place and not self._has_flags
 
 
@@ -236,13 +229,13 @@ def _lead(row: Sequence[Node], after: str) -> str:
                 return found
         elif isinstance(node, Many) and isinstance(node.piece, Atom) and node.least:
             return found + node.piece.literal
-        elif not (isinstance(node, Place) and node.flag):
+        elif not (isinstance(node, Place) and node.kind):
             return found
     return found + after
 
 
 def _is_over(row: Sequence[Node]) -> bool:
-    return all(isinstance(node, Place) and node.flag == Flag.END for node in row)
+    return all(isinstance(node, Place) and node.kind == "z" for node in row)
 
 
 def _is_rigid(part: Part) -> bool:
@@ -258,27 +251,3 @@ def _is_rigid(part: Part) -> bool:
 def _overlaps(literal: str) -> bool:
     """Say whether a text may begin within itself: then it is there more often than counted."""
     return any(literal.endswith(literal[:size]) for size in range(1, len(literal)))
-
-
-def _tree_of(row: Sequence[Node]) -> Tree:
-    return automaton.Sequence(tuple(_node_of(node) for node in row))
-
-
-def _node_of(node: Node) -> Tree:
-    match node:
-        case Atom(expression):
-            return One(_test(expression))
-        case Place(flag):
-            return Assert(flag)
-        case Many(piece, least, most, how):
-            return Repeat(_node_of(piece), least, most, how == "?")
-        case Part(rows, captures):
-            parts = tuple(_tree_of(row) for row in rows)
-            either = parts[0] if len(parts) == 1 else Either(parts)
-            return Group(either) if captures else either
-
-
-@lru_cache(1000)
-def _test(expression: str) -> Callable[[str], bool]:
-    found = re.compile(expression, re.ASCII | re.DOTALL).fullmatch
-    return lambda character: found(character) is not None

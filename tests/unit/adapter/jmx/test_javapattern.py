@@ -62,7 +62,7 @@ def test_patterns_as_people_write_them_stay_with_the_quick_engine(
     pattern: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     java = compiled(pattern)
-    monkeypatch.setattr(java, "linear", None)
+    monkeypatch.setattr(java, "_row", None)
     for text in (
         "java.lang<name=G1 Old Generation, type=GarbageCollector, key=a><LastGcInfo>used: 94285952",
         "kafka.server<type=TopicMetrics, name=BytesInPerSec, topic=a.b.c.d>Count: 1234567890123",
