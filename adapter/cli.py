@@ -30,6 +30,9 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
 }
 """Kind to its module and what it reads."""
 
+_BUSY: Final = frozenset({"statsd"})
+"""Kinds that others send to, as fast as they like; the rest ask."""
+
 PROGRAMS: Final[Mapping[str, str]] = {"statsd_exporter": "statsd", "jmx_exporter": "jmx"}
 """Other programs' names to the kind that takes their command line."""
 
@@ -53,7 +56,7 @@ def main(program: str, arguments: Sequence[str]) -> int:
 
 def _kind(kind: str, program: str, arguments: Sequence[str]) -> int:
     made = _prepared(kind, program, arguments)
-    return made if isinstance(made, int) else _run(made)
+    return made if isinstance(made, int) else _run(made, is_busy=kind in _BUSY)
 
 
 def _several(program: str, arguments: Sequence[str]) -> int:
@@ -64,6 +67,7 @@ def _several(program: str, arguments: Sequence[str]) -> int:
         else:
             lines[-1].append(word)
     components: list[Component] = []
+    is_busy = False
     for line in lines:
         kind = line[0] if line else ""
         if kind not in KINDS:
@@ -72,7 +76,8 @@ def _several(program: str, arguments: Sequence[str]) -> int:
         if isinstance(made, int):
             return made
         components += made
-    return _run(components)
+        is_busy |= kind in _BUSY
+    return _run(components, is_busy=is_busy)
 
 
 def _prepared(kind: str, program: str, arguments: Sequence[str]) -> "Sequence[Component] | int":
@@ -81,10 +86,10 @@ def _prepared(kind: str, program: str, arguments: Sequence[str]) -> "Sequence[Co
     return made
 
 
-def _run(components: "Sequence[Component]") -> int:
+def _run(components: "Sequence[Component]", *, is_busy: bool) -> int:
     from adapter.running import run  # noqa: PLC0415 - after the command lines were found right
 
-    return run(components)
+    return run(components, is_busy=is_busy)
 
 
 def _unknown(program: str, kind: str) -> int:

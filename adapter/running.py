@@ -6,8 +6,6 @@ import signal
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
-import uvloop
-
 from sidecar.errors import PinnaceError
 from sidecar.runtime import log, memory
 from sidecar.runtime.clock import SystemClock
@@ -41,9 +39,17 @@ class Stopping(Protocol):
         """Keep what is called for that."""
 
 
-def run(components: Sequence[Component]) -> int:
-    """Run until a signal, logging as was configured; return the exit status."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+def run(components: Sequence[Component], *, is_busy: bool = False) -> int:
+    """Run until a signal, logging as was configured; return the exit status.
+
+    ``is_busy``: with the quick loop, which takes 2 MB that a scrape now and then does not need.
+    """
+    make = None
+    if is_busy:
+        import uvloop  # noqa: PLC0415 - memory
+
+        make = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=make) as runner:
         return runner.run(_run(components))
 
 

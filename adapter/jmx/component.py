@@ -18,6 +18,7 @@ from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 
 if TYPE_CHECKING:
+    from adapter.jmx.javapattern import JavaPattern
     from sidecar.catalog.live import Catalog
 
 __all__ = ["Jmx", "load"]
@@ -54,6 +55,7 @@ class Jmx:
         self._catalog = catalog
         self._seen = 0.0
         self._probes: dict[str, Probe] = {}
+        self._slow: set[JavaPattern] = set()
         self._reading = asyncio.Lock()
         self._crowd = asyncio.Semaphore(_MOST_AT_ONCE)
 
@@ -174,7 +176,20 @@ class Jmx:
             family = Family(f"jmx_config_reload_{word}_total", "counter", text)
             family.add({}, float(count))
             found.append(family)
-        return found
+        text = "Matches of rules that were given up, because they would take too long."
+        family = Family("jmx_rule_gave_up_total", "counter", text)
+        family.add({}, float(self._gave_up()))
+        return [*found, family]
+
+    def _gave_up(self) -> int:
+        """Return how often a rule had no time for a text; tell of each rule once."""
+        rules = (rule for probe in self._probes.values() for rule in probe.target.rules)
+        patterns = {rule.pattern for rule in rules if rule.pattern is not None}
+        for pattern in patterns:
+            if pattern.gave_up and pattern not in self._slow:
+                _log.warning("rule takes too long on some texts", pattern=pattern.text)
+        self._slow = {pattern for pattern in patterns if pattern.gave_up}
+        return sum(pattern.gave_up for pattern in patterns)
 
 
 def _changed(path: str) -> float:

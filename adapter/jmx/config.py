@@ -4,7 +4,7 @@
 target does not set it has from the top of the file, so one set of rules serves many JVMs.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, Literal, cast
 
@@ -42,7 +42,7 @@ def settings_of(text: str, source: str, environ: Mapping[str, str]) -> Settings:
     if not targets and discovery is None and not problems.lines:
         root.wrong("one of hostPort, jmxUrl, targets and discovery is needed")
     problems.check()
-    warnings = [f"{source}: {text}" for text in _risks((base, *targets))]
+    warnings = []
     if fields["openTelemetry"]:
         warnings.append(f"{source}: openTelemetry is not supported: metrics are only served")
     return Settings(
@@ -52,15 +52,6 @@ def settings_of(text: str, source: str, environ: Mapping[str, str]) -> Settings:
         discovery=discovery,
         warnings=tuple(warnings),
     )
-
-
-def _risks(targets: Iterable[Target]) -> list[str]:
-    rules = (rule for target in targets for rule in target.rules)
-    found = {
-        rule.pattern.search.pattern for rule in rules if rule.pattern and rule.pattern.is_risky
-    }
-    text = "a pattern repeats a repetition, which can take for ever: "
-    return [text + pattern for pattern in sorted(found)]
 
 
 def _listed(entry: Node, base: Target, environ: Mapping[str, str]) -> Target:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from adapter.documents import Node
-from adapter.jmx.javaregex import JavaPattern, compiled
+from adapter.jmx.javapattern import JavaPattern
+from adapter.jmx.javaregex import compiled
 from adapter.jmx.javatemplate import Template, template
 from adapter.jmx.numbers import java_number
 from adapter.jmx.rules import Naming, Rule

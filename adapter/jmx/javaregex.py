@@ -6,17 +6,19 @@ what means something else is spelled out (``.`` stops at five line ends in Java,
 what Python cannot do is refused with its place, when the configuration is read.
 
 On the way the translation learns whether a match can depend on a value that stands behind the
-attribute: ``is_fixed`` (see ``_Tail``).
+attribute, ``is_fixed`` (see ``_Tail``), and how much work a match can be (``regexwork``).
 """
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
 from adapter.jmx.javaclass import Unknown, class_escape, escape_at, read_class
+from adapter.jmx.javapattern import JavaPattern
+from adapter.jmx.regexwork import DOT, Builder
 
-__all__ = ["JavaPattern", "compiled"]
+__all__ = ["compiled"]
 
-_DOT: Final = r"[^\n\r\x85\u2028\u2029]"
+_DOT: Final = DOT
 _ANCHORS: Final = {
     "b": r"\b", "B": r"\B", "A": r"\A", "z": r"\Z", "Z": r"(?=(?:\r\n|[\n\r\x85\u2028\u2029])?\Z)",
     "R": r"(?:\r\n|[\n\x0b\f\r\x85\u2028\u2029])",
@@ -27,17 +29,6 @@ _VALUE: Final = frozenset(": 0123456789.+-ENaNInfinitytruefalse")
 """Every character of a number's or boolean's text and of what stands before it."""
 
 
-class JavaPattern(NamedTuple):
-    """A compiled pattern that has to match a whole text.
-
-    ``is_risky``: it repeats a repetition, which can take time that doubles with each character.
-    """
-
-    search: re.Pattern[str]
-    is_fixed: bool
-    is_risky: bool = False
-
-
 def compiled(pattern: str) -> JavaPattern:
     """Return ``^.*(?:pattern).*$`` compiled, as rules are. Raises ValueError."""
     translator = _Translator(pattern)
@@ -46,7 +37,20 @@ def compiled(pattern: str) -> JavaPattern:
         search = re.compile(f"{_DOT}*(?:{body}){_DOT}*", re.ASCII)
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"cannot be used: {error}") from error
-    return JavaPattern(search, translator.tail.is_fixed, translator.is_risky)
+    built = translator.built
+    found = JavaPattern(
+        pattern,
+        search,
+        built.work(),
+        None if built.is_odd else built.row(),
+        is_fixed=translator.tail.is_fixed,
+    )
+    if found.is_endless:
+        raise ValueError(
+            "repeats a repetition, and has look-around, a back reference, a possessive piece or a"
+            " flag: that could take for ever"
+        )
+    return found
 
 
 class _Tail:
@@ -110,8 +114,7 @@ class _Translator:
         self._depth = 0
         self._scopes: list[list[str]] = [[]]  # inline flags that are open, by group
         self._dot_all = False
-        self.is_risky = False
-        self._repeats = [False]  # whether something in this group repeats without end
+        self.built = Builder()
 
     def translated(self) -> str:
         while self.at < len(self.text):
@@ -139,6 +142,7 @@ class _Translator:
         elif char in "^$":
             self.at += 1
             self._out.append(char)
+            self.built.place("A" if char == "^" else "z")
             if char == "$":
                 self.tail.unclear()
         elif _QUANTIFIER.match(self.text, self.at):
@@ -152,7 +156,7 @@ class _Translator:
         times = match[0] if match else ""
         self.at += len(times)
         self._out.append(expression + times)
-        self._repeats[-1] |= _is_endless(times)
+        self.built.atom(expression, literal, times)
         if is_dot:
             self.tail.dot(times, self._depth)
         else:
@@ -163,21 +167,22 @@ class _Translator:
         text = self.text
         self.tail.group()
         self._depth += 1
-        self._repeats.append(False)
         if flags := _FLAGS.match(text, self.at + 1):
             self._flags(flags)
             return
-        head = "("
+        head, is_odd = "(", False
         if named := re.compile(r"\?<([A-Za-z][A-Za-z0-9]*)>").match(text, self.at + 1):
             head, self.at = f"(?P<{named[1]}>", named.end()
         elif ahead := re.compile(r"\?(?:[:>=!]|<[=!])").match(text, self.at + 1):
             head, self.at = f"({ahead[0]}", ahead.end()
+            is_odd = ahead[0] != "?:"
             if ahead[0] not in {"?:", "?>"}:
                 self.tail.unclear()
         else:
             self.at += 1
         self._out.append(head)
         self._scopes.append([])
+        self.built.open(captures=head == "(" or head.startswith("(?P<"), is_odd=is_odd)
 
     def _flags(self, match: re.Match[str]) -> None:
         on = match[1].replace("u", "").replace("U", "").replace("d", "")
@@ -191,11 +196,12 @@ class _Translator:
         self.at = match.end()
         self._out.append(shown)
         self.tail.unclear()
+        self.built.flags()
         if match[3] == ":":
             self._scopes.append([])
+            self.built.open(captures=False, is_odd=True)
         else:  # until the end of the group around it
             self._depth -= 1
-            self._repeats.pop()
             self._scopes[-1].append(shown)
 
     def _close(self) -> None:
@@ -209,14 +215,13 @@ class _Translator:
         times = match[0] if match else ""
         self._out.append(times)
         self.at += len(times)
-        inside = self._repeats.pop()
-        self.is_risky |= inside and _is_endless(times)
-        self._repeats[-1] |= inside or _is_endless(times)
+        self.built.close(times)
 
     def _alternative(self) -> None:
         open_flags = self._scopes[-1]
         self._out.append(")" * len(open_flags) + "|" + "".join(open_flags))
         self.at += 1
+        self.built.either()
         if self._depth == 0:
             self.tail.unclear()
         self.tail.group()
@@ -230,6 +235,7 @@ class _Translator:
             self.at = end + 2 if end >= 0 else len(text)
             for letter in quoted[:-1]:
                 self._out.append(re.escape(letter))
+                self.built.atom(re.escape(letter), letter, "")
                 self.tail.one(letter, "", self._depth, takes_colon=letter == ":")
             if quoted:
                 self._atom(re.escape(quoted[-1]), literal=quoted[-1])
@@ -238,6 +244,7 @@ class _Translator:
         elif char in _ANCHORS:
             self._out.append(_ANCHORS[char])
             self.at = at + 1
+            self.built.place(char) if char in "bBAz" else self.built.odd()
             self.tail.unclear()
         elif char in "123456789k" and char:
             self._back_reference(at)
@@ -250,6 +257,7 @@ class _Translator:
 
     def _back_reference(self, at: int) -> None:
         self.tail.unclear()
+        self.built.odd()
         if named := re.compile(r"k<([A-Za-z][A-Za-z0-9]*)>").match(self.text, at):
             self._out.append(f"(?P={named[1]})")
             self.at = named.end()
@@ -258,12 +266,6 @@ class _Translator:
             raise Unknown("\\k wants <name>")
         self._out.append(f"(?:\\{self.text[at]})")
         self.at = at + 1
-
-
-def _is_endless(times: str) -> bool:
-    """Say whether a quantifier has no upper bound and gives back what it took."""
-    is_possessive = len(times) > 1 and times.endswith("+")
-    return not is_possessive and (times[:1] in {"*", "+"} or ",}" in times)
 
 
 def _takes_colon(expression: str) -> bool:

@@ -3,6 +3,8 @@
 import re
 from typing import NamedTuple
 
+from adapter.jmx.javapattern import Matched
+
 __all__ = ["Template", "template"]
 
 
@@ -11,7 +13,7 @@ class Template(NamedTuple):
 
     parts: tuple[str | int, ...]
 
-    def of(self, match: re.Match[str]) -> str:
+    def of(self, match: Matched) -> str:
         """Return the text for a match; a group that took no part is empty."""
         return "".join(part if isinstance(part, str) else match[part] or "" for part in self.parts)
 

@@ -63,14 +63,18 @@ def _glob(text: str) -> Callable[[str], bool]:
     """Return what compares: an unescaped ``*`` or ``?`` makes it a pattern."""
     if not re.search(r"(?<!\\)[*?]", text):
         return text.__eq__
-    quoted = re.sub(r"\\[*?]|[*?]|.", _translated, text, flags=re.DOTALL)
-    found = re.compile(quoted, re.DOTALL)
+    parts = [""]
+    for piece in re.findall(r"\\[*?]|[*?]|.", text, re.DOTALL):
+        if piece == "*":
+            parts.append("")
+        else:
+            parts[-1] += "." if piece == "?" else re.escape(piece)
+    first, *others = parts
+    # What is between two stars is looked for once, from the left: there is no going back.
+    middle = "".join(f"(?>.*?{part})" for part in others[:-1])
+    last = f".*{others[-1]}" if others else ""
+    found = re.compile(first + middle + last, re.DOTALL)
     return lambda value: found.fullmatch(value) is not None
-
-
-def _translated(match: re.Match[str]) -> str:
-    token = match[0]
-    return {"*": ".*", "?": "."}.get(token) or re.escape(token)
 
 
 def _parse(text: str, *, is_pattern: bool) -> ObjectName:

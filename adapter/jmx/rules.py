@@ -12,7 +12,7 @@ from math import inf
 from typing import Final, NamedTuple
 
 from adapter.exposition import Kind, label_text
-from adapter.jmx.javaregex import JavaPattern
+from adapter.jmx.javapattern import JavaPattern, Matched
 from adapter.jmx.javatemplate import Template
 from adapter.jmx.leaves import Leaf
 from adapter.jmx.numbers import java_number, java_text
@@ -145,14 +145,14 @@ def judge(
             return Judgement(_default(case, None), is_fixed)
         shown = "<cache>" if rule.is_cached else value_text
         is_fixed = is_fixed and rule.is_fixed
-        match = rule.pattern.search.fullmatch(f"{text}: {shown}")
+        match = rule.pattern.match(f"{text}: {shown}")
         if match is not None:
             recipe = _by_rule(case, match)
             return Judgement(recipe, is_fixed or rule.is_cached, rule.is_cached)
     return Judgement(None, is_fixed)
 
 
-def _by_rule(case: _Case, match: re.Match[str]) -> Recipe | None:
+def _by_rule(case: _Case, match: Matched) -> Recipe | None:
     rule, naming = case.rule, case.naming
     constant = None
     if rule.value is not None and (constant := java_number(rule.value.of(match))) is None:

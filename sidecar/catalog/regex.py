@@ -55,12 +55,17 @@ class _Step:
 class Regex:
     """A compiled pattern."""
 
-    def __init__(self, pattern: str, steps: int = _STEPS) -> None:
-        """Compile; ``steps`` bounds the work on one text. Raises ValueError in Go's words."""
+    def __init__(self, pattern: str | Tree, steps: int = _STEPS) -> None:
+        """Compile; ``steps`` bounds the work on one text. Raises ValueError in Go's words.
+
+        A pattern of another syntax comes as the tree that it means.
+        """
         self._steps = steps
         try:
-            tree = parse_pattern(pattern, keeps_groups=True)
-            self._automaton = Automaton(parse_pattern(pattern))
+            tree = (
+                parse_pattern(pattern, keeps_groups=True) if isinstance(pattern, str) else pattern
+            )
+            self._automaton = Automaton(tree)
         except PatternError as error:
             raise ValueError(str(error)) from None
         except TooLarge:

@@ -15,6 +15,8 @@ from adapter.jmx.feed import Feed
 from adapter.jmx.leaves import Unsupported, leaves
 from adapter.jmx.limits import Limits
 from adapter.jmx.objectname import parse
+from adapter.jmx.operations import thread_families, thread_operations
+from adapter.jmx.records import JavaArray
 from adapter.jmx.values import items_of
 from sidecar.errors import ProtocolError
 from tests.support import java_stream as java
@@ -37,6 +39,10 @@ REPLIES = [
                 "Name": java.string("text é"),
             }
         ),
+        java.array(
+            [java.composite({"threadState": java.string("BLOCKED"), "threadId": java.boxed(7)})]
+        ),
+        java.array([]),
         java.info({"Count": "int", "Rate": "double", "Name": "java.lang.String"}),
         java.names_of(["java.lang:type=Memory", "d:type=A,name=b"]),
         java.array([java.boxed(1), b"\x71\x00\x7e\x00\x04"]),
@@ -48,6 +54,9 @@ REPLIES = [
         b"\x7b" + java.obj(java.desc("E", [("L", "detailMessage")]), java.string("no")),
     )
 ]
+IDS = JavaArray("[J")
+IDS.items = [1, 2, 0]
+THREADS = [(parse("java.lang:type=Threading"), {"AllThreadIds": IDS})]
 TAGS = bytes(range(0x70, 0x7F))
 
 
@@ -88,6 +97,8 @@ def _used(value: object, bean: Bean) -> None:
     """Do with an answer all that is done with answers."""
     attributes_in(value)
     items_of(value)
+    for operation in thread_operations(THREADS):
+        thread_families(THREADS, [(operation, value)])
     bean.samples(values_in(value))
     for name, item in values_in(value):
         try:

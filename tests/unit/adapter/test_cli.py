@@ -43,7 +43,8 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the components that would run."""
     names: list[str] = []
 
-    def run(components: Sequence[Component]) -> int:
+    def run(components: Sequence[Component], *, is_busy: bool) -> int:
+        assert is_busy == any(component.name == "statsd" for component in components)
         names.extend(component.name for component in components)
         return 0
 

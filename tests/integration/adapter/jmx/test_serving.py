@@ -160,3 +160,14 @@ def test_the_command_line_of_the_peer_works_by_its_name(beans: Beans, tmp_path: 
     exporter.command = [str(link), *exporter.command[3:]]
     with exporter:
         assert value_of(exporter.metrics(), "up") == 1
+
+
+def test_a_bad_rule_costs_its_own_matches_and_is_told_of(beans: Beans) -> None:
+    bad = "{pattern: '^(?!x)(.*)(.*)(.*)(.*)(.*)=(.*)y$', name: bad}"
+    rules = f"rules: [{bad}, {{pattern: '<>(Count)', name: ok_$1}}]"
+    config = f'hostPort: {beans.place}\nincludeObjectNames: ["bench:name=t1,*"]\n{rules}\n'
+    with Exporter(config) as exporter:
+        text = exporter.metrics()
+        assert value_of(text, "ok_Count") == 1
+        assert (value_of(exporter.metrics(), "jmx_rule_gave_up_total") or 0) > 0
+        assert exporter.log_text().count("rule takes too long on some texts") == 1

@@ -122,9 +122,10 @@ discovery: {store: "consul://127.0.0.1:8500", tag: java}
     assert settings.template.username == "u"
 
 
-def test_a_pattern_that_may_take_for_ever_is_warned_of() -> None:
-    (warning,) = _settings("hostPort: h:1\nrules: [{pattern: '(a+)+b'}]\n").warnings
-    assert warning.startswith("jmx.yml: a pattern repeats a repetition")
+def test_a_pattern_that_may_take_for_ever_is_taken_if_there_is_another_way() -> None:
+    assert _settings("hostPort: h:1\nrules: [{pattern: '(a+)+b'}]\n").warnings == ()
+    with pytest.raises(ConfigError, match="that could take for ever"):
+        _settings("hostPort: h:1\nrules: [{pattern: '(?!x)(a+)+b'}]\n")
 
 
 def test_older_names_of_keys_are_known() -> None:
