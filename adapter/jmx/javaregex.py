@@ -47,8 +47,8 @@ def compiled(pattern: str) -> JavaPattern:
     )
     if found.is_endless:
         raise ValueError(
-            "repeats a repetition, and has look-around, a back reference, a possessive piece or a"
-            " flag: that could take for ever"
+            "repeats a repetition, and is large or has look-around, a back reference, a possessive"
+            " piece or a flag: that could take for ever"
         )
     return found
 

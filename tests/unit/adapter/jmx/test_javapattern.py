@@ -121,5 +121,17 @@ def test_a_pattern_of_names_does_not_go_back() -> None:
     assert not odd(parse("d:type=abd"))
 
 
+def test_a_repeated_repetition_that_is_too_large_for_the_other_engine_is_refused() -> None:
+    with pytest.raises(ValueError, match="that could take for ever"):
+        compiled("(?:a{0,900}b?){2,9}")
+
+
+def test_text_with_line_ends_is_more_work() -> None:
+    java = compiled("(.*)(a+)")
+    assert java.match("a" * 50) is not None
+    assert java.match("a" * 2000 + "\n") is None
+    assert java.gave_up == 0
+
+
 def test_the_bound_of_the_other_engine_is_not_below_that_of_the_first() -> None:
     assert javapattern.DEAR >= javapattern.CHEAP
