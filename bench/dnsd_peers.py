@@ -288,10 +288,16 @@ def pipeline(port: int, seconds: int) -> int:
 
 
 def latency(args: argparse.Namespace) -> list[Figure]:
-    """Return the 99th percentile at half of the most that is answered."""
+    """Return the 99th percentile at half of the most that is answered.
+
+    Unbound at the same rate shows how much of it is the machine's own.
+    """
     with dnsd() as peer:
         most = load(peer, 2).rate
         p99s = [load(peer, args.seconds, limit=most / 2).p99 for _ in range(3)]
+    with unbound() as peer:
+        theirs = [load(peer, args.seconds, limit=most / 2).p99 for _ in range(3)]
+    print(f"at {most / 2:.0f} q/s: unbound's p99 {sorted(theirs)[1]:.2f} ms")
     return [Figure("p99 at half load", "ms", 2.0, p99s)]
 
 

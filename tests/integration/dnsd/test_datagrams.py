@@ -182,3 +182,61 @@ async def test_where_replies_cannot_be_joined_on_the_way_they_go_one_by_one(
             assert len({reply[:2] for reply in await received(sock, 200)}) == 200
             assert len(await received(other, 1)) == 1
     assert calls
+
+
+class _Poor:
+    """A C library that is short of calls."""
+
+    def __init__(self, *has: str) -> None:
+        for name in has:
+            setattr(self, name, lambda *_: -1)
+
+
+@pytest.mark.parametrize(
+    ("module", "library", "size"),
+    [
+        ("dnsd.bulk", _Poor(), 4),
+        ("dnsd.bulk", _Poor(), 8),
+        ("dnsd.pauses", _Poor(), 8),
+        ("dnsd.pauses", _Poor("timerfd_create", "timerfd_settime"), 8),
+    ],
+    ids=["32 bits", "no calls", "no timers", "no timer left"],
+)
+async def test_where_the_system_lacks_something_datagrams_are_read_one_by_one(
+    serve: Serve,
+    catalog: Catalog,
+    monkeypatch: pytest.MonkeyPatch,
+    module: str,
+    library: _Poor,
+    size: int,
+) -> None:
+    class Poor:
+        c_void_p = ctypes.c_void_p
+        CDLL = staticmethod(lambda _: library)
+        sizeof = staticmethod(lambda _: size)
+
+    monkeypatch.setattr(f"{module}.ctypes", Poor)
+    async with serve(catalog) as server:
+        with client(server) as sock:
+            for n in range(100):
+                sock.send(query("web.service.consul", id_=n))
+            assert len({reply[:2] for reply in await received(sock, 100)}) == 100
+
+
+async def test_more_than_the_buffers_hold_goes_out_in_turns() -> None:
+    with ExitStack() as stack:
+        own, other = (
+            stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(2)
+        )
+        own.bind(("127.0.0.1", 0))
+        own.setblocking(False)
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        other.connect(own.getsockname())
+        other.settimeout(5)
+        other.send(b"who")
+        buffers = bulk.Bulk(own, tells_destination=False)
+        assert buffers.receive() == [3]
+        ((way,),) = buffers.ways(1)
+        sent = {(way, size): [bytes(size)] for size in range(4000, 4100)}
+        assert list(buffers.send(sent)) == []
+        assert sorted(len(other.recv(8192)) for _ in sent) == list(range(4000, 4100))
