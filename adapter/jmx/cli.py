@@ -164,9 +164,9 @@ def _listen(text: str) -> Endpoint:
 
 def _components(listen: Endpoint, path: str, settings: "Settings") -> "Sequence[Component]":
     from adapter.jmx.component import Jmx  # noqa: PLC0415
-    from adapter.jmx.server import Server  # noqa: PLC0415
     from adapter.jmx.web import Pages  # noqa: PLC0415
     from sidecar.runtime.clock import SystemClock  # noqa: PLC0415
+    from sidecar.web.lean.server import Server  # noqa: PLC0415
 
     clock = SystemClock()
     found: list[Component] = []

@@ -8,9 +8,9 @@ from typing import Final
 from adapter.exposition import Family, negotiated, written
 from adapter.jmx.component import Jmx
 from adapter.jmx.passwords import credentials_in, is_right
-from adapter.jmx.request import Request
-from adapter.jmx.server import Answer
 from adapter.jmx.settings import Http, Password
+from sidecar.web.lean.request import Request
+from sidecar.web.lean.server import Answer
 
 __all__ = ["Pages"]
 

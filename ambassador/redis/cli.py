@@ -10,7 +10,7 @@ from typing import Final
 
 import uvloop
 
-from ambassador.frame.workers import in_workers
+from ambassador.frame.workers import in_workers, nth, reload_all
 from ambassador.redis.configuring import Given, settings_of
 from ambassador.redis.settings import MODES, RedisSettings
 from sidecar import __version__
@@ -68,8 +68,8 @@ def main(program: str, arguments: Sequence[str]) -> int:
 
 
 def _worker(asked: argparse.Namespace, settings: RedisSettings, number: int) -> int:
-    if number:
-        settings = dataclasses.replace(settings, admin=None)
+    admin = settings.admin and nth(settings.admin, number)
+    settings = dataclasses.replace(settings, admin=admin)
     try:
         return _run(asked, settings)
     except PinnaceError as error:
@@ -80,7 +80,8 @@ def _worker(asked: argparse.Namespace, settings: RedisSettings, number: int) -> 
 def _run(asked: argparse.Namespace, settings: RedisSettings) -> int:
     from ambassador.redis.program import run  # noqa: PLC0415 - after mistakes are told
 
-    uvloop.run(run(settings, lambda: _load(asked)))
+    tell_all = reload_all if settings.workers > 1 else None
+    uvloop.run(run(settings, lambda: _load(asked), tell_all))
     return 0
 
 

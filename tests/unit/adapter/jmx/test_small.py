@@ -4,10 +4,10 @@ import pytest
 
 from adapter.jmx.cli import main
 from adapter.jmx.discovery import targets_in
-from adapter.jmx.request import head_of, read_head
 from adapter.jmx.settings import Place
 from sidecar.catalog.model import Instance, InstanceId, Snapshot
 from sidecar.errors import ConfigError
+from sidecar.web.lean.request import head_of, read_head
 
 
 def test_a_request_is_read() -> None:

@@ -1,6 +1,6 @@
-"""A server for scrapes: GET, whole answers, gzip; small enough to stand beside every JVM.
+"""A server for scrapes and probes: whole answers, gzip, no bodies; small enough for a sidecar.
 
-aiohttp would be a third of this process's memory (docs/decisions/0031-a-server-of-two-pages.md).
+aiohttp would be a third of such a process's memory (docs/decisions/0031-a-server-of-two-pages.md).
 """
 
 import asyncio
@@ -10,15 +10,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from adapter.jmx.request import MOST_HEAD, Request, head_of, read_head
 from sidecar.config.units import Endpoint
 from sidecar.runtime.listen import bind
 from sidecar.runtime.log import get_logger
+from sidecar.web.lean.request import MOST_HEAD, Request, head_of, read_head
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-__all__ = ["Answer", "Server"]
+__all__ = ["Answer", "Exchanges", "Handler", "Server"]
 
 _IDLE: Final = 75.0  # seconds until a kept connection is closed: Prometheus asks each minute
 _HEAD: Final = 10.0  # to send a head that has begun
@@ -27,7 +27,8 @@ _MOST_CONNECTIONS: Final = 100
 _GZIP_LEVEL: Final = 1
 _WORTH_PACKING: Final = 1024
 
-_log = get_logger("jmx")
+_READS: Final = frozenset({"GET", "HEAD"})
+_log = get_logger("http")
 
 
 class Answer(NamedTuple):
@@ -44,14 +45,13 @@ Handler = Callable[[Request], Awaitable[Answer]]
 class Server:
     """A component that answers GET on one address."""
 
-    name = "jmx-web"
+    name = "http"
 
     def __init__(self, listen: Endpoint, handler: Handler, tls: "SSLContext | None" = None) -> None:
         """``handler`` answers every request; what it raises is logged and answered by 500."""
         self._listen = listen
-        self._handler = handler
+        self._exchanges = Exchanges(handler)
         self._tls = tls
-        self._open = 0
         self.address: tuple[str, int] | None = None
 
     async def run(self, ready: Callable[[], None]) -> None:
@@ -64,7 +64,8 @@ class Server:
             async with asyncio.TaskGroup() as group:
 
                 def met(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                    group.create_task(self._connection(reader, writer), name="connection")
+                    talk = self._exchanges.connection(reader, writer)
+                    group.create_task(talk, name="connection")
 
                 for sock in sockets:
                     server = await asyncio.start_server(
@@ -78,7 +79,18 @@ class Server:
             for sock in sockets:
                 sock.close()
 
-    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+
+class Exchanges:
+    """Answers the requests on connections that somebody takes."""
+
+    def __init__(self, handler: Handler, methods: frozenset[str] = _READS) -> None:
+        """``handler`` answers every request; what it raises is logged and answered by 500."""
+        self._handler = handler
+        self._methods = methods
+        self._open = 0
+
+    async def connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection to its end."""
         self._open += 1
         try:
             if self._open <= _MOST_CONNECTIONS:
@@ -111,13 +123,14 @@ class Server:
         return stays
 
     async def _answered(self, request: Request) -> Answer:
-        if request.method not in {"GET", "HEAD"}:
-            return Answer(405, b"only GET\n", {"Allow": "GET, HEAD"})
+        if request.method not in self._methods:
+            allowed = ", ".join(sorted(self._methods))
+            return Answer(405, f"only {allowed}\n".encode(), {"Allow": allowed})
         try:
             return await self._handler(request)
         except Exception:  # noqa: BLE001 - the guard of one connection
             _log.exception("request broke", path=request.path)
-            return Answer(500, b"this is a fault of the exporter; see its log\n")
+            return Answer(500, b"this is a fault of the program; see its log\n")
 
 
 async def _sent(

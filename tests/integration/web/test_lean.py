@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from adapter.jmx.request import Request
-from adapter.jmx.server import Answer, Server
 from sidecar.config.units import Endpoint
+from sidecar.web.lean.request import Request
+from sidecar.web.lean.server import Answer, Server
 
 
 async def _answer(request: Request) -> Answer:

@@ -12,7 +12,8 @@ _LINE: Final = re.compile(r"([A-Z]{1,20}) (/[^\s?#]*)(?:\?([^\s#]*))? HTTP/1\.([
 _HEADER: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*")
 _PHRASES: Final = {
     200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found",
-    405: "Method Not Allowed", 500: "Internal Server Error",
+    403: "Forbidden", 405: "Method Not Allowed", 500: "Internal Server Error",
+    503: "Service Unavailable",
 }  # fmt: skip
 
 
