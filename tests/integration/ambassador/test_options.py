@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -132,15 +133,14 @@ def test_every_worker_has_an_admin_address_and_all_reload(server: Redis, tmp_pat
         config.write_text(f"listeners:\n- bind: 127.0.0.1:{other}\n{upstream}")
         assert proxy.get("/reload", "POST") == (200, {"reloaded": True})
         until(lambda: proxy.log_text().count("reloaded") == 2, 20, 0.02)
-        clients = [Caller(other) for _ in range(20)]
-        seen = []
-        for admin in (first, second):
-            proxy.admin = admin
-            seen.append(len(proxy.get("/clients")[1]))
-        assert sum(seen) == 20
-        for client in clients:
-            assert client.do("PING") == b"PONG"
-            client.sock.close()
+        with ExitStack() as stack:
+            for _ in range(20):
+                assert stack.enter_context(Caller(other)).do("PING") == b"PONG"
+            seen = []
+            for admin in (first, second):
+                proxy.admin = admin
+                seen.append(len(proxy.get("/clients")[1]))
+            assert sum(seen) == 20
         config.write_text("nonsense: 1\n")
         assert proxy.get("/reload", "POST")[0] == 500
 
