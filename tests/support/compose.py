@@ -1,4 +1,4 @@
-"""deploy/compose.yaml as options of ``docker run``, so that tests run what the file says."""
+"""Compose files of deploy/ as options of ``docker run``, so that tests run what they say."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-__all__ = ["command_of", "run_options"]
+__all__ = ["command_of", "options_of", "run_options", "services_of"]
 
 FILE = Path(__file__).resolve().parents[2] / "deploy" / "compose.yaml"
 _VARIABLE = re.compile(r"\$\{(\w+):([-?])([^}]*)\}")
@@ -28,16 +28,22 @@ _VALUES = {
 }
 
 
-def _service(variables: Mapping[str, str]) -> dict[str, Any]:
+def services_of(path: Path, variables: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Return the services of a file by name, variables filled in."""
+
     def value(found: re.Match[str]) -> str:
         name, kind, text = found.groups()
         if name not in variables and kind == "?":
             raise KeyError(f"{name}: {text}")
         return variables.get(name, text)
 
-    text = _VARIABLE.sub(value, FILE.read_text())
-    (service,) = yaml.safe_load(text)["services"].values()
-    assert isinstance(service, dict)
+    text = _VARIABLE.sub(value, path.read_text())
+    services: dict[str, dict[str, Any]] = yaml.safe_load(text)["services"]
+    return services
+
+
+def _service(variables: Mapping[str, str]) -> dict[str, Any]:
+    (service,) = services_of(FILE, variables).values()
     return service
 
 
@@ -49,8 +55,13 @@ def command_of(variables: Mapping[str, str]) -> list[str]:
 
 def run_options(variables: Mapping[str, str]) -> list[str]:
     """Return everything else the file asks for."""
+    return options_of(_service(variables))
+
+
+def options_of(service: Mapping[str, Any]) -> list[str]:
+    """Return what a service asks for besides image and command."""
     options: list[str] = []
-    for key, value in _service(variables).items():
+    for key, value in service.items():
         if key in _LISTS:
             options += [word for entry in value for word in (_LISTS[key], str(entry))]
         elif key in _VALUES:

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,16 +12,18 @@ from deploy.tools import base
 from deploy.tools.consul import Consul
 from deploy.tools.engine import PrivateEngine
 from deploy.tools.image import build
-from tests.support.compose import command_of, run_options
+from tests.support.compose import command_of, options_of, run_options, services_of
 from tests.support.containers import Containers
 from tests.support.dns import ask
 from tests.support.oracle import consul_program
 from tests.support.pinnace import until
 from tests.support.ports import free_port
+from tests.support.redis_image import import_redis
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 TAG = "pinnace:test"
+AMBASSADOR = Path(__file__).resolve().parents[3] / "deploy" / "ambassador.compose.yaml"
 
 # Run inside the container: what load balancer and API answer to a process there.
 ASK_INSIDE = """
@@ -167,3 +170,59 @@ def test_the_image_in_registrators_place_takes_its_arguments_and_its_socket(
             engine.docker("rm", "-f", id_)
             engine.docker("rmi", "-f", tag, check=False)
         consul.kill()
+
+
+@pytest.fixture
+def pod(engine: PrivateEngine, image: str) -> Iterator[dict[str, str]]:
+    """The containers of deploy/ambassador.compose.yaml by the names of their services."""
+    import_redis(engine, "redis:7")
+    services = services_of(AMBASSADOR, {"PINNACE_IMAGE": image})
+    started: dict[str, str] = {}
+    hosts: list[str] = []  # by name, as compose's own network would
+    try:
+        for name, service in services.items():
+            mode = service.pop("network_mode", "")
+            service.pop("depends_on", None)  # they stand in order in the file
+            where = hosts
+            if mode:
+                where = ["--network", f"container:{started[mode.removeprefix('service:')]}"]
+            started[name] = engine.docker(
+                "run", "-d", *where, *options_of(service), service["image"],
+                *service.get("command", ()),
+            )  # fmt: skip
+            address = engine.docker(
+                "inspect", "-f", "{{.NetworkSettings.IPAddress}}", started[name]
+            )
+            hosts += ["--add-host", f"{name}:{address}"]
+        yield started
+    finally:
+        for container in reversed(started.values()):
+            print(engine.docker("logs", container, check=False))
+            engine.docker("rm", "-f", "-v", container)
+        engine.docker("rmi", "-f", "redis:7", check=False)
+
+
+@pytest.mark.redis
+def test_an_application_finds_redis_in_its_own_network_namespace(
+    engine: PrivateEngine, pod: dict[str, str]
+) -> None:
+    def cli(service: str, *words: str) -> str:
+        return engine.docker("exec", pod[service], "redis-cli", *words, check=False)
+
+    until(lambda: cli("app", "PING") == "PONG", 40, 0.1)
+    assert cli("app", "SET", "greeting", "hello") == "OK"
+    assert cli("app", "WAIT", "1", "10000") == "1"
+    assert cli("primary", "GET", "greeting") == "hello"
+    assert cli("replica", "GET", "greeting") == "hello"
+
+    def reads() -> int:
+        info = cli("replica", "INFO", "commandstats")
+        return info.count("cmdstat_get:calls=")
+
+    # Everything but the reads of a replica is the primary's.
+    until(lambda: cli("app", "GET", "greeting") == "hello" and reads() > 0, 40, 0.1)
+    assert cli("replica", "SET", "greeting", "no").startswith("READONLY")
+    # The application is replaced without the ambassador, which goes on.
+    engine.docker("restart", "-t", "0", pod["app"])
+    assert cli("app", "GET", "greeting") == "hello"
+    assert engine.docker("inspect", "-f", "{{.State.Running}}", pod["ambassador"]) == "true"
