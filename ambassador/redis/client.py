@@ -171,6 +171,16 @@ class Client(asyncio.Protocol):
         ):
             self._pause()
 
+    @property
+    def peer(self) -> bytes:
+        """Return where the client is, as CLIENT LIST tells it."""
+        return _told(self.transport.get_extra_info("peername") if self.transport else None)
+
+    @property
+    def place(self) -> bytes:
+        """Return where it came in."""
+        return _told(self.transport.get_extra_info("sockname") if self.transport else None)
+
     # --- routing -----------------------------------------------------------------------------
 
     def _group(self, buffer: bytes, found: "list[Found]") -> None:
@@ -445,3 +455,11 @@ class Client(asyncio.Protocol):
         self.session.end()
         self.runs.clear()
         self.backlog.clear()
+
+
+def _told(address: object) -> bytes:
+    """Return an address as Redis tells it; of a Unix socket its path."""
+    if isinstance(address, tuple):
+        host, port, *_ = address
+        return f"[{host}]:{port}".encode() if ":" in host else f"{host}:{port}".encode()
+    return f"{address or ''}:0".encode()

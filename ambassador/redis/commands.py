@@ -47,6 +47,13 @@ class Command(NamedTuple):
     is_admin: bool = False
 
     @property
+    def leaves_no_trace(self) -> bool:
+        """Whether a connection is after it as it was before."""
+        if self.name in _TRACES:
+            return False
+        return self.route in _TRACELESS or self.name in _BY_NAME or "blocking" in self.flags
+
+    @property
     def is_container(self) -> bool:
         """Whether a subcommand decides what it is."""
         return self.name in _CONTAINERS
@@ -74,7 +81,7 @@ _OVERLAY: Final[Mapping[Route, str]] = {
     Route.XREAD: "xread",
     Route.TRANSACTION: "multi exec discard watch unwatch",
     Route.SUBSCRIBE: "subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe"
-    " monitor sync psync",
+    " monitor sync psync replconf",
     Route.TRACKING: "client|tracking client|caching client|trackinginfo client|getredir",
     Route.SESSION: "hello auth select reset quit client client|id client|getname client|setname"
     " client|setinfo client|reply ambassador info",
@@ -84,9 +91,28 @@ _OVERLAY: Final[Mapping[Route, str]] = {
     " flushdb swapdb client|kill client|pause client|unpause client|unblock client|list client|info"
     " client|no-evict client|no-touch acl|setuser acl|deluser acl|load acl|save module|load"
     " module|loadex module|unload script|debug waitaof pfdebug pfselftest",
-    Route.FORBIDDEN: "shutdown replicaof slaveof failover replconf restore-asking cluster",
+    Route.FORBIDDEN: "shutdown replicaof slaveof failover restore-asking cluster",
 }
 _BY_NAME: Final = {name: route for route, names in _OVERLAY.items() for name in names.split()}
+_TRACELESS: Final = frozenset(
+    {
+        Route.READ,
+        Route.WRITE,
+        Route.LOOK,
+        Route.SCRIPT_READ,
+        Route.CURSOR,
+        Route.XREAD,
+        Route.TRANSACTION,
+        Route.KILL,
+        Route.WAIT,
+    }
+)
+_TRACE_NAMES: Final = (
+    "debug client|no-evict client|no-touch client|tracking client|caching script|debug readonly"
+    " readwrite asking select auth hello client|setname client|setinfo client|reply failover"
+    " restore-asking cluster"
+)
+_TRACES: Final = frozenset(_TRACE_NAMES.split())
 _CONTAINER_NAMES: Final = (
     "acl client config function latency memory module object pubsub script slowlog xgroup xinfo"
     " command"

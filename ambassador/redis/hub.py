@@ -13,9 +13,9 @@ from ambassador.frame.dialing import Dialer
 from ambassador.redis import errors
 from ambassador.redis.client import Client
 from ambassador.redis.commands import Command, Route, Table
-from ambassador.redis.link import Attributes
+from ambassador.redis.greeting import Attributes
 from ambassador.redis.node import Node
-from ambassador.redis.reading import Token
+from ambassador.redis.reading import MOVED, Token
 from ambassador.redis.roles import Lag, Verdict, judge
 from ambassador.redis.run import ClientRun
 from ambassador.redis.settings import Listener, RedisSettings
@@ -194,6 +194,10 @@ class Hub:
             if node.is_readable != (node in readable):
                 node.is_readable = node in readable
                 node.readable_since = self.now()
+        if readable and not self.has_replicas:
+            # What was written while nothing could be read elsewhere was not followed.
+            self.generation += 1
+            self.switch_offset = MOVED
         self.readable = readable
         self.has_replicas = bool(readable)
 
@@ -282,9 +286,9 @@ class Hub:
         """Return what a client's writes are remembered in."""
         scope = client.listener.scope
         if scope == "connection":
-            return Token()
+            return Token(self.generation)
         key = (client.listener, client.session.attributes.user if scope == "user" else b"")
-        return self._tokens.setdefault(key, Token())
+        return self._tokens.setdefault(key, Token(-1))
 
     def chooser(self, listener: Listener) -> Chooser:
         """Return what chooses replicas for a listener's clients."""

@@ -8,12 +8,13 @@ and with it nothing but its own runs.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, cast
 
+from ambassador.redis.greeting import ALONE, DEFAULT, Attributes, Refused, check, greeting
 from ambassador.redis.patterns import REPLY
 from ambassador.redis.replies import Replies
 from ambassador.redis.resp import Failure, packed
-from ambassador.redis.run import Ask, RoleRun, Run
+from ambassador.redis.run import Ask, ClientRun, RoleRun, Run
 from sidecar.errors import ProtocolError, UpstreamUnavailable
 from sidecar.runtime.reason import reason_of
 
@@ -24,32 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT", "Attributes", "Link", "Refused"]
 
 _HANDSHAKE: Final = 2.0
+_PUSH: Final = 0x3E
 _CLOSED: Final = "closed by the server"
-
-
-class Attributes(NamedTuple):
-    """What a connection is set to before its first command."""
-
-    db: int = 0
-    protocol: int = 2
-    user: bytes = b""
-    password: bytes | None = None
-
-    def __repr__(self) -> str:
-        """Return it without the password."""
-        return f"Attributes(db={self.db}, protocol={self.protocol}, user={self.user!r})"
-
-
-DEFAULT: Final = Attributes()
-
-
-class Refused(Exception):
-    """The server refuses what a connection is to be set to; holds its reply."""
-
-    def __init__(self, reply: Failure) -> None:
-        """Take the error reply."""
-        super().__init__(reply.decode(errors="replace"))
-        self.reply = reply
 
 
 class Link(asyncio.Protocol):
@@ -66,7 +43,7 @@ class Link(asyncio.Protocol):
         is_replica: bool = False,
     ) -> None:
         """Prepare; ``dial`` connects, ``ended`` is called once when it is no more of use."""
-        self.attributes = attributes
+        self.attributes = self.login = attributes  # the login may be our own
         self.queue: deque[Run] = deque()
         self.unsent: list[Run] = []
         self.covers: list[Callable[[int | None], None]] = []
@@ -74,17 +51,22 @@ class Link(asyncio.Protocol):
         self.is_ready = False
         self.is_closed = False
         self.client: object = None  # who has it alone
+        self.server_id = 0  # what the server calls a connection that somebody has alone
         self.node: Node
         self.is_ours = True  # set as nobody asked for
         self.refusal: bytes | None = None
-        self._is_inside = False
+        self._is_inside = self._is_pushing = False
         self.answered = 0
         self._arrived = 0
         self.tap: Callable[[bytes], None] | None = None
+        """Takes all that comes, uncounted."""
+        self.pushed: Callable[[bytes], None] | None = None
+        """Takes messages that come between replies."""
         self._dial = dial
         self._name = name
         self._ended = ended
         self._is_replica = is_replica
+        self._is_alone = takes_pushes
         self._replies = Replies(takes_pushes=takes_pushes)
         self._transport: asyncio.Transport | None = None
         self._is_planned = False
@@ -97,19 +79,32 @@ class Link(asyncio.Protocol):
         """Return how many runs wait for their replies."""
         return len(self.queue) + len(self.unsent)
 
+    @property
+    def is_owed(self) -> bool:
+        """Whether a reply to a command of a client is still to come."""
+        return any(isinstance(run, ClientRun) for run in (*self.queue, *self.unsent))
+
     async def open(self) -> None:
         """Connect and greet. Raises UpstreamUnavailable and Refused, closed then."""
         try:
             await self._dial(lambda: self)
             self._check_open()
-            if words := self._greeting():
+            words = greeting(
+                self.login,
+                name=self._name,
+                is_alone=self._is_alone,
+                is_replica=self._is_replica,
+            )
+            if words:
                 data = b"".join(packed(*command) for command in words)
                 run = Ask(data, len(words), self._hear, self._miss)
                 self.queue.append(run)
                 self._write(data)
                 async with asyncio.timeout(_HANDSHAKE):
                     answers = await self._greeted
-                _check(words, answers)
+                check(words, answers)
+                if words[-1] == ALONE and isinstance(answers[-1], int):
+                    self.server_id = answers[-1]
         except OSError as error:
             why = "no answer" if isinstance(error, TimeoutError) else reason_of(error)
             self.close(why)
@@ -255,6 +250,11 @@ class Link(asyncio.Protocol):
         at, size, replies = 0, len(data), self._replies
         try:
             while at < size:
+                if self._is_alone and (
+                    self._is_pushing or (data[at] == _PUSH and not self._is_inside)
+                ):
+                    at = self._over_push(data, at)
+                    continue
                 if not self.queue:
                     raise ProtocolError("a reply that nobody asked for")
                 run = self.queue[0]
@@ -291,6 +291,16 @@ class Link(asyncio.Protocol):
         except ProtocolError as wrong:
             self.close(str(wrong))
 
+    def _over_push(self, data: bytes, at: int) -> int:
+        """Hand on a message that is no reply, or what there is of it."""
+        end, _ = self._replies.take_one(data, at)
+        self._is_pushing = self._replies.is_inside
+        self._arrived += 1
+        if self.pushed is None:
+            raise ProtocolError("a message that nobody waits for")
+        self.pushed(data[at:end])
+        return end
+
     def _is_tapped(self) -> bool:
         """Say whether what follows is no sequence of replies."""
         return self.tap is not None
@@ -300,22 +310,6 @@ class Link(asyncio.Protocol):
             self.tap(data)
 
     # --- greeting ----------------------------------------------------------------------------
-
-    def _greeting(self) -> list[tuple[bytes, ...]]:
-        """Return what is said first."""
-        db, protocol, user, password = self.attributes
-        words: list[tuple[bytes, ...]] = []
-        if password is not None:  # not within HELLO, which takes any for a user without one
-            words.append((b"AUTH", user, password) if user else (b"AUTH", password))
-        if protocol >= 3:
-            words.append((b"HELLO", b"%d" % protocol))
-        if self._name:
-            words.append((b"CLIENT", b"SETNAME", self._name))
-        if db:
-            words.append((b"SELECT", b"%d" % db))
-        if self._is_replica:
-            words.append((b"READONLY",))  # only a cluster wants it; elsewhere it is an error
-        return words
 
     def _hear(self, answers: list[object]) -> None:
         if not self._greeted.done():
@@ -328,11 +322,3 @@ class Link(asyncio.Protocol):
     def _write(self, data: bytes) -> None:
         if self._transport is not None:
             self._transport.write(data)
-
-
-def _check(words: list[tuple[bytes, ...]], answers: list[object]) -> None:
-    """Raise Refused for a refusal that matters."""
-    for command, answer in zip(words, answers, strict=True):
-        # A name is for people, and a server that wants a password first says so to the client.
-        if isinstance(answer, Failure) and command[0] not in {b"CLIENT", b"READONLY"}:
-            raise Refused(answer)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from ambassador.frame.address import Address
 from ambassador.frame.health import Health
-from ambassador.redis.link import DEFAULT, Attributes, Link, Refused
-from ambassador.redis.resp import packed
+from ambassador.redis.greeting import DEFAULT, Attributes, Refused, greeting
+from ambassador.redis.link import Link
+from ambassador.redis.resp import Failure, packed
 from ambassador.redis.run import Ask
 from sidecar.errors import UpstreamUnavailable
 
@@ -19,7 +20,6 @@ __all__ = ["Node"]
 
 _RAMP: Final = 10.0
 _HALF_LIFE: Final = 0.05
-_RESET: Final = packed(b"RESET")
 _SPARE_LIMIT: Final = 60.0
 _MOST_SPARE: Final = 64
 _MOST_DEDICATED: Final = 1000
@@ -44,17 +44,23 @@ class Node:
         self.readable_since = 0.0
         self.clients = 0
         self.latency = 0.0005
-        self.dedicated = 0
         self.counts = [0, 0, 0, 0]  # commands answered, by kind
         self.errors = 0
         self.poked = asyncio.Event()
         self._links: dict[Attributes, list[Link]] = {}
         self._spare: dict[Attributes, list[tuple[float, Link]]] = {}
+        self._leased: set[Link] = set()
+        self._warming = False
 
     @property
     def is_primary(self) -> bool:
         """Whether writes go here."""
         return self.hub.primary is self
+
+    @property
+    def dedicated(self) -> int:
+        """Return how many links single clients have alone."""
+        return len(self._leased)
 
     @property
     def outstanding(self) -> int:
@@ -95,47 +101,80 @@ class Node:
         self.hub.spawn(self._open(link), f"link {self.label}")
         return link
 
-    async def lease(self, attributes: Attributes) -> Link:
-        """Return a link for one client alone. Raises UpstreamUnavailable and Refused."""
-        spare = self._spare.get(attributes, [])
+    def spare(self, attributes: Attributes) -> Link | None:
+        """Return a link for one client alone, if one is open and unused."""
+        spare = self._spare.get(attributes)
         while spare:
             _, link = spare.pop()
             if not link.is_closed:
-                self.dedicated += 1
+                self._leased.add(link)
+                if not spare:
+                    self.hub.spawn(self._warm(attributes), f"spare {self.label}")
                 return link
+        return None
+
+    async def lease(self, attributes: Attributes) -> Link:
+        """Return a link for one client alone. Raises UpstreamUnavailable and Refused."""
+        link = self.spare(attributes)
+        if link is not None:
+            return link
         if self.dedicated >= _MOST_DEDICATED:
             raise UpstreamUnavailable("too many connections of single clients")
         link = self._new(attributes, lambda _: None, takes_pushes=True)
-        self.dedicated += 1
+        self._leased.add(link)
         try:
             await link.open()
         except (UpstreamUnavailable, Refused, asyncio.CancelledError):
-            self.dedicated -= 1
+            self._leased.discard(link)
             raise
+        self.hub.spawn(self._warm(attributes), f"spare {self.label}")
         return link
 
+    async def _warm(self, attributes: Attributes) -> None:
+        """Have one more open, so that who blocks next does so without waiting for a connection."""
+        if self._warming or self._spare.get(attributes) or self.is_gone:
+            return
+        self._warming = True
+        link = self._new(attributes, lambda _: None, takes_pushes=True)
+        try:
+            await link.open()
+        except (UpstreamUnavailable, Refused):
+            return
+        finally:
+            self._warming = False
+        self._put(link)
+
     def give_back(self, link: Link, *, is_clean: bool, is_plain: bool = False) -> None:
-        """Take a link back; only one that RESET answers for is used again.
+        """Take a link back; one that was changed is used again only once RESET has undone that.
 
         ``is_plain``: nothing was done there that changes the connection.
         """
-        self.dedicated -= 1
+        if link not in self._leased:
+            return
+        self._leased.discard(link)
         link.client = None
-        if not is_clean or link.is_closed or link.tap or link.outstanding or self.is_gone:
+        if not is_clean or link.is_closed or link.tap or self.is_gone or link.is_owed:
             link.close("given back")
         elif is_plain:
-            self._spare.setdefault(link.attributes, []).append((self.hub.now(), link))
-        elif link.attributes != DEFAULT:
-            link.close("given back")
-        else:  # RESET also ends login and protocol: only what never had them stays as it was
-            link.send(Ask(_RESET, 1, lambda found: self._keep(link, found), lambda _: None))
+            self._put(link)
+        else:
+            words = [(b"RESET",), *greeting(link.login, is_alone=True)]
+            data = b"".join(packed(*command) for command in words)
+            number = len(words)
+            link.send(Ask(data, number, lambda found: self._keep(link, found), lambda _: None))
 
     def _keep(self, link: Link, found: list[object]) -> None:
-        spare = self._spare.setdefault(link.attributes, [])
-        if found == [b"RESET"] and len(spare) < _MOST_SPARE and not self.is_gone:
-            spare.append((self.hub.now(), link))
+        if found[0] == b"RESET" and not any(isinstance(one, Failure) for one in found):
+            self._put(link)
         else:
             link.close("not reset")
+
+    def _put(self, link: Link) -> None:
+        spare = self._spare.setdefault(link.attributes, [])
+        if len(spare) < _MOST_SPARE and not self.is_gone and not link.is_closed:
+            spare.append((self.hub.now(), link))
+        else:
+            link.close("not needed")
 
     def sweep(self, now: float) -> None:
         """Close links that nobody used for long."""
@@ -156,6 +195,8 @@ class Node:
             for _, link in spare:
                 link.close(why)
             spare.clear()
+        for link in list(self._leased):
+            link.close(why)
 
     def _new(
         self, attributes: Attributes, ended: Callable[[Link], None], *, takes_pushes: bool = False
@@ -163,12 +204,13 @@ class Node:
         hub = self.hub
         link = Link(
             hub.dialer.to(self.address),
-            hub.with_login(attributes),
+            attributes,
             name=b"" if takes_pushes else hub.link_name,
             ended=ended,
             takes_pushes=takes_pushes,
         )
         link.node = self
+        link.login = hub.with_login(attributes)
         link.is_ours = attributes == DEFAULT
         return link
 

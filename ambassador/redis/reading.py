@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from ambassador.redis.link import Link
     from ambassador.redis.node import Node
 
-__all__ = ["NEVER", "Reader", "Token"]
+__all__ = ["MOVED", "NEVER", "Reader", "Token"]
 
 NEVER: Final = 1 << 62
 """An offset that no replica has: until the next probes of the primary."""
-_MOVED: Final = NEVER - 1
+MOVED: Final = NEVER - 1
 """The same, until the next ROLE on the primary's link."""
 
 
@@ -33,25 +33,27 @@ class Token:
 
     __slots__ = ("generation", "offset", "uncovered", "wrote_at")
 
-    def __init__(self) -> None:
-        """Start with nothing written."""
+    def __init__(self, generation: int) -> None:
+        """Start with nothing written; ``generation`` is the hub's."""
         self.offset = 0
         self.uncovered = 0  # ROLEs under way
         self.wrote_at = -1.0
-        self.generation = 0
+        self.generation = generation
 
 
 class Reader:
     """Chooses the server of one client's reads."""
 
-    __slots__ = ("_chooser", "_client", "_hub", "_link", "_node", "mode", "token")
+    __slots__ = ("_chooser", "_client", "_hides", "_hub", "_link", "_node", "mode", "token")
 
     def __init__(self, client: "Client") -> None:
         """Read as the listener says."""
         self._client = client
         self._hub = client.hub
         self.mode = client.listener.mode
-        self.token = Token() if client.listener.scope == "connection" else None
+        is_own = client.listener.scope == "connection"
+        self.token = Token(client.hub.generation) if is_own else None
+        self._hides = False
         self._node: Node | None = None
         self._link: Link | None = None
         self._chooser = client.hub.chooser(client.listener)
@@ -86,7 +88,7 @@ class Reader:
                 token.generation, token.offset = hub.generation, hub.switch_offset
             if token.offset > node.offset:
                 young = self._client.listener.young
-                if token.offset >= _MOVED or run.since - token.wrote_at < young:
+                if token.offset >= MOVED or run.since - token.wrote_at < young:
                     return self._falls_back()
                 return self._guarded(run, node, token.offset)
             hub.tallies.direct += 1
@@ -105,7 +107,7 @@ class Reader:
         failed = getattr(run.link, "node", None)
         if self._node is failed and failed is not None:
             failed.suspect()
-            self._token.offset = max(self._token.offset, _MOVED)
+            self._token.offset = max(self._token.offset, MOVED)
             self.leave()
         if self.mode == "primary" or run.tries > 1:
             return False
@@ -121,6 +123,42 @@ class Reader:
         token.uncovered += 1
         link.covers.append(self._covered)
 
+    def wrote_alone(self, link: "Link") -> None:
+        """Hear that a client's own upstream has executed something: ask how far the primary is."""
+        if self.mode != "session" or not self._hub.has_replicas:
+            return
+        if link.is_closed:
+            self.moved()
+            return
+        self._token.uncovered += 1
+        link.send(RoleRun(b"master", self._covered))
+
+    def moved(self) -> None:
+        """Read from the primary until it is known how far that is."""
+        if self.mode == "session":
+            token = self._token
+            token.offset = max(token.offset, MOVED)
+
+    def hides(self) -> None:
+        """Hear that a client may write where nobody counts, until ``shows``."""
+        if self.mode == "session" and not self._hides:
+            self._hides = True
+            self._token.uncovered += 1
+
+    def shows(self) -> None:
+        """Hear the end of that."""
+        if self._hides:
+            self._hides = False
+            self._token.uncovered -= 1
+            self.moved()
+
+    def take_mode(self, mode: str) -> None:
+        """Read in another way from now on; what was written before is not known."""
+        if mode != self.mode:
+            self.shows()
+            self.mode = mode
+            self.moved()
+
     def _covered(self, offset: int | None) -> None:
         token = self._token
         token.uncovered -= 1
@@ -130,7 +168,7 @@ class Reader:
         elif token.generation != self._hub.generation:
             token.generation = self._hub.generation
             token.offset = max(offset, self._hub.switch_offset)
-        elif offset > token.offset or token.offset == _MOVED:
+        elif offset > token.offset or token.offset == MOVED:
             token.offset = offset
 
     def _guarded(self, run: ClientRun, node: "Node", offset: int) -> bool:
@@ -178,7 +216,7 @@ class Reader:
         if node is not self._node:
             if self._node is not None and self.mode == "session":
                 # What was seen there may be newer than what the other has.
-                self._token.offset = max(self._token.offset, _MOVED)
+                self._token.offset = max(self._token.offset, MOVED)
             self.leave()
             self._node, self._link = node, None
             node.clients += 1

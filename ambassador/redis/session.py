@@ -5,21 +5,24 @@ transparent (the lease carries messages, which are no replies). Whatever changes
 waits until all before it is answered, so that replies keep their order.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from ambassador.redis import errors, identity
-from ambassador.redis.commands import UNKNOWN, Command, Route
+from ambassador.redis.commands import Command, Route
 from ambassador.redis.cursors import Cursors
 from ambassador.redis.framing import word_of
-from ambassador.redis.lease import Lease, leased
-from ambassador.redis.link import DEFAULT
+from ambassador.redis.greeting import DEFAULT, Attributes, Refused
+from ambassador.redis.lease import Lease, opened
 from ambassador.redis.resp import arguments
 from ambassador.redis.run import ClientRun
 from ambassador.redis.waiting import wait_for_replicas
+from sidecar.errors import UpstreamUnavailable
 
 if TYPE_CHECKING:
     from ambassador.redis.client import Client
+    from ambassador.redis.link import Link
 
 __all__ = ["Session"]
 
@@ -64,7 +67,7 @@ class Session:
     def begin(self) -> None:
         """Get an upstream for life, where clients do not share them."""
         if not self._client.hub.settings.is_multiplexed:
-            self.with_lease(lambda lease: lease.keep(), UNKNOWN)
+            self.with_lease(lambda lease: lease.keep())
             self.settle_directness()
 
     @property
@@ -75,7 +78,7 @@ class Session:
     @property
     def is_endless(self) -> bool:
         """Whether the client waits for an element or messages."""
-        return self.lease is not None and (self.lease.is_plain or self.lease.is_transparent)
+        return self.lease is not None and (self.lease.is_blocking or self.lease.is_transparent)
 
     def settle_directness(self) -> None:
         """Say whether plain commands may take the short way."""
@@ -175,7 +178,10 @@ class Session:
 
     def on_once(self, raw: bytes, words: list[bytes], found: Command) -> None:
         """Send a command on an upstream of its own."""
-        self.with_lease(lambda lease: lease.take(raw, words, found), found)
+        attributes = self.attributes
+        if found.route is Route.KILL:
+            attributes = attributes._replace(db=0)  # while a script runs no database can be chosen
+        self.with_lease(lambda lease: lease.take(raw, words, found), attributes)
 
     def on_transaction(self, raw: bytes, words: list[bytes], found: Command) -> None:
         """Begin a transaction, or let Redis say that there is none."""
@@ -211,15 +217,53 @@ class Session:
 
     # --- an upstream alone -------------------------------------------------------------------
 
-    def with_lease(self, then: Callable[[Lease], None], found: Command) -> None:
+    def with_lease(
+        self, then: Callable[[Lease], None], attributes: Attributes | None = None
+    ) -> None:
         """Get an upstream alone when all before is answered, then go on."""
+        wanted = self.attributes if attributes is None else attributes
 
         def begin() -> None:
-            self.waits = True
-            if self._client.hub.spawn(leased(self, self._client, then, found), "lease") is None:
-                self._client.close("stopping")
+            node, link = self._client.hub.primary, None
+            if node is not None and not self.name:
+                link = node.spare(wanted)
+            if link is not None:
+                link.client = self._client
+                self._lend(link, then)
+            else:
+                self.waits = True
+                if self._client.hub.spawn(self._leased(then, wanted), "lease") is None:
+                    self._client.close("stopping")
 
         self._client.barrier(begin)
+
+    def _lend(self, link: "Link", then: Callable[[Lease], None]) -> None:
+        lease = self.lease = Lease(self, self._client, link)
+        self.settle_directness()
+        then(lease)
+
+    async def _leased(self, then: Callable[[Lease], None], wanted: Attributes) -> None:
+        """Open an upstream and go on with it; or answer why there is none."""
+        client = self._client
+        failure, link = errors.NO_PRIMARY, None
+        try:
+            async with asyncio.timeout(client.hub.settings.failover_queue):
+                link = await opened(self, client, wanted)
+        except Refused as refused:
+            failure = b"-" + refused.reply + b"\r\n"
+        except (TimeoutError, UpstreamUnavailable):
+            pass
+        self.waits = False
+        if client.is_closed:
+            if link is not None:
+                link.node.give_back(link, is_clean=True, is_plain=not self.name)
+            return
+        if link is None:
+            client.local(failure)
+        else:
+            self._lend(link, then)
+        client.pump()
+        client.settle()
 
     def lost(self, run: ClientRun, *, was_sent: bool) -> None:
         """Hear that the upstream that the client has alone was lost."""
@@ -252,11 +296,11 @@ class Session:
         self.is_known = not self._client.listener.users
         self._client.requests.is_stranger = not self.is_known
         self._skips = self._is_skipping = False
-        self._client.reader.mode = self._client.listener.mode
+        self._client.reader.take_mode(self._client.listener.mode)
         self.become(DEFAULT)
         self.set_reply_mode(b"ON")
 
-    def become(self, attributes: "identity.Attributes") -> None:
+    def become(self, attributes: Attributes) -> None:
         """Take other attributes; links are chosen anew."""
         self.attributes = attributes
         self._client.link = None
