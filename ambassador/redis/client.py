@@ -16,7 +16,7 @@ from ambassador.redis.framing import Requests
 from ambassador.redis.mending import mend
 from ambassador.redis.patterns import COMMAND
 from ambassador.redis.reading import Reader
-from ambassador.redis.run import ClientRun
+from ambassador.redis.run import ClientRun, SlowRun
 from ambassador.redis.session import Session
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Client(asyncio.Protocol):
         self.id = hub.next_id()
         self.runs: deque[ClientRun] = deque()
         self.backlog: deque[tuple[bytes, bytes, int, int]] = deque()
-        self.guards = 0  # reads of which a replica may turn out not to be as far
+        self.guards = 0  # reads on replicas: nothing that comes later may be executed before
         self.writing = 0  # runs with writes that are not answered
         self.outstanding = 0
         self.bytes = 0
@@ -90,12 +90,12 @@ class Client(asyncio.Protocol):
         self.is_muting = False
         self.transport: asyncio.Transport | None = None
         self.link: Link | None = None  # to the primary, shared
+        self._barrier: Callable[[], None] | None = None
         self.requests = Requests(listener.limits)
         self.session = Session(self)
         self.reader = Reader(self)
         self._old: Link | None = None  # to a former primary, with commands under way
         self._moving: list[ClientRun] = []  # what comes after those
-        self._barrier: Callable[[], None] | None = None
         self._is_pumping = False
         self._is_paused = False
         self._has_ended = False  # sends no more
@@ -194,8 +194,8 @@ class Client(asyncio.Protocol):
                 count += 1
                 last = end
                 continue
-            if route and kind and self._joins(kind, route):
-                # A read or look behind a write stays on its link, in order, without a wait.
+            if route and kind and _WRITE in {kind, route}:
+                # What is read before or behind a write stays with it, in order, without a wait.
                 kind = _WRITE
                 count += 1
                 last = end
@@ -209,10 +209,6 @@ class Client(asyncio.Protocol):
         if count:
             whole = begin == 0 and last == len(buffer)
             self.emit(buffer if whole else buffer[begin:last], count, kind)
-
-    @staticmethod
-    def _joins(kind: int, route: int) -> bool:
-        return kind == _WRITE or (kind == _LOOK and route == _WRITE)
 
     def emit(self, data: bytes, count: int, kind: int) -> ClientRun:
         """Send a run where its kind goes."""
@@ -228,6 +224,17 @@ class Client(asyncio.Protocol):
             self.writing += 1
         self.to_primary(run)
         return run
+
+    def emit_slow(self, data: bytes, kind: int) -> None:
+        """Send a command that may take long, so that others do not wait for it."""
+        run = SlowRun(self, data, 1, kind, self.hub.now())
+        run.is_muted = self.is_muting
+        self.add(run)
+        if kind == _READ and not self.writing and self.reader.reads(run):
+            return
+        if kind == _WRITE:
+            self.writing += 1
+        self.to_primary(run)
 
     def add(self, run: ClientRun) -> None:
         """Put a run that somebody else sends in its place among the others."""
@@ -246,7 +253,7 @@ class Client(asyncio.Protocol):
             hub.hold(run)
             return
         link = self.link
-        if link is None or link.is_closed or link.node is not primary:
+        if link is None or not link.takes_new or link.node is not primary or run.is_slow:
             link = self._relinked(primary, run)
             if link is None:
                 return
@@ -261,26 +268,35 @@ class Client(asyncio.Protocol):
         Commands that a server refuses because it is demoted are sent again, in order and before
         any that came later.
         """
-        old = self._old or self.link
-        if old is not None and not old.is_closed and self._is_under_way(old):
+        link = self.link
+        if self._old is None and link is not None and not link.is_closed and link.node is primary:
+            if self.is_under_way(link):
+                return link  # though it is slow: what it does comes first
+            choose = primary.lane if run.is_slow else primary.link
+            self.link = choose(self.session.attributes)
+            return self.link
+        old = self._old or link
+        if old is not None and not old.is_closed and self.is_under_way(old):
             self._old, self.link = old, None
             if not run.tries:
                 self._moving.append(run)
                 return None
             return primary.link(self.session.attributes)
         self._old = None
-        link = self.link = primary.link(self.session.attributes)
+        choose = primary.lane if run.is_slow else primary.link
+        link = self.link = choose(self.session.attributes)
         moving, self._moving = self._moving, []
         for one in moving:
             self.to_primary(one)
         return link
 
-    def _is_under_way(self, link: "Link") -> bool:
+    def is_under_way(self, link: "Link") -> bool:
+        """Say whether commands of this client have no reply from there yet."""
         return any(run.link is link and not run.is_done for run in self.runs)
 
     def _move(self) -> None:
         """Send what waited for a former primary, if that has answered all."""
-        if not self.guards and (self._old is None or not self._is_under_way(self._old)):
+        if not self.guards and (self._old is None or not self.is_under_way(self._old)):
             self._old = None
             moving, self._moving = self._moving, []
             for run in moving:
@@ -387,6 +403,7 @@ class Client(asyncio.Protocol):
             self._resume_if_less()
         if not self.runs and self._barrier is not None:
             action, self._barrier = self._barrier, None
+            self.session.settle_directness()
             action()
         if self.backlog:
             self.pump()
@@ -404,6 +421,17 @@ class Client(asyncio.Protocol):
         if not self.is_closed and not run.is_done:
             errors.settle_lost(self, run, why, was_sent=was_sent)
 
+    def moved(self, run: ClientRun) -> None:
+        """Send a read on another connection, as it only waits for others where it is."""
+        run.link = None
+        if run.kind != _READ or not self.reader.reads(run):
+            self.to_primary(run)
+
+    @property
+    def is_barred(self) -> bool:
+        """Whether something waits until all before it is answered."""
+        return self._barrier is not None
+
     # --- waiting and ending ------------------------------------------------------------------
 
     def barrier(self, action: Callable[[], None]) -> None:
@@ -412,6 +440,7 @@ class Client(asyncio.Protocol):
             action()
         else:
             self._barrier = action
+            self.is_direct = False
 
     def _break(self) -> None:
         failure = self.requests.failure

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from ambassador.redis.shipped import SHIPPED
 
-__all__ = ["ADMIN", "UNKNOWN", "Command", "Route", "Table", "names_of"]
+__all__ = ["ADMIN", "MAY_BE_SLOW", "UNKNOWN", "Command", "Route", "Table", "names_of"]
 
 
 class Route(enum.IntEnum):
@@ -22,6 +22,7 @@ class Route(enum.IntEnum):
     WRITE = 2  # the primary; never sent twice
     LOOK = 3  # the primary; may be asked again
     SLOW = 4  # from here on: look closer
+    SCRIPT = 5  # a write that may take long
     SCRIPT_READ = 6  # a replica; the primary when the script is not known there
     CURSOR = 7
     XREAD = 8  # a read, unless it blocks
@@ -63,7 +64,8 @@ UNKNOWN: Final = Command("", Route.ONCE)
 
 _OVERLAY: Final[Mapping[Route, str]] = {
     # May replicate, though not flagged so (src/commands/*.json of 7.0.15), and scripts.
-    Route.WRITE: "eval evalsha fcall publish spublish script function script|load script|flush"
+    Route.SCRIPT: "eval evalsha fcall",
+    Route.WRITE: "publish spublish script function script|load script|flush"
     " function|load function|delete function|flush function|restore migrate",
     Route.LOOK: "touch object|freq object|idletime role time lastsave slowlog latency acl"
     " command config|get memory|doctor memory|stats memory|malloc-stats memory|purge memory|help"
@@ -99,6 +101,7 @@ _TRACELESS: Final = frozenset(
         Route.READ,
         Route.WRITE,
         Route.LOOK,
+        Route.SCRIPT,
         Route.SCRIPT_READ,
         Route.CURSOR,
         Route.XREAD,
@@ -108,7 +111,7 @@ _TRACELESS: Final = frozenset(
     }
 )
 _TRACE_NAMES: Final = (
-    "debug client|no-evict client|no-touch client|tracking client|caching script|debug readonly"
+    "client|no-evict client|no-touch client|tracking client|caching script|debug readonly"
     " readwrite asking select auth hello client|setname client|setinfo client|reply failover"
     " restore-asking cluster"
 )
@@ -123,6 +126,14 @@ _ADMIN_NAMES: Final = (
     " config|set config|resetstat config|rewrite module|load module|loadex module|unload"
     " acl|setuser acl|deluser acl|load acl|save script|debug pfdebug pfselftest"
 )
+_LONG_NAMES: Final = (
+    "keys sort sort_ro smembers sinter sunion sdiff sinterstore sunionstore sdiffstore sintercard"
+    " zunion zinter zdiff zunionstore zinterstore zdiffstore zintercard zrange zrangestore hgetall"
+    " hkeys hvals lrange lcs bitcount bitop bitpos xrange xrevrange georadius georadiusbymember"
+    " geosearch geosearchstore pfcount pfmerge dump restore migrate del mget mset randomkey"
+)
+MAY_BE_SLOW: Final = frozenset(_LONG_NAMES.split())
+"""What may take as long as there is data; a cheap command only waits for others."""
 ADMIN: Final = frozenset(_ADMIN_NAMES.split())
 """What is refused unless it is allowed (reliability T16)."""
 

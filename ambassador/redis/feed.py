@@ -64,9 +64,7 @@ class Feed:
                 client.write(data)
                 return
             data = data[: -len(_RESET_REPLY)]
-        data = self._subscriptions.feed(data)
-        if data and not client.is_muting:
-            client.write(data)
+        client.write(self._subscriptions.feed(data, is_muted=client.is_muting))
         if self._is_leaving:
             self._left()
         elif self._subscriptions.has_error:

@@ -12,12 +12,13 @@ from ambassador.frame.balance import Chooser
 from ambassador.frame.dialing import Dialer
 from ambassador.redis import errors
 from ambassador.redis.client import Client
-from ambassador.redis.commands import Command, Route, Table
+from ambassador.redis.commands import MAY_BE_SLOW, Command, Route, Table
 from ambassador.redis.greeting import Attributes
 from ambassador.redis.node import Node
 from ambassador.redis.reading import MOVED, Token
+from ambassador.redis.resp import arguments
 from ambassador.redis.roles import Lag, Verdict, judge
-from ambassador.redis.run import ClientRun
+from ambassador.redis.run import ClientRun, Run
 from ambassador.redis.settings import Listener, RedisSettings
 from ambassador.redis.slowlog import SlowLog
 from ambassador.redis.telemetry import ERRORS, SECONDS, Tallies
@@ -73,6 +74,7 @@ class Hub:
         self.tallies = Tallies(self)
         self.unknown_outcomes = 0
         self.slowlog = SlowLog(settings.slowlog, settings.slowlog_size)
+        self.slow_names: set[str] = set()
         self.is_full = False  # of replies that nobody reads
         self.stopping = False
         self.changed = Signal()
@@ -349,6 +351,16 @@ class Hub:
         self.table = table
         for routes in self._routes.values():
             routes.clear()
+
+    def blames(self, run: Run) -> None:
+        """Hear what others wait for; a command that is known to be long goes apart from now on."""
+        if isinstance(run, ClientRun) and run.count == 1:
+            words = arguments(run.data)
+            name = self.command(words[0]).name
+            if name in MAY_BE_SLOW and name not in self.slow_names:
+                self.slow_names.add(name)
+                for routes in self._routes.values():
+                    routes.clear()
 
     # --- counting ----------------------------------------------------------------------------
 

@@ -65,10 +65,12 @@ def _quit(_: "Session", client: "Client", _raw: bytes, _words: list[bytes]) -> b
     return True
 
 
-def _id(_: "Session", client: "Client", _raw: bytes, words: list[bytes]) -> bool:
-    if len(words) != 2:
+def _id(session: "Session", client: "Client", raw: bytes, words: list[bytes]) -> bool:
+    if len(words) != 2 or session.lease is not None:
         return False
-    client.local(b":%d\r\n" % client.id)
+    # The server is asked as well: it may refuse, and it counts and shows what is asked.
+    run = client.emit(raw, 1, Route.LOOK)
+    run.after = lambda reply: b":%d\r\n" % client.id if reply.startswith(b":") else reply
     return True
 
 
@@ -178,5 +180,5 @@ _HANDLERS: Final[dict[str, Take]] = {
     "ambassador": _ambassador,
 }
 
-OURS: Final = frozenset({"client|id", "client|reply", "client|getname", "client|setname"})
+OURS: Final = frozenset({"client|reply", "client|getname", "client|setname"})
 """What is answered here whatever upstream the client has."""

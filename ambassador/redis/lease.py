@@ -35,8 +35,7 @@ async def opened(session: "Session", client: "Client", attributes: Attributes) -
             continue
         try:
             link = await node.lease(attributes)
-            if session.name:
-                await link.name_as(session.name)
+            await link.name_as(session.name)
         except UpstreamUnavailable:
             node.suspect()
             await asyncio.sleep(_PAUSE)
@@ -55,6 +54,7 @@ class Lease:
         self.is_plain = True  # the connection is as it was
         self.is_blocking = False  # the client waits for something to come
         self.is_permanent = False
+        self.is_target = False  # of another client's tracking
         self.redirects_to = 0  # whom messages of tracking go to, by our id
         self._session = session
         self._client = client
@@ -81,6 +81,7 @@ class Lease:
             or self._is_watching
             or self._is_tracking
             or self._is_broken
+            or self.is_target
             or self._client.runs
         )
 
@@ -101,7 +102,8 @@ class Lease:
             self._client.barrier(lambda: self._listen(raw, found, words))
         else:
             self.is_blocking = "blocking" in found.flags and not self._in_multi
-            self._listens |= found.route is Route.SUBSCRIBE or name == "client|tracking"
+            if self._in_multi:
+                self._listens |= found.route is Route.SUBSCRIBE or name == "client|tracking"
             self.forward(raw, words, found)
 
     def _listen(self, raw: bytes, found: Command, words: list[bytes]) -> None:
@@ -111,6 +113,23 @@ class Lease:
 
     def forward(self, raw: bytes, words: list[bytes], found: Command) -> None:
         """Send a command that has one reply."""
+        target = roster.target_of(self._client, words) if found.name == "client|tracking" else None
+        if target is None or self._in_multi or not target.session.may_be_lent:
+            self._forward(raw, words, found)
+            return
+
+        def go(lease: Lease | None) -> None:
+            if lease is not None:
+                lease.is_target = True
+            self._session.waits = False
+            if self._session.lease is self and not self._client.is_closed:
+                self._forward(raw, words, found)
+                self._client.pump()
+
+        self._session.waits = True
+        target.session.with_lease(go, failed=lambda _: go(None))
+
+    def _forward(self, raw: bytes, words: list[bytes], found: Command) -> None:
         client, name = self._client, found.name
         self.is_plain = self.is_plain and found.leaves_no_trace
         after = None
@@ -206,9 +225,8 @@ class Lease:
         return after
 
     def _pushed(self, data: bytes) -> None:
-        """Pass on what tracking tells, between replies."""
-        if not self._client.is_muting:
-            self._client.write(data)
+        """Pass on what tracking tells, between replies; CLIENT REPLY OFF does not stop it."""
+        self._client.write(data)
 
     # --- the upstream is lost ----------------------------------------------------------------
 

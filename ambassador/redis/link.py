@@ -14,7 +14,7 @@ from ambassador.redis.greeting import ALONE, DEFAULT, Attributes, Refused, check
 from ambassador.redis.patterns import REPLY
 from ambassador.redis.replies import Replies
 from ambassador.redis.resp import Failure, packed
-from ambassador.redis.run import Ask, ClientRun, RoleRun, Run
+from ambassador.redis.run import Ask, ClientRun, RoleRun, Run, Unheard
 from sidecar.errors import ProtocolError, UpstreamUnavailable
 from sidecar.runtime.reason import reason_of
 
@@ -26,6 +26,7 @@ __all__ = ["DEFAULT", "Attributes", "Link", "Refused"]
 
 _HANDSHAKE: Final = 2.0
 _PUSH: Final = 0x3E
+_READS: Final = (1, 3)  # Route: what may be asked twice
 _CLOSED: Final = "closed by the server"
 
 
@@ -50,7 +51,11 @@ class Link(asyncio.Protocol):
         """Who wants to know how far the primary is after what was sent till now."""
         self.is_ready = False
         self.is_closed = False
+        self.takes_new = True  # not closed, and nothing slow is under way
+        self.is_lane = False  # for slow commands
         self.client: object = None  # who has it alone
+        self.given_name = b""  # by the client that has or had it alone
+        self.seen, self.seen_at = -1, 0.0  # progress, when somebody looked last
         self.server_id = 0  # what the server calls a connection that somebody has alone
         self.node: Node
         self.is_ours = True  # set as nobody asked for
@@ -173,8 +178,10 @@ class Link(asyncio.Protocol):
         return await answer
 
     async def name_as(self, name: bytes) -> None:
-        """Give the connection a client's name."""
-        await self.ask(packed(b"CLIENT", b"SETNAME", name), 1)
+        """Give the connection a client's name, or take it away."""
+        if name != self.given_name:
+            self.given_name = name
+            await self.ask(packed(b"CLIENT", b"SETNAME", name), 1)
 
     async def opened(self) -> None:
         """Return when it is ready. Raises Refused and UpstreamUnavailable."""
@@ -192,7 +199,7 @@ class Link(asyncio.Protocol):
         """End it; what has no reply yet hears why."""
         if self.is_closed:
             return
-        self.is_closed, self.is_ready = True, False
+        self.is_closed, self.is_ready, self.takes_new = True, False, False
         self._settled.set()
         if self._transport is not None:
             self._transport.abort()
@@ -208,6 +215,25 @@ class Link(asyncio.Protocol):
             cover(None)
         if lease is not None and lease.link is self:
             lease.gone()
+
+    def rescued(self) -> list[ClientRun]:
+        """Return reads that only wait for others here, to be sent elsewhere.
+
+        What this link answers to them nobody hears. A client with anything else here before them
+        keeps them here, so that its commands stay in order.
+        """
+        found: list[ClientRun] = []
+        bound: set[object] = set()
+        for place, run in enumerate(self.queue):
+            if not isinstance(run, ClientRun):
+                continue
+            is_free = place and run.kind in _READS and run.owner not in bound and run.token <= 0
+            if is_free and run.left == run.count and run.after is None and self.client is None:
+                found.append(run)
+                self.queue[place] = Unheard(run.data, run.count)
+            else:
+                bound.add(run.owner)
+        return found
 
     @property
     def progress(self) -> int:

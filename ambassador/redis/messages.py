@@ -72,8 +72,11 @@ class Subscriptions:
         self._hidden = self.count
         self._framer = Replies(takes_pushes=True)
 
-    def feed(self, data: bytes) -> bytes:
-        """Take what passes, in pieces of any size; return what of it the client sees."""
+    def feed(self, data: bytes, *, is_muted: bool = False) -> bytes:
+        """Take what passes, in pieces of any size; return what of it the client sees.
+
+        ``is_muted``: messages alone, as after CLIENT REPLY OFF.
+        """
         if self._is_lost:
             return data
         at, size, framer = 0, len(data), self._framer
@@ -86,13 +89,13 @@ class Subscriptions:
                 self._is_lost = True  # what it is the client will find out
                 seen.append(data[at:])
                 break
-            is_hiding = self._hidden > 0
+            is_hiding = is_muted or self._hidden > 0
             if is_hiding or len(self._begun) < _MOST:
                 self._begun += data[at:end]
             is_whole = done or framer.pushes > pushes
             if not is_hiding:
                 seen.append(data[at:end])
-            elif is_whole and not self._is_ours():
+            elif is_whole and not self._is_unseen(is_muted=is_muted):
                 seen.append(bytes(self._begun))
             at = end
             if is_whole:
@@ -100,7 +103,10 @@ class Subscriptions:
                 self._begun.clear()
         return data if len(seen) == 1 and len(seen[0]) == size else b"".join(seen)
 
-    def _is_ours(self) -> bool:
+    def _is_unseen(self, *, is_muted: bool) -> bool:
+        is_told = _MESSAGE.match(self._begun) or _CONFIRMATION.match(self._begun)
+        if self._hidden == 0:
+            return is_muted and not is_told
         if self._begun.startswith(b"-"):
             self.has_error = True
         elif _CONFIRMATION.match(self._begun) is None:

@@ -22,6 +22,7 @@ _RAMP: Final = 10.0
 _HALF_LIFE: Final = 0.05
 _SPARE_LIMIT: Final = 60.0
 _MOST_SPARE: Final = 64
+_MOST_STUCK: Final = 4
 _MOST_DEDICATED: Final = 1000
 
 
@@ -42,6 +43,7 @@ class Node:
         self.is_drained = False  # says a person
         self.is_gone = False
         self.readable_since = 0.0
+        self.heard = 0.0  # when it answered who it is
         self.clients = 0
         self.latency = 0.0005
         self.counts = [0, 0, 0, 0]  # commands answered, by kind
@@ -88,24 +90,46 @@ class Node:
         self.poked.set()
 
     def link(self, attributes: Attributes) -> Link:
-        """Return a shared link, the least busy of as many as there may be."""
-        links = self._links.get(attributes)
-        if links:
-            if len(links) >= self.hub.settings.connections_per_node:
-                return links[0] if len(links) == 1 else min(links, key=_busy)
-            quiet = min(links, key=_busy)
-            if not quiet.outstanding:
+        """Return a shared link, the least busy of as many as there may be.
+
+        One that is kept by something slow is passed over, within reason.
+        """
+        links = [link for link in self._links.get(attributes, ()) if not link.is_lane]
+        ready = [link for link in links if link.takes_new]
+        if ready:
+            quiet = min(ready, key=_busy)
+            if not quiet.outstanding or len(ready) >= self.hub.settings.connections_per_node:
                 return quiet
+        elif len(links) >= _MOST_STUCK:
+            return min(links, key=_busy)
+        return self._shared(attributes)
+
+    def lane(self, attributes: Attributes) -> Link:
+        """Return a shared link for slow commands; as far as may be they do not wait for others."""
+        lanes = [link for link in self._links.get(attributes, ()) if link.is_lane]
+        quiet = min(lanes, key=_busy, default=None)
+        if quiet is not None and (not quiet.outstanding or len(lanes) >= _MOST_STUCK):
+            return quiet
+        link = self._shared(attributes)
+        link.is_lane, link.takes_new = True, False
+        return link
+
+    def _shared(self, attributes: Attributes) -> Link:
         link = self._new(attributes, self._ended)
         self._links.setdefault(attributes, []).append(link)
         self.hub.spawn(self._open(link), f"link {self.label}")
         return link
 
-    def spare(self, attributes: Attributes) -> Link | None:
-        """Return a link for one client alone, if one is open and unused."""
+    def spare(self, attributes: Attributes, name: bytes | None = None) -> Link | None:
+        """Return a link for one client alone, if one is open and unused; ``name``: called so."""
         spare = self._spare.get(attributes)
         while spare:
-            _, link = spare.pop()
+            place = len(spare) - 1
+            while name is not None and place >= 0 and spare[place][1].given_name != name:
+                place -= 1
+            if place < 0:
+                return None
+            _, link = spare.pop(place)
             if not link.is_closed:
                 self._leased.add(link)
                 if not spare:
@@ -164,6 +188,7 @@ class Node:
             link.send(Ask(data, number, lambda found: self._keep(link, found), lambda _: None))
 
     def _keep(self, link: Link, found: list[object]) -> None:
+        link.given_name = b""
         if found[0] == b"RESET" and not any(isinstance(one, Failure) for one in found):
             self._put(link)
         else:
@@ -178,6 +203,14 @@ class Node:
 
     def sweep(self, now: float) -> None:
         """Close links that nobody used for long."""
+        for links in self._links.values():
+            surplus = [link for link in links if not link.is_lane]
+            for link in surplus[self.hub.settings.connections_per_node :]:
+                if link.outstanding or link.progress != link.seen:
+                    link.seen, link.seen_at = link.progress, now
+                elif now - link.seen_at > _SPARE_LIMIT:
+                    link.close("idle")
+                    return  # it has left the list
         for spare in self._spare.values():
             while spare and now - spare[0][0] > _SPARE_LIMIT:
                 spare.pop(0)[1].close("idle")

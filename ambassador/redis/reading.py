@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from ambassador.redis.link import Link
     from ambassador.redis.node import Node
 
-__all__ = ["MOVED", "NEVER", "Reader", "Token"]
+__all__ = ["FREE", "MOVED", "NEVER", "Reader", "Token"]
 
 NEVER: Final = 1 << 62
 """An offset that no replica has: until the next probes of the primary."""
+FREE: Final = -1
+"""In place of an offset: whatever the replica has is good."""
 MOVED: Final = NEVER - 1
 """The same, until the next ROLE on the primary's link."""
 
@@ -97,7 +99,10 @@ class Reader:
             if not near:
                 return self._without_replica(run)
             node = self._keep_to(self._chooser.choose(near))
-        link = self._link_to(node)
+        link = self._link_to(node, run)
+        if not run.token:
+            self._client.guards += 1
+            run.token = FREE
         run.link = link
         link.send(run)
         return True
@@ -172,10 +177,10 @@ class Reader:
             token.offset = offset
 
     def _guarded(self, run: ClientRun, node: "Node", offset: int) -> bool:
-        link = self._link_to(node)
+        link = self._link_to(node, run)
         if not run.token:
             self._client.guards += 1
-        run.token, run.link = offset, link
+        run.token, run.link = max(offset, 1), link
 
         def tell(reached: int | None) -> None:
             if reached is None:
@@ -222,11 +227,14 @@ class Reader:
             node.clients += 1
         return node
 
-    def _link_to(self, node: "Node") -> "Link":
+    def _link_to(self, node: "Node", run: ClientRun) -> "Link":
         link = self._link
-        attributes = self._client.session.attributes
-        if link is None or link.is_closed or link.node is not node:
-            link = self._link = node.link(attributes)
+        if link is None or not link.takes_new or link.node is not node or run.is_slow:
+            is_same = link is not None and not link.is_closed and link.node is node
+            if link is not None and is_same and self._client.is_under_way(link):
+                return link  # though it is slow: reads are answered from newer and newer states
+            choose = node.lane if run.is_slow else node.link
+            link = self._link = choose(self._client.session.attributes)
         return link
 
     def forget_link(self) -> None:

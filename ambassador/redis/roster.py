@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ambassador.redis.client import Client
     from ambassador.redis.lease import Lease
 
-__all__ = ["translated"]
+__all__ = ["target_of", "translated"]
 
 After = Callable[[bytes], bytes]
 Translation = tuple[bytes, "After | None"]
@@ -246,6 +246,18 @@ def _tracking(client: "Client", lease: "Lease", raw: bytes, words: list[bytes]) 
     return packed(*changed), None
 
 
+def target_of(client: "Client", words: list[bytes]) -> "Client | None":
+    """Return the client that tracking is to be told to, if it has no upstream alone yet."""
+    options = [word.upper() for word in words]
+    if b"REDIRECT" not in options[:-1]:
+        return None
+    number = words[options.index(b"REDIRECT") + 1]
+    for one in client.hub.clients if _is_id(number) else ():
+        if one.id == int(number):
+            return None if one.session.lease is not None else one
+    return None
+
+
 def _redirection(_: "Client", lease: "Lease", raw: bytes, _words: list[bytes]) -> Translation:
     def after(reply: bytes) -> bytes:
         if not reply.startswith(b":") or reply in {b":0\r\n", b":-1\r\n"}:
@@ -263,6 +275,10 @@ def _tracking_info(_: "Client", lease: "Lease", raw: bytes, _words: list[bytes])
     return raw, after
 
 
+def _id(client: "Client", _: "Lease", raw: bytes, _words: list[bytes]) -> Translation:
+    return raw, lambda reply: b":%d\r\n" % client.id if reply.startswith(b":") else reply
+
+
 def _is_id(word: bytes) -> bool:
     return word.isdigit() and 0 < int(word) < 2**63
 
@@ -276,6 +292,7 @@ def _of_server(client: "Client", number: bytes) -> bytes:
 
 
 _TRANSLATORS: Final[dict[str, Callable[["Client", "Lease", bytes, list[bytes]], Translation]]] = {
+    "client|id": _id,
     "client|list": _list,
     "client|info": _info,
     "client|kill": _kill,

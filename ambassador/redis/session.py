@@ -39,13 +39,13 @@ class Session:
         "_cursors",
         "_is_skipping",
         "_skips",
+        "_waits",
         "attributes",
         "facts",
         "is_known",
         "lease",
         "name",
         "reply_mode",
-        "waits",
     )
 
     def __init__(self, client: "Client") -> None:
@@ -55,7 +55,7 @@ class Session:
         self.name = b""
         self.facts: dict[bytes, bytes] = {}  # CLIENT SETINFO
         self.lease: Lease | None = None
-        self.waits = False  # for something other than replies
+        self._waits = False  # for something other than replies
         self.reply_mode = b"ON"
         self._skips = False  # the next command
         self._is_skipping = False  # the present one
@@ -69,6 +69,21 @@ class Session:
         if not self._client.hub.settings.is_multiplexed:
             self.with_lease(lambda lease: lease.keep())
             self.settle_directness()
+
+    @property
+    def waits(self) -> bool:
+        """Whether something other than replies is waited for: commands queue until then."""
+        return self._waits
+
+    @waits.setter
+    def waits(self, does: bool) -> None:
+        self._waits = does
+        self.settle_directness()
+
+    @property
+    def may_be_lent(self) -> bool:
+        """Whether nothing is waited for, so that an upstream can be given to it unasked."""
+        return self.lease is None and not self.waits and not self._client.is_barred
 
     @property
     def is_transparent(self) -> bool:
@@ -86,7 +101,8 @@ class Session:
         client.is_muting = self._is_skipping or self.reply_mode != b"ON"
         client.is_direct = (
             self.lease is None
-            and not self.waits
+            and not self._waits
+            and not client.is_barred
             and self.is_known
             and not (client.is_muting or self._skips)
             and client.hub.cluster is None
@@ -132,6 +148,7 @@ class Session:
     def _remember(self, name: bytes, found: Command) -> None:
         routes = self._client.routes
         is_plain = found.route < Route.SLOW and "|" not in found.name and not found.is_container
+        is_plain = is_plain and found.name not in self._client.hub.slow_names
         if is_plain and len(routes) < _MOST_WORDS and len(name) < _LONGEST:
             routes[word_of(name)] = found.route
 
@@ -153,11 +170,21 @@ class Session:
         if self._client.hub.cluster is not None:
             self._client.hub.cluster.command(self._client, raw, _words, found)
             return
-        self._client.emit(raw, 1, found.route)
+        if found.name in self._client.hub.slow_names:
+            self._client.emit_slow(raw, found.route)
+        else:
+            self._client.emit(raw, 1, found.route)
+
+    def on_script(self, raw: bytes, words: list[bytes], found: Command) -> None:
+        """Send a script: nobody knows how long it takes."""
+        if self._client.hub.cluster is not None:
+            self._client.hub.cluster.command(self._client, raw, words, found)
+        else:
+            self._client.emit_slow(raw, Route.WRITE)
 
     def on_script_read(self, raw: bytes, _words: list[bytes], _found: Command) -> None:
         """Send a script that writes nothing; one that a replica does not know comes back."""
-        self._client.emit(raw, 1, Route.READ)
+        self._client.emit_slow(raw, Route.READ)
 
     def on_cursor(self, raw: bytes, words: list[bytes], _found: Command) -> None:
         """Send a scan."""
@@ -218,21 +245,28 @@ class Session:
     # --- an upstream alone -------------------------------------------------------------------
 
     def with_lease(
-        self, then: Callable[[Lease], None], attributes: Attributes | None = None
+        self,
+        then: Callable[[Lease], None],
+        attributes: Attributes | None = None,
+        failed: Callable[[bytes], None] | None = None,
     ) -> None:
-        """Get an upstream alone when all before is answered, then go on."""
+        """Get an upstream alone when all before is answered, then go on.
+
+        If there is none the client is told so, or ``failed`` is.
+        """
         wanted = self.attributes if attributes is None else attributes
+        tell = failed or self._client.local
 
         def begin() -> None:
             node, link = self._client.hub.primary, None
-            if node is not None and not self.name:
-                link = node.spare(wanted)
+            if node is not None:
+                link = node.spare(wanted, self.name)
             if link is not None:
                 link.client = self._client
                 self._lend(link, then)
             else:
                 self.waits = True
-                if self._client.hub.spawn(self._leased(then, wanted), "lease") is None:
+                if self._client.hub.spawn(self._leased(then, wanted, tell), "lease") is None:
                     self._client.close("stopping")
 
         self._client.barrier(begin)
@@ -242,7 +276,9 @@ class Session:
         self.settle_directness()
         then(lease)
 
-    async def _leased(self, then: Callable[[Lease], None], wanted: Attributes) -> None:
+    async def _leased(
+        self, then: Callable[[Lease], None], wanted: Attributes, tell: Callable[[bytes], None]
+    ) -> None:
         """Open an upstream and go on with it; or answer why there is none."""
         client = self._client
         failure, link = errors.NO_PRIMARY, None
@@ -256,10 +292,10 @@ class Session:
         self.waits = False
         if client.is_closed:
             if link is not None:
-                link.node.give_back(link, is_clean=True, is_plain=not self.name)
+                link.node.give_back(link, is_clean=True, is_plain=True)
             return
         if link is None:
-            client.local(failure)
+            tell(failure)
         else:
             self._lend(link, then)
         client.pump()
@@ -321,6 +357,7 @@ _BY_ROUTE: Final[dict[Route, Callable[[Session, bytes, list[bytes], Command], No
     Route.READ: Session.on_plain,
     Route.WRITE: Session.on_plain,
     Route.LOOK: Session.on_plain,
+    Route.SCRIPT: Session.on_script,
     Route.SCRIPT_READ: Session.on_script_read,
     Route.CURSOR: Session.on_cursor,
     Route.XREAD: Session.on_xread,

@@ -38,6 +38,7 @@ async def watch(node: "Node") -> None:
             while True:
                 async with asyncio.timeout(settings.probe_timeout):
                     role, info = await link.ask(_PROBE, 2)
+                node.heard = hub.now()
                 if node.observation is not None and _is_busy(role):
                     node.health.succeed()  # a script runs: it is who it was
                 else:
