@@ -18,12 +18,15 @@ from ambassador.redis.patterns import COMMAND
 from ambassador.redis.reading import Reader
 from ambassador.redis.run import ClientRun, SlowRun
 from ambassador.redis.session import Session
+from sidecar.errors import ProtocolError
 
 if TYPE_CHECKING:
     from ambassador.redis.framing import Found
     from ambassador.redis.hub import Hub
+    from ambassador.redis.lease import Lease
     from ambassador.redis.link import Link
     from ambassador.redis.node import Node
+    from ambassador.redis.passing import Remainder
     from ambassador.redis.settings import Listener
 
 __all__ = ["Client"]
@@ -41,11 +44,15 @@ class Client(asyncio.Protocol):
     __slots__ = (
         "_barrier",
         "_has_ended",
+        "_is_held",
         "_is_paused",
         "_is_pumping",
+        "_kept",
+        "_lease",
         "_most",
         "_moving",
         "_old",
+        "_passing",
         "backlog",
         "bytes",
         "guards",
@@ -99,6 +106,10 @@ class Client(asyncio.Protocol):
         self._is_pumping = False
         self._is_paused = False
         self._has_ended = False  # sends no more
+        self._is_held = False  # its upstream takes no more
+        self._kept = 0  # bytes of replies that are not at their turn
+        self._passing: Remainder | None = None  # of a long command
+        self._lease: Lease | None = None  # that it goes to
         self.routes = hub.routes(listener)
         self._most = listener.max_outstanding
 
@@ -156,6 +167,9 @@ class Client(asyncio.Protocol):
                     if self.outstanding > self._most or self.bytes > self.listener.max_bytes:
                         self._pause()
                     return
+        if self._passing is not None:
+            self._pass(data)
+            return
         for buffer, found in self.requests.split(data):
             if self.is_direct and not self.backlog:
                 self._group(buffer, found)
@@ -163,13 +177,17 @@ class Client(asyncio.Protocol):
                 self.backlog.extend([(buffer, *one) for one in found])
         if self.backlog:
             self.pump()
-        if self.requests.failure is not None and not self.is_closed:
-            self.barrier(self._break)
-        limits = self.listener
-        if self.outstanding > limits.max_outstanding or (
-            self.bytes > limits.max_bytes or len(self.backlog) > limits.max_outstanding
-        ):
+        self._look_at_rest()
+        if self.is_choked or len(self.backlog) > self._most:
             self._pause()
+
+    def _look_at_rest(self) -> None:
+        """See what has come in part, or breaks the protocol."""
+        requests = self.requests
+        if requests.failure is not None and not self.is_closed:
+            self.barrier(self._break)
+        elif requests.is_long and self.is_direct and not self.backlog:
+            self.barrier(self._begin_passing)
 
     @property
     def peer(self) -> bytes:
@@ -328,7 +346,58 @@ class Client(asyncio.Protocol):
     def is_choked(self) -> bool:
         """Whether as much is under way as may be."""
         limits = self.listener
-        return self.outstanding > limits.max_outstanding or self.bytes > limits.max_bytes
+        return (
+            self._is_held
+            or self.outstanding > limits.max_outstanding
+            or self.bytes > limits.max_bytes
+        )
+
+    # --- a long command, passed on as it comes ------------------------------------------------
+
+    def _begin_passing(self) -> None:
+        """Send what there is of a long command, if that may be, on an upstream of its own."""
+        if not self.requests.is_long or not self.session.may_pass(self.requests.word):
+            return
+        self.session.with_lease(self._passed_to)
+
+    def _passed_to(self, lease: "Lease") -> None:
+        if not self.requests.is_long:
+            return  # it has come to its end meanwhile
+        begun, self._passing = self.requests.release()
+        self._lease = lease
+        lease.begin(begun)
+
+    def _pass(self, data: bytes) -> None:
+        remainder, lease = self._passing, self._lease
+        if remainder is None or lease is None:
+            return
+        self.heard = self.hub.now()
+        try:
+            end = remainder.take(data)
+        except ProtocolError as wrong:
+            self._passing = self._lease = None
+            lease.link.close("the client broke off")
+            self.requests.refuse(str(wrong))
+            self.barrier(self._break)
+            return
+        link = lease.link
+        if not link.is_closed:  # else it is lost, and the client was told so
+            link.write_raw(data if end < 0 else data[:end])
+        if end < 0:
+            return
+        self._passing = self._lease = None
+        if end < len(data):
+            self.data_received(data[end:])
+        elif not self.runs:
+            self.settle()
+
+    def hold(self, *, is_held: bool) -> None:
+        """Read no more while the upstream that the client has alone takes no more."""
+        self._is_held = is_held
+        if is_held:
+            self._pause()
+        else:
+            self._resume_if_less()
 
     # --- replies -----------------------------------------------------------------------------
 
@@ -365,6 +434,7 @@ class Client(asyncio.Protocol):
         runs = self.runs
         if runs[0] is not run:
             run.out = reply
+            self._keep(len(reply))
             return
         runs.popleft()
         self.write(reply)
@@ -376,7 +446,9 @@ class Client(asyncio.Protocol):
     def _write_done(self) -> None:
         runs = self.runs
         while runs and runs[0].is_done:
-            self.write(runs.popleft().out)
+            out = runs.popleft().out
+            self._kept -= len(out)
+            self.write(out)
         if runs and runs[0].is_streamed:
             self.streamed(runs[0])
 
@@ -387,6 +459,17 @@ class Client(asyncio.Protocol):
             parts, run.parts = run.parts, []
             if not run.is_muted:
                 self.write(b"".join(parts))
+        elif (
+            not self.is_closed
+            and self._kept + sum(map(len, run.parts)) > self.hub.settings.reply_hard
+        ):
+            self.close("reply_buffer", is_abort=True)
+
+    def _keep(self, size: int, more: int = 0) -> None:
+        """Count what waits for replies before it; it has a limit as what waits for the client."""
+        self._kept += size
+        if self._kept + more > self.hub.settings.reply_hard and not self.is_closed:
+            self.close("reply_buffer", is_abort=True)
 
     def write(self, data: bytes) -> None:
         """Write to the client."""

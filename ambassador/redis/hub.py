@@ -84,6 +84,7 @@ class Hub:
         self._ids = 0
         self._ticks = 0
         self._lost_at = 0.0
+        self._former: Node | None = None  # the primary that is not heard of
         self._watch = watch
         self._watchers: dict[Address, asyncio.Task[None]] = {}
         self._tokens: dict[object, Token] = {}
@@ -171,12 +172,15 @@ class Hub:
         if old is not None:
             _log.warning("primary is lost", server=old.label, reason=self.verdict.why or "replaced")
             self._lost_at = self.now()
-            if old.observation is None:
-                # Commands under way there may have been executed; nobody will say so any more.
-                old.close(LOST)
-            else:  # it answers: each command is told whether it was refused
+            self._former = old
+            if old.observation is not None:  # each command is told whether it was refused
                 asyncio.get_running_loop().call_later(_LAST_WORDS, old.end_links, LOST)
         if primary is not None:
+            former, self._former = self._former, None
+            if former is not None and former is not primary and former.observation is None:
+                # Commands under way there may have been executed; nobody will say so any more.
+                # As long as there is no other primary, it may only be slow.
+                former.close(LOST)
             _log.info("primary is known", server=primary.label)
             if self._lost_at:
                 self.tallies.failover(self.now() - self._lost_at)

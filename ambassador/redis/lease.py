@@ -129,6 +129,17 @@ class Lease:
         self._session.waits = True
         target.session.with_lease(go, failed=lambda _: go(None))
 
+    def begin(self, begun: bytes) -> None:
+        """Send the beginning of a long command; its client passes on the rest."""
+        client = self._client
+        run = ClientRun(client, begun, 1, 0, client.hub.now())
+        run.link = self.link
+        run.is_muted = client.is_muting
+        run.after = self._covered(None)
+        client.add(run)
+        self.link.send(run)
+        self.link.flush()
+
     def _forward(self, raw: bytes, words: list[bytes], found: Command) -> None:
         client, name = self._client, found.name
         self.is_plain = self.is_plain and found.leaves_no_trace

@@ -268,6 +268,18 @@ class Link(asyncio.Protocol):
         why = reason_of(error) if isinstance(error, OSError) else _CLOSED
         self.close(why)
 
+    def pause_writing(self) -> None:
+        """Hear that the server takes no more."""
+        hold = getattr(self.client, "hold", None)
+        if hold is not None:
+            hold(is_held=True)
+
+    def resume_writing(self) -> None:
+        """Hear that it does again."""
+        hold = getattr(self.client, "hold", None)
+        if hold is not None:
+            hold(is_held=False)
+
     def data_received(self, data: bytes) -> None:
         """Count replies back to the runs."""
         if self.tap is not None:

@@ -242,6 +242,19 @@ class Session:
             self._client.local(reply)
             self._client.pump()
 
+    def may_pass(self, word: bytes) -> bool:
+        """Say whether a long command may go on as it comes: a write that is allowed."""
+        client = self._client
+        found = client.hub.command(word[word.index(b"\n") + 1 :])
+        container = found.name.partition("|")[0]
+        return (
+            found.route in {Route.WRITE, Route.SCRIPT}
+            and not found.is_container
+            and not ({found.name, container} & client.listener.deny)
+            and self.is_known
+            and client.hub.cluster is None
+        )
+
     # --- an upstream alone -------------------------------------------------------------------
 
     def with_lease(
