@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Feed"]
 
 _QUIET: Final = 1.0
+_FOR_GOOD: Final = frozenset({"monitor", "sync", "psync", "replconf", "client|tracking"})
 _RESET: Final = packed(b"RESET")
 _RESET_REPLY: Final = b"+RESET\r\n"
 
@@ -44,7 +45,7 @@ class Feed:
         """Pass a command on."""
         self.cancel()
         name = found.name
-        self.is_for_good = self.is_for_good or name in {"monitor", "sync", "psync"}
+        self.is_for_good = self.is_for_good or name in _FOR_GOOD
         attributes = self._session.attributes
         if name == "hello" and len(words) > 1 and words[1] in {b"2", b"3"}:
             self._session.attributes = attributes._replace(protocol=int(words[1]))

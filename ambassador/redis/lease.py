@@ -109,6 +109,7 @@ class Lease:
     def _listen(self, raw: bytes, found: Command, words: list[bytes]) -> None:
         self.is_plain = False
         self.feed = Feed(self, self._session, self._client)
+        self.feed.is_for_good = self._is_tracking
         self.feed.take(raw, found, words)
 
     def forward(self, raw: bytes, words: list[bytes], found: Command) -> None:
