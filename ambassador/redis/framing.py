@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from ambassador.redis.inline import UnbalancedQuotes, command_of
 from ambassador.redis.numbers import number_of
+from ambassador.redis.passing import LONG, Remainder
 from ambassador.redis.patterns import COMMAND
 
 __all__ = ["DEFAULT_LIMITS", "Batch", "CommandLimits", "Found", "Requests", "word_of"]
@@ -85,6 +86,31 @@ class Requests:
     def pending(self) -> int:
         """Return how many bytes of a command that is not complete are kept."""
         return len(self._buffer)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether what has come in part is a command with a long argument, known by its name."""
+        return self._bulk >= LONG and bool(self._word) and bool(self._buffer)
+
+    @property
+    def word(self) -> bytes:
+        """Return the word of the command that has come in part."""
+        return self._word
+
+    def release(self) -> tuple[bytes, Remainder]:
+        """Give out what there is of a long command, and what finds its end; forget it."""
+        begun = bytes(self._buffer)
+        rest = self._at + self._bulk + 2 - len(begun)
+        remainder = Remainder(rest, self._left - 1, self.limits.bulk)
+        self._buffer.clear()
+        self._need = self._at = 0
+        self._left = self._bulk = -1
+        self._word = b""
+        return begun, remainder
+
+    def refuse(self, why: str) -> None:
+        """Take no more, as the client breaks the protocol."""
+        self._fail(why)
 
     def split(self, data: bytes) -> Sequence[Batch]:
         """Return the commands complete now, by the buffers that they are in."""

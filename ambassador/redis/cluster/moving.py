@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 from ambassador.redis import errors
 from ambassador.redis.cluster.redirects import AWAY, redirect_of
-from ambassador.redis.cluster.run import ASKING, Skipped
+from ambassador.redis.cluster.run import ASKING
 from ambassador.redis.cluster.slots import slot_of
 from ambassador.redis.commands import Command
 from ambassador.redis.framing import word_of
-from ambassador.redis.link import DEFAULT, Link, Refused
+from ambassador.redis.greeting import DEFAULT, Refused
+from ambassador.redis.link import Link
 from ambassador.redis.resp import Failure, bulk, packed
-from ambassador.redis.run import ClientRun
+from ambassador.redis.run import ClientRun, Unheard
 from sidecar.errors import UpstreamUnavailable
 
 if TYPE_CHECKING:
@@ -72,12 +73,12 @@ class Moving:
             if len(self._client.runs) > before:
                 self._follow(self._client.runs[-1])
 
-        self._session.with_lease(then, found)
+        self._session.with_lease(then)
 
     def _send_prefix(self, link: Link) -> None:
         if self._prefix is not None:
             data = b"".join((_MULTI, *self._prefix))
-            link.send(Skipped(data, 1 + len(self._prefix)))
+            link.send(Unheard(data, 1 + len(self._prefix)))
 
     def _follow(self, run: ClientRun) -> None:
         """Take nothing else until it is answered."""
@@ -107,7 +108,7 @@ class Moving:
                 self._ask_where(lease, raw, words, found)
                 return
         elif self._session.is_for_all(found) and not lease.is_broken:
-            lease.take_plainly(_DIRTY, [b"GET"], "get")
+            lease.forward(_DIRTY, [b"GET"], client.hub.command(b"GET"))
             client.runs[-1].after = lambda _: errors.NOT_IN_TRANSACTION
             return
         lease.take(raw, words, found)
@@ -125,7 +126,9 @@ class Moving:
         to be sent back tells where in it we are. Then the command is refused, as Redis does
         (RESP2), or as one that may be another node's; or the upstream is not needed any more.
         """
-        client, link = self._client, lease.link
+        client, link, feed = self._client, lease.link, lease.feed
+        if feed is None:
+            return
         passing, mark = link.tap, token_hex(8).encode()
         ends = (b"*2\r\n$4\r\npong\r\n" + bulk(mark), bulk(mark))
         kept = bytearray()
@@ -147,7 +150,7 @@ class Moving:
                 )  # fmt: skip
             else:
                 client.backlog.appendleft((raw, word_of(words[0]), 0, len(raw)))
-                lease.leave()
+                feed.leave()
             if behind:
                 passing(behind)
             client.pump()
@@ -192,7 +195,7 @@ class Moving:
             run.parts.clear()
             self._send_prefix(link)
             if reply.startswith(b"-ASK ") and self._prefix is None:
-                link.send(Skipped(ASKING, 1))
+                link.send(Unheard(ASKING, 1))
             link.send(run)
 
     async def _relocated(self, run: ClientRun, reply: bytes) -> Link | None:
