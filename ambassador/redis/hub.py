@@ -375,7 +375,7 @@ class Hub:
             return
         node = link.node
         node.counts[run.kind if run.kind < Route.SLOW else 0] += run.count
-        took = self.now() - run.since
+        took = link.heard - run.since
         if took > self.slowlog.limit:
             self.slowlog.add(run, node.label, took)
         self._ticks += 1
