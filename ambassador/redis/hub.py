@@ -173,14 +173,10 @@ class Hub:
             _log.warning("primary is lost", server=old.label, reason=self.verdict.why or "replaced")
             self._lost_at = self.now()
             self._former = old
-            if old.observation is not None:  # each command is told whether it was refused
-                asyncio.get_running_loop().call_later(_LAST_WORDS, old.end_links, LOST)
         if primary is not None:
             former, self._former = self._former, None
-            if former is not None and former is not primary and former.observation is None:
-                # Commands under way there may have been executed; nobody will say so any more.
-                # As long as there is no other primary, it may only be slow.
-                former.close(LOST)
+            if former is not None and former is not primary:
+                self._let_go(former)
             _log.info("primary is known", server=primary.label)
             if self._lost_at:
                 self.tallies.failover(self.now() - self._lost_at)
@@ -193,6 +189,14 @@ class Hub:
                     node.offset = -1
             self.tallies.last_primary = primary.label
             self.lag = Lag()
+
+    def _let_go(self, former: Node) -> None:
+        """End links to a former primary; as long as there is no other it may only be slow."""
+        if former.observation is None:
+            # Commands under way there may have been executed; nobody will say so any more.
+            former.close(LOST)
+        else:  # it answers: each command is told whether it was refused
+            asyncio.get_running_loop().call_later(_LAST_WORDS, former.end_links, LOST)
 
     def _judge_readers(self) -> None:
         readable = tuple(node for node in self.nodes.values() if self._may_be_read(node))
