@@ -34,6 +34,7 @@ __all__ = ["Client"]
 _READ: Final = 1  # Route, as plain numbers for the hot path
 _WRITE: Final = 2
 _LOOK: Final = 3
+_words_of: Final = COMMAND.findall
 _HIGH: Final = 1 << 20
 _LOW: Final = 1 << 18
 
@@ -158,15 +159,17 @@ class Client(asyncio.Protocol):
         if self.is_closed:
             return
         if self.is_direct and not self.backlog and not self.requests.is_begun:
-            # One short command and nothing else, the most common by far: no list, no loop.
-            match = COMMAND.match(data)
-            if match is not None and match.end() == len(data):
-                route = self.routes.get(match[match.lastindex or 0], 0)
-                if route:
-                    self.emit(data, 1, route)
-                    if self.outstanding > self._most or self.bytes > self.listener.max_bytes:
-                        self._pause()
-                    return
+            # Short commands that go the same way, the most common by far: no look at each.
+            words = _words_of(data)
+            word, count = words[0], len(words)
+            route = self.routes.get(word, 0)
+            if count > 1 and route and words.count(word) < count:
+                route = self._common(words)
+            if route:
+                self.emit(data, count, route)
+                if self.outstanding > self._most or self.bytes > self.listener.max_bytes:
+                    self._pause()
+                return
         if self._passing is not None:
             self._pass(data)
             return
@@ -200,6 +203,14 @@ class Client(asyncio.Protocol):
         return _told(self.transport.get_extra_info("sockname") if self.transport else None)
 
     # --- routing -----------------------------------------------------------------------------
+
+    def _common(self, words: list[bytes]) -> int:
+        """Return the kind of run that all of these may be, 0 if there is none."""
+        kinds = {self.routes.get(word, 0) for word in set(words)}
+        if 0 in kinds:
+            return 0
+        # What is read before or behind a write stays with it, in order, without a wait.
+        return kinds.pop() if len(kinds) == 1 else _WRITE if _WRITE in kinds else 0
 
     def _group(self, buffer: bytes, found: "list[Found]") -> None:
         """Make runs of commands that go the same way."""
@@ -440,7 +451,9 @@ class Client(asyncio.Protocol):
         self.write(reply)
         if runs:
             self._write_done()
-        if not runs or self._is_paused or self.backlog or self._moving:
+        if self._is_paused or self.backlog or self._moving or self._has_ended:
+            self.settle()
+        elif not runs and not self.is_direct:
             self.settle()
 
     def _write_done(self) -> None:

@@ -61,6 +61,7 @@ class Requests:
         "_need",
         "_word",
         "failure",
+        "is_begun",
         "is_stranger",
         "limits",
     )
@@ -70,17 +71,13 @@ class Requests:
         self.limits = limits
         self.is_stranger = False
         self.failure: str | None = None
+        self.is_begun = False  # a command has come in part, or no more are taken
         self._buffer = bytearray()  # begins with the command that is not complete
         self._need = 0  # bytes in the buffer before it is worth looking again
         self._at = 0  # where the walk goes on
         self._left = -1  # arguments still to come; -1: not even their number is known
         self._bulk = -1  # bytes of the argument that is walked over
         self._word = b""
-
-    @property
-    def is_begun(self) -> bool:
-        """Whether a command has come in part, or no more are taken."""
-        return bool(self._buffer) or self.failure is not None
 
     @property
     def pending(self) -> int:
@@ -106,6 +103,7 @@ class Requests:
         self._need = self._at = 0
         self._left = self._bulk = -1
         self._word = b""
+        self.is_begun = False
         return begun, remainder
 
     def refuse(self, why: str) -> None:
@@ -126,9 +124,9 @@ class Requests:
         at = 0
         scan = COMMAND.match
         while self.failure is None:
-            while (match := scan(data, at)) is not None:
+            while (match := scan(data, at)) is not None and (word := match[1]):
                 end = match.end()
-                found.append((match[match.lastindex or 0], at, end))
+                found.append((word, at, end))
                 at = end
             if at >= len(data) and not self._buffer:
                 break
@@ -145,6 +143,7 @@ class Requests:
             found = self._note(data, begin, at, found, batches)
         if found:
             batches.append((data, found))
+        self.is_begun = bool(self._buffer) or self.failure is not None
         return batches
 
     def _note(
@@ -177,6 +176,7 @@ class Requests:
 
     def _fail(self, why: str) -> int:
         self.failure = why
+        self.is_begun = True
         self._buffer.clear()
         return -1
 

@@ -175,14 +175,10 @@ class Hub:
             _log.warning("primary is lost", server=old.label, reason=self.verdict.why or "replaced")
             self._lost_at = self.now()
             self._former = old
-            if old.observation is not None:  # each command is told whether it was refused
-                asyncio.get_running_loop().call_later(_LAST_WORDS, old.end_links, LOST)
         if primary is not None:
             former, self._former = self._former, None
-            if former is not None and former is not primary and former.observation is None:
-                # Commands under way there may have been executed; nobody will say so any more.
-                # As long as there is no other primary, it may only be slow.
-                former.close(LOST)
+            if former is not None and former is not primary:
+                self._let_go(former)
             _log.info("primary is known", server=primary.label)
             if self._lost_at:
                 self.tallies.failover(self.now() - self._lost_at)
@@ -195,6 +191,14 @@ class Hub:
                     node.offset = -1
             self.tallies.last_primary = primary.label
             self.lag = Lag()
+
+    def _let_go(self, former: Node) -> None:
+        """End links to a former primary; as long as there is no other it may only be slow."""
+        if former.observation is None:
+            # Commands under way there may have been executed; nobody will say so any more.
+            former.close(LOST)
+        else:  # it answers: each command is told whether it was refused
+            asyncio.get_running_loop().call_later(_LAST_WORDS, former.end_links, LOST)
 
     def _judge_readers(self) -> None:
         readable = tuple(node for node in self.nodes.values() if self._may_be_read(node))
@@ -404,7 +408,7 @@ class Hub:
             return
         node = link.node
         node.counts[run.kind if run.kind < Route.SLOW else 0] += run.count
-        took = self.now() - run.since
+        took = link.heard - run.since
         if took > self.slowlog.limit:
             self.slowlog.add(run, node.label, took)
         self._ticks += 1

@@ -139,6 +139,8 @@ class Lease:
             self._client.barrier(lambda: self._listen(raw, found, words))
         else:
             self.is_blocking = "blocking" in found.flags and not self._in_multi
+            if self.is_blocking:
+                self.link.node.warm(self.link.attributes)
             if self._in_multi:
                 self._listens |= found.route is Route.SUBSCRIBE or name == "client|tracking"
             self.forward(raw, words, found)

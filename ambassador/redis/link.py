@@ -50,6 +50,7 @@ class Link(asyncio.Protocol):
         """Who wants to know how far the primary is after what was sent till now."""
         self.is_ready = False
         self.is_closed = False
+        self.heard = 0.0  # when anything came last
         self.takes_new = True  # not closed, and nothing slow is under way
         self.is_lane = False  # for slow commands
         self.client: object = None  # who has it alone
@@ -283,6 +284,7 @@ class Link(asyncio.Protocol):
             self.tap(data)
             return
         at, size, replies = 0, len(data), self._replies
+        self.heard = self._loop.time()
         try:
             while at < size:
                 if self._is_alone and (

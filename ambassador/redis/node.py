@@ -132,8 +132,6 @@ class Node:
             _, link = spare.pop(place)
             if not link.is_closed:
                 self._leased.add(link)
-                if not spare:
-                    self.hub.spawn(self._warm(attributes), f"spare {self.label}")
                 return link
         return None
 
@@ -151,8 +149,12 @@ class Node:
         except (UpstreamUnavailable, Refused, asyncio.CancelledError):
             self._leased.discard(link)
             raise
-        self.hub.spawn(self._warm(attributes), f"spare {self.label}")
         return link
+
+    def warm(self, attributes: Attributes) -> None:
+        """See that one more is open soon, as somebody keeps the one that there was."""
+        if not self._spare.get(attributes):
+            self.hub.spawn(self._warm(attributes), f"spare {self.label}")
 
     async def _warm(self, attributes: Attributes) -> None:
         """Have one more open, so that who blocks next does so without waiting for a connection."""

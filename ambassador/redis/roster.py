@@ -150,6 +150,8 @@ def _text(like: bytes, text: bytes) -> bytes:
 
 
 def _kill(client: "Client", _: "Lease", raw: bytes, words: list[bytes]) -> Translation:
+    if len(words) < 3:
+        return raw, None
     if len(words) == 3:
         return packed(*words[:2], b"-:0"), lambda reply: _killed_at(client, words[2], reply)
     filters = _filters(words[2:])

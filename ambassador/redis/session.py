@@ -185,8 +185,10 @@ class Session:
             self.set_reply_mode(mode)
 
     def set_reply_mode(self, mode: bytes) -> None:
-        """Take CLIENT REPLY."""
+        """Take CLIENT REPLY; ON also ends a SKIP."""
         self.reply_mode = mode
+        if mode == b"ON":
+            self._skips = self._is_skipping = False
         self.settle_directness()
 
     def on_plain(self, raw: bytes, _words: list[bytes], found: Command) -> None:

@@ -75,6 +75,7 @@ def test_clients_are_ended_by_the_ids_that_they_know(server: Redis) -> None:
         assert one.do("CLIENT", "KILL", "127.0.0.1:1").startswith(b"ERR No such client")
         assert one.do("CLIENT", "KILL", "TYPE", "wrong").startswith(b"ERR Unknown client type")
         assert one.do("CLIENT", "KILL", "ID", "0").startswith(b"ERR")
+        assert one.do("CLIENT", "KILL").startswith(b"ERR wrong number of arguments")
         assert one.do("CLIENT", "KILL", "TYPE", "pubsub") == 0
         assert one.do("CLIENT", "KILL", "TYPE", "replica") == 0
         with proxy.call() as listener:
