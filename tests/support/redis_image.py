@@ -28,8 +28,8 @@ def import_redis(engine: PrivateEngine, tag: str) -> None:
                 if str(path)[1:] not in tar.getnames():
                     tar.add(path.resolve(), str(path)[1:], recursive=False)
     command = 'CMD ["redis-server"]'
-    path = "ENV PATH=/bin:/usr/bin"
-    engine.docker("import", "-c", command, "-c", path, "-", tag, stdin=buffer.getvalue())
+    variable = "ENV PATH=/bin:/usr/bin"
+    engine.docker("import", "-c", command, "-c", variable, "-", tag, stdin=buffer.getvalue())
 
 
 def libraries_of(program: str) -> list[Path]:

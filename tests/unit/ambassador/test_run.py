@@ -27,6 +27,9 @@ class Owner:
     def failed(self, run: ClientRun, why: str, *, was_sent: bool) -> None:
         self.told.append(("failed", (why, was_sent)))
 
+    def moved(self, run: ClientRun) -> None:
+        self.told.append(("moved", run))
+
     def inspect(self, run: ClientRun, reply: bytes) -> None:
         self.told.append(("inspect", reply))
 
