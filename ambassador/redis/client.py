@@ -451,9 +451,13 @@ class Client(asyncio.Protocol):
         self.write(reply)
         if runs:
             self._write_done()
-        if self._is_paused or self.backlog or self._moving or self._has_ended:
-            self.settle()
-        elif not runs and not self.is_direct:
+        if (
+            self._is_paused
+            or self.backlog
+            or self._moving
+            or self._has_ended
+            or (not runs and not self.is_direct)
+        ):
             self.settle()
 
     def _write_done(self) -> None:

@@ -62,7 +62,6 @@ _BUILT_IN: Final[Mapping[str, tuple[KeySpec, ...]]] = {
 _BOTH: Final[Mapping[str, tuple[KeySpec, ...]]] = {
     # Told incompletely: patterns of BY and GET have to be in the slot of the key anyway.
     "sort": (_ONE, _behind(b"STORE", 2)),
-    "sort_ro": (_ONE,),
     "migrate": (KeySpec(at=3), _behind(b"KEYS", -2, -1)),
 }
 
