@@ -10,6 +10,7 @@ from typing import Final
 
 import uvloop
 
+from ambassador.frame.tls import client_context, server_context
 from ambassador.frame.workers import in_workers, nth, reload_all
 from ambassador.redis.configuring import Given, settings_of
 from ambassador.redis.settings import MODES, RedisSettings
@@ -59,12 +60,20 @@ def main(program: str, arguments: Sequence[str]) -> int:
     asked = parser(program).parse_args(arguments)
     log.configure(asked.log_format, asked.log_level)
     settings = _load(asked)
+    _check_files(settings)
     if asked.check:
         print("ok")
         return 0
     if settings.workers == 1:
         return _run(asked, settings)
     return in_workers(settings.workers, lambda number: _worker(asked, settings, number))
+
+
+def _check_files(settings: RedisSettings) -> None:
+    """Raise ConfigError for certificates and keys that cannot be read."""
+    client_context(settings.tls)
+    for listener in settings.listeners:
+        server_context(listener.tls)
 
 
 def _worker(asked: argparse.Namespace, settings: RedisSettings, number: int) -> int:

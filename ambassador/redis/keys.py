@@ -130,7 +130,7 @@ def keys_at(
         return _all(_BOTH[name], words)
     if specs:
         return _all(specs, words)
-    if name in _BUILT_IN:
+    if specs is not None and name in _BUILT_IN:
         return _all(_BUILT_IN[name], words)
     first, last, step = plain
     if first > 0 and not (are_movable and specs is None):
