@@ -451,9 +451,8 @@ class Client(asyncio.Protocol):
         self.write(reply)
         if runs:
             self._write_done()
-        if self._is_paused or self.backlog or self._moving or self._has_ended:
-            self.settle()
-        elif not runs and not self.is_direct:
+        is_waited_for = not (runs or self.is_direct)
+        if is_waited_for or self._is_paused or self.backlog or self._moving or self._has_ended:
             self.settle()
 
     def _write_done(self) -> None:
