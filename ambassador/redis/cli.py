@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -79,6 +80,9 @@ def _worker(asked: argparse.Namespace, settings: RedisSettings, number: int) -> 
 def _run(asked: argparse.Namespace, settings: RedisSettings) -> int:
     from ambassador.redis.program import run  # noqa: PLC0415 - after mistakes are told
 
+    # What is loaded stays; without it among the rest, what ended clients leave is found sooner.
+    gc.collect()
+    gc.freeze()
     uvloop.run(run(settings, lambda: _load(asked)))
     return 0
 
