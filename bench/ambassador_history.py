@@ -14,8 +14,8 @@ from contextlib import ExitStack
 
 from bench.figures import Figure, report
 from tests.support.ambassador import Ambassador
-from tests.support.history import recorded, violations
 from tests.support.pinnace import until
+from tests.support.read_history import recorded, violations
 from tests.support.redis import Redis
 from tests.support.streams import Stream
 

@@ -34,6 +34,8 @@ __all__ = ["Client"]
 _READ: Final = 1  # Route, as plain numbers for the hot path
 _WRITE: Final = 2
 _LOOK: Final = 3
+_NOTHING: Final[deque[tuple[bytes, bytes, int, int]]] = deque(maxlen=0)
+"""The backlog of most clients, for ever."""
 _words_of: Final = COMMAND.findall
 _HIGH: Final = 1 << 20
 _LOW: Final = 1 << 18
@@ -84,7 +86,7 @@ class Client(asyncio.Protocol):
         self.listener = listener
         self.id = hub.next_id()
         self.runs: deque[ClientRun] = deque()
-        self.backlog: deque[tuple[bytes, bytes, int, int]] = deque()
+        self.backlog = _NOTHING
         self.guards = 0  # reads on replicas: nothing that comes later may be executed before
         self.writing = 0  # runs with writes that are not answered
         self.outstanding = 0
@@ -177,7 +179,7 @@ class Client(asyncio.Protocol):
             if self.is_direct and not self.backlog:
                 self._group(buffer, found)
             else:
-                self.backlog.extend([(buffer, *one) for one in found])
+                self._later(buffer, found)
         if self.backlog:
             self.pump()
         self._look_at_rest()
@@ -232,12 +234,18 @@ class Client(asyncio.Protocol):
             if count:
                 self.emit(buffer[begin:last], count, kind)
             if not route:
-                self.backlog.extend([(buffer, *one) for one in found[index:]])
+                self._later(buffer, found[index:])
                 return
             kind, count, begin, last = route, 1, at, end
         if count:
             whole = begin == 0 and last == len(buffer)
             self.emit(buffer if whole else buffer[begin:last], count, kind)
+
+    def _later(self, buffer: bytes, found: "list[Found]") -> None:
+        """Keep commands to be taken one by one."""
+        if self.backlog is _NOTHING:
+            self.backlog = deque()
+        self.backlog.extend([(buffer, *one) for one in found])
 
     def emit(self, data: bytes, count: int, kind: int) -> ClientRun:
         """Send a run where its kind goes."""
@@ -451,13 +459,8 @@ class Client(asyncio.Protocol):
         self.write(reply)
         if runs:
             self._write_done()
-        if (
-            self._is_paused
-            or self.backlog
-            or self._moving
-            or self._has_ended
-            or (not runs and not self.is_direct)
-        ):
+        is_waited_for = not (runs or self.is_direct)
+        if is_waited_for or self._is_paused or self.backlog or self._moving or self._has_ended:
             self.settle()
 
     def _write_done(self) -> None:

@@ -99,7 +99,7 @@ def _set_info(session: "Session", client: "Client", _: bytes, words: list[bytes]
     option = words[2].lower()
     if option not in {b"lib-name", b"lib-ver"} or not is_name(words[3]):
         return False
-    session.facts[option] = words[3]
+    session.facts = {**session.facts, option: words[3]}
     client.local(_OK)
     return True
 

@@ -6,7 +6,7 @@ waits until all before it is answered, so that replies keep their order.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ambassador.redis import errors, identity
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Session"]
 
+_NO_FACTS: Final[Mapping[bytes, bytes]] = {}
 _MOST_WORDS: Final = 4096
 _LONGEST: Final = 64
 _UNTIL_LOGIN: Final = frozenset({"auth", "hello", "quit", "reset"})
@@ -55,14 +56,14 @@ class Session:
         self._client = client
         self.attributes = DEFAULT
         self.name = b""
-        self.facts: dict[bytes, bytes] = {}  # CLIENT SETINFO
+        self.facts: Mapping[bytes, bytes] = _NO_FACTS  # CLIENT SETINFO
         self.lease: Lease | None = None
         self._waits = False  # for something other than replies
         self.reply_mode = b"ON"
         self._skips = False  # the next command
         self._is_skipping = False  # the present one
         self.is_known = not client.listener.users
-        self._cursors = Cursors(client)
+        self._cursors: Cursors | None = None
         client.requests.is_stranger = not self.is_known
         self.settle_directness()
 
@@ -209,6 +210,8 @@ class Session:
     def on_cursor(self, raw: bytes, words: list[bytes], _found: Command) -> None:
         """Send a scan."""
         if self._client.listener.cursor == "sticky":
+            if self._cursors is None:
+                self._cursors = Cursors(self._client)
             self._cursors.take(raw, words)
         else:
             self._client.emit(raw, 1, Route.LOOK)
@@ -376,7 +379,7 @@ class Session:
     def reset(self) -> None:
         """Become as new."""
         self.release(is_clean=False)
-        self.name, self.facts = b"", {}
+        self.name, self.facts = b"", _NO_FACTS
         self.is_known = not self._client.listener.users
         self._client.requests.is_stranger = not self.is_known
         self._skips = self._is_skipping = False

@@ -70,10 +70,10 @@ def _time_out(hub: "Hub", before: "dict[Link, _Seen]", now: float) -> "dict[Link
 
 def _relieve(hub: "Hub", node: "Node", link: "Link", since: float) -> None:
     """Send elsewhere what only waits for a slow command, if the server itself is not stuck."""
+    hub.blames(link.queue[0])
     if node.heard < since:
         node.poked.set()  # ask it
         return
-    hub.blames(link.queue[0])
     for run in link.rescued():
         hub.reissued("slow")
         run.owner.moved(run)

@@ -1,140 +1,160 @@
-"""Histories of numbers that clients write and read, and what in them no single Redis could give.
+"""Writers and a watcher over the HTTP API, and what their history must satisfy.
 
-Each key has one writer, which writes 1, 2, 3 and so on; so a number says how new a state is, and a
-history is checked in one pass. Times are when a command was sent and when its reply was there: what
-overlaps may come in any order, what does not may not.
+What was acknowledged stays, nobody sees a counter or an index go back, and a write whose answer
+was cut off counts as done or not done, but not as half done.
 """
 
-import heapq
+import http.client
+import json
 import threading
-import time
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from base64 import b64decode
+from dataclasses import dataclass, field
 
-from ambassador.redis.resp import Failure
-from tests.support.ambassador import Caller
+__all__ = ["History", "Seen", "answer"]
 
-__all__ = ["Operation", "recorded", "violations"]
-
-_SCRIPT = "return redis.call('SET', KEYS[1], ARGV[1])"
+_Answer = tuple[int, int, bytes]
 
 
-class Operation(NamedTuple):
-    """One command: who sent it when, when it was answered, and the number."""
-
-    client: str
-    key: str
-    is_write: bool
-    number: int
-    begin: float
-    end: float
+def answer(port: int, method: str, path: str, body: bytes | None = None) -> _Answer:
+    """Return status, index and body of one request."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        return _ask(connection, method, path, body)
+    finally:
+        connection.close()
 
 
-def violations(history: Iterable[Operation], *, is_shared: bool = False) -> list[str]:
-    """Return what is wrong: reads older than what is known, or from the future.
-
-    Known to a client is what it wrote and read itself, or (``is_shared``) what anybody did: then a
-    history without violations is linearizable.
-    """
-    by_key: dict[str, list[Operation]] = defaultdict(list)
-    for operation in history:
-        by_key[operation.key].append(operation)
-    found: list[str] = []
-    for operations in by_key.values():
-        found += _of_key(sorted(operations, key=lambda one: one.begin), is_shared=is_shared)
-    return found
+def _ask(
+    connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None = None
+) -> _Answer:
+    connection.request(method, path, body)
+    response = connection.getresponse()
+    data = response.read()
+    return response.status, int(response.headers.get("X-Consul-Index", 0)), data
 
 
-def _of_key(operations: Sequence[Operation], *, is_shared: bool) -> list[str]:
-    found = []
-    known: dict[str, int] = defaultdict(int)
-    ended: list[tuple[float, int]] = []
-    writes = [one for one in operations if one.is_write]
-    for place, one in enumerate(operations):
-        while ended and ended[0][0] <= one.begin:
-            _, at = heapq.heappop(ended)
-            whose = "" if is_shared else operations[at].client
-            known[whose] = max(known[whose], operations[at].number)
-        heapq.heappush(ended, (one.end, place))
-        if one.is_write:
-            continue
-        floor = known["" if is_shared else one.client]
-        if one.number < floor:
-            found.append(f"{one.client} saw {one.key} = {one.number} after {floor}")
-        newest = max((write.number for write in writes if write.begin < one.end), default=0)
-        if one.number > newest:
-            found.append(f"{one.client} saw {one.key} = {one.number} before it was written")
-    return found
+@dataclass
+class Seen:
+    """What is known of one key."""
+
+    acknowledged: int = 0
+    """The counter of the last write that was answered."""
+    sent: int = 0
+    """The counter of the last write that was sent."""
+    index: int = 0
 
 
-def recorded(ports: Sequence[int], rounds: int) -> list[Operation]:
-    """Let one client for each port write and read, all at once; return what happened.
+@dataclass
+class History:
+    """All that was seen, over the lives of many processes."""
 
-    Each has a key of its own to write and reads it, and that of the one before it.
-    """
-    histories: list[list[Operation]] = [[] for _ in ports]
-    wrong: list[BaseException] = []
+    port: int
+    keys: dict[str, Seen] = field(default_factory=dict)
+    table_index: int = 0
+    watched: int = 0
+    """The last index the watcher got."""
+    wakes: int = 0
+    problems: list[str] = field(default_factory=list)
+    _counters: dict[str, int] = field(default_factory=dict)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
 
-    def work(place: int) -> None:
+    def start(self, names: tuple[str, ...]) -> None:
+        """Write these keys and watch all, until the server ends."""
+        self._stop.clear()
+        work = [(self._write, (name,)) for name in names]
+        self._threads = [
+            *(threading.Thread(target=target, args=args) for target, args in work),
+            threading.Thread(target=self._watch),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def join(self) -> None:
+        """Wait for everyone to have noticed the end."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(40)
+            assert not thread.is_alive()
+
+    def acknowledged(self) -> int:
+        """Return how many writes were answered."""
+        return sum(seen.acknowledged for seen in self.keys.values())
+
+    def check(self) -> None:
+        """Compare a started server with what was seen before."""
+        for name, seen in self.keys.items():
+            status, index, body = answer(self.port, "GET", f"/v1/kv/{name}")
+            assert status == 200, (name, status, body)
+            (entry,) = json.loads(body)
+            count = _count(entry)
+            assert seen.acknowledged <= count <= seen.sent, (name, seen, count)
+            assert entry["ModifyIndex"] >= seen.index, (name, seen, entry)
+            assert index == entry["ModifyIndex"]
+            # A write that was cut off may have happened; from now on it is known.
+            seen.acknowledged, seen.sent, seen.index = count, count, index
+        _, index, _ = answer(self.port, "GET", "/v1/kv/absent")
+        assert index >= self.table_index, "the table's index went back"
+        assert not self.problems, self.problems[:5]
+
+    def _write(self, name: str) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        seen = self.keys.setdefault(name, Seen())
         try:
-            other = f"key{(place - 1) % len(ports)}"
-            with Caller(ports[place]) as caller:
-                _Writer(caller, f"client{place}", histories[place]).run(
-                    f"key{place}", other, rounds
-                )
-        except BaseException as error:  # noqa: BLE001 - told to the caller
-            wrong.append(error)
+            while not self._stop.is_set():
+                self._one(connection, name, seen)
+        except (OSError, http.client.HTTPException):
+            pass  # killed: the write under way may have happened or not
+        finally:
+            connection.close()
 
-    threads = [threading.Thread(target=work, args=(place,)) for place in range(len(ports))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if wrong:
-        raise wrong[0]
-    return [operation for history in histories for operation in history]
+    def _one(self, connection: http.client.HTTPConnection, name: str, seen: Seen) -> None:
+        seen.sent = count = seen.sent + 1
+        # Every third write depends on the index it knows, so a lost one is noticed at once.
+        cas = f"?cas={seen.index}" if count % 3 == 0 and seen.index else ""
+        status, _, body = _ask(
+            connection, "PUT", f"/v1/kv/{name}{cas}", f"{count} ".encode() + b"x" * (count % 4000)
+        )
+        if (status, body.strip()) != (200, b"true"):
+            self.problems.append(f"{name} {count} {cas}: {status} {body[:80]!r}")
+            return
+        seen.acknowledged = count
+        status, index, body = _ask(connection, "GET", f"/v1/kv/{name}")
+        if index <= seen.index or _count(json.loads(body)[0]) != count:
+            self.problems.append(f"{name} {count}: index {seen.index} -> {index}, {body[:80]!r}")
+        seen.index = index
+        if count % 5 == 0:
+            _ask(connection, "PUT", f"/v1/kv/{name}/child", b"x")
+            _ask(connection, "DELETE", f"/v1/kv/{name}/child")
+            _, index, _ = _ask(connection, "GET", "/v1/kv/absent")
+            self.table_index = max(self.table_index, index)
+
+    def _watch(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            while not self._stop.is_set():
+                path = f"/v1/kv/?recurse&wait=1s&index={self.watched}"
+                status, index, body = _ask(connection, "GET", path)
+                if index < self.watched:
+                    self.problems.append(f"watch: index {self.watched} -> {index}")
+                self.watched = index
+                self.wakes += 1
+                for entry in json.loads(body) if status == 200 else ():
+                    self._watched_entry(entry)
+        except (OSError, http.client.HTTPException):
+            pass
+        finally:
+            connection.close()
+
+    def _watched_entry(self, entry: dict[str, object]) -> None:
+        name = str(entry["Key"])
+        if name.endswith("/child"):
+            return
+        count = _count(entry)
+        if count < self._counters.get(name, 0):
+            self.problems.append(f"watch: {name} {self._counters[name]} -> {count}")
+        self._counters[name] = count
 
 
-class _Writer:
-    def __init__(self, caller: Caller, name: str, history: list[Operation]) -> None:
-        self._caller, self._name, self._history = caller, name, history
-
-    def run(self, own: str, other: str, rounds: int) -> None:
-        """Write in one of several ways, read at once and again."""
-        ways = (self._plain, self._pipelined, self._plain, self._transaction, self._script)
-        for number in range(1, rounds + 1):
-            begin = time.monotonic()
-            ways[number % len(ways)](own, str(number))
-            self._note(own, number, begin, is_write=True)
-            for key in (own, own, other):
-                begin = time.monotonic()
-                seen = self._caller.do("GET", key)
-                assert not isinstance(seen, Failure), seen
-                self._note(key, int(seen or 0), begin, is_write=False)
-
-    def _note(self, key: str, number: int, begin: float, *, is_write: bool) -> None:
-        end = time.monotonic()
-        self._history.append(Operation(self._name, key, is_write, number, begin, end))
-
-    def _plain(self, key: str, number: str) -> None:
-        assert self._caller.do("SET", key, number) == b"OK"
-
-    def _pipelined(self, key: str, number: str) -> None:
-        self._caller.send("SET", f"{key}:other", number)
-        self._caller.send("SET", key, number)
-        self._caller.send("GET", key)
-        begin = time.monotonic()
-        replies = [self._caller.read() for _ in range(3)]
-        assert replies[:2] == [b"OK", b"OK"], replies
-        self._note(key, int(number), begin, is_write=True)
-        self._note(key, int(replies[2] or 0), time.monotonic(), is_write=False)
-
-    def _transaction(self, key: str, number: str) -> None:
-        for words in (("MULTI",), ("SET", key, number), ("EXEC",)):
-            self._caller.send(*words)
-        replies = [self._caller.read() for _ in range(3)]
-        assert replies == [b"OK", b"QUEUED", [b"OK"]], replies
-
-    def _script(self, key: str, number: str) -> None:
-        assert self._caller.do("EVAL", _SCRIPT, "1", key, number) == b"OK"
+def _count(entry: dict[str, object]) -> int:
+    return int(b64decode(str(entry["Value"])).split()[0])

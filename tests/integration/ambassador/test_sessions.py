@@ -3,8 +3,8 @@
 import pytest
 
 from tests.support.ambassador import Ambassador
-from tests.support.history import recorded, violations
 from tests.support.pinnace import until
+from tests.support.read_history import recorded, violations
 from tests.support.redis import Redis
 from tests.support.streams import Stream
 

@@ -10,6 +10,10 @@ def confirmed(kind: str, name: str, count: int) -> bytes:
     )  # fmt: skip
 
 
+def is_settled(messages: Subscriptions) -> bool:
+    return messages.is_settled
+
+
 MESSAGE = b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$11\r\nsubscribe:9\r\n"
 
 
@@ -30,32 +34,36 @@ def test_subscriptions_are_counted_from_their_confirmations() -> None:
     assert messages.feed(b"nonsense") == b"nonsense"
     assert messages.feed(confirmed("subscribe", "d", 7)) == confirmed("subscribe", "d", 7)
     assert messages.count == 2
-    assert not messages.is_settled
+    assert not is_settled(messages)
 
 
 def test_it_is_known_when_all_that_was_asked_is_answered() -> None:
     messages = Subscriptions()
     messages.asked("subscribe", 2)
     messages.feed(confirmed("subscribe", "a", 1))
-    assert not messages.is_settled
+    assert not is_settled(messages)
     messages.feed(confirmed("subscribe", "b", 2) + MESSAGE)
-    assert messages.is_settled
+    assert is_settled(messages)
     messages.feed(MESSAGE[:9])
-    assert not messages.is_settled  # half of a message cannot be continued by another server
+    assert not is_settled(messages)  # half of a message cannot be continued by another server
     messages.feed(MESSAGE[9:])
     messages.asked("ping", 0)
-    assert not messages.is_settled
+    assert not is_settled(messages)
     messages.feed(b"*2\r\n$4\r\npong\r\n$0\r\n\r\n")
-    assert messages.is_settled
+    assert is_settled(messages)
+
+
+def test_who_ends_all_subscriptions_is_told_of_each() -> None:
+    messages = Subscriptions()
+    messages.feed(confirmed("subscribe", "a", 1) + confirmed("subscribe", "b", 2))
     messages.asked("unsubscribe", 0)
     messages.feed(confirmed("unsubscribe", "a", 1))
-    assert not messages.is_settled
+    assert not is_settled(messages)
     messages.feed(confirmed("unsubscribe", "b", 0))
-    assert messages.is_settled
+    assert messages.count == 0
     messages.asked("punsubscribe", 0)
     messages.feed(b"*3\r\n$12\r\npunsubscribe\r\n$-1\r\n:0\r\n")
-    assert messages.is_settled
-    assert messages.count == 0
+    assert is_settled(messages)
 
 
 def test_subscriptions_are_made_again_and_only_their_confirmations_are_hidden() -> None:
@@ -66,7 +74,7 @@ def test_subscriptions_are_made_again_and_only_their_confirmations_are_hidden() 
     told = confirmed("subscribe", "a", 1) + MESSAGE + confirmed("psubscribe", "n*", 2) + MESSAGE
     seen = b"".join(messages.feed(told[at : at + 5]) for at in range(0, len(told), 5))
     assert seen == MESSAGE + MESSAGE
-    assert messages.is_settled
+    assert is_settled(messages)
     assert messages.count == 2
     later = confirmed("subscribe", "c", 3)
     assert messages.feed(later) == later

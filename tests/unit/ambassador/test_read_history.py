@@ -1,6 +1,6 @@
 """The checker of histories finds what it is for."""
 
-from tests.support.history import Operation, violations
+from tests.support.read_history import Operation, violations
 
 
 def wrote(client: str, number: int, begin: float, end: float) -> Operation:
