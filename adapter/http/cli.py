@@ -12,10 +12,10 @@ from typing import Final
 from adapter.files import text_of
 from adapter.http.rules import Target, targets_of
 from adapter.places import listen_of
-from adapter.request import Request
 from sidecar.config.units import Endpoint
 from sidecar.runtime import log
 from sidecar.runtime.component import Component
+from sidecar.web.lean.request import Request
 
 __all__ = ["prepared"]
 
@@ -53,7 +53,7 @@ def prepared(program: str, arguments: Sequence[str]) -> Sequence[Component] | in
 
 def _components(path: str, targets: Sequence[Target], listen: Endpoint) -> Sequence[Component]:
     from adapter.http.component import HttpAdapter  # noqa: PLC0415
-    from adapter.serving import AdapterServer, Answer, routed  # noqa: PLC0415
+    from sidecar.web.lean.server import Answer, LeanServer, routed  # noqa: PLC0415
 
     adapter = HttpAdapter(targets, lambda: _read(path))
 
@@ -61,7 +61,7 @@ def _components(path: str, targets: Sequence[Target], listen: Endpoint) -> Seque
         return Answer(200, b"ok\n")
 
     handler = routed({"/metrics": adapter.metrics, "/-/healthy": healthy})
-    return [adapter, AdapterServer(listen, handler, option="--listen", name="http web")]
+    return [adapter, LeanServer(listen, handler, option="--listen", name="http web")]
 
 
 def _read(path: str) -> Sequence[Target]:

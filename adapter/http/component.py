@@ -11,13 +11,14 @@ from adapter.exposition import Family
 from adapter.http.rules import Target
 from adapter.http.samples import Collected, Sample, samples_of
 from adapter.process import pinnace_families, process_families
-from adapter.request import Request
-from adapter.serving import Answer, exposed
+from adapter.serving import exposed
 from sidecar import __version__
 from sidecar.errors import ConfigError, PinnaceError, ProtocolError, UpstreamUnavailable
 from sidecar.runtime.clock import Clock, SystemClock
 from sidecar.runtime.log import get_logger
 from sidecar.runtime.reason import reason_of
+from sidecar.web.lean.request import Request
+from sidecar.web.lean.server import Answer
 
 __all__ = ["HttpAdapter", "Read"]
 

@@ -157,8 +157,8 @@ def _listen(text: str) -> Endpoint:
 def _components(listen: Endpoint, path: str, settings: "Settings") -> "Sequence[Component]":
     from adapter.jmx.component import Jmx  # noqa: PLC0415
     from adapter.jmx.web import Pages  # noqa: PLC0415
-    from adapter.serving import AdapterServer  # noqa: PLC0415
     from sidecar.runtime.clock import SystemClock  # noqa: PLC0415
+    from sidecar.web.lean.server import LeanServer  # noqa: PLC0415
 
     clock = SystemClock()
     found: list[Component] = []
@@ -175,7 +175,7 @@ def _components(listen: Endpoint, path: str, settings: "Settings") -> "Sequence[
 
         tls = server_context(http)
     jmx = Jmx(path, settings, clock, catalog)
-    server = AdapterServer(
+    server = LeanServer(
         listen, Pages(jmx, http).answer, option="the first argument:", name="jmx-web", tls=tls
     )
     return [*found, jmx, server]

@@ -8,8 +8,9 @@ from typing import Final
 from adapter.jmx.component import Jmx
 from adapter.jmx.passwords import credentials_in, is_right
 from adapter.jmx.settings import Http, Password
-from adapter.request import Request
-from adapter.serving import Answer, exposed, routed
+from adapter.serving import exposed
+from sidecar.web.lean.request import Request
+from sidecar.web.lean.server import Answer, routed
 
 __all__ = ["Pages"]
 

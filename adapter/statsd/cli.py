@@ -78,13 +78,13 @@ def _prepared(wanted: Wanted, options: Options) -> Sequence[Component] | int:
 
 
 def _components(options: Options, mapping: Mapping) -> Sequence[Component]:
-    from adapter.serving import AdapterServer  # noqa: PLC0415 - not for what is done at once
     from adapter.statsd.component import Statsd  # noqa: PLC0415
     from adapter.statsd.web import StatsdRoutes  # noqa: PLC0415
+    from sidecar.web.lean.server import LeanServer  # noqa: PLC0415 - not for what is done at once
 
     statsd = Statsd(options, mapping)
     routes = StatsdRoutes(statsd, options.metrics_path, has_lifecycle=options.has_lifecycle)
-    server = AdapterServer(
+    server = LeanServer(
         options.web,
         routes.routes(),
         option="--web.listen-address",

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from html import escape
 from typing import Final
 
-from adapter.request import Request
-from adapter.serving import Answer, Handler, exposed, routed
+from adapter.serving import exposed
 from adapter.statsd.component import Statsd
 from sidecar.runtime.log import get_logger
+from sidecar.web.lean.request import Request
+from sidecar.web.lean.server import Answer, Handler, routed
 
 __all__ = ["StatsdRoutes"]
 

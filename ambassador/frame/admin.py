@@ -1,15 +1,9 @@
-"""A small HTTP server for people and probes: health, metrics and what a program offers besides.
-
-aiohttp would double the memory of a sidecar whose work is something else, for a few requests a
-minute. One request per connection, a head of at most 8 KiB, a body of none.
-"""
+"""The admin address, for people and probes: health, metrics and what a program offers besides."""
 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from http import HTTPStatus
-from typing import Final, NamedTuple
-from urllib.parse import unquote, urlsplit
+from typing import NamedTuple
 
 from ambassador.frame.address import Address
 from ambassador.frame.listening import Door
@@ -17,12 +11,13 @@ from sidecar.errors import ApiError, PinnaceError
 from sidecar.metrics import CONTENT_TYPE, exposition
 from sidecar.runtime.log import get_logger
 from sidecar.web.guard import Guard
+from sidecar.web.lean.request import MOST_HEAD, Request
+from sidecar.web.lean.server import Answer as Page
+from sidecar.web.lean.server import Exchanges
 
 __all__ = ["Admin", "Answer", "Handler"]
 
 _log = get_logger("admin")
-_HEAD: Final = 8192
-_LIMIT: Final = 10.0
 
 
 class Answer(NamedTuple):
@@ -54,6 +49,7 @@ class Admin:
         self._routes = routes
         self._refresh = refresh
         self._guard = Guard()
+        self._exchanges = Exchanges(self._answered)
         self.door = Door(address, self._protocol, option="--admin")
         self._group: asyncio.TaskGroup | None = None
 
@@ -71,67 +67,42 @@ class Admin:
                 await self.door.clean()
 
     def _protocol(self) -> asyncio.StreamReaderProtocol:
-        reader = asyncio.StreamReader(limit=_HEAD)
+        reader = asyncio.StreamReader(limit=MOST_HEAD)
 
         def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             if self._group is None:
                 writer.close()
                 return
-            self._group.create_task(self._serve(reader, writer), name="admin request")
+            talk = self._exchanges.connection(reader, writer)
+            self._group.create_task(talk, name="admin request")
 
         return asyncio.StreamReaderProtocol(reader, begin)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _answered(self, request: Request) -> Page:
+        method = "GET" if request.method == "HEAD" else request.method
         try:
-            async with asyncio.timeout(_LIMIT):
-                head = await reader.readuntil(b"\r\n\r\n")
-                peer = writer.get_extra_info("peername")
-                host = peer[0] if isinstance(peer, tuple) else None
-                writer.write(await self._answer(head.decode("latin-1"), host))
-                await writer.drain()
-        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            pass  # who asks so gets no answer
-        finally:
-            writer.close()
-
-    async def _answer(self, head: str, peer: str | None) -> bytes:
-        line, _, rest = head.partition("\r\n")
-        words = line.split(" ")
-        if len(words) != 3 or not words[2].startswith("HTTP/1."):
-            return _response(400, "text/plain", b"bad request\n")
-        pairs = (header.partition(":") for header in rest.split("\r\n") if header)
-        headers = {name.strip().title(): value.strip() for name, _, value in pairs}
-        path = unquote(urlsplit(words[1]).path)
-        try:
-            if not path.startswith("/health/"):
-                self._guard.check(peer, headers, {})
-            if (words[0], path) == ("GET", "/metrics"):
+            if not request.path.startswith("/health/"):
+                headers = {name.title(): value for name, value in request.headers.items()}
+                self._guard.check(None, headers, dict(request.query))
+            if (method, request.path) == ("GET", "/metrics"):
                 self._refresh()
-                return _response(200, CONTENT_TYPE, await asyncio.to_thread(exposition))
-            answer = await self._routed(words[0], path)
+                text = await asyncio.to_thread(exposition)
+                return Page(200, text, CONTENT_TYPE)
+            answer = await self._routed(method, request.path)
         except ApiError as error:
             answer = Answer(error.status, {"error": str(error)})
         except PinnaceError as error:
             answer = Answer(500, {"error": str(error)})
         body = json.dumps(answer.body, indent=1).encode() + b"\n"
-        return _response(answer.status, "application/json", body)
+        return Page(answer.status, body, "application/json")
 
     async def _routed(self, method: str, path: str) -> Answer:
         handler = self._routes.get((method, path))
         if handler is not None:
             return await handler("")
-        base = path[: path.rfind("/", 0, -1) + 1] if path.endswith("/") else path
-        base = base[: base.rfind("/") + 1]
+        base = path[: path.rfind("/") + 1]
         handler = self._routes.get((method, base)) if base != "/" else None
         if handler is not None and path != base:
             return await handler(path[len(base) :])
-        known = any(route == path for _, route in self._routes)
+        known = any(route in {path, base} for _, route in self._routes)
         return Answer(405 if known else 404, {"error": "not found" if not known else "method"})
-
-
-def _response(status: int, kind: str, body: bytes) -> bytes:
-    head = (
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: {kind}\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    )
-    return head.encode() + body

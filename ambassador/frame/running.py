@@ -43,14 +43,19 @@ async def run_parts(
     if reload is None:
         await supervisor.run(settle)
         return
+    failure: PinnaceError | None = None
     async with asyncio.TaskGroup() as group:
         hup = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hup.set)
         reloading = group.create_task(_reloading(hup, reload), name="reload")
         try:
             await supervisor.run(settle)
+        except PinnaceError as error:
+            failure = error  # not as one of a group, which nobody would read
         finally:
             reloading.cancel()
+    if failure is not None:
+        raise failure
 
 
 async def _reloading(hup: asyncio.Event, reload: Callable[[], Awaitable[None]]) -> None:

@@ -6,14 +6,29 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from ambassador.frame.address import Address
 from sidecar.runtime.backoff import Backoff
 from sidecar.runtime.log import get_logger
 
-__all__ = ["in_workers"]
+__all__ = ["in_workers", "nth", "reload_all"]
 
 _log = get_logger("workers")
 _TICK: Final = 0.2
 _STABLE: Final = 10.0
+
+
+def nth(address: Address, number: int) -> Address:
+    """Return the admin address of a worker: the port, or path, that many further."""
+    if not number or not (address.port or address.host.startswith("/")):
+        return address  # port 0: any port
+    if address.host.startswith("/"):
+        return Address(f"{address.host}.{number}", 0)
+    return Address(address.host, address.port + number)
+
+
+def reload_all() -> None:
+    """Have every worker read its configuration again; called by one of them."""
+    os.kill(os.getppid(), signal.SIGHUP)
 
 
 def in_workers(count: int, work: Callable[[int], int]) -> int:

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -10,7 +11,8 @@ from typing import Final
 
 import uvloop
 
-from ambassador.frame.workers import in_workers
+from ambassador.frame.tls import client_context, server_context
+from ambassador.frame.workers import in_workers, nth, reload_all
 from ambassador.redis.configuring import Given, settings_of
 from ambassador.redis.settings import MODES, RedisSettings
 from sidecar import __version__
@@ -59,6 +61,7 @@ def main(program: str, arguments: Sequence[str]) -> int:
     asked = parser(program).parse_args(arguments)
     log.configure(asked.log_format, asked.log_level)
     settings = _load(asked)
+    _check_files(settings)
     if asked.check:
         print("ok")
         return 0
@@ -67,9 +70,16 @@ def main(program: str, arguments: Sequence[str]) -> int:
     return in_workers(settings.workers, lambda number: _worker(asked, settings, number))
 
 
+def _check_files(settings: RedisSettings) -> None:
+    """Raise ConfigError for certificates and keys that cannot be read."""
+    client_context(settings.tls)
+    for listener in settings.listeners:
+        server_context(listener.tls)
+
+
 def _worker(asked: argparse.Namespace, settings: RedisSettings, number: int) -> int:
-    if number:
-        settings = dataclasses.replace(settings, admin=None)
+    admin = settings.admin and nth(settings.admin, number)
+    settings = dataclasses.replace(settings, admin=admin)
     try:
         return _run(asked, settings)
     except PinnaceError as error:
@@ -80,7 +90,11 @@ def _worker(asked: argparse.Namespace, settings: RedisSettings, number: int) -> 
 def _run(asked: argparse.Namespace, settings: RedisSettings) -> int:
     from ambassador.redis.program import run  # noqa: PLC0415 - after mistakes are told
 
-    uvloop.run(run(settings, lambda: _load(asked)))
+    tell_all = reload_all if settings.workers > 1 else None
+    # What is loaded stays; without it among the rest, what ended clients leave is found sooner.
+    gc.collect()
+    gc.freeze()
+    uvloop.run(run(settings, lambda: _load(asked), tell_all))
     return 0
 
 

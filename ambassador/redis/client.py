@@ -16,14 +16,17 @@ from ambassador.redis.framing import Requests
 from ambassador.redis.mending import mend
 from ambassador.redis.patterns import COMMAND
 from ambassador.redis.reading import Reader
-from ambassador.redis.run import ClientRun
+from ambassador.redis.run import ClientRun, SlowRun
 from ambassador.redis.session import Session
+from sidecar.errors import ProtocolError
 
 if TYPE_CHECKING:
     from ambassador.redis.framing import Found
     from ambassador.redis.hub import Hub
+    from ambassador.redis.lease import Lease
     from ambassador.redis.link import Link
     from ambassador.redis.node import Node
+    from ambassador.redis.passing import Remainder
     from ambassador.redis.settings import Listener
 
 __all__ = ["Client"]
@@ -31,6 +34,9 @@ __all__ = ["Client"]
 _READ: Final = 1  # Route, as plain numbers for the hot path
 _WRITE: Final = 2
 _LOOK: Final = 3
+_NOTHING: Final[deque[tuple[bytes, bytes, int, int]]] = deque(maxlen=0)
+"""The backlog of most clients, for ever."""
+_words_of: Final = COMMAND.findall
 _HIGH: Final = 1 << 20
 _LOW: Final = 1 << 18
 
@@ -41,11 +47,15 @@ class Client(asyncio.Protocol):
     __slots__ = (
         "_barrier",
         "_has_ended",
+        "_is_held",
         "_is_paused",
         "_is_pumping",
+        "_kept",
+        "_lease",
         "_most",
         "_moving",
         "_old",
+        "_passing",
         "backlog",
         "bytes",
         "guards",
@@ -76,8 +86,8 @@ class Client(asyncio.Protocol):
         self.listener = listener
         self.id = hub.next_id()
         self.runs: deque[ClientRun] = deque()
-        self.backlog: deque[tuple[bytes, bytes, int, int]] = deque()
-        self.guards = 0  # reads of which a replica may turn out not to be as far
+        self.backlog = _NOTHING
+        self.guards = 0  # reads on replicas: nothing that comes later may be executed before
         self.writing = 0  # runs with writes that are not answered
         self.outstanding = 0
         self.bytes = 0
@@ -90,15 +100,19 @@ class Client(asyncio.Protocol):
         self.is_muting = False
         self.transport: asyncio.Transport | None = None
         self.link: Link | None = None  # to the primary, shared
+        self._barrier: Callable[[], None] | None = None
         self.requests = Requests(listener.limits)
         self.session = Session(self)
         self.reader = Reader(self)
         self._old: Link | None = None  # to a former primary, with commands under way
         self._moving: list[ClientRun] = []  # what comes after those
-        self._barrier: Callable[[], None] | None = None
         self._is_pumping = False
         self._is_paused = False
         self._has_ended = False  # sends no more
+        self._is_held = False  # its upstream takes no more
+        self._kept = 0  # bytes of replies that are not at their turn
+        self._passing: Remainder | None = None  # of a long command
+        self._lease: Lease | None = None  # that it goes to
         self.routes = hub.routes(listener)
         self._most = listener.max_outstanding
 
@@ -147,31 +161,58 @@ class Client(asyncio.Protocol):
         if self.is_closed:
             return
         if self.is_direct and not self.backlog and not self.requests.is_begun:
-            # One short command and nothing else, the most common by far: no list, no loop.
-            match = COMMAND.match(data)
-            if match is not None and match.end() == len(data):
-                route = self.routes.get(match[match.lastindex or 0], 0)
-                if route:
-                    self.emit(data, 1, route)
-                    if self.outstanding > self._most or self.bytes > self.listener.max_bytes:
-                        self._pause()
-                    return
+            # Short commands that go the same way, the most common by far: no look at each.
+            words = _words_of(data)
+            word, count = words[0], len(words)
+            route = self.routes.get(word, 0)
+            if count > 1 and route and words.count(word) < count:
+                route = self._common(words)
+            if route:
+                self.emit(data, count, route)
+                if self.outstanding > self._most or self.bytes > self.listener.max_bytes:
+                    self._pause()
+                return
+        if self._passing is not None:
+            self._pass(data)
+            return
         for buffer, found in self.requests.split(data):
             if self.is_direct and not self.backlog:
                 self._group(buffer, found)
             else:
-                self.backlog.extend([(buffer, *one) for one in found])
+                self._later(buffer, found)
         if self.backlog:
             self.pump()
-        if self.requests.failure is not None and not self.is_closed:
-            self.barrier(self._break)
-        limits = self.listener
-        if self.outstanding > limits.max_outstanding or (
-            self.bytes > limits.max_bytes or len(self.backlog) > limits.max_outstanding
-        ):
+        self._look_at_rest()
+        if self.is_choked or len(self.backlog) > self._most:
             self._pause()
 
+    def _look_at_rest(self) -> None:
+        """See what has come in part, or breaks the protocol."""
+        requests = self.requests
+        if requests.failure is not None and not self.is_closed:
+            self.barrier(self._break)
+        elif requests.is_long and self.is_direct and not self.backlog:
+            self.barrier(self._begin_passing)
+
+    @property
+    def peer(self) -> bytes:
+        """Return where the client is, as CLIENT LIST tells it."""
+        return _told(self.transport.get_extra_info("peername") if self.transport else None)
+
+    @property
+    def place(self) -> bytes:
+        """Return where it came in."""
+        return _told(self.transport.get_extra_info("sockname") if self.transport else None)
+
     # --- routing -----------------------------------------------------------------------------
+
+    def _common(self, words: list[bytes]) -> int:
+        """Return the kind of run that all of these may be, 0 if there is none."""
+        kinds = {self.routes.get(word, 0) for word in set(words)}
+        if 0 in kinds:
+            return 0
+        # What is read before or behind a write stays with it, in order, without a wait.
+        return kinds.pop() if len(kinds) == 1 else _WRITE if _WRITE in kinds else 0
 
     def _group(self, buffer: bytes, found: "list[Found]") -> None:
         """Make runs of commands that go the same way."""
@@ -184,8 +225,8 @@ class Client(asyncio.Protocol):
                 count += 1
                 last = end
                 continue
-            if route and kind and self._joins(kind, route):
-                # A read or look behind a write stays on its link, in order, without a wait.
+            if route and kind and _WRITE in {kind, route}:
+                # What is read before or behind a write stays with it, in order, without a wait.
                 kind = _WRITE
                 count += 1
                 last = end
@@ -193,16 +234,18 @@ class Client(asyncio.Protocol):
             if count:
                 self.emit(buffer[begin:last], count, kind)
             if not route:
-                self.backlog.extend([(buffer, *one) for one in found[index:]])
+                self._later(buffer, found[index:])
                 return
             kind, count, begin, last = route, 1, at, end
         if count:
             whole = begin == 0 and last == len(buffer)
             self.emit(buffer if whole else buffer[begin:last], count, kind)
 
-    @staticmethod
-    def _joins(kind: int, route: int) -> bool:
-        return kind == _WRITE or (kind == _LOOK and route == _WRITE)
+    def _later(self, buffer: bytes, found: "list[Found]") -> None:
+        """Keep commands to be taken one by one."""
+        if self.backlog is _NOTHING:
+            self.backlog = deque()
+        self.backlog.extend([(buffer, *one) for one in found])
 
     def emit(self, data: bytes, count: int, kind: int) -> ClientRun:
         """Send a run where its kind goes."""
@@ -218,6 +261,17 @@ class Client(asyncio.Protocol):
             self.writing += 1
         self.to_primary(run)
         return run
+
+    def emit_slow(self, data: bytes, kind: int) -> None:
+        """Send a command that may take long, so that others do not wait for it."""
+        run = SlowRun(self, data, 1, kind, self.hub.now())
+        run.is_muted = self.is_muting
+        self.add(run)
+        if kind == _READ and not self.writing and self.reader.reads(run):
+            return
+        if kind == _WRITE:
+            self.writing += 1
+        self.to_primary(run)
 
     def add(self, run: ClientRun) -> None:
         """Put a run that somebody else sends in its place among the others."""
@@ -236,7 +290,7 @@ class Client(asyncio.Protocol):
             hub.hold(run)
             return
         link = self.link
-        if link is None or link.is_closed or link.node is not primary:
+        if link is None or not link.takes_new or link.node is not primary or run.is_slow:
             link = self._relinked(primary, run)
             if link is None:
                 return
@@ -251,26 +305,35 @@ class Client(asyncio.Protocol):
         Commands that a server refuses because it is demoted are sent again, in order and before
         any that came later.
         """
-        old = self._old or self.link
-        if old is not None and not old.is_closed and self._is_under_way(old):
+        link = self.link
+        if self._old is None and link is not None and not link.is_closed and link.node is primary:
+            if self.is_under_way(link):
+                return link  # though it is slow: what it does comes first
+            choose = primary.lane if run.is_slow else primary.link
+            self.link = choose(self.session.attributes)
+            return self.link
+        old = self._old or link
+        if old is not None and not old.is_closed and self.is_under_way(old):
             self._old, self.link = old, None
             if not run.tries:
                 self._moving.append(run)
                 return None
             return primary.link(self.session.attributes)
         self._old = None
-        link = self.link = primary.link(self.session.attributes)
+        choose = primary.lane if run.is_slow else primary.link
+        link = self.link = choose(self.session.attributes)
         moving, self._moving = self._moving, []
         for one in moving:
             self.to_primary(one)
         return link
 
-    def _is_under_way(self, link: "Link") -> bool:
+    def is_under_way(self, link: "Link") -> bool:
+        """Say whether commands of this client have no reply from there yet."""
         return any(run.link is link and not run.is_done for run in self.runs)
 
     def _move(self) -> None:
         """Send what waited for a former primary, if that has answered all."""
-        if not self.guards and (self._old is None or not self._is_under_way(self._old)):
+        if not self.guards and (self._old is None or not self.is_under_way(self._old)):
             self._old = None
             moving, self._moving = self._moving, []
             for run in moving:
@@ -302,7 +365,58 @@ class Client(asyncio.Protocol):
     def is_choked(self) -> bool:
         """Whether as much is under way as may be."""
         limits = self.listener
-        return self.outstanding > limits.max_outstanding or self.bytes > limits.max_bytes
+        return (
+            self._is_held
+            or self.outstanding > limits.max_outstanding
+            or self.bytes > limits.max_bytes
+        )
+
+    # --- a long command, passed on as it comes ------------------------------------------------
+
+    def _begin_passing(self) -> None:
+        """Send what there is of a long command, if that may be, on an upstream of its own."""
+        if not self.requests.is_long or not self.session.may_pass(self.requests.word):
+            return
+        self.session.with_lease(self._passed_to)
+
+    def _passed_to(self, lease: "Lease") -> None:
+        if not self.requests.is_long:
+            return  # it has come to its end meanwhile
+        begun, self._passing = self.requests.release()
+        self._lease = lease
+        lease.begin(begun)
+
+    def _pass(self, data: bytes) -> None:
+        remainder, lease = self._passing, self._lease
+        if remainder is None or lease is None:
+            return
+        self.heard = self.hub.now()
+        try:
+            end = remainder.take(data)
+        except ProtocolError as wrong:
+            self._passing = self._lease = None
+            lease.link.close("the client broke off")
+            self.requests.refuse(str(wrong))
+            self.barrier(self._break)
+            return
+        link = lease.link
+        if not link.is_closed:  # else it is lost, and the client was told so
+            link.write_raw(data if end < 0 else data[:end])
+        if end < 0:
+            return
+        self._passing = self._lease = None
+        if end < len(data):
+            self.data_received(data[end:])
+        elif not self.runs:
+            self.settle()
+
+    def hold(self, *, is_held: bool) -> None:
+        """Read no more while the upstream that the client has alone takes no more."""
+        self._is_held = is_held
+        if is_held:
+            self._pause()
+        else:
+            self._resume_if_less()
 
     # --- replies -----------------------------------------------------------------------------
 
@@ -339,18 +453,22 @@ class Client(asyncio.Protocol):
         runs = self.runs
         if runs[0] is not run:
             run.out = reply
+            self._keep(len(reply))
             return
         runs.popleft()
         self.write(reply)
         if runs:
             self._write_done()
-        if not runs or self._is_paused or self.backlog or self._moving:
+        is_waited_for = not (runs or self.is_direct)
+        if is_waited_for or self._is_paused or self.backlog or self._moving or self._has_ended:
             self.settle()
 
     def _write_done(self) -> None:
         runs = self.runs
         while runs and runs[0].is_done:
-            self.write(runs.popleft().out)
+            out = runs.popleft().out
+            self._kept -= len(out)
+            self.write(out)
         if runs and runs[0].is_streamed:
             self.streamed(runs[0])
 
@@ -361,6 +479,17 @@ class Client(asyncio.Protocol):
             parts, run.parts = run.parts, []
             if not run.is_muted:
                 self.write(b"".join(parts))
+        elif (
+            not self.is_closed
+            and self._kept + sum(map(len, run.parts)) > self.hub.settings.reply_hard
+        ):
+            self.close("reply_buffer", is_abort=True)
+
+    def _keep(self, size: int, more: int = 0) -> None:
+        """Count what waits for replies before it; it has a limit as what waits for the client."""
+        self._kept += size
+        if self._kept + more > self.hub.settings.reply_hard and not self.is_closed:
+            self.close("reply_buffer", is_abort=True)
 
     def write(self, data: bytes) -> None:
         """Write to the client."""
@@ -377,6 +506,7 @@ class Client(asyncio.Protocol):
             self._resume_if_less()
         if not self.runs and self._barrier is not None:
             action, self._barrier = self._barrier, None
+            self.session.settle_directness()
             action()
         if self.backlog:
             self.pump()
@@ -394,6 +524,17 @@ class Client(asyncio.Protocol):
         if not self.is_closed and not run.is_done:
             errors.settle_lost(self, run, why, was_sent=was_sent)
 
+    def moved(self, run: ClientRun) -> None:
+        """Send a read on another connection, as it only waits for others where it is."""
+        run.link = None
+        if run.kind != _READ or not self.reader.reads(run):
+            self.to_primary(run)
+
+    @property
+    def is_barred(self) -> bool:
+        """Whether something waits until all before it is answered."""
+        return self._barrier is not None
+
     # --- waiting and ending ------------------------------------------------------------------
 
     def barrier(self, action: Callable[[], None]) -> None:
@@ -402,6 +543,7 @@ class Client(asyncio.Protocol):
             action()
         else:
             self._barrier = action
+            self.is_direct = False
 
     def _break(self) -> None:
         failure = self.requests.failure
@@ -445,3 +587,11 @@ class Client(asyncio.Protocol):
         self.session.end()
         self.runs.clear()
         self.backlog.clear()
+
+
+def _told(address: object) -> bytes:
+    """Return an address as Redis tells it; of a Unix socket its path."""
+    if isinstance(address, tuple):
+        host, port, *_ = address
+        return f"[{host}]:{port}".encode() if ":" in host else f"{host}:{port}".encode()
+    return f"{address or ''}:0".encode()

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from ambassador.redis.keys import KeySpec, keys_at, specs_of
 from ambassador.redis.shipped import POLICIES, SHIPPED
 
-__all__ = ["ADMIN", "UNKNOWN", "Command", "Route", "Table", "names_of"]
+__all__ = ["ADMIN", "MAY_BE_SLOW", "UNKNOWN", "Command", "Route", "Table", "names_of"]
 
 
 class Route(enum.IntEnum):
@@ -23,6 +23,7 @@ class Route(enum.IntEnum):
     WRITE = 2  # the primary; never sent twice
     LOOK = 3  # the primary; may be asked again
     SLOW = 4  # from here on: look closer
+    SCRIPT = 5  # a write that may take long
     SCRIPT_READ = 6  # a replica; the primary when the script is not known there
     CURSOR = 7
     XREAD = 8  # a read, unless it blocks
@@ -51,6 +52,13 @@ class Command(NamedTuple):
     response: str = ""  # how its replies become one (tips of Redis 7)
 
     @property
+    def leaves_no_trace(self) -> bool:
+        """Whether a connection is after it as it was before."""
+        if self.name in _TRACES:
+            return False
+        return self.route in _TRACELESS or self.name in _BY_NAME or "blocking" in self.flags
+
+    @property
     def is_container(self) -> bool:
         """Whether a subcommand decides what it is."""
         return self.name in _CONTAINERS
@@ -66,7 +74,8 @@ UNKNOWN: Final = Command("", Route.ONCE)
 
 _OVERLAY: Final[Mapping[Route, str]] = {
     # May replicate, though not flagged so (src/commands/*.json of 7.0.15), and scripts.
-    Route.WRITE: "eval evalsha fcall publish spublish script function script|load script|flush"
+    Route.SCRIPT: "eval evalsha fcall",
+    Route.WRITE: "publish spublish script function script|load script|flush"
     " function|load function|delete function|flush function|restore migrate",
     Route.LOOK: "touch object|freq object|idletime role time lastsave slowlog latency acl"
     " command config|get memory|doctor memory|stats memory|malloc-stats memory|purge memory|help"
@@ -84,7 +93,7 @@ _OVERLAY: Final[Mapping[Route, str]] = {
     Route.XREAD: "xread",
     Route.TRANSACTION: "multi exec discard watch unwatch",
     Route.SUBSCRIBE: "subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe"
-    " monitor sync psync",
+    " monitor sync psync replconf",
     Route.TRACKING: "client|tracking client|caching client|trackinginfo client|getredir",
     Route.SESSION: "hello auth select reset quit client client|id client|getname client|setname"
     " client|setinfo client|reply ambassador info",
@@ -94,9 +103,29 @@ _OVERLAY: Final[Mapping[Route, str]] = {
     " flushdb swapdb client|kill client|pause client|unpause client|unblock client|list client|info"
     " client|no-evict client|no-touch acl|setuser acl|deluser acl|load acl|save module|load"
     " module|loadex module|unload script|debug waitaof pfdebug pfselftest",
-    Route.FORBIDDEN: "shutdown replicaof slaveof failover replconf restore-asking cluster",
+    Route.FORBIDDEN: "shutdown replicaof slaveof failover restore-asking cluster",
 }
 _BY_NAME: Final = {name: route for route, names in _OVERLAY.items() for name in names.split()}
+_TRACELESS: Final = frozenset(
+    {
+        Route.READ,
+        Route.WRITE,
+        Route.LOOK,
+        Route.SCRIPT,
+        Route.SCRIPT_READ,
+        Route.CURSOR,
+        Route.XREAD,
+        Route.TRANSACTION,
+        Route.KILL,
+        Route.WAIT,
+    }
+)
+_TRACE_NAMES: Final = (
+    "client|no-evict client|no-touch client|tracking client|caching script|debug readonly"
+    " readwrite asking select auth hello client|setname client|setinfo client|reply failover"
+    " restore-asking cluster"
+)
+_TRACES: Final = frozenset(_TRACE_NAMES.split())
 _CONTAINER_NAMES: Final = (
     "acl client config function latency memory module object pubsub script slowlog xgroup xinfo"
     " command"
@@ -107,6 +136,14 @@ _ADMIN_NAMES: Final = (
     " config|set config|resetstat config|rewrite module|load module|loadex module|unload"
     " acl|setuser acl|deluser acl|load acl|save script|debug pfdebug pfselftest"
 )
+_LONG_NAMES: Final = (
+    "keys sort sort_ro smembers sinter sunion sdiff sinterstore sunionstore sdiffstore sintercard"
+    " zunion zinter zdiff zunionstore zinterstore zdiffstore zintercard zrange zrangestore hgetall"
+    " hkeys hvals lrange lcs bitcount bitop bitpos xrange xrevrange georadius georadiusbymember"
+    " geosearch geosearchstore pfcount pfmerge dump restore migrate del mget mset randomkey"
+)
+MAY_BE_SLOW: Final = frozenset(_LONG_NAMES.split())
+"""What may take as long as there is data; a cheap command only waits for others."""
 ADMIN: Final = frozenset(_ADMIN_NAMES.split())
 """What is refused unless it is allowed (reliability T16)."""
 

@@ -145,6 +145,8 @@ UPSTREAM: Final[Fields] = {
     "split_brain": ("split_brain", choice("refuse", "evidence")),
     "connections_per_node": ("connections_per_node", integer),
     "multiplex": ("is_multiplexed", flag),
+    "resubscribe": ("resubscribe", flag),
+    "slow": ("slow", seconds),
 }  # fmt: skip
 
 OTHERS: Final[Fields] = {

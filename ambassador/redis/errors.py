@@ -20,6 +20,7 @@ READ_LOST: Final = error("ERR ambassador: connection to the server lost")
 TIMEOUT: Final = error("ERR ambassador: upstream timeout")
 NOT_SERVED: Final = error("CLUSTERDOWN Hash slot not served")
 IN_FAILOVER: Final = error("TRYAGAIN ambassador: failover in progress")
+MONITORS: Final = error("ERR Replica can't interact with the keyspace")
 NO_TRACKING: Final = error("ERR ambassador: CLIENT TRACKING is not available with a cluster")
 NOT_IN_TRANSACTION: Final = error(
     "ERR ambassador: this command concerns all nodes of a cluster, a transaction one of them"

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from ambassador.redis.inline import UnbalancedQuotes, command_of
 from ambassador.redis.numbers import number_of
+from ambassador.redis.passing import LONG, Remainder
 from ambassador.redis.patterns import COMMAND
 
 __all__ = ["DEFAULT_LIMITS", "Batch", "CommandLimits", "Found", "Requests", "word_of"]
@@ -60,6 +61,7 @@ class Requests:
         "_need",
         "_word",
         "failure",
+        "is_begun",
         "is_stranger",
         "limits",
     )
@@ -69,6 +71,7 @@ class Requests:
         self.limits = limits
         self.is_stranger = False
         self.failure: str | None = None
+        self.is_begun = False  # a command has come in part, or no more are taken
         self._buffer = bytearray()  # begins with the command that is not complete
         self._need = 0  # bytes in the buffer before it is worth looking again
         self._at = 0  # where the walk goes on
@@ -77,14 +80,35 @@ class Requests:
         self._word = b""
 
     @property
-    def is_begun(self) -> bool:
-        """Whether a command has come in part, or no more are taken."""
-        return bool(self._buffer) or self.failure is not None
-
-    @property
     def pending(self) -> int:
         """Return how many bytes of a command that is not complete are kept."""
         return len(self._buffer)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether what has come in part is a command with a long argument, known by its name."""
+        return self._bulk >= LONG and bool(self._word) and bool(self._buffer)
+
+    @property
+    def word(self) -> bytes:
+        """Return the word of the command that has come in part."""
+        return self._word
+
+    def release(self) -> tuple[bytes, Remainder]:
+        """Give out what there is of a long command, and what finds its end; forget it."""
+        begun = bytes(self._buffer)
+        rest = self._at + self._bulk + 2 - len(begun)
+        remainder = Remainder(rest, self._left - 1, self.limits.bulk)
+        self._buffer.clear()
+        self._need = self._at = 0
+        self._left = self._bulk = -1
+        self._word = b""
+        self.is_begun = False
+        return begun, remainder
+
+    def refuse(self, why: str) -> None:
+        """Take no more, as the client breaks the protocol."""
+        self._fail(why)
 
     def split(self, data: bytes) -> Sequence[Batch]:
         """Return the commands complete now, by the buffers that they are in."""
@@ -100,9 +124,9 @@ class Requests:
         at = 0
         scan = COMMAND.match
         while self.failure is None:
-            while (match := scan(data, at)) is not None:
+            while (match := scan(data, at)) is not None and (word := match[1]):
                 end = match.end()
-                found.append((match[match.lastindex or 0], at, end))
+                found.append((word, at, end))
                 at = end
             if at >= len(data) and not self._buffer:
                 break
@@ -119,6 +143,7 @@ class Requests:
             found = self._note(data, begin, at, found, batches)
         if found:
             batches.append((data, found))
+        self.is_begun = bool(self._buffer) or self.failure is not None
         return batches
 
     def _note(
@@ -151,6 +176,7 @@ class Requests:
 
     def _fail(self, why: str) -> int:
         self.failure = why
+        self.is_begun = True
         self._buffer.clear()
         return -1
 

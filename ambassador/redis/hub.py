@@ -12,12 +12,13 @@ from ambassador.frame.balance import Chooser
 from ambassador.frame.dialing import Dialer
 from ambassador.redis import errors
 from ambassador.redis.client import Client
-from ambassador.redis.commands import Command, Route, Table
-from ambassador.redis.link import Attributes
+from ambassador.redis.commands import MAY_BE_SLOW, Command, Route, Table
+from ambassador.redis.greeting import Attributes
 from ambassador.redis.node import Node
-from ambassador.redis.reading import Token
+from ambassador.redis.reading import MOVED, Token
+from ambassador.redis.resp import arguments
 from ambassador.redis.roles import Lag, Verdict, judge
-from ambassador.redis.run import ClientRun
+from ambassador.redis.run import ClientRun, Run
 from ambassador.redis.settings import Listener, RedisSettings
 from ambassador.redis.slowlog import SlowLog
 from ambassador.redis.telemetry import ERRORS, SECONDS, Tallies
@@ -76,6 +77,7 @@ class Hub:
         self.tallies = Tallies(self)
         self.unknown_outcomes = 0
         self.slowlog = SlowLog(settings.slowlog, settings.slowlog_size)
+        self.slow_names: set[str] = set()
         self.is_full = False  # of replies that nobody reads
         self.stopping = False
         self.changed = Signal()
@@ -84,6 +86,7 @@ class Hub:
         self._ids = 0
         self._ticks = 0
         self._lost_at = 0.0
+        self._former: Node | None = None  # the primary that is not heard of
         self._watch = watch
         self._watchers: dict[Address, asyncio.Task[None]] = {}
         self._tokens: dict[object, Token] = {}
@@ -171,12 +174,11 @@ class Hub:
         if old is not None:
             _log.warning("primary is lost", server=old.label, reason=self.verdict.why or "replaced")
             self._lost_at = self.now()
-            if old.observation is None:
-                # Commands under way there may have been executed; nobody will say so any more.
-                old.close(LOST)
-            else:  # it answers: each command is told whether it was refused
-                asyncio.get_running_loop().call_later(_LAST_WORDS, old.end_links, LOST)
+            self._former = old
         if primary is not None:
+            former, self._former = self._former, None
+            if former is not None and former is not primary:
+                self._let_go(former)
             _log.info("primary is known", server=primary.label)
             if self._lost_at:
                 self.tallies.failover(self.now() - self._lost_at)
@@ -190,12 +192,24 @@ class Hub:
             self.tallies.last_primary = primary.label
             self.lag = Lag()
 
+    def _let_go(self, former: Node) -> None:
+        """End links to a former primary; as long as there is no other it may only be slow."""
+        if former.observation is None:
+            # Commands under way there may have been executed; nobody will say so any more.
+            former.close(LOST)
+        else:  # it answers: each command is told whether it was refused
+            asyncio.get_running_loop().call_later(_LAST_WORDS, former.end_links, LOST)
+
     def _judge_readers(self) -> None:
         readable = tuple(node for node in self.nodes.values() if self._may_be_read(node))
         for node in self.nodes.values():
             if node.is_readable != (node in readable):
                 node.is_readable = node in readable
                 node.readable_since = self.now()
+        if readable and not self.has_replicas:
+            # What was written while nothing could be read elsewhere was not followed.
+            self.generation += 1
+            self.switch_offset = MOVED
         self.readable = readable
         self.has_replicas = bool(readable)
 
@@ -311,9 +325,9 @@ class Hub:
         """Return what a client's writes are remembered in."""
         scope = client.listener.scope
         if scope == "connection":
-            return Token()
+            return Token(self.generation)
         key = (client.listener, client.session.attributes.user if scope == "user" else b"")
-        return self._tokens.setdefault(key, Token())
+        return self._tokens.setdefault(key, Token(-1))
 
     def chooser(self, listener: Listener) -> Chooser:
         """Return what chooses replicas for a listener's clients."""
@@ -375,6 +389,16 @@ class Hub:
         for routes in self._routes.values():
             routes.clear()
 
+    def blames(self, run: Run) -> None:
+        """Hear what others wait for; a command that is known to be long goes apart from now on."""
+        if isinstance(run, ClientRun) and run.count == 1:
+            words = arguments(run.data)
+            name = self.command(words[0]).name
+            if name in MAY_BE_SLOW and name not in self.slow_names:
+                self.slow_names.add(name)
+                for routes in self._routes.values():
+                    routes.clear()
+
     # --- counting ----------------------------------------------------------------------------
 
     def counted(self, run: ClientRun) -> None:
@@ -384,7 +408,7 @@ class Hub:
             return
         node = link.node
         node.counts[run.kind if run.kind < Route.SLOW else 0] += run.count
-        took = self.now() - run.since
+        took = link.heard - run.since
         if took > self.slowlog.limit:
             self.slowlog.add(run, node.label, took)
         self._ticks += 1

@@ -2,12 +2,12 @@
 protocol and name. The words of the answers are Redis'.
 """
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from ambassador.redis import errors
 from ambassador.redis.commands import Command, Route
-from ambassador.redis.link import Attributes
 from ambassador.redis.logins import BAD_NAME, auth, hello, is_name, switch
 from ambassador.redis.resp import bulk
 from ambassador.redis.settings import MODES
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from ambassador.redis.client import Client
     from ambassador.redis.session import Session
 
-__all__ = ["Attributes", "follower", "take"]
+__all__ = ["OURS", "follower", "take"]
 
 _OK: Final = b"+OK\r\n"
+_ID: Final = re.compile(rb"(\$2\r\nid\r\n:)\d+")
 Take = Callable[["Session", "Client", bytes, list[bytes]], bool]
 
 
@@ -28,7 +29,10 @@ def take(
     """Answer a command; one that is put strangely is answered by the server."""
     handler = _HANDLERS.get(found.name)
     if handler is None or not handler(session, client, raw, words):
-        session.with_lease(lambda lease: lease.take_plainly(raw, words, found.name), found)
+        if session.lease is not None:
+            session.lease.forward(raw, words, found)
+        else:
+            session.with_lease(lambda lease: lease.forward(raw, words, found))
 
 
 def _select(session: "Session", client: "Client", _: bytes, words: list[bytes]) -> bool:
@@ -61,10 +65,12 @@ def _quit(_: "Session", client: "Client", _raw: bytes, _words: list[bytes]) -> b
     return True
 
 
-def _id(_: "Session", client: "Client", _raw: bytes, words: list[bytes]) -> bool:
-    if len(words) != 2:
+def _id(session: "Session", client: "Client", raw: bytes, words: list[bytes]) -> bool:
+    if len(words) != 2 or session.lease is not None:
         return False
-    client.local(b":%d\r\n" % client.id)
+    # The server is asked as well: it may refuse, and it counts and shows what is asked.
+    run = client.emit(raw, 1, Route.LOOK)
+    run.after = lambda reply: b":%d\r\n" % client.id if reply.startswith(b":") else reply
     return True
 
 
@@ -93,7 +99,7 @@ def _set_info(session: "Session", client: "Client", _: bytes, words: list[bytes]
     option = words[2].lower()
     if option not in {b"lib-name", b"lib-ver"} or not is_name(words[3]):
         return False
-    session.facts[option] = words[3]
+    session.facts = {**session.facts, option: words[3]}
     client.local(_OK)
     return True
 
@@ -114,7 +120,7 @@ def _info(session: "Session", client: "Client", raw: bytes, words: list[bytes]) 
     if len(words) == 2 and words[1].lower() == b"ambassador":
         client.local(bulk(client.hub.info().encode()))
     elif session.lease is not None:
-        session.lease.take_plainly(raw, words, "info")
+        return False
     else:
         client.emit(raw, 1, Route.LOOK)
     return True
@@ -125,10 +131,10 @@ def _ambassador(_s: "Session", client: "Client", _: bytes, words: list[bytes]) -
         return False
     match words[1].upper(), [word.lower() for word in words[2:]]:
         case b"MODE", [mode] if mode.decode("latin-1") in MODES:
-            client.reader.mode = mode.decode()
+            client.reader.take_mode(mode.decode())
             client.local(_OK)
         case b"PIN", []:
-            client.reader.mode = "primary"
+            client.reader.take_mode("primary")
             client.local(_OK)
         case b"INFO", []:
             client.local(bulk(client.hub.info().encode()))
@@ -137,7 +143,9 @@ def _ambassador(_s: "Session", client: "Client", _: bytes, words: list[bytes]) -
     return True
 
 
-def follower(session: "Session", words: list[bytes], name: str) -> Callable[[bytes], bytes] | None:
+def follower(
+    session: "Session", client: "Client", words: list[bytes], name: str
+) -> Callable[[bytes], bytes] | None:
     """Return what keeps the session equal to what the upstream answers on a lease."""
 
     def after(reply: bytes) -> bytes:
@@ -146,7 +154,8 @@ def follower(session: "Session", words: list[bytes], name: str) -> Callable[[byt
         attributes = session.attributes
         if name == "hello" and len(words) > 1:
             session.become(attributes._replace(protocol=int(words[1])))
-        elif name == "auth":
+            return _ID.sub(rb"\g<1>%d" % client.id, reply)
+        if name == "auth":
             user = words[1] if len(words) == 3 else b""
             session.become(attributes._replace(user=user, password=words[-1]))
         elif name == "client|setname" and len(words) == 3:
@@ -170,3 +179,6 @@ _HANDLERS: Final[dict[str, Take]] = {
     "info": _info,
     "ambassador": _ambassador,
 }
+
+OURS: Final = frozenset({"client|reply", "client|getname", "client|setname"})
+"""What is answered here whatever upstream the client has."""

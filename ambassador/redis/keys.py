@@ -62,7 +62,6 @@ _BUILT_IN: Final[Mapping[str, tuple[KeySpec, ...]]] = {
 _BOTH: Final[Mapping[str, tuple[KeySpec, ...]]] = {
     # Told incompletely: patterns of BY and GET have to be in the slot of the key anyway.
     "sort": (_ONE, _behind(b"STORE", 2)),
-    "sort_ro": (_ONE,),
     "migrate": (KeySpec(at=3), _behind(b"KEYS", -2, -1)),
 }
 
@@ -131,7 +130,7 @@ def keys_at(
         return _all(_BOTH[name], words)
     if specs:
         return _all(specs, words)
-    if name in _BUILT_IN:
+    if specs is not None and name in _BUILT_IN:
         return _all(_BUILT_IN[name], words)
     first, last, step = plain
     if first > 0 and not (are_movable and specs is None):

@@ -1,19 +1,18 @@
 """An upstream that one client has alone: transactions, blocking and unknown commands, messages.
 
 Counted, every command has one reply, and the state is followed by the replies (MULTI, WATCH).
-Transparent, whatever comes passes at once: subscriptions, MONITOR and tracking send what nobody
-asked for. It ends by RESET, or when no subscription is left for a second.
+Messages of tracking may come between replies. What is all messages is a ``Feed``.
 """
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from ambassador.redis import errors, identity
+from ambassador.redis import errors, identity, roster
 from ambassador.redis.commands import Command, Route
-from ambassador.redis.link import Link, Refused
-from ambassador.redis.messages import Confirmations
-from ambassador.redis.resp import packed
+from ambassador.redis.feed import Feed
+from ambassador.redis.greeting import Attributes
+from ambassador.redis.link import Link
 from ambassador.redis.run import ClientRun
 from sidecar.errors import UpstreamUnavailable
 
@@ -21,43 +20,13 @@ if TYPE_CHECKING:
     from ambassador.redis.client import Client
     from ambassador.redis.session import Session
 
-__all__ = ["Lease", "leased"]
+__all__ = ["Lease", "opened"]
 
-_QUIET: Final = 1.0
-_RESET: Final = packed(b"RESET")
-_RESET_REPLY: Final = b"+RESET\r\n"
+_PAUSE = 0.05
 
 
-async def leased(
-    session: "Session", client: "Client", then: Callable[["Lease"], None], found: Command
-) -> None:
-    """Open an upstream for a client and go on with it; or answer why there is none."""
-    failure = errors.NO_PRIMARY
-    lease: Lease | None = None
-    try:
-        async with asyncio.timeout(client.hub.settings.failover_queue):
-            lease = await _opened(session, client)
-    except Refused as refused:
-        failure = b"-" + refused.reply + b"\r\n"
-    except (TimeoutError, UpstreamUnavailable):
-        pass
-    session.waits = False
-    if client.is_closed:
-        if lease is not None:
-            lease.give_back(is_clean=False)
-        return
-    if lease is None:
-        client.local(failure)
-    else:
-        session.lease = lease
-        lease.is_plain = "blocking" in found.flags
-        session.settle_directness()
-        then(lease)
-    client.pump()
-    client.settle()
-
-
-async def _opened(session: "Session", client: "Client") -> "Lease":
+async def opened(session: "Session", client: "Client", attributes: Attributes) -> Link:
+    """Return an upstream that is set as asked, once there is a primary. Raises Refused."""
     hub = client.hub
     while True:
         node = session.place()
@@ -65,20 +34,14 @@ async def _opened(session: "Session", client: "Client") -> "Lease":
             await hub.changed.wait()
             continue
         try:
-            link = await node.lease(session.attributes)
-            if client.listener.client_view == "proxy":
-                await link.learn_id()
-            if session.name:
-                await link.name_as(session.name)
+            link = await node.lease(attributes)
+            await link.name_as(session.name)
         except UpstreamUnavailable:
             node.suspect()
             await asyncio.sleep(_PAUSE)
             continue
         link.client = client
-        return Lease(session, client, link)
-
-
-_PAUSE: Final = 0.05
+        return link
 
 
 class Lease:
@@ -87,20 +50,27 @@ class Lease:
     def __init__(self, session: "Session", client: "Client", link: Link) -> None:
         """Begin with an upstream that is as the session's attributes say."""
         self.link = link
-        self.is_transparent = False
-        self.is_plain = False  # leaves no trace on the connection
+        self.feed: Feed | None = None
+        self.is_plain = True  # the connection is as it was
+        self.is_blocking = False  # the client waits for something to come
         self.is_permanent = False
+        self.is_target = False  # of another client's tracking
+        self.redirects_to = 0  # whom messages of tracking go to, by our id
         self._session = session
         self._client = client
         self._in_multi = False
         self._is_watching = False
+        self._is_tracking = False
         self._is_broken = False
         self._db: int | None = None  # chosen within MULTI
         self._listens = False  # from the end of MULTI on
         self._exec: ClientRun | None = None
-        self._messages = Confirmations()
-        self._is_tracking = self._is_monitor = self._is_leaving = False
-        self._timer: asyncio.TimerHandle | None = None
+        link.pushed = self._pushed
+
+    @property
+    def is_transparent(self) -> bool:
+        """Whether everything passes, uncounted."""
+        return self.feed is not None or self.is_permanent
 
     @property
     def is_free(self) -> bool:
@@ -109,7 +79,9 @@ class Lease:
             self.is_transparent
             or self._in_multi
             or self._is_watching
+            or self._is_tracking
             or self._is_broken
+            or self.is_target
             or self._client.runs
         )
 
@@ -128,17 +100,12 @@ class Lease:
     @property
     def subscriptions(self) -> int:
         """Return how many there are after all that has come."""
-        return self._messages.count
+        return self.feed.count if self.feed is not None else 0
 
     @property
     def is_endless(self) -> bool:
         """Whether it carries what never ends: MONITOR, tracking."""
-        return self._is_monitor or self._is_tracking
-
-    def leave(self) -> None:
-        """Give the upstream back as soon as it is as new."""
-        self._cancel()
-        self._leave()
+        return self._is_tracking or (self.feed is not None and self.feed.is_for_good)
 
     def in_transaction(self) -> None:
         """Take that MULTI goes out before what is taken next."""
@@ -152,6 +119,7 @@ class Lease:
         """Use another upstream; nothing is under way on the one before."""
         old, self.link = self.link, link
         link.client = self._client
+        old.pushed, link.pushed = None, self._pushed
         old.node.give_back(old, is_clean=False)
 
     # --- commands ----------------------------------------------------------------------------
@@ -161,44 +129,108 @@ class Lease:
         name = found.name
         if self.is_permanent:
             self.link.write_raw(raw)
-        elif name in {"reset", "quit"} or (name == "client|reply" and not self._in_multi):
+        elif (not self._in_multi and name in identity.OURS) or name in {"reset", "quit"}:
             identity.take(self._session, self._client, raw, words, found)
         elif self._is_broken:
             self._refuse(name)
-        elif self.is_transparent:
-            self._pass(raw, found, words)
-        elif found.route in {Route.SUBSCRIBE, Route.TRACKING} and not self._in_multi:
-            self._client.barrier(lambda: self._become_transparent(raw, found, words))
+        elif self.feed is not None:
+            self.feed.take(raw, found, words)
+        elif found.route is Route.SUBSCRIBE and not self._in_multi:
+            self._client.barrier(lambda: self._listen(raw, found, words))
         else:
-            self.is_plain = self.is_plain and "blocking" in found.flags
-            self._listens |= found.route in {Route.SUBSCRIBE, Route.TRACKING}
-            self._forward(raw, words, name)
+            self.is_blocking = "blocking" in found.flags and not self._in_multi
+            if self.is_blocking:
+                self.link.node.warm(self.link.attributes)
+            if self._in_multi:
+                self._listens |= found.route is Route.SUBSCRIBE or name == "client|tracking"
+            self.forward(raw, words, found)
 
-    def take_plainly(self, raw: bytes, words: list[bytes], name: str) -> None:
-        """Take a command that the upstream answers as it stands."""
-        self._forward(raw, words, name)
+    def _listen(self, raw: bytes, found: Command, words: list[bytes]) -> None:
+        self.is_plain = False
+        self.feed = Feed(self, self._session, self._client)
+        self.feed.is_for_good = self._is_tracking
+        self.feed.take(raw, found, words)
 
-    def _forward(self, raw: bytes, words: list[bytes], name: str) -> None:
+    def forward(self, raw: bytes, words: list[bytes], found: Command) -> None:
+        """Send a command that has one reply."""
+        target = roster.target_of(self._client, words) if found.name == "client|tracking" else None
+        if target is None or self._in_multi or not target.session.may_be_lent:
+            self._forward(raw, words, found)
+            return
+
+        def go(lease: Lease | None) -> None:
+            if lease is not None:
+                lease.is_target = True
+            self._session.waits = False
+            if self._session.lease is self and not self._client.is_closed:
+                self._forward(raw, words, found)
+                self._client.pump()
+
+        self._session.waits = True
+        target.session.with_lease(go, failed=lambda _: go(None))
+
+    def begin(self, begun: bytes) -> None:
+        """Send the beginning of a long command; its client passes on the rest."""
         client = self._client
+        run = ClientRun(client, begun, 1, 0, client.hub.now())
+        run.link = self.link
+        run.is_muted = client.is_muting
+        run.after = self._covered(None)
+        client.add(run)
+        self.link.send(run)
+        self.link.flush()
+
+    def _forward(self, raw: bytes, words: list[bytes], found: Command) -> None:
+        client, name = self._client, found.name
+        self.is_plain = self.is_plain and found.leaves_no_trace
+        after = None
+        if not self._in_multi:
+            raw, after = roster.translated(client, self, raw, words, name)
         run = ClientRun(client, raw, 1, 0, client.hub.now())
         run.link = self.link
         run.is_muted = client.is_muting
-        if name == "multi":
-            self._in_multi = True
-            run.after = self._began
-        elif name in {"exec", "discard"}:
-            self._exec = run if name == "exec" else None
-            run.after = self._executed
-        elif name == "watch":
-            self._is_watching = True
-        elif name == "unwatch" and not self._in_multi:
-            run.after = self._unwatched
-        elif name == "select" and len(words) == 2 and words[1].isdigit():
-            run.after = self._chosen(int(words[1]))
-        elif name in {"hello", "auth", "client|setname"} and not self._in_multi:
-            run.after = identity.follower(self._session, words, name)
+        run.after = after or self._follower(run, words, name)
+        if not self._in_multi and "readonly" not in found.flags:
+            run.after = self._covered(run.after)
         client.add(run)
         self.link.send(run)
+
+    def _follower(
+        self, run: ClientRun, words: list[bytes], name: str
+    ) -> Callable[[bytes], bytes] | None:
+        """Return what keeps the state by the reply."""
+        if name == "multi":
+            self._in_multi = True
+            return self._began
+        if name in {"exec", "discard"}:
+            self._exec = run if name == "exec" else None
+            return self._executed
+        if name == "select" and len(words) == 2 and words[1].isdigit():
+            return self._chosen(int(words[1]))
+        if name == "watch":
+            self._is_watching = True
+            return None
+        return None if self._in_multi else self._follower_of_session(words, name)
+
+    def _follower_of_session(
+        self, words: list[bytes], name: str
+    ) -> Callable[[bytes], bytes] | None:
+        if name == "unwatch":
+            return self._unwatched
+        if name == "client|tracking" and len(words) > 2:
+            return self._tracked(is_on=words[2].upper() == b"ON")
+        if name in {"hello", "auth"}:
+            return identity.follower(self._session, self._client, words, name)
+        return None
+
+    def _covered(self, after: Callable[[bytes], bytes] | None) -> Callable[[bytes], bytes]:
+        """Return a follower that also lets reads elsewhere see what was written."""
+
+        def both(reply: bytes) -> bytes:
+            self._client.reader.wrote_alone(self.link)
+            return reply if after is None else after(reply)
+
+        return both
 
     def _began(self, reply: bytes) -> bytes:
         if not reply.startswith(b"+OK"):
@@ -208,19 +240,28 @@ class Lease:
     def _executed(self, reply: bytes) -> bytes:
         self._in_multi = self._is_watching = False
         self._exec = None
+        self._client.reader.wrote_alone(self.link)
         if self._db is not None and not reply.startswith((b"-", b"*-1", b"_")):
             self._session.become(self._session.attributes._replace(db=self._db))
         self._db = None
         if self._listens and reply.startswith((b"*", b">")):
             # Subscribed within the transaction: messages may follow at once, and stay.
-            self.is_transparent = self._is_monitor = True
-            self.link.tap = self._arrived
+            self.feed = Feed(self, self._session, self._client)
+            self.feed.is_for_good = True
         self._listens = False
         return reply
 
     def _unwatched(self, reply: bytes) -> bytes:
         self._is_watching = False
         return reply
+
+    def _tracked(self, *, is_on: bool) -> Callable[[bytes], bytes]:
+        def after(reply: bytes) -> bytes:
+            if reply.startswith(b"+OK"):
+                self._is_tracking = is_on
+            return reply
+
+        return after
 
     def _chosen(self, db: int) -> Callable[[bytes], bytes]:
         is_queued = self._in_multi
@@ -234,30 +275,34 @@ class Lease:
 
         return after
 
+    def _pushed(self, data: bytes) -> None:
+        """Pass on what tracking tells, between replies; CLIENT REPLY OFF does not stop it."""
+        self._client.write(data)
+
     # --- the upstream is lost ----------------------------------------------------------------
 
     def lost(self, run: ClientRun, *, was_sent: bool) -> None:
         """Answer for a command that has no reply; a transaction goes on to its end, refused."""
+        run.after = None
         if run is self._exec:
             self._in_multi = self._is_watching = self._is_broken = False
             self._exec = None
-            run.after = None
             self._client.hub.unknown_outcomes += was_sent
             reply = errors.UNKNOWN_OUTCOME if was_sent else errors.ABORTED
         elif self._in_multi or self._is_watching:
-            self._is_broken = self._in_multi or self._is_watching
-            run.after = None
+            self._is_broken = True
             reply = errors.BROKEN
         else:
-            run.after = None
             self._client.hub.unknown_outcomes += was_sent
             reply = errors.UNKNOWN_OUTCOME
+        self._client.reader.moved()
         self._client.answered(run, reply)
 
     def gone(self) -> None:
         """Hear that the upstream is closed, with or without commands under way."""
-        if self.is_transparent:
-            self._cancel()
+        if self.feed is not None:
+            self.feed.gone()
+        elif self.is_permanent or self._is_tracking:
             self._client.close("upstream_lost", is_abort=False)
         elif self._in_multi or self._is_watching:
             self._is_broken = True
@@ -281,77 +326,29 @@ class Lease:
         else:
             client.local(errors.BROKEN)
 
+    # --- other ways --------------------------------------------------------------------------
+
     def keep(self) -> None:
         """Pass everything, for the client's life."""
-        self.is_transparent = self.is_permanent = self._is_monitor = True
+        self.is_permanent = True
         self.link.tap = self._client.write
 
-    # --- transparent -------------------------------------------------------------------------
-
-    def _become_transparent(self, raw: bytes, found: Command, words: list[bytes]) -> None:
-        self.is_transparent = True
-        self.is_plain = False
-        self.link.tap = self._arrived
-        self._pass(raw, found, words)
-
-    def _pass(self, raw: bytes, found: Command, words: list[bytes]) -> None:
-        self._cancel()
-        name = found.name
-        self._is_monitor = self._is_monitor or name in {"monitor", "sync", "psync"}
-        if name == "client|tracking" and len(words) > 2:
-            self._is_tracking = words[2].upper() == b"ON"
-        elif name == "hello" and len(words) > 1 and words[1] in {b"2", b"3"}:
-            self._session.attributes = self._session.attributes._replace(protocol=int(words[1]))
-        elif name == "select" and len(words) == 2 and words[1].isdigit():
-            self._session.attributes = self._session.attributes._replace(db=int(words[1]))
-        self.link.write_raw(raw)
-        self._arm()
-
-    def _arrived(self, data: bytes) -> None:
-        """Pass on what the upstream sends."""
-        if self._is_leaving:
-            if not data.endswith(_RESET_REPLY):
-                self._client.write(data)
-                return
-            data = data[: -len(_RESET_REPLY)]
-        self._messages.feed(data)
-        if data and not self._client.is_muting:
-            self._client.write(data)
-        if self._is_leaving:
-            self._left()
-        else:
-            self._cancel()
-            self._arm()
-
-    def _arm(self) -> None:
-        """Leave when nothing is subscribed and nothing happens for a while."""
-        if not (self._messages.count or self._is_tracking or self._is_monitor):
-            self._timer = asyncio.get_running_loop().call_later(_QUIET, self._leave)
-
-    def _cancel(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _leave(self) -> None:
-        """Ask for RESET; whatever comes before its reply is still the client's."""
-        self._timer = None
-        if self._session.lease is self and not self._client.is_closed:
-            self._is_leaving = self._session.waits = True
-            self.link.write_raw(_RESET)
-
-    def _left(self) -> None:
-        self._session.waits = False
-        self._session.become(self._session.attributes)
-        self._session.release(is_clean=False)
-        self._client.pump()
+    async def replace(self) -> None:
+        """Take another upstream. Raises UpstreamUnavailable, Refused and TimeoutError."""
+        self.link.node.give_back(self.link, is_clean=False)
+        client = self._client
+        async with asyncio.timeout(client.hub.settings.failover_queue):
+            self.link = await opened(self._session, client, self._session.attributes)
+        self.link.pushed = self._pushed
 
     def give_back(self, *, is_clean: bool) -> None:
         """End the use."""
-        self._cancel()
+        if self.feed is not None:
+            self.feed.cancel()
+        if self.is_transparent:
+            self._client.reader.shows()
         self.link.resume()
-        node = self.link.node
-        self.link.tap = None
-        node.give_back(
+        self.link.tap = self.link.pushed = None
+        self.link.node.give_back(
             self.link, is_clean=is_clean and not self.is_transparent, is_plain=self.is_plain
         )

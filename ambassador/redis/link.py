@@ -8,12 +8,13 @@ and with it nothing but its own runs.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, cast
 
+from ambassador.redis.greeting import ALONE, DEFAULT, Attributes, Refused, check, greeting
 from ambassador.redis.patterns import REPLY
 from ambassador.redis.replies import Replies
 from ambassador.redis.resp import Failure, packed
-from ambassador.redis.run import Ask, RoleRun, Run
+from ambassador.redis.run import Ask, ClientRun, RoleRun, Run, Unheard
 from sidecar.errors import ProtocolError, UpstreamUnavailable
 from sidecar.runtime.reason import reason_of
 
@@ -24,33 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT", "Attributes", "Link", "Refused"]
 
 _HANDSHAKE: Final = 2.0
+_PUSH: Final = 0x3E
+_READS: Final = (1, 3)  # Route: what may be asked twice
 _CLOSED: Final = "closed by the server"
-
-
-class Attributes(NamedTuple):
-    """What a connection is set to before its first command."""
-
-    db: int = 0
-    protocol: int = 2
-    user: bytes = b""
-    password: bytes | None = None
-    is_reading: bool = False  # from a replica in a cluster, which wants to be told
-
-    def __repr__(self) -> str:
-        """Return it without the password."""
-        return f"Attributes(db={self.db}, protocol={self.protocol}, user={self.user!r})"
-
-
-DEFAULT: Final = Attributes()
-
-
-class Refused(Exception):
-    """The server refuses what a connection is to be set to; holds its reply."""
-
-    def __init__(self, reply: Failure) -> None:
-        """Take the error reply."""
-        super().__init__(reply.decode(errors="replace"))
-        self.reply = reply
 
 
 class Link(asyncio.Protocol):
@@ -66,25 +43,34 @@ class Link(asyncio.Protocol):
         takes_pushes: bool = False,
     ) -> None:
         """Prepare; ``dial`` connects, ``ended`` is called once when it is no more of use."""
-        self.attributes = attributes
+        self.attributes = self.login = attributes  # the login may be our own
         self.queue: deque[Run] = deque()
         self.unsent: list[Run] = []
         self.covers: list[Callable[[int | None], None]] = []
         """Who wants to know how far the primary is after what was sent till now."""
         self.is_ready = False
         self.is_closed = False
+        self.heard = 0.0  # when anything came last
+        self.takes_new = True  # not closed, and nothing slow is under way
+        self.is_lane = False  # for slow commands
         self.client: object = None  # who has it alone
+        self.given_name = b""  # by the client that has or had it alone
+        self.seen, self.seen_at = -1, 0.0  # progress, when somebody looked last
+        self.server_id = 0  # what the server calls a connection that somebody has alone
         self.node: Node
         self.is_ours = True  # set as nobody asked for
-        self.server_id = 0  # the server's name for the connection, where somebody needs it
         self.refusal: bytes | None = None
-        self._is_inside = False
+        self._is_inside = self._is_pushing = False
         self.answered = 0
         self._arrived = 0
         self.tap: Callable[[bytes], None] | None = None
+        """Takes all that comes, uncounted."""
+        self.pushed: Callable[[bytes], None] | None = None
+        """Takes messages that come between replies."""
         self._dial = dial
         self._name = name
         self._ended = ended
+        self._is_alone = takes_pushes
         self._replies = Replies(takes_pushes=takes_pushes)
         self._transport: asyncio.Transport | None = None
         self._is_planned = False
@@ -97,19 +83,31 @@ class Link(asyncio.Protocol):
         """Return how many runs wait for their replies."""
         return len(self.queue) + len(self.unsent)
 
+    @property
+    def is_owed(self) -> bool:
+        """Whether a reply to a command of a client is still to come."""
+        return any(isinstance(run, ClientRun) for run in (*self.queue, *self.unsent))
+
     async def open(self) -> None:
         """Connect and greet. Raises UpstreamUnavailable and Refused, closed then."""
         try:
             await self._dial(lambda: self)
             self._check_open()
-            if words := self._greeting():
+            words = greeting(
+                self.login,
+                name=self._name,
+                is_alone=self._is_alone,
+            )
+            if words:
                 data = b"".join(packed(*command) for command in words)
                 run = Ask(data, len(words), self._hear, self._miss)
                 self.queue.append(run)
                 self._write(data)
                 async with asyncio.timeout(_HANDSHAKE):
                     answers = await self._greeted
-                _check(words, answers)
+                check(words, answers)
+                if words[-1] == ALONE and isinstance(answers[-1], int):
+                    self.server_id = answers[-1]
         except OSError as error:
             why = "no answer" if isinstance(error, TimeoutError) else reason_of(error)
             self.close(why)
@@ -177,15 +175,11 @@ class Link(asyncio.Protocol):
         self.send(Ask(data, count, tell, fail))
         return await answer
 
-    async def learn_id(self) -> None:
-        """Ask how the server calls the connection."""
-        if not self.server_id:
-            [found] = await self.ask(packed(b"CLIENT", b"ID"), 1)
-            self.server_id = found if isinstance(found, int) else 0
-
     async def name_as(self, name: bytes) -> None:
-        """Give the connection a client's name."""
-        await self.ask(packed(b"CLIENT", b"SETNAME", name), 1)
+        """Give the connection a client's name, or take it away."""
+        if name != self.given_name:
+            self.given_name = name
+            await self.ask(packed(b"CLIENT", b"SETNAME", name), 1)
 
     async def opened(self) -> None:
         """Return when it is ready. Raises Refused and UpstreamUnavailable."""
@@ -203,7 +197,7 @@ class Link(asyncio.Protocol):
         """End it; what has no reply yet hears why."""
         if self.is_closed:
             return
-        self.is_closed, self.is_ready = True, False
+        self.is_closed, self.is_ready, self.takes_new = True, False, False
         self._settled.set()
         if self._transport is not None:
             self._transport.abort()
@@ -219,6 +213,25 @@ class Link(asyncio.Protocol):
             cover(None)
         if lease is not None and lease.link is self:
             lease.gone()
+
+    def rescued(self) -> list[ClientRun]:
+        """Return reads that only wait for others here, to be sent elsewhere.
+
+        What this link answers to them nobody hears. A client with anything else here before them
+        keeps them here, so that its commands stay in order.
+        """
+        found: list[ClientRun] = []
+        bound: set[object] = set()
+        for place, run in enumerate(self.queue):
+            if not isinstance(run, ClientRun):
+                continue
+            is_free = place and run.kind in _READS and run.owner not in bound and run.token <= 0
+            if is_free and run.left == run.count and run.after is None and self.client is None:
+                found.append(run)
+                self.queue[place] = Unheard(run.data, run.count)
+            else:
+                bound.add(run.owner)
+        return found
 
     @property
     def progress(self) -> int:
@@ -253,14 +266,32 @@ class Link(asyncio.Protocol):
         why = reason_of(error) if isinstance(error, OSError) else _CLOSED
         self.close(why)
 
+    def pause_writing(self) -> None:
+        """Hear that the server takes no more."""
+        hold = getattr(self.client, "hold", None)
+        if hold is not None:
+            hold(is_held=True)
+
+    def resume_writing(self) -> None:
+        """Hear that it does again."""
+        hold = getattr(self.client, "hold", None)
+        if hold is not None:
+            hold(is_held=False)
+
     def data_received(self, data: bytes) -> None:
         """Count replies back to the runs."""
         if self.tap is not None:
             self.tap(data)
             return
         at, size, replies = 0, len(data), self._replies
+        self.heard = self._loop.time()
         try:
             while at < size:
+                if self._is_alone and (
+                    self._is_pushing or (data[at] == _PUSH and not self._is_inside)
+                ):
+                    at = self._over_push(data, at)
+                    continue
                 if not self.queue:
                     raise ProtocolError("a reply that nobody asked for")
                 run = self.queue[0]
@@ -297,6 +328,16 @@ class Link(asyncio.Protocol):
         except ProtocolError as wrong:
             self.close(str(wrong))
 
+    def _over_push(self, data: bytes, at: int) -> int:
+        """Hand on a message that is no reply, or what there is of it."""
+        end, _ = self._replies.take_one(data, at)
+        self._is_pushing = self._replies.is_inside
+        self._arrived += 1
+        if self.pushed is None:
+            raise ProtocolError("a message that nobody waits for")
+        self.pushed(data[at:end])
+        return end
+
     def _is_tapped(self) -> bool:
         """Say whether what follows is no sequence of replies."""
         return self.tap is not None
@@ -306,22 +347,6 @@ class Link(asyncio.Protocol):
             self.tap(data)
 
     # --- greeting ----------------------------------------------------------------------------
-
-    def _greeting(self) -> list[tuple[bytes, ...]]:
-        """Return what is said first."""
-        db, protocol, user, password, is_reading = self.attributes
-        words: list[tuple[bytes, ...]] = []
-        if password is not None:  # not within HELLO, which takes any for a user without one
-            words.append((b"AUTH", user, password) if user else (b"AUTH", password))
-        if protocol >= 3:
-            words.append((b"HELLO", b"%d" % protocol))
-        if self._name:
-            words.append((b"CLIENT", b"SETNAME", self._name))
-        if db:
-            words.append((b"SELECT", b"%d" % db))
-        if is_reading:
-            words.append((b"READONLY",))
-        return words
 
     def _hear(self, answers: list[object]) -> None:
         if not self._greeted.done():
@@ -334,11 +359,3 @@ class Link(asyncio.Protocol):
     def _write(self, data: bytes) -> None:
         if self._transport is not None:
             self._transport.write(data)
-
-
-def _check(words: list[tuple[bytes, ...]], answers: list[object]) -> None:
-    """Raise Refused for a refusal that matters."""
-    for command, answer in zip(words, answers, strict=True):
-        # A name is for people, and a server that wants a password first says so to the client.
-        if isinstance(answer, Failure) and command[0] != b"CLIENT":
-            raise Refused(answer)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ambassador.redis import errors
-from ambassador.redis.link import Attributes, Refused
+from ambassador.redis.greeting import Attributes, Refused
 from ambassador.redis.resp import bulk, error, mapping
 from sidecar.errors import UpstreamUnavailable
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from ambassador.frame.address import Address
 from ambassador.frame.health import Health
-from ambassador.redis.link import DEFAULT, Attributes, Link, Refused
-from ambassador.redis.resp import packed
+from ambassador.redis.greeting import DEFAULT, Attributes, Refused, greeting
+from ambassador.redis.link import Link
+from ambassador.redis.resp import Failure, packed
 from ambassador.redis.run import Ask
 from sidecar.errors import UpstreamUnavailable
 
@@ -19,9 +20,9 @@ __all__ = ["Node"]
 
 _RAMP: Final = 10.0
 _HALF_LIFE: Final = 0.05
-_RESET: Final = packed(b"RESET")
 _SPARE_LIMIT: Final = 60.0
 _MOST_SPARE: Final = 64
+_MOST_STUCK: Final = 4
 _MOST_DEDICATED: Final = 1000
 
 
@@ -42,19 +43,26 @@ class Node:
         self.is_drained = False  # says a person
         self.is_gone = False
         self.readable_since = 0.0
+        self.heard = 0.0  # when it answered who it is
         self.clients = 0
         self.latency = 0.0005
-        self.dedicated = 0
         self.counts = [0, 0, 0, 0]  # commands answered, by kind
         self.errors = 0
         self.poked = asyncio.Event()
         self._links: dict[Attributes, list[Link]] = {}
         self._spare: dict[Attributes, list[tuple[float, Link]]] = {}
+        self._leased: set[Link] = set()
+        self._warming = False
 
     @property
     def is_primary(self) -> bool:
         """Whether writes go here."""
         return self.hub.is_primary(self)
+
+    @property
+    def dedicated(self) -> int:
+        """Return how many links single clients have alone."""
+        return len(self._leased)
 
     @property
     def outstanding(self) -> int:
@@ -82,63 +90,129 @@ class Node:
         self.poked.set()
 
     def link(self, attributes: Attributes) -> Link:
-        """Return a shared link, the least busy of as many as there may be."""
-        links = self._links.get(attributes)
-        if links:
-            if len(links) >= self.hub.settings.connections_per_node:
-                return links[0] if len(links) == 1 else min(links, key=_busy)
-            quiet = min(links, key=_busy)
-            if not quiet.outstanding:
+        """Return a shared link, the least busy of as many as there may be.
+
+        One that is kept by something slow is passed over, within reason.
+        """
+        links = [link for link in self._links.get(attributes, ()) if not link.is_lane]
+        ready = [link for link in links if link.takes_new]
+        if ready:
+            quiet = min(ready, key=_busy)
+            if not quiet.outstanding or len(ready) >= self.hub.settings.connections_per_node:
                 return quiet
+        elif len(links) >= _MOST_STUCK:
+            return min(links, key=_busy)
+        return self._shared(attributes)
+
+    def lane(self, attributes: Attributes) -> Link:
+        """Return a shared link for slow commands; as far as may be they do not wait for others."""
+        lanes = [link for link in self._links.get(attributes, ()) if link.is_lane]
+        quiet = min(lanes, key=_busy, default=None)
+        if quiet is not None and (not quiet.outstanding or len(lanes) >= _MOST_STUCK):
+            return quiet
+        link = self._shared(attributes)
+        link.is_lane, link.takes_new = True, False
+        return link
+
+    def _shared(self, attributes: Attributes) -> Link:
         link = self._new(attributes, self._ended)
         self._links.setdefault(attributes, []).append(link)
         self.hub.spawn(self._open(link), f"link {self.label}")
         return link
 
+    def spare(self, attributes: Attributes, name: bytes | None = None) -> Link | None:
+        """Return a link for one client alone, if one is open and unused; ``name``: called so."""
+        spare = self._spare.get(attributes)
+        while spare:
+            place = len(spare) - 1
+            while name is not None and place >= 0 and spare[place][1].given_name != name:
+                place -= 1
+            if place < 0:
+                return None
+            _, link = spare.pop(place)
+            if not link.is_closed:
+                self._leased.add(link)
+                return link
+        return None
+
     async def lease(self, attributes: Attributes) -> Link:
         """Return a link for one client alone. Raises UpstreamUnavailable and Refused."""
-        spare = self._spare.get(attributes, [])
-        while spare:
-            _, link = spare.pop()
-            if not link.is_closed:
-                self.dedicated += 1
-                return link
+        link = self.spare(attributes)
+        if link is not None:
+            return link
         if self.dedicated >= _MOST_DEDICATED:
             raise UpstreamUnavailable("too many connections of single clients")
         link = self._new(attributes, lambda _: None, takes_pushes=True)
-        self.dedicated += 1
+        self._leased.add(link)
         try:
             await link.open()
         except (UpstreamUnavailable, Refused, asyncio.CancelledError):
-            self.dedicated -= 1
+            self._leased.discard(link)
             raise
         return link
 
+    def warm(self, attributes: Attributes) -> None:
+        """See that one more is open soon, as somebody keeps the one that there was."""
+        if not self._spare.get(attributes):
+            self.hub.spawn(self._warm(attributes), f"spare {self.label}")
+
+    async def _warm(self, attributes: Attributes) -> None:
+        """Have one more open, so that who blocks next does so without waiting for a connection."""
+        if self._warming or self._spare.get(attributes) or self.is_gone:
+            return
+        self._warming = True
+        link = self._new(attributes, lambda _: None, takes_pushes=True)
+        try:
+            await link.open()
+        except (UpstreamUnavailable, Refused):
+            return
+        finally:
+            self._warming = False
+        self._put(link)
+
     def give_back(self, link: Link, *, is_clean: bool, is_plain: bool = False) -> None:
-        """Take a link back; only one that RESET answers for is used again.
+        """Take a link back; one that was changed is used again only once RESET has undone that.
 
         ``is_plain``: nothing was done there that changes the connection.
         """
-        self.dedicated -= 1
+        if link not in self._leased:
+            return
+        self._leased.discard(link)
         link.client = None
-        if not is_clean or link.is_closed or link.tap or link.outstanding or self.is_gone:
+        if not is_clean or link.is_closed or link.tap or self.is_gone or link.is_owed:
             link.close("given back")
         elif is_plain:
-            self._spare.setdefault(link.attributes, []).append((self.hub.now(), link))
-        elif link.attributes != DEFAULT:
-            link.close("given back")
-        else:  # RESET also ends login and protocol: only what never had them stays as it was
-            link.send(Ask(_RESET, 1, lambda found: self._keep(link, found), lambda _: None))
+            self._put(link)
+        else:
+            words = [(b"RESET",), *greeting(link.login, is_alone=True)]
+            data = b"".join(packed(*command) for command in words)
+            number = len(words)
+            link.send(Ask(data, number, lambda found: self._keep(link, found), lambda _: None))
 
     def _keep(self, link: Link, found: list[object]) -> None:
-        spare = self._spare.setdefault(link.attributes, [])
-        if found == [b"RESET"] and len(spare) < _MOST_SPARE and not self.is_gone:
-            spare.append((self.hub.now(), link))
+        link.given_name = b""
+        if found[0] == b"RESET" and not any(isinstance(one, Failure) for one in found):
+            self._put(link)
         else:
             link.close("not reset")
 
+    def _put(self, link: Link) -> None:
+        spare = self._spare.setdefault(link.attributes, [])
+        if len(spare) < _MOST_SPARE and not self.is_gone and not link.is_closed:
+            spare.append((self.hub.now(), link))
+        else:
+            link.close("not needed")
+
     def sweep(self, now: float) -> None:
         """Close links that nobody used for long."""
+        for links in self._links.values():
+            surplus = [link for link in links if not link.is_lane]
+            for link in surplus[self.hub.settings.connections_per_node :]:
+                if link.outstanding or link.progress != link.seen:
+                    link.seen, link.seen_at = link.progress, now
+                elif now - link.seen_at > _SPARE_LIMIT:
+                    link.close("idle")
+                    return  # it has left the list
         for spare in self._spare.values():
             while spare and now - spare[0][0] > _SPARE_LIMIT:
                 spare.pop(0)[1].close("idle")
@@ -156,6 +230,8 @@ class Node:
             for _, link in spare:
                 link.close(why)
             spare.clear()
+        for link in list(self._leased):
+            link.close(why)
 
     def _new(
         self, attributes: Attributes, ended: Callable[[Link], None], *, takes_pushes: bool = False
@@ -163,12 +239,13 @@ class Node:
         hub = self.hub
         link = Link(
             hub.dialer.to(self.address),
-            hub.with_login(attributes),
+            attributes,
             name=b"" if takes_pushes else hub.link_name,
             ended=ended,
             takes_pushes=takes_pushes,
         )
         link.node = self
+        link.login = hub.with_login(attributes)
         link.is_ours = attributes._replace(is_reading=False) == DEFAULT
         return link
 

@@ -37,13 +37,16 @@ def _sized(longest: int, byte: str = ".", end: str = r"\r\n") -> str:
 _EMPTY: Final = r"0\r\n\r\n"
 _SHORT_BULK: Final = rf"\$(?:{_EMPTY}|{_sized(_SHORT)})"
 _MEDIUM_BULK: Final = rf"\$(?:{_EMPTY}|{_sized(_MEDIUM)})"
-_NAME: Final = rf"(\$(?:{_sized(19, chr(92) + 'w', '')}))\r\n"
+_WORD: Final = rf"\$(?:{_sized(19, chr(92) + 'w', '')})"
+_NAME: Final = rf"{_WORD}\r\n"
 
 
 def _command() -> str:
-    """Return a pattern of a command of up to some arguments; the one group is its word.
+    """Return a pattern of a command of up to some arguments, or of what is left.
 
-    The word is the name with its length before it (``$3\\r\\nGET``).
+    The one group is the command's word, the name with its length before it (``$3\\r\\nGET``). It
+    is looked at ahead, so that it is the same group for each number of arguments; that makes
+    ``findall`` return the words of all commands, and an empty one last for what is none.
     """
     shapes = [
         rf"1\r\n{_NAME}",
@@ -54,7 +57,7 @@ def _command() -> str:
             for count in range(4, _MOST_ARGUMENTS + 1)
         ),
     ]
-    return rf"\*(?:{'|'.join(shapes)})"
+    return rf"\*(?=.\r\n({_WORD})\r\n)(?:{'|'.join(shapes)})|.+"
 
 
 COMMAND: Final = re.compile(_command().encode(), re.DOTALL)

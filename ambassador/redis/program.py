@@ -14,8 +14,15 @@ from sidecar.runtime.component import Component
 __all__ = ["run"]
 
 
-async def run(settings: RedisSettings, load: Callable[[], RedisSettings]) -> None:
-    """Serve until a signal; SIGHUP and the admin address load again."""
+async def run(
+    settings: RedisSettings,
+    load: Callable[[], RedisSettings],
+    tell_all: Callable[[], None] | None = None,
+) -> None:
+    """Serve until a signal; SIGHUP and the admin address load again.
+
+    ``tell_all`` has every worker do so when the admin address of one is asked.
+    """
     parts, topology = _topology(settings)
     ambassador = RedisAmbassador(settings, topology)
 
@@ -24,9 +31,17 @@ async def run(settings: RedisSettings, load: Callable[[], RedisSettings]) -> Non
         follows = None if fresh.source == "catalog" else _topology(fresh)[1]
         await ambassador.reload(fresh, follows)
 
+    async def reload_everywhere() -> None:
+        if tell_all is None:
+            await reload()
+        else:
+            await asyncio.to_thread(load)  # who asks hears what is wrong
+            tell_all()
+
     parts.append(ambassador)
     if settings.admin is not None:
-        parts.append(Admin(settings.admin, routes_of(ambassador, reload), ambassador.refresh))
+        routes = routes_of(ambassador, reload_everywhere)
+        parts.append(Admin(settings.admin, routes, ambassador.refresh))
     await run_parts(parts, reload)
 
 

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from ambassador.redis.node import Node
     from ambassador.redis.roles import Lag
 
-__all__ = ["NEVER", "Reader", "Shard", "Token"]
+__all__ = ["FREE", "MOVED", "NEVER", "Reader", "Shard", "Token"]
 
 NEVER: Final = 1 << 62
 """An offset that no replica has: until the next probes of the primary."""
-_MOVED: Final = NEVER - 1
+FREE: Final = -1
+"""In place of an offset: whatever the replica has is good."""
+MOVED: Final = NEVER - 1
 """The same, until the next ROLE on the primary's link."""
 
 
@@ -35,12 +37,12 @@ class Token:
 
     __slots__ = ("generation", "offset", "uncovered", "wrote_at")
 
-    def __init__(self) -> None:
-        """Start with nothing written."""
+    def __init__(self, generation: int) -> None:
+        """Start with nothing written; ``generation`` is the hub's."""
         self.offset = 0
         self.uncovered = 0  # ROLEs under way
         self.wrote_at = -1.0
-        self.generation = 0
+        self.generation = generation
 
 
 class Shard(Protocol):
@@ -63,6 +65,7 @@ class Reader:
     __slots__ = (
         "_chooser",
         "_client",
+        "_hides",
         "_hub",
         "_keeps_primary",
         "_link",
@@ -79,7 +82,9 @@ class Reader:
         self._hub: Hub = client.hub
         self._shard: Shard = shard or client.hub
         self.mode = client.listener.mode
-        self.token = Token() if client.listener.scope == "connection" else None
+        is_own = client.listener.scope == "connection"
+        self.token = Token(self._shard.generation) if is_own else None
+        self._hides = False
         self._node: Node | None = None
         self._link: Link | None = None
         self._chooser = client.hub.chooser(client.listener)
@@ -98,7 +103,7 @@ class Reader:
             self._node.clients -= 1
             self._node = self._link = None
 
-    def reads(self, run: ClientRun) -> bool:  # noqa: PLR0911 - one case after the other
+    def reads(self, run: ClientRun) -> bool:  # noqa: C901, PLR0911 - one case after the other
         """Send a read to a replica; False if it goes to the primary."""
         hub, mode = self._shard, self.mode
         if mode == "primary":
@@ -119,7 +124,7 @@ class Reader:
             wanted = max(token.offset, hub.floor)
             if wanted > node.offset:
                 young = self._client.listener.young
-                if wanted >= _MOVED or run.since - token.wrote_at < young:
+                if wanted >= MOVED or run.since - token.wrote_at < young:
                     return self._falls_back()
                 return self._guarded(run, node, wanted)
             self._hub.tallies.direct += 1
@@ -128,7 +133,10 @@ class Reader:
             if not near:
                 return self._without_replica(run)
             node = self._keep_to(self._chooser.choose(near))
-        link = self._link_to(node)
+        link = self._link_to(node, run)
+        if not run.token:
+            self._client.guards += 1
+            run.token = FREE
         run.link = link
         link.send(run)
         return True
@@ -138,7 +146,7 @@ class Reader:
         failed = getattr(run.link, "node", None)
         if self._node is failed and failed is not None:
             failed.suspect()
-            self._token.offset = max(self._token.offset, _MOVED)
+            self._token.offset = max(self._token.offset, MOVED)
             self.leave()
         if self.mode == "primary" or run.tries > 1:
             return False
@@ -154,6 +162,42 @@ class Reader:
         token.uncovered += 1
         link.covers.append(self._covered)
 
+    def wrote_alone(self, link: "Link") -> None:
+        """Hear that a client's own upstream has executed something: ask how far the primary is."""
+        if self.mode != "session" or not self._shard.readable:
+            return
+        if link.is_closed:
+            self.moved()
+            return
+        self._token.uncovered += 1
+        link.send(RoleRun(b"master", self._covered))
+
+    def moved(self) -> None:
+        """Read from the primary until it is known how far that is."""
+        if self.mode == "session":
+            token = self._token
+            token.offset = max(token.offset, MOVED)
+
+    def hides(self) -> None:
+        """Hear that a client may write where nobody counts, until ``shows``."""
+        if self.mode == "session" and not self._hides:
+            self._hides = True
+            self._token.uncovered += 1
+
+    def shows(self) -> None:
+        """Hear the end of that."""
+        if self._hides:
+            self._hides = False
+            self._token.uncovered -= 1
+            self.moved()
+
+    def take_mode(self, mode: str) -> None:
+        """Read in another way from now on; what was written before is not known."""
+        if mode != self.mode:
+            self.shows()
+            self.mode = mode
+            self.moved()
+
     def _covered(self, offset: int | None) -> None:
         token = self._token
         token.uncovered -= 1
@@ -163,7 +207,7 @@ class Reader:
         elif token.generation != self._shard.generation:
             token.generation = self._shard.generation
             token.offset = max(offset, self._shard.switch_offset)
-        elif offset > token.offset or token.offset == _MOVED:
+        elif offset > token.offset or token.offset == MOVED:
             token.offset = offset
 
     def _is_for_primary(self, shard: Shard) -> bool:
@@ -174,10 +218,10 @@ class Reader:
         return self._keeps_primary
 
     def _guarded(self, run: ClientRun, node: "Node", offset: int) -> bool:
-        link = self._link_to(node)
+        link = self._link_to(node, run)
         if not run.token:
             self._client.guards += 1
-        run.token, run.link = offset, link
+        run.token, run.link = max(offset, 1), link
 
         def tell(reached: int | None) -> None:
             if reached is None:
@@ -218,19 +262,23 @@ class Reader:
         if node is not self._node:
             if self._node is not None and self.mode == "session":
                 # What was seen there may be newer than what the other has.
-                self._token.offset = max(self._token.offset, _MOVED)
+                self._token.offset = max(self._token.offset, MOVED)
             self.leave()
             self._node, self._link = node, None
             node.clients += 1
         return node
 
-    def _link_to(self, node: "Node") -> "Link":
+    def _link_to(self, node: "Node", run: ClientRun) -> "Link":
         link = self._link
-        if link is None or link.is_closed or link.node is not node:
+        if link is None or not link.takes_new or link.node is not node or run.is_slow:
+            is_same = link is not None and not link.is_closed and link.node is node
+            if link is not None and is_same and self._client.is_under_way(link):
+                return link  # though it is slow: reads are answered from newer and newer states
+            choose = node.lane if run.is_slow else node.link
             attributes = self._client.session.attributes
             if self._shard is not self._hub:
                 attributes = attributes._replace(is_reading=True)
-            link = self._link = node.link(attributes)
+            link = self._link = choose(attributes)
         return link
 
     def forget_link(self) -> None:

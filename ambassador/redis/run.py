@@ -6,12 +6,12 @@ and what happens when the upstream is lost is decided for it. There is no object
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from ambassador.redis.resp import Failure, decode
 from sidecar.errors import ProtocolError
 
-__all__ = ["STREAM", "Ask", "ClientRun", "Owner", "RoleRun", "Run"]
+__all__ = ["STREAM", "Ask", "ClientRun", "Owner", "RoleRun", "Run", "SlowRun", "Unheard"]
 
 STREAM: Final = 65536
 """Bytes of replies that are kept together; what is longer goes on as it comes."""
@@ -64,6 +64,9 @@ class Owner(Protocol):
     def failed(self, run: "ClientRun", why: str, *, was_sent: bool) -> None:
         """Hear that a run's upstream was lost."""
 
+    def moved(self, run: "ClientRun") -> None:
+        """Send a read on another connection, as it only waits for others where it is."""
+
     def inspect(self, run: "ClientRun", reply: bytes) -> None:
         """Take replies of which one is an error."""
 
@@ -71,6 +74,7 @@ class Owner(Protocol):
 class ClientRun(Run):
     """Commands of a client."""
 
+    is_slow: ClassVar[bool] = False
     __slots__ = (
         "after",
         "fallback",
@@ -98,7 +102,7 @@ class ClientRun(Run):
         self.owner = owner
         self.kind = kind
         self.since = since
-        self.token = 0  # the offset that a replica must have reached
+        self.token = 0  # not 0: on a replica, that must have reached this offset
         self.tries = 0
         self.is_stale = False
         self.is_streamed = False
@@ -132,6 +136,28 @@ class ClientRun(Run):
     def lost(self, why: str, *, was_sent: bool) -> None:
         """Let the client's side decide what becomes of it."""
         self.owner.failed(self, why, was_sent=was_sent)
+
+
+class SlowRun(ClientRun):
+    """A command behind which those of others should not wait."""
+
+    is_slow: ClassVar[bool] = True
+    __slots__ = ()
+
+
+class Unheard(Run):
+    """Commands that somebody else answers meanwhile."""
+
+    __slots__ = ()
+
+    def partial(self, piece: bytes) -> None:
+        """Drop it."""
+
+    def finish(self, piece: bytes) -> None:
+        """Drop it."""
+
+    def lost(self, why: str, *, was_sent: bool) -> None:
+        """Drop it."""
 
 
 class Ask(Run):

@@ -5,26 +5,30 @@ transparent (the lease carries messages, which are no replies). Whatever changes
 waits until all before it is answered, so that replies keep their order.
 """
 
-from collections.abc import Callable, Coroutine
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ambassador.redis import errors, identity
 from ambassador.redis.adapting import adapted
-from ambassador.redis.commands import UNKNOWN, Command, Route
+from ambassador.redis.commands import Command, Route
 from ambassador.redis.cursors import Cursors
 from ambassador.redis.framing import word_of
-from ambassador.redis.lease import Lease, leased
-from ambassador.redis.link import DEFAULT
+from ambassador.redis.greeting import DEFAULT, Attributes, Refused
+from ambassador.redis.lease import Lease, opened
 from ambassador.redis.resp import arguments
 from ambassador.redis.run import ClientRun
 from ambassador.redis.waiting import wait_for_replicas
+from sidecar.errors import UpstreamUnavailable
 
 if TYPE_CHECKING:
     from ambassador.redis.client import Client
+    from ambassador.redis.link import Link
     from ambassador.redis.node import Node
 
 __all__ = ["Session"]
 
+_NO_FACTS: Final[Mapping[bytes, bytes]] = {}
 _MOST_WORDS: Final = 4096
 _LONGEST: Final = 64
 _UNTIL_LOGIN: Final = frozenset({"auth", "hello", "quit", "reset"})
@@ -38,13 +42,13 @@ class Session:
         "_cursors",
         "_is_skipping",
         "_skips",
+        "_waits",
         "attributes",
         "facts",
         "is_known",
         "lease",
         "name",
         "reply_mode",
-        "waits",
     )
 
     def __init__(self, client: "Client") -> None:
@@ -52,22 +56,37 @@ class Session:
         self._client = client
         self.attributes = DEFAULT
         self.name = b""
-        self.facts: dict[bytes, bytes] = {}  # CLIENT SETINFO
+        self.facts: Mapping[bytes, bytes] = _NO_FACTS  # CLIENT SETINFO
         self.lease: Lease | None = None
-        self.waits = False  # for something other than replies
+        self._waits = False  # for something other than replies
         self.reply_mode = b"ON"
         self._skips = False  # the next command
         self._is_skipping = False  # the present one
         self.is_known = not client.listener.users
-        self._cursors = Cursors(client)
+        self._cursors: Cursors | None = None
         client.requests.is_stranger = not self.is_known
         self.settle_directness()
 
     def begin(self) -> None:
         """Get an upstream for life, where clients do not share them."""
         if not self._client.hub.settings.is_multiplexed:
-            self.with_lease(lambda lease: lease.keep(), UNKNOWN)
+            self.with_lease(lambda lease: lease.keep())
             self.settle_directness()
+
+    @property
+    def waits(self) -> bool:
+        """Whether something other than replies is waited for: commands queue until then."""
+        return self._waits
+
+    @waits.setter
+    def waits(self, does: bool) -> None:
+        self._waits = does
+        self.settle_directness()
+
+    @property
+    def may_be_lent(self) -> bool:
+        """Whether nothing is waited for, so that an upstream can be given to it unasked."""
+        return self.lease is None and not self.waits and not self._client.is_barred
 
     @property
     def is_transparent(self) -> bool:
@@ -77,7 +96,7 @@ class Session:
     @property
     def is_endless(self) -> bool:
         """Whether the client waits for an element or messages."""
-        return self.lease is not None and (self.lease.is_plain or self.lease.is_transparent)
+        return self.lease is not None and (self.lease.is_blocking or self.lease.is_transparent)
 
     def settle_directness(self) -> None:
         """Say whether plain commands may take the short way."""
@@ -85,7 +104,8 @@ class Session:
         client.is_muting = self._is_skipping or self.reply_mode != b"ON"
         client.is_direct = (
             self.lease is None
-            and not self.waits
+            and not self._waits
+            and not client.is_barred
             and self.is_known
             and not (client.is_muting or self._skips)
             and not client.hub.is_cluster
@@ -153,6 +173,7 @@ class Session:
     def _remember(self, name: bytes, found: Command) -> None:
         routes = self._client.routes
         is_plain = found.route < Route.SLOW and "|" not in found.name and not found.is_container
+        is_plain = is_plain and found.name not in self._client.hub.slow_names
         if is_plain and len(routes) < _MOST_WORDS and len(name) < _LONGEST:
             routes[word_of(name)] = found.route
 
@@ -165,21 +186,32 @@ class Session:
             self.set_reply_mode(mode)
 
     def set_reply_mode(self, mode: bytes) -> None:
-        """Take CLIENT REPLY."""
+        """Take CLIENT REPLY; ON also ends a SKIP."""
         self.reply_mode = mode
+        if mode == b"ON":
+            self._skips = self._is_skipping = False
         self.settle_directness()
 
     def on_plain(self, raw: bytes, _words: list[bytes], found: Command) -> None:
         """Send what needs no closer look."""
-        self._client.emit(raw, 1, found.route)
+        if found.name in self._client.hub.slow_names:
+            self._client.emit_slow(raw, found.route)
+        else:
+            self._client.emit(raw, 1, found.route)
+
+    def on_script(self, raw: bytes, _words: list[bytes], _found: Command) -> None:
+        """Send a script: nobody knows how long it takes."""
+        self._client.emit_slow(raw, Route.WRITE)
 
     def on_script_read(self, raw: bytes, _words: list[bytes], _found: Command) -> None:
         """Send a script that writes nothing; one that a replica does not know comes back."""
-        self._client.emit(raw, 1, Route.READ)
+        self._client.emit_slow(raw, Route.READ)
 
     def on_cursor(self, raw: bytes, words: list[bytes], _found: Command) -> None:
         """Send a scan."""
         if self._client.listener.cursor == "sticky":
+            if self._cursors is None:
+                self._cursors = Cursors(self._client)
             self._cursors.take(raw, words)
         else:
             self._client.emit(raw, 1, Route.LOOK)
@@ -196,7 +228,10 @@ class Session:
 
     def on_once(self, raw: bytes, words: list[bytes], found: Command) -> None:
         """Send a command on an upstream of its own."""
-        self.with_lease(lambda lease: lease.take(raw, words, found), found)
+        attributes = self.attributes
+        if found.route is Route.KILL:
+            attributes = attributes._replace(db=0)  # while a script runs no database can be chosen
+        self.with_lease(lambda lease: lease.take(raw, words, found), attributes)
 
     def on_transaction(self, raw: bytes, words: list[bytes], found: Command) -> None:
         """Begin a transaction, or let Redis say that there is none."""
@@ -245,17 +280,77 @@ class Session:
         client = self._client
         return await wait_for_replicas(client, client.hub.primary, client.link, count, limit)
 
+    def may_pass(self, word: bytes) -> bool:
+        """Say whether a long command may go on as it comes: a write that is allowed."""
+        client = self._client
+        found = client.hub.command(word[word.index(b"\n") + 1 :])
+        container = found.name.partition("|")[0]
+        return (
+            found.route in {Route.WRITE, Route.SCRIPT}
+            and not found.is_container
+            and not ({found.name, container} & client.listener.deny)
+            and self.is_known
+            and not client.hub.is_cluster
+        )
+
     # --- an upstream alone -------------------------------------------------------------------
 
-    def with_lease(self, then: Callable[[Lease], None], found: Command) -> None:
-        """Get an upstream alone when all before is answered, then go on."""
+    def with_lease(
+        self,
+        then: Callable[[Lease], None],
+        attributes: Attributes | None = None,
+        failed: Callable[[bytes], None] | None = None,
+    ) -> None:
+        """Get an upstream alone when all before is answered, then go on.
+
+        If there is none the client is told so, or ``failed`` is.
+        """
+        wanted = self.attributes if attributes is None else attributes
+        tell = failed or self._client.local
 
         def begin() -> None:
-            self.waits = True
-            if self._client.hub.spawn(leased(self, self._client, then, found), "lease") is None:
-                self._client.close("stopping")
+            node, link = self.place(), None
+            if node is not None:
+                link = node.spare(wanted, self.name)
+            if link is not None:
+                link.client = self._client
+                self._lend(link, then)
+            else:
+                self.waits = True
+                if self._client.hub.spawn(self._leased(then, wanted, tell), "lease") is None:
+                    self._client.close("stopping")
 
         self._client.barrier(begin)
+
+    def _lend(self, link: "Link", then: Callable[[Lease], None]) -> None:
+        lease = self.lease = Lease(self, self._client, link)
+        self.settle_directness()
+        then(lease)
+
+    async def _leased(
+        self, then: Callable[[Lease], None], wanted: Attributes, tell: Callable[[bytes], None]
+    ) -> None:
+        """Open an upstream and go on with it; or answer why there is none."""
+        client = self._client
+        failure, link = errors.NO_PRIMARY, None
+        try:
+            async with asyncio.timeout(client.hub.settings.failover_queue):
+                link = await opened(self, client, wanted)
+        except Refused as refused:
+            failure = b"-" + refused.reply + b"\r\n"
+        except (TimeoutError, UpstreamUnavailable):
+            pass
+        self.waits = False
+        if client.is_closed:
+            if link is not None:
+                link.node.give_back(link, is_clean=True, is_plain=True)
+            return
+        if link is None:
+            tell(failure)
+        else:
+            self._lend(link, then)
+        client.pump()
+        client.settle()
 
     def lost(self, run: ClientRun, *, was_sent: bool) -> None:
         """Hear that the upstream that the client has alone was lost."""
@@ -284,15 +379,15 @@ class Session:
     def reset(self) -> None:
         """Become as new."""
         self.release(is_clean=False)
-        self.name, self.facts = b"", {}
+        self.name, self.facts = b"", _NO_FACTS
         self.is_known = not self._client.listener.users
         self._client.requests.is_stranger = not self.is_known
         self._skips = self._is_skipping = False
-        self._client.reader.mode = self._client.listener.mode
+        self._client.reader.take_mode(self._client.listener.mode)
         self.become(DEFAULT)
         self.set_reply_mode(b"ON")
 
-    def become(self, attributes: "identity.Attributes") -> None:
+    def become(self, attributes: Attributes) -> None:
         """Take other attributes; links are chosen anew."""
         self.attributes = attributes
         self._client.link = None
@@ -313,6 +408,7 @@ _BY_ROUTE: Final[dict[Route, Callable[[Session, bytes, list[bytes], Command], No
     Route.READ: Session.on_plain,
     Route.WRITE: Session.on_plain,
     Route.LOOK: Session.on_plain,
+    Route.SCRIPT: Session.on_script,
     Route.SCRIPT_READ: Session.on_script_read,
     Route.CURSOR: Session.on_cursor,
     Route.XREAD: Session.on_xread,

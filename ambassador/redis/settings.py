@@ -92,6 +92,8 @@ class RedisSettings:
     failover_bytes: int = 64 << 20
     split_brain: str = "refuse"  # or evidence
     connections_per_node: int = 1
+    resubscribe: bool = True  # after a failover, for clients that are subscribed
+    slow: float = 0.05  # without an answer for so long a shared connection gets no new commands
     is_multiplexed: bool = True  # False: each client has an upstream of its own, all to the primary
     max_clients: int = 10000
     reply_hard: int = 256 << 20

@@ -1,7 +1,7 @@
 """What is looked at again and again: time limits and memory."""
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ambassador.redis.errors import TIMED_OUT
 
@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from ambassador.redis.client import Client
     from ambassador.redis.hub import Hub
     from ambassador.redis.link import Link
+    from ambassador.redis.node import Node
 
 __all__ = ["sweep"]
 
@@ -18,7 +19,7 @@ _SELDOM: Final = 20  # of those periods
 
 async def sweep(hub: "Hub") -> None:
     """Look until cancelled."""
-    stuck: dict[Link, tuple[int, float]] = {}
+    stuck: dict[Link, _Seen] = {}
     turn = 0
     while True:
         await asyncio.sleep(_PERIOD)
@@ -31,24 +32,51 @@ async def sweep(hub: "Hub") -> None:
             _seldom(hub, now)
 
 
-def _time_out(
-    hub: "Hub", before: "dict[Link, tuple[int, float]]", now: float
-) -> "dict[Link, tuple[int, float]]":
-    """End links on which nothing is answered for too long."""
-    limit = hub.settings.op_timeout
-    waiting: dict[Link, tuple[int, float]] = {}
+class _Seen(NamedTuple):
+    """How far a link was, and since when."""
+
+    progress: int
+    since: float
+    answered: int
+    head_since: float
+
+
+def _time_out(hub: "Hub", before: "dict[Link, _Seen]", now: float) -> "dict[Link, _Seen]":
+    """End links on which nothing comes for too long; spare those that answer slowly new work."""
+    limit, slow = hub.settings.op_timeout, hub.settings.slow
+    waiting: dict[Link, _Seen] = {}
     for node in list(hub.nodes.values()):
         for link in node.links:
             if not link.queue or link.is_paused:
+                link.takes_new = not link.is_lane and not link.is_closed
                 continue
-            answered, since = before.get(link, (-1, now))
-            if answered != link.progress:
-                answered, since = link.progress, now
-            waiting[link] = (answered, since)
-            if limit and now - since > limit:
+            progress, since, answered, head_since = before.get(link, _Seen(-1, now, -1, now))
+            if progress != link.progress:
+                progress, since = link.progress, now
+            if answered != link.answered:
+                answered, head_since = link.answered, now
+            waiting[link] = _Seen(progress, since, answered, head_since)
+            is_stuck = now - head_since > slow
+            link.takes_new = not is_stuck and not link.is_lane
+            if is_stuck:
+                _relieve(hub, node, link, head_since)
+            # A script may run for long while the server says that it does.
+            quiet = max(since, node.heard) if link.is_lane else since
+            if limit and now - quiet > limit:
                 node.suspect()
                 link.close(TIMED_OUT)
     return waiting
+
+
+def _relieve(hub: "Hub", node: "Node", link: "Link", since: float) -> None:
+    """Send elsewhere what only waits for a slow command, if the server itself is not stuck."""
+    hub.blames(link.queue[0])
+    if node.heard < since:
+        node.poked.set()  # ask it
+        return
+    for run in link.rescued():
+        hub.reissued("slow")
+        run.owner.moved(run)
 
 
 def _count_slow(hub: "Hub", now: float) -> None:

@@ -35,6 +35,10 @@ _failover_seconds = gauge("ambassador_failover_seconds", "How long the last one 
 ERRORS: Final = counter("ambassador_errors_total", "Error replies of servers", ["code"])
 _buffer = gauge("ambassador_buffer_bytes", "Replies that wait for slow clients")
 _dropped = counter("ambassador_dropped_clients_total", "Clients that were ended", ["reason"])
+_resubscribed = counter(
+    "ambassador_resubscribed_total",
+    "Clients that were subscribed again after their server was lost",
+)
 _age = gauge("ambassador_topology_age_seconds", "Since servers were asked who they are")
 
 SECONDS: Final[tuple[Spread, ...]] = tuple(_seconds.labels(name) for name in CLASSES)
@@ -64,6 +68,10 @@ class Tallies:
     def reissued(self, reason: str) -> None:
         """Count a read that was sent again."""
         _reissued.labels(reason).inc()
+
+    def resubscribed(self) -> None:
+        """Count a client whose subscriptions went on elsewhere."""
+        _resubscribed.inc()
 
     def refresh(self) -> None:
         """Bring what is counted elsewhere into the metrics; called before they are shown."""

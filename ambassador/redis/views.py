@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from ambassador.redis import errors
-from ambassador.redis.link import DEFAULT
+from ambassador.redis.greeting import DEFAULT
 from ambassador.redis.resp import bulk, error, packed
 from sidecar.errors import UpstreamUnavailable
 
@@ -161,7 +161,7 @@ def _unblock(client: "Client", rest: list[str]) -> bool:
         return True
     blocked = next((one for one in client.hub.clients if one.id == int(rest[0])), None)
     lease = blocked.session.lease if blocked is not None else None
-    if lease is None or not lease.is_plain or not lease.link.server_id:
+    if lease is None or not lease.is_blocking or not lease.link.server_id:
         client.local(b":0\r\n")
         return True
     node, number = lease.link.node, lease.link.server_id

@@ -10,7 +10,8 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from ambassador.redis import errors
-from ambassador.redis.link import DEFAULT, Link, Refused
+from ambassador.redis.greeting import DEFAULT, Refused
+from ambassador.redis.link import Link
 from ambassador.redis.resp import Failure, packed
 from ambassador.redis.run import RoleRun
 from sidecar.errors import UpstreamUnavailable

@@ -4,9 +4,11 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from ambassador.frame.health import State
 from ambassador.redis.commands import Table, names_of
-from ambassador.redis.link import DEFAULT, Link, Refused
-from ambassador.redis.resp import packed
+from ambassador.redis.greeting import DEFAULT, Refused
+from ambassador.redis.link import Link
+from ambassador.redis.resp import Failure, packed
 from ambassador.redis.roles import Observation, observation_of
 from sidecar.errors import ProtocolError, UpstreamUnavailable
 from sidecar.runtime.backoff import Backoff
@@ -30,17 +32,23 @@ async def watch(node: "Node") -> None:
     while True:
         link = Link(hub.dialer.to(node.address), hub.with_login(DEFAULT), name=b"ambassador:watch")
         try:
-            await link.open()
+            is_known = node.observation is not None
+            async with asyncio.timeout(settings.probe_timeout if is_known else None):
+                await link.open()
             while True:
                 async with asyncio.timeout(settings.probe_timeout):
                     role, info = await link.ask(_PROBE, 2)
-                await _take(node, link, observation_of(role, info, hub.now()))
+                node.heard = hub.now()
+                if node.observation is not None and _is_busy(role):
+                    node.health.succeed()  # a script runs: it is who it was
+                else:
+                    await _take(node, link, observation_of(role, info, hub.now()))
                 backoff.reset()
                 # What is not sure yet is asked again soon.
                 pause = settings.probe_every if node.health.is_up else settings.probe_every / 10
                 await _pause(node, pause)
         except (UpstreamUnavailable, Refused, TimeoutError, ProtocolError) as error:
-            _failed(node, str(error) or "no answer in time")
+            _failed(node, str(error), is_silent=isinstance(error, TimeoutError))
         finally:
             link.close("watch ends")
         await _pause(node, backoff.next())
@@ -55,12 +63,18 @@ async def _pause(node: "Node", seconds: float) -> None:
         pass
 
 
-def _failed(node: "Node", why: str) -> None:
+def _is_busy(role: object) -> bool:
+    return isinstance(role, Failure) and role.startswith(b"BUSY ")
+
+
+def _failed(node: "Node", why: str, *, is_silent: bool) -> None:
+    """Take a failed probe; who only takes long is believed gone after the third one."""
     was = node.health.state
     node.health.fail()
     if node.health.state != was:
-        _log.warning("server fails", server=node.label, state=node.health.state, reason=why)
-    if node.observation is not None:
+        reason = why or "no answer in time"
+        _log.warning("server fails", server=node.label, state=node.health.state, reason=reason)
+    if node.observation is not None and not (is_silent and node.health.state is not State.DOWN):
         node.observation = None
         node.offset = -1
         node.hub.rejudge()

@@ -10,7 +10,7 @@ from ambassador.frame.dialing import Dialer
 from ambassador.frame.listening import Door
 from ambassador.frame.members import Follows
 from ambassador.frame.tls import client_context
-from ambassador.tcp.pool import Pool
+from ambassador.tcp.pool import Member, Pool
 from ambassador.tcp.relay import Inlet
 from ambassador.tcp.settings import TcpSettings
 from sidecar.runtime.log import get_logger
@@ -46,6 +46,7 @@ class TcpAmbassador:
             pool = self.pool = Pool(self._settings, group, dialer)
             tasks = [
                 group.create_task(pool.sweep(), name="sweep"),
+                group.create_task(pool.probe(), name="probe"),
                 group.create_task(self._source.follow(pool), name="instances"),
             ]
             try:
@@ -61,7 +62,11 @@ class TcpAmbassador:
 
     def trouble(self) -> str | None:
         """Say so while there is no instance."""
-        return None if self.pool is not None and self.pool.members else "no instance is known"
+        if self.pool is None or not self.pool.members:
+            return "no instance is known"
+        if all(member.is_refusing for member in self.pool.members.values()):
+            return "no instance takes connections"
+        return None
 
     def routes(self) -> dict[tuple[str, str], Handler]:
         """Return what the admin address tells."""
@@ -75,9 +80,7 @@ class TcpAmbassador:
 
         async def topology(_: str) -> Answer:
             members = self.pool.members.values() if self.pool is not None else ()
-            return Answer(
-                200, [_told(one.address, one.clients, one.is_draining) for one in members]
-            )
+            return Answer(200, [_told(one) for one in members])
 
         return {
             ("GET", "/health/live"): live,
@@ -106,5 +109,10 @@ class TcpAmbassador:
             self._doors.clear()
 
 
-def _told(address: Address, clients: int, is_draining: bool) -> dict[str, object]:
-    return {"address": str(address), "clients": clients, "draining": is_draining}
+def _told(member: Member) -> dict[str, object]:
+    return {
+        "address": str(member.address),
+        "clients": member.clients,
+        "draining": member.is_draining,
+        "refusing": member.is_refusing,
+    }

@@ -29,6 +29,8 @@ def parser(program: str) -> argparse.ArgumentParser:
         help="instead of a service; repeatable")  # fmt: skip
     add("--balance", default="", choices=[*POLICIES], help="[sticky: fewest connections]")
     add("--idle", default="", metavar="DURATION", help="end quiet connections after it [never]")
+    add("--probe", default="", metavar="DURATION",
+        help="how often to try each instance, to leave out those that refuse [never]")  # fmt: skip
     add("--max-clients", default="", metavar="N", help="[10000]")
     add("--admin", default="", metavar="ADDR:PORT", help="health, metrics, topology [none]")
     add("--log-format", default="text", choices=log.FORMATS, help="[text]")

@@ -11,6 +11,7 @@ from ambassador.frame.dialing import Dialer
 from ambassador.frame.health import Health
 from ambassador.tcp.settings import TcpSettings
 from sidecar.metrics import counter, gauge
+from sidecar.runtime.log import get_logger
 from sidecar.runtime.signal import Signal
 
 if TYPE_CHECKING:
@@ -22,6 +23,15 @@ _opened = counter("ambassador_tcp_connections_total", "Connections, by instance"
 _failed = counter("ambassador_tcp_failures_total", "Instances that took none", ["node"])
 _clients = gauge("ambassador_tcp_clients", "Clients connected")
 _REST: Final = 1.0
+_log = get_logger("ambassador")
+
+
+class _Closing(asyncio.Protocol):
+    """A connection that only says that it can be made."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """End it at once."""
+        transport.close()
 
 
 class Member:
@@ -31,6 +41,7 @@ class Member:
         """Believe that it is well."""
         self.address = address
         self.health = Health(up_after=1, down_after=1)
+        self.is_refusing = False  # of late, to our own tries
         self.health.succeed()
         self.clients = 0
         self.is_draining = False
@@ -69,6 +80,7 @@ class Pool:
         self._group = group
         self._chooser = Chooser(settings.balance, random.random)
         self._emptied = Signal()
+        self._changed = Signal()
         self._now = asyncio.get_running_loop().time
 
     def serve(self, addresses: Collection[Address], draining: Collection[Address] = ()) -> None:
@@ -79,6 +91,7 @@ class Pool:
             self.members[address].is_draining = address in draining
         for address in [known for known in self.members if known not in addresses]:
             del self.members[address]
+        self._changed.fire()
 
     def choose(self, tried: Collection[Member]) -> Member | None:
         """Return an instance that was not tried; those that failed of late come last."""
@@ -88,6 +101,7 @@ class Pool:
             if member not in tried and not member.is_draining
         ]
         rested = self._now() - _REST
+        left = [one for one in left if not one.is_refusing] or left
         well = [one for one in left if one.health.is_up or one.failed_at < rested]
         return self._chooser.choose(well or left) if left else None
 
@@ -117,6 +131,30 @@ class Pool:
             work.close()
         else:
             self._group.create_task(work, name=name)
+
+    async def probe(self) -> None:
+        """Try to connect to each instance again and again; a new one at once."""
+        every = self._settings.probe
+        while every:
+            async with asyncio.TaskGroup() as group:
+                for member in self.members.values():
+                    group.create_task(self._try(member), name=f"probe {member.address}")
+            try:
+                async with asyncio.timeout(every):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+
+    async def _try(self, member: Member) -> None:
+        was = member.is_refusing
+        try:
+            await self.dialer.to(member.address)(_Closing)
+            member.is_refusing = False
+        except (OSError, TimeoutError):
+            member.is_refusing = True
+        if was != member.is_refusing:
+            state = "refuses" if member.is_refusing else "takes connections again"
+            _log.info(f"instance {state}", instance=str(member.address))
 
     async def sweep(self) -> None:
         """End connections on which nothing passes for too long."""

@@ -64,6 +64,8 @@ class Side(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """End the other side: after what it has still to write, or at once with a reset."""
         other, self.other = self.other, None
+        if other is not None:
+            other.other = None
         if other is not None and other.transport is not None:
             other.transport.abort() if error is not None else other.transport.close()
 

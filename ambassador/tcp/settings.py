@@ -34,6 +34,7 @@ class TcpSettings:
     connect_timeout: float = 1.0
     idle: float = 0.0  # seconds without a byte either way until a connection is ended; 0: never
     max_clients: int = 10000
+    probe: float = 0.0  # seconds between tries to connect to each instance; 0: only clients try
     tls: TlsClient | None = None
     admin: Address | None = None
 
@@ -67,5 +68,6 @@ _FIELDS: Final[Mapping[str, tuple[str, Field]]] = {
     "balance": ("balance", choice(*POLICIES)),
     "idle": ("idle", seconds),
     "max_clients": ("max_clients", integer),
+    "probe": ("probe", seconds),
     "admin": ("admin", listen_address),
 }

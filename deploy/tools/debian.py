@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-__all__ = ["Unavailable", "cache_folder", "unpacked"]
+__all__ = ["Unavailable", "cache_folder", "source", "unpacked"]
 
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _TOOLS = ("apt-get", "dpkg", "dpkg-deb")
@@ -52,6 +52,31 @@ def unpacked(package: str, into: Path, release: str | None = None) -> Path:
     return into
 
 
+def source(package: str, into: Path) -> Path:
+    """Return ``into`` holding the package's source as its authors released it. Raises Unavailable.
+
+    Debian's own changes are not applied.
+    """
+    if into.is_dir():
+        return into
+    into.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{into.name}-", dir=into.parent) as folder:
+        work = Path(folder)
+        work.chmod(0o755)
+        options = _private_root(work, None, kind="deb-src")
+        _run("apt-get", *options, "-q", "update")
+        downloads = work / "downloads"
+        downloads.mkdir(mode=0o777)
+        downloads.chmod(0o777)
+        _run("apt-get", *options, "-q", "--download-only", "source", package, cwd=downloads)
+        archive = next(downloads.glob("*.orig.tar.*"))
+        files = work / "files"
+        files.mkdir()
+        _run("tar", "-xf", str(archive), "--strip-components", "1", "-C", str(files))
+        files.rename(into)
+    return into
+
+
 def _downloaded(package: str, work: Path, release: str | None) -> Path:
     missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
     if missing or not _KEYRING.exists():
@@ -68,13 +93,13 @@ def _downloaded(package: str, work: Path, release: str | None) -> Path:
     return found[0]
 
 
-def _private_root(work: Path, release: str | None) -> list[str]:
+def _private_root(work: Path, release: str | None, kind: str = "deb") -> list[str]:
     """Make folders for apt of our own, return the options that point there."""
     uri, own_release, component = _main_archive()
     for name in ("lists/partial", "cache/archives/partial", "parts"):
         (work / name).mkdir(parents=True)
     (work / "status").touch()
-    line = f"deb [signed-by={_KEYRING}] {uri} {release or own_release} {component}\n"
+    line = f"{kind} [signed-by={_KEYRING}] {uri} {release or own_release} {component}\n"
     (work / "sources.list").write_text(line)
     folders = {
         "Dir::Etc::SourceList": work / "sources.list",

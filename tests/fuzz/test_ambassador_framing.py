@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador.redis.framing import CommandLimits, Requests
-from ambassador.redis.messages import Confirmations
+from ambassador.redis.messages import Subscriptions
 from ambassador.redis.replies import Replies
 from ambassador.redis.resp import arguments, packed
 from sidecar.errors import ProtocolError
@@ -138,7 +138,7 @@ def test_mutated_replies_raise_nothing_but_a_protocol_error(takes_pushes: bool) 
         data = bytearray(good)
         for _ in range(draw.randrange(1, 4)):
             data[draw.randrange(len(data))] = draw.randrange(256)
-        framer, messages = Replies(takes_pushes=takes_pushes), Confirmations()
+        framer, messages = Replies(takes_pushes=takes_pushes), Subscriptions()
         messages.feed(bytes(data))
         at = 0
         try:

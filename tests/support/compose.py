@@ -23,7 +23,7 @@ _LISTS = {
 }
 _PAIRS = {"environment": "--env", "labels": "--label"}
 _VALUES = {"pids_limit": "--pids-limit", "mem_limit": "--memory", "restart": "--restart"}
-_OTHERS = {"image", "command", "healthcheck"}
+_OTHERS = {"image", "command", "healthcheck", "depends_on"}
 
 
 class Compose:

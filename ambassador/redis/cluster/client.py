@@ -15,11 +15,11 @@ from ambassador.redis.client import Client
 from ambassador.redis.cluster.misses import may_be_miss
 from ambassador.redis.cluster.reading import Readers
 from ambassador.redis.cluster.redirects import Redirect, redirect_of
-from ambassador.redis.cluster.run import ASKING, Skipped, SlotRun
+from ambassador.redis.cluster.run import ASKING, SlotRun
 from ambassador.redis.cluster.session import ClusterSession
 from ambassador.redis.commands import Route
 from ambassador.redis.errors import CURSOR_LOST, NOT_SERVED
-from ambassador.redis.run import ClientRun
+from ambassador.redis.run import ClientRun, Unheard
 
 if TYPE_CHECKING:
     from ambassador.redis.cluster.hub import ClusterHub, Shard
@@ -84,6 +84,14 @@ class ClusterClient(Client):
         self.dispatch(run)
         return run
 
+    def emit_slow(self, data: bytes, kind: int) -> None:
+        """Send a command that may take long."""
+        self.emit_at(-1, data, kind)
+
+    def moved(self, run: ClientRun) -> None:
+        """Send a read on another connection, as it only waits for others where it is."""
+        self.to_primary(run)
+
     def emit_part(self, slot: int, data: bytes, kind: int, take: Callable[[bytes], None]) -> None:
         """Send a part of a command; its reply is not the client's yet."""
         run = SlotRun(self, data, kind, self.hub.now(), slot)
@@ -126,7 +134,7 @@ class ClusterClient(Client):
 
     def _link_to(self, node: "Node") -> "Link":
         link = self._links.get(node)
-        if link is None or link.is_closed:
+        if link is None or not link.takes_new:
             if len(self._links) > len(self.hub.nodes):
                 self._links = {one: kept for one, kept in self._links.items() if not kept.is_closed}
             link = self._links[node] = node.link(self.session.attributes)
@@ -139,8 +147,12 @@ class ClusterClient(Client):
             return
         run.link = link
         link.send(run)
-        if shard is not None and shard.readable and link.node is shard.primary:
+        if shard is None or link.node is not shard.primary:
+            return
+        if shard.readable:
             self.reader.of(shard).wrote(run, link)
+        else:
+            shard.is_unfollowed = True
 
     def _hold(self, run: SlotRun) -> None:
         """Keep a command until its slot is served; none of its slot passes it."""
@@ -285,7 +297,7 @@ class ClusterClient(Client):
         if shard is not None:
             shard.raise_floor()  # its replicas may still show what was taken away
         link = self._link_to(node)
-        link.send(Skipped(ASKING, 1))
+        link.send(Unheard(ASKING, 1))
         self._send(run, target, link)
 
     def _forget(self) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ambassador.redis import errors
 from ambassador.redis.cluster.splitting import merged_by_policy
 from ambassador.redis.commands import Command
-from ambassador.redis.link import Refused
+from ambassador.redis.greeting import Refused
 from ambassador.redis.run import Run
 from sidecar.errors import ProtocolError, UpstreamUnavailable
 

@@ -7,8 +7,9 @@ from typing import Final
 from ambassador.frame.address import Address
 from ambassador.redis.cluster.hub import ClusterHub
 from ambassador.redis.cluster.slots import View, newest, view_of
+from ambassador.redis.greeting import DEFAULT, Refused
 from ambassador.redis.hub import Hub
-from ambassador.redis.link import DEFAULT, Link, Refused
+from ambassador.redis.link import Link
 from ambassador.redis.resp import Failure, packed
 from sidecar.errors import ProtocolError, UpstreamUnavailable
 from sidecar.runtime.backoff import Backoff

@@ -47,6 +47,7 @@ class Shard:
         self.uncertain: dict[Token, int] = {}
         self.last_label = ""
         self.lost_at = 0.0
+        self.is_unfollowed = False  # something was written while no replica could be read
         self._probes = 0
         self._tokens: dict[object, Token] = {}
 
@@ -59,20 +60,28 @@ class Shard:
         """Return what a client's writes are remembered in."""
         scope = client.listener.scope
         if scope == "connection":
-            return Token()
+            return Token(self.generation)
         key = (client.listener, client.session.attributes.user if scope == "user" else b"")
-        return self._tokens.setdefault(key, Token())
+        return self._tokens.setdefault(key, Token(-1))
 
     def raise_floor(self) -> None:
         """Let nobody miss what the primary has now."""
         self.floor, self._probes = NEVER, _PROBES
+        self._ask_soon()
+
+    def _ask_soon(self) -> None:
+        """Have the primary asked where it is, after what is being done."""
+        if self.primary is not None:
+            asyncio.get_running_loop().call_soon(self.primary.poked.set)
 
     def probed(self, now: float, offset: int) -> None:
         """Take how far the primary is."""
         self.lag.sample(now, offset)
         if self._probes:
             self._probes -= 1
-            if not self._probes:
+            if self._probes:
+                self._ask_soon()
+            else:
                 self.floor = offset
         for token, left in list(self.uncertain.items()):
             if left > 1:
@@ -212,7 +221,11 @@ class ClusterHub(Hub):
             self._settle(shard, node if is_well else None)
         self._judge_readers()
         for shard in self.shards:
-            shard.readable = tuple(one for one in self.readable if one.address in shard.members)
+            readable = tuple(one for one in self.readable if one.address in shard.members)
+            if readable and shard.is_unfollowed:
+                shard.is_unfollowed = False
+                shard.raise_floor()
+            shard.readable = readable
         primaries = self.primaries
         self.primary = primaries[0] if primaries else None
         self.changed.fire()

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 from ambassador.redis import errors
 from ambassador.redis.cluster.redirects import AWAY, redirect_of
-from ambassador.redis.cluster.run import ASKING, Skipped
+from ambassador.redis.cluster.run import ASKING
 from ambassador.redis.cluster.slots import slot_of
 from ambassador.redis.commands import Command
 from ambassador.redis.framing import word_of
-from ambassador.redis.link import DEFAULT, Link, Refused
+from ambassador.redis.greeting import DEFAULT, Refused
+from ambassador.redis.link import Link
 from ambassador.redis.resp import Failure, bulk, packed
-from ambassador.redis.run import ClientRun
+from ambassador.redis.run import ClientRun, Unheard
 from sidecar.errors import UpstreamUnavailable
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Moving:
         self._slot = -1
         self._prefix: Sequence[bytes] | None = None  # of a transaction, before the first key
         self._run: ClientRun | None = None  # what asked for the upstream
+        self._is_finding = False  # and that asks only where it should be
 
     def place(self) -> "Node | None":
         """Return the node to go to; None: nobody has the slot now."""
@@ -68,16 +70,38 @@ class Moving:
             if prefix is not None:
                 lease.in_transaction()
                 self._send_prefix(lease.link)
+            if found.name == "ssubscribe" and len(words) > 1:
+                self._find(lease, raw, words, found)
+                return
             lease.take(raw, words, found)
             if len(self._client.runs) > before:
                 self._follow(self._client.runs[-1])
 
-        self._session.with_lease(then, found)
+        self._session.with_lease(then)
+
+    def _find(self, lease: "Lease", raw: bytes, words: list[bytes], found: Command) -> None:
+        """Ask first whether the channel is here: what a subscriber is told cannot be asked again.
+
+        A key of its name is in its slot, whether or not there is one.
+        """
+        client = self._client
+        run = ClientRun(client, packed(b"EXISTS", words[1]), 1, 0, client.hub.now())
+        run.link = lease.link
+
+        def after(_: bytes) -> bytes:
+            lease.take(raw, words, found)
+            return b""
+
+        run.after = after
+        client.add(run)
+        lease.link.send(run)
+        self._follow(run)
+        self._is_finding = True
 
     def _send_prefix(self, link: Link) -> None:
         if self._prefix is not None:
             data = b"".join((_MULTI, *self._prefix))
-            link.send(Skipped(data, 1 + len(self._prefix)))
+            link.send(Unheard(data, 1 + len(self._prefix)))
 
     def _follow(self, run: ClientRun) -> None:
         """Take nothing else until it is answered."""
@@ -93,6 +117,7 @@ class Moving:
 
     def forget(self) -> None:
         """Hear that the command is answered, or nobody will answer it."""
+        self._is_finding = False
         if self._run is not None:
             self._run = None
             self._session.waits = False
@@ -107,7 +132,7 @@ class Moving:
                 self._ask_where(lease, raw, words, found)
                 return
         elif self._session.is_for_all(found) and not lease.is_broken:
-            lease.take_plainly(_DIRTY, [b"GET"], "get")
+            lease.forward(_DIRTY, [b"GET"], client.hub.command(b"GET"))
             client.runs[-1].after = lambda _: errors.NOT_IN_TRANSACTION
             return
         lease.take(raw, words, found)
@@ -125,7 +150,9 @@ class Moving:
         to be sent back tells where in it we are. Then the command is refused, as Redis does
         (RESP2), or as one that may be another node's; or the upstream is not needed any more.
         """
-        client, link = self._client, lease.link
+        client, link, feed = self._client, lease.link, lease.feed
+        if feed is None:
+            return
         passing, mark = link.tap, token_hex(8).encode()
         ends = (b"*2\r\n$4\r\npong\r\n" + bulk(mark), bulk(mark))
         kept = bytearray()
@@ -140,14 +167,10 @@ class Moving:
             self._session.waits = False
             passing(before)
             if lease.subscriptions or lease.is_endless:
-                is_old = self._session.attributes.protocol < 3
-                client.write(
-                    errors.only_listening(found.name) if is_old and found.name != "ssubscribe"
-                    else errors.OTHER_NODE
-                )  # fmt: skip
+                client.write(self._not_here(lease, found.name))
             else:
                 client.backlog.appendleft((raw, word_of(words[0]), 0, len(raw)))
-                lease.leave()
+                feed.leave()
             if behind:
                 passing(behind)
             client.pump()
@@ -156,6 +179,12 @@ class Moving:
         link.tap = listen
         link.write_raw(packed(b"PING", mark))
 
+    def _not_here(self, lease: "Lease", name: str) -> bytes:
+        if lease.is_endless:
+            return errors.MONITORS
+        is_old = self._session.attributes.protocol < 3
+        return errors.only_listening(name) if is_old and name != "ssubscribe" else errors.OTHER_NODE
+
     # --- errors ------------------------------------------------------------------------------
 
     def inspect(self, run: ClientRun, reply: bytes) -> None:
@@ -163,7 +192,8 @@ class Moving:
         client = self._client
         if run.slot is None and reply.startswith(b"-"):
             client.hub.failed_with(reply[1:].split(b" ", 1)[0].decode("latin-1").rstrip())
-        if not reply.startswith(AWAY):
+        is_here = self._is_finding and reply.startswith((b"-ASK ", b"-TRYAGAIN "))
+        if is_here or not reply.startswith(AWAY):
             client.answered(run, reply)
         elif run is not self._run:
             client.answered(run, self._refusal(run, reply))
@@ -192,7 +222,7 @@ class Moving:
             run.parts.clear()
             self._send_prefix(link)
             if reply.startswith(b"-ASK ") and self._prefix is None:
-                link.send(Skipped(ASKING, 1))
+                link.send(Unheard(ASKING, 1))
             link.send(run)
 
     async def _relocated(self, run: ClientRun, reply: bytes) -> Link | None:

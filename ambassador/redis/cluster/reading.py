@@ -8,6 +8,7 @@ from ambassador.redis.run import ClientRun
 if TYPE_CHECKING:
     from ambassador.redis.cluster.client import ClusterClient
     from ambassador.redis.cluster.hub import Shard
+    from ambassador.redis.link import Link
 
 __all__ = ["Readers"]
 
@@ -28,11 +29,30 @@ class Readers:
         """How is read."""
         return self._mode
 
-    @mode.setter
-    def mode(self, mode: str) -> None:
+    def take_mode(self, mode: str) -> None:
+        """Read in another way from now on."""
         self._mode = mode
         for reader in self._by_shard.values():
-            reader.mode = mode
+            reader.take_mode(mode)
+
+    def wrote_alone(self, link: "Link") -> None:
+        """Hear that a client's own upstream has executed something."""
+        shard = self._client.hub.shard_at(link.node)
+        if shard is not None and shard.readable:
+            self.of(shard).wrote_alone(link)
+        elif shard is not None:
+            shard.is_unfollowed = True
+
+    def moved(self) -> None:
+        """Read from primaries until it is known how far they are."""
+        for reader in self._by_shard.values():
+            reader.moved()
+
+    def hides(self) -> None:
+        """Hear of a command on an upstream with messages; none that writes goes there."""
+
+    def shows(self) -> None:
+        """Hear the end of that."""
 
     def of(self, shard: "Shard") -> Reader:
         """Return the one for a shard."""

@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING, Final
 
-from ambassador.redis.run import ClientRun, Owner, Run
+from ambassador.redis.run import ClientRun, Owner
 
 if TYPE_CHECKING:
     from ambassador.redis.node import Node
 
-__all__ = ["ASKING", "Skipped", "SlotRun"]
+__all__ = ["ASKING", "SlotRun"]
 
 ASKING: Final = b"*1\r\n$6\r\nASKING\r\n"
 
@@ -41,19 +41,3 @@ class SlotRun(ClientRun):
         """Become as before it was sent."""
         self.left, self.has_error, self.is_stale = 1, False, False
         self.parts.clear()
-
-
-class Skipped(Run):
-    """Commands of our own before one of a client; their replies are for nobody."""
-
-    __slots__ = ()
-
-    def finish(self, piece: bytes) -> None:  # noqa: ARG002
-        """Drop them."""
-        self.parts.clear()
-
-    def partial(self, piece: bytes) -> None:
-        """Drop them."""
-
-    def lost(self, why: str, *, was_sent: bool) -> None:
-        """Leave it to the command behind."""

@@ -112,6 +112,7 @@ class ClusterSession(Session):
     def keyed(self, raw: bytes, words: list[bytes], found: Command, places: list[int]) -> None:
         """Send a command where its keys are."""
         client, route = self._cluster_client, found.route
+        route = Route.WRITE if route is Route.SCRIPT else route
         slot = slot_of(words[places[0]]) if places else -1
         if found.name in SPLITTABLE and client.listener.is_cross_slot:
             parts = parts_of(found.name, words)
@@ -143,7 +144,7 @@ class ClusterSession(Session):
 
     def _set_mode(self, mode: str) -> None:
         if mode:
-            self._cluster_client.reader.mode = mode
+            self._cluster_client.reader.take_mode(mode)
         self._cluster_client.local(_OK)
 
     # --- several nodes -----------------------------------------------------------------------

@@ -55,7 +55,7 @@ class Transaction:
 
     def _take_other(self, raw: bytes, words: list[bytes], found: Command) -> None:
         places = found.keys(words)
-        is_plain = found.route in {Route.READ, Route.WRITE, Route.LOOK}
+        is_plain = found.route in {Route.READ, Route.WRITE, Route.LOOK, Route.SCRIPT}
         if places == [] and is_plain and len(self._queue) < _MOST:
             self._queue.append(raw)
             self._client.local(_QUEUED)

@@ -10,9 +10,10 @@ import pytest
 
 from adapter import serving
 from adapter.exposition import Family
-from adapter.request import Request
-from adapter.serving import AdapterServer, Answer, exposed, routed
+from adapter.serving import exposed
 from sidecar.config.units import Endpoint
+from sidecar.web.lean.request import Request
+from sidecar.web.lean.server import Answer, LeanServer, routed
 
 MANY = 5000
 
@@ -48,9 +49,9 @@ ROUTES = {"/a": _echo, "/b": _echo, "/broken": _broken, "/half": _half, "/many":
 
 
 @asynccontextmanager
-async def _serving() -> AsyncIterator[AdapterServer]:
+async def _serving() -> AsyncIterator[LeanServer]:
     handler = routed(ROUTES, {"/do": _echo})
-    found = AdapterServer(Endpoint("127.0.0.1", 0), handler, option="--listen")
+    found = LeanServer(Endpoint("127.0.0.1", 0), handler, option="--listen")
     ready = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         task = group.create_task(found.run(ready.set))
@@ -62,13 +63,13 @@ async def _serving() -> AsyncIterator[AdapterServer]:
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[AdapterServer]:
+async def server() -> AsyncIterator[LeanServer]:
     """A running server."""
     async with _serving() as found:
         yield found
 
 
-async def _sent(server: AdapterServer, *pieces: bytes) -> bytes:
+async def _sent(server: LeanServer, *pieces: bytes) -> bytes:
     assert server.address is not None
     reader, writer = await asyncio.open_connection(*server.address)
     for piece in pieces:
@@ -83,7 +84,7 @@ async def _sent(server: AdapterServer, *pieces: bytes) -> bytes:
             await writer.wait_closed()
 
 
-async def test_requests_on_one_connection_are_answered_in_turn(server: AdapterServer) -> None:
+async def test_requests_on_one_connection_are_answered_in_turn(server: LeanServer) -> None:
     one, two = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n", b"GET /b HTTP/1.0\r\n\r\n"
     answer = await _sent(server, one[:10], one[10:] + two)
     assert answer.count(b"HTTP/1.1 200 OK\r\n") == 2
@@ -92,7 +93,7 @@ async def test_requests_on_one_connection_are_answered_in_turn(server: AdapterSe
 
 
 @pytest.mark.parametrize("path", [b"/a", b"/many"])
-async def test_a_head_is_all_that_head_gets(server: AdapterServer, path: bytes) -> None:
+async def test_a_head_is_all_that_head_gets(server: LeanServer, path: bytes) -> None:
     answer = await _sent(server, b"HEAD " + path + b" HTTP/1.0\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200")
     assert answer.endswith(b"\r\n\r\n")
@@ -114,12 +115,12 @@ async def test_a_head_is_all_that_head_gets(server: AdapterServer, path: bytes) 
     ],
 )
 async def test_what_cannot_be_answered_is_refused(
-    server: AdapterServer, request_: bytes, status: bytes
+    server: LeanServer, request_: bytes, status: bytes
 ) -> None:
     assert (await _sent(server, request_)).startswith(b"HTTP/1.1 " + status)
 
 
-async def test_a_small_answer_is_packed_for_who_takes_that(server: AdapterServer) -> None:
+async def test_a_small_answer_is_packed_for_who_takes_that(server: LeanServer) -> None:
     head = b"GET /a HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n"
     answer = await _sent(server, head)
     assert b"Content-Encoding: gzip" in answer
@@ -127,7 +128,7 @@ async def test_a_small_answer_is_packed_for_who_takes_that(server: AdapterServer
 
 
 @pytest.mark.parametrize("packing", ["gzip", "identity"])
-async def test_a_big_answer_comes_in_chunks_and_whole(server: AdapterServer, packing: str) -> None:
+async def test_a_big_answer_comes_in_chunks_and_whole(server: LeanServer, packing: str) -> None:
     assert server.address is not None
     host, port = server.address
 
@@ -146,19 +147,19 @@ async def test_a_big_answer_comes_in_chunks_and_whole(server: AdapterServer, pac
     assert text.count(b"\n") == MANY + 2
 
 
-async def test_who_knows_no_chunks_gets_it_up_to_the_end(server: AdapterServer) -> None:
+async def test_who_knows_no_chunks_gets_it_up_to_the_end(server: LeanServer) -> None:
     answer = await _sent(server, b"GET /many HTTP/1.0\r\n\r\n")
     assert b"chunked" not in answer
     assert answer.count(b"\nmany{") == MANY
 
 
-async def test_an_answer_that_breaks_on_the_way_has_no_end(server: AdapterServer) -> None:
+async def test_an_answer_that_breaks_on_the_way_has_no_end(server: LeanServer) -> None:
     answer = await _sent(server, b"GET /half HTTP/1.1\r\n\r\n")
     assert b"begun" in answer
     assert not answer.endswith(b"0\r\n\r\n")
 
 
-async def test_a_head_without_end_is_cut_off(server: AdapterServer) -> None:
+async def test_a_head_without_end_is_cut_off(server: LeanServer) -> None:
     try:
         answer = await _sent(server, b"GET /" + b"a" * 40_000)
     except ConnectionError:
@@ -168,7 +169,7 @@ async def test_a_head_without_end_is_cut_off(server: AdapterServer) -> None:
 
 
 async def test_connections_that_only_wait_make_room(
-    server: AdapterServer, monkeypatch: pytest.MonkeyPatch
+    server: LeanServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serving, "_MOST_CONNECTIONS", 3)
     assert server.address is not None
@@ -183,7 +184,7 @@ async def test_connections_that_only_wait_make_room(
 
 
 async def test_connections_in_use_do_not_make_room(
-    server: AdapterServer, monkeypatch: pytest.MonkeyPatch
+    server: LeanServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serving, "_MOST_CONNECTIONS", 1)
     assert server.address is not None

@@ -28,8 +28,16 @@ def server() -> Iterator[Redis]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[RedisCluster]:
-    """A cluster of three primaries and three replicas that several tests use."""
+@pytest.fixture(scope="session")
+def running_cluster() -> Iterator[RedisCluster]:
+    """A cluster of three primaries and three replicas that many tests use."""
     with RedisCluster() as running:
         yield running
+
+
+@pytest.fixture
+def cluster(running_cluster: RedisCluster) -> RedisCluster:
+    """The same, empty."""
+    for primary in running_cluster.primaries:
+        primary.ask("FLUSHALL")
+    return running_cluster

@@ -232,7 +232,9 @@ def test_keys_are_where_the_server_finds_them(server: Redis) -> None:
             wanted = client.do("COMMAND", "GETKEYS", *words)
             for table in (told, shipped):
                 places = table.command(words[0], words[1]).keys(words)
-                assert places is not None, command
+                if places is None:  # it says itself that only the server knows
+                    assert command == "SORT_RO a"
+                    continue
                 assert [words[place] for place in places] == wanted, command
 
 

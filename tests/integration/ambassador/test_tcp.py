@@ -127,3 +127,20 @@ def test_quiet_connections_end_after_the_idle_time(echoes: list[Echo]) -> None:
         with client, suppress(ConnectionResetError):
             assert client.recv(1) == b"0"
             assert client.recv(1) == b""
+
+
+def test_an_instance_that_refuses_is_known_before_clients_find_out(echoes: list[Echo]) -> None:
+    words = [word for echo in echoes[:2] for word in ("--server", f"127.0.0.1:{echo.port}")]
+    with Ambassador(*words, "--probe", "100ms", protocol="tcp") as proxy:
+
+        def refusing() -> list[bool]:
+            return sorted(one["refusing"] for one in proxy.get("/topology")[1])
+
+        until(lambda: refusing() == [False, False])
+        echoes[0].stop()
+        until(lambda: refusing() == [False, True])
+        assert {name_of(proxy.port) for _ in range(6)} == {b"1"}
+        assert proxy.metric("ambassador_tcp_failures_total") == 0  # no client had to try
+        echoes[1].stop()
+        until(lambda: proxy.get("/health/ready")[0] == 503)
+        assert "no instance takes connections" in str(proxy.get("/health/ready")[1])

@@ -8,7 +8,6 @@ import pytest
 
 from adapter import cli, running
 from adapter.http import cli as http_cli
-from adapter.request import read_head
 from adapter.statsd import cli as statsd_cli
 from adapter.statsd.component import Statsd
 from adapter.statsd.flags import parse
@@ -19,6 +18,7 @@ from sidecar import __version__
 from sidecar import cli as pinnace
 from sidecar.errors import ConfigError
 from sidecar.runtime.component import Component
+from sidecar.web.lean.request import read_head
 
 GOOD = "mappings: [{match: a.*, name: x}]"
 TARGETS = "targets: [{url: 'http://127.0.0.1:1/', rules: [{path: a, name: a}]}]"

@@ -1,8 +1,8 @@
 import pytest
 
 from adapter.places import listen_of
-from adapter.serving import hosts_of
 from sidecar.config.units import Endpoint
+from sidecar.web.lean.server import hosts_of
 
 
 def test_no_host_is_every_address_of_both_families() -> None:

@@ -3,9 +3,8 @@
 import pytest
 
 from ambassador.redis.framing import CommandLimits, Requests, word_of
-from ambassador.redis.messages import Confirmations
 from ambassador.redis.replies import Replies
-from ambassador.redis.resp import Failure, arguments, bulk, decode, error, mapping, packed
+from ambassador.redis.resp import packed
 from sidecar.errors import ProtocolError
 
 
@@ -116,44 +115,3 @@ def test_what_is_no_reply_raises(data: bytes) -> None:
     framer = Replies()
     with pytest.raises(ProtocolError):
         framer.take(data, 0, 9)
-
-
-def test_subscriptions_are_counted_from_their_confirmations() -> None:
-    messages = Confirmations()
-    messages.feed(
-        b"*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nb\r\n:2\r\n"
-    )
-    assert messages.count == 2
-    for byte in b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$11\r\nsubscribe:9\r\n":
-        messages.feed(bytes([byte]))
-    assert messages.count == 2
-    messages.feed(b"$2000\r\n" + b"x" * 1500)  # too long for a confirmation
-    messages.feed(b"x" * 500 + b"\r\n")
-    messages.feed(b"*3\r\n$12\r\npunsubscribe\r\n$-1\r\n:0\r\n")
-    assert messages.count == 0
-    messages.feed(b">3\r\n$10\r\nssubscribe\r\n$1\r\nc\r\n:1\r\n")
-    assert messages.count == 1
-    messages.feed(b"nonsense")
-    messages.feed(b"*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:7\r\n")
-    assert messages.count == 1
-
-
-def test_values_are_decoded() -> None:
-    def value(data: bytes) -> object:
-        return decode(data)[0]
-
-    assert value(b"*3\r\n:1\r\n$1\r\na\r\n*-1\r\n") == [1, b"a", None]
-    assert value(b"%1\r\n+a\r\n#t\r\n") == {b"a": True}
-    assert value(b",1.5\r\n") == 1.5
-    assert value(b"_\r\n") is None
-    assert isinstance(value(b"-ERR no\r\n"), Failure)
-    for wrong in (b"+OK", b":x\r\n", b"?\r\n"):
-        with pytest.raises(ProtocolError):
-            value(wrong)
-
-
-def test_replies_are_made() -> None:
-    assert error("ERR a\r\nb") == b"-ERR a  b\r\n"
-    assert mapping([(b"a", bulk(b"b"))], 2) == b"*2\r\n$1\r\na\r\n$1\r\nb\r\n"
-    assert mapping([(b"a", bulk(b"b"))], 3) == b"%1\r\n$1\r\na\r\n$1\r\nb\r\n"
-    assert arguments(packed(b"a", b"b\r\n")) == [b"a", b"b\r\n"]

@@ -5,7 +5,7 @@ import pytest
 from ambassador.frame.address import Address
 from ambassador.redis.commands import Route
 from ambassador.redis.resp import packed
-from ambassador.redis.run import STREAM, Ask, ClientRun, RoleRun
+from ambassador.redis.run import STREAM, Ask, ClientRun, RoleRun, SlowRun, Unheard
 from ambassador.redis.settings import Listener
 from ambassador.redis.slowlog import SlowLog
 
@@ -29,6 +29,9 @@ class Owner:
 
     def inspect(self, run: ClientRun, reply: bytes) -> None:
         self.told.append(("inspect", reply))
+
+    def moved(self, run: ClientRun) -> None:
+        self.told.append(("moved", run.data))
 
 
 def client_run(owner: Owner) -> ClientRun:
@@ -117,3 +120,17 @@ def test_addresses_and_listeners_have_names() -> None:
     assert str(Address("/run/a", 0)) == "unix:/run/a"
     assert Listener(bind=Address("192.0.2.1", 1)).label == "192.0.2.1:1"
     assert Listener(bind=Address("192.0.2.1", 1), name="a").label == "a"
+
+
+def test_what_somebody_else_answers_is_dropped() -> None:
+    run = Unheard(packed(b"GET", b"k"), 1)
+    run.partial(b"$1\r\n")
+    run.finish(b"v\r\n")
+    run.lost("closed", was_sent=True)
+    assert run.parts == []
+
+
+def test_a_slow_command_is_known_as_such() -> None:
+    owner = Owner()
+    assert SlowRun(owner, b"", 1, Route.WRITE, 0.0).is_slow
+    assert not client_run(owner).is_slow

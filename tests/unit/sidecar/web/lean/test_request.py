@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapter.request import head_of, read_head, takes_gzip
+from sidecar.web.lean.request import head_of, read_head, takes_gzip
 
 
 def test_a_request_is_read() -> None:

@@ -1,4 +1,4 @@
-"""What an HTTP/1.1 client asks: only its head, as nobody sends an adapter a body. Pure."""
+"""What an HTTP/1.1 client asks: only its head, as nobody sends a scrape a body. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ _NOTHING: Final = re.compile(r"\s*q\s*=\s*0(?:\.0{0,3})?\s*", re.ASCII)
 _PHRASES: Final = {
     200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
     405: "Method Not Allowed", 500: "Internal Server Error",
+    503: "Service Unavailable",
 }  # fmt: skip
 
 

@@ -1,0 +1,69 @@
+"""Nobody waits behind a slow command of somebody else, and who is slow is not taken for lost."""
+
+import pytest
+
+from ambassador.redis.resp import Failure
+from tests.support.ambassador import Ambassador, Caller, replicas_of
+from tests.support.pinnace import until
+from tests.support.redis import Redis
+
+pytestmark = pytest.mark.redis
+
+
+def words_of(server: Redis) -> list[str]:
+    return ["--primary", f"127.0.0.1:{server.port}"]
+
+
+def test_reads_do_not_wait_behind_the_slow_write_of_another_client(server: Redis) -> None:
+    with Ambassador(*words_of(server)) as proxy, proxy.call() as one, proxy.call() as other:
+        assert one.do("SET", "k", "v") == b"OK"
+        assert other.do("GET", "k") == b"v"  # both share a connection now
+        server.do("CLIENT", "PAUSE", "600000", "WRITE")
+        one.send("SET", "k", "w")
+        one.send("GET", "k")  # stays behind its own write
+        for _ in range(3):
+            assert other.do("GET", "k") == b"v"
+        assert proxy.metric("ambassador_reissued_reads_total") <= 1
+        server.do("CLIENT", "UNPAUSE")
+        assert [one.read(), one.read()] == [b"OK", b"w"]
+        assert other.do("GET", "k") == b"w"
+
+
+def test_a_script_that_runs_is_ended_by_another_client(server: Redis) -> None:
+    server.do("CONFIG", "SET", "lua-time-limit", "10")
+    with Ambassador(*words_of(server)) as proxy, proxy.call() as one, proxy.call() as other:
+        other.do("SET", "k", "v")
+        one.send("EVAL", "while true do end", "0")
+        one.send("GET", "k")
+        until(lambda: isinstance(other.do("GET", "k"), Failure))
+        assert other.do("GET", "k").startswith(b"BUSY")
+        assert other.do("SCRIPT", "KILL") == b"OK"
+        assert b"killed by user" in one.read()
+        assert one.read() == b"v"
+        assert other.do("GET", "k") == b"v"
+        assert proxy.metric("ambassador_failovers_total") == 0
+
+
+def test_a_server_that_is_silent_for_a_while_is_not_lost(servers: list[Redis]) -> None:
+    primary, replica, _ = servers
+    with Ambassador(*replicas_of(primary, replica)) as proxy, proxy.call() as client:
+        client.do("SET", "n", "1")
+        with Caller(primary.port) as direct:
+            direct.send("DEBUG", "SLEEP", "2.5")
+            client.send("INCR", "n")
+            assert client.read() == 2
+        assert client.do("INCR", "n") == 3
+
+
+def test_what_was_seen_to_be_long_goes_apart(server: Redis) -> None:
+    server.do("DEBUG", "POPULATE", "500000")
+    with Ambassador(*words_of(server)) as proxy, proxy.call() as client:
+        assert client.do("GET", "key:1") == b"value:1"
+        assert proxy.node(server)["links"] == 1
+
+        def is_apart() -> bool:
+            assert client.do("KEYS", "nothing*") == []
+            return bool(proxy.node(server)["links"] == 2)
+
+        until(is_apart)
+        assert client.do("GET", "key:1") == b"value:1"
