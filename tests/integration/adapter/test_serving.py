@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from adapter import serving
 from adapter.exposition import Family
 from adapter.serving import exposed
 from sidecar.config.units import Endpoint
+from sidecar.web.lean import server as lean
 from sidecar.web.lean.request import Request
 from sidecar.web.lean.server import Answer, LeanServer, routed
 
@@ -171,7 +171,7 @@ async def test_a_head_without_end_is_cut_off(server: LeanServer) -> None:
 async def test_connections_that_only_wait_make_room(
     server: LeanServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "_MOST_CONNECTIONS", 3)
+    monkeypatch.setattr(lean, "_MOST_CONNECTIONS", 3)
     assert server.address is not None
     waiting = [await asyncio.open_connection(*server.address) for _ in range(3)]
     for reader, writer in waiting:  # each has been met when it has an answer
@@ -186,7 +186,7 @@ async def test_connections_that_only_wait_make_room(
 async def test_connections_in_use_do_not_make_room(
     server: LeanServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "_MOST_CONNECTIONS", 1)
+    monkeypatch.setattr(lean, "_MOST_CONNECTIONS", 1)
     assert server.address is not None
     reader, writer = await asyncio.open_connection(*server.address)
     writer.write(b"GET /healthz HTTP/1.1\r\n\r\nGET /a")  # the second has begun
