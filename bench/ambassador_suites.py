@@ -87,6 +87,8 @@ def tcl(ways: list[str], only: list[str]) -> None:
                     seen[way][name, match[2]] = match[1]
             if status is None:
                 seen[way][name, "the end of the file"] = "not reached"
+            oks = sum(kind == "ok" for (one, _), kind in seen[way].items() if one == name)
+            print(f"{way}: {name}: {oks} ok, status {status}", flush=True)
     for way, results in seen.items():
         counts = {kind: list(results.values()).count(kind) for kind in sorted({*results.values()})}
         print(f"{way}: {counts}")

@@ -14,19 +14,17 @@ from ambassador.frame.dialing import tune
 from ambassador.redis import errors
 from ambassador.redis.framing import Requests
 from ambassador.redis.mending import mend
+from ambassador.redis.passage import Passage, begin
 from ambassador.redis.patterns import COMMAND
 from ambassador.redis.reading import Reader
 from ambassador.redis.run import ClientRun, SlowRun
 from ambassador.redis.session import Session
-from sidecar.errors import ProtocolError
 
 if TYPE_CHECKING:
     from ambassador.redis.framing import Found
     from ambassador.redis.hub import Hub
-    from ambassador.redis.lease import Lease
     from ambassador.redis.link import Link
     from ambassador.redis.node import Node
-    from ambassador.redis.passing import Remainder
     from ambassador.redis.settings import Listener
 
 __all__ = ["Client"]
@@ -69,6 +67,7 @@ class Client(asyncio.Protocol):
         "link",
         "listener",
         "outstanding",
+        "passage",
         "reader",
         "requests",
         "routes",
@@ -111,8 +110,7 @@ class Client(asyncio.Protocol):
         self._has_ended = False  # sends no more
         self._is_held = False  # its upstream takes no more
         self._kept = 0  # bytes of replies that are not at their turn
-        self._passing: Remainder | None = None  # of a long command
-        self._lease: Lease | None = None  # that it goes to
+        self.passage: Passage | None = None  # of a long command
         self.routes = hub.routes(listener)
         self._most = listener.max_outstanding
 
@@ -172,8 +170,8 @@ class Client(asyncio.Protocol):
                 if self.outstanding > self._most or self.bytes > self.listener.max_bytes:
                     self._pause()
                 return
-        if self._passing is not None:
-            self._pass(data)
+        if self.passage is not None:
+            self.passage.take(data)
             return
         for buffer, found in self.requests.split(data):
             if self.is_direct and not self.backlog:
@@ -190,9 +188,9 @@ class Client(asyncio.Protocol):
         """See what has come in part, or breaks the protocol."""
         requests = self.requests
         if requests.failure is not None and not self.is_closed:
-            self.barrier(self._break)
+            self.break_off()
         elif requests.is_long and self.is_direct and not self.backlog:
-            self.barrier(self._begin_passing)
+            self.barrier(lambda: begin(self))
 
     @property
     def peer(self) -> bytes:
@@ -371,45 +369,6 @@ class Client(asyncio.Protocol):
             or self.bytes > limits.max_bytes
         )
 
-    # --- a long command, passed on as it comes ------------------------------------------------
-
-    def _begin_passing(self) -> None:
-        """Send what there is of a long command, if that may be, on an upstream of its own."""
-        if not self.requests.is_long or not self.session.may_pass(self.requests.word):
-            return
-        self.session.with_lease(self._passed_to)
-
-    def _passed_to(self, lease: "Lease") -> None:
-        if not self.requests.is_long:
-            return  # it has come to its end meanwhile
-        begun, self._passing = self.requests.release()
-        self._lease = lease
-        lease.begin(begun)
-
-    def _pass(self, data: bytes) -> None:
-        remainder, lease = self._passing, self._lease
-        if remainder is None or lease is None:
-            return
-        self.heard = self.hub.now()
-        try:
-            end = remainder.take(data)
-        except ProtocolError as wrong:
-            self._passing = self._lease = None
-            lease.link.close("the client broke off")
-            self.requests.refuse(str(wrong))
-            self.barrier(self._break)
-            return
-        link = lease.link
-        if not link.is_closed:  # else it is lost, and the client was told so
-            link.write_raw(data if end < 0 else data[:end])
-        if end < 0:
-            return
-        self._passing = self._lease = None
-        if end < len(data):
-            self.data_received(data[end:])
-        elif not self.runs:
-            self.settle()
-
     def hold(self, *, is_held: bool) -> None:
         """Read no more while the upstream that the client has alone takes no more."""
         self._is_held = is_held
@@ -544,6 +503,10 @@ class Client(asyncio.Protocol):
         else:
             self._barrier = action
             self.is_direct = False
+
+    def break_off(self) -> None:
+        """Tell a mistake against the protocol in its turn, and end."""
+        self.barrier(self._break)
 
     def _break(self) -> None:
         failure = self.requests.failure

@@ -82,6 +82,7 @@ class Lease:
             or self._is_tracking
             or self._is_broken
             or self.is_target
+            or self._session.waits
             or self._client.runs
         )
 
@@ -169,7 +170,7 @@ class Lease:
         self._session.waits = True
         target.session.with_lease(go, failed=lambda _: go(None))
 
-    def begin(self, begun: bytes) -> None:
+    def begin(self, begun: bytes) -> ClientRun:
         """Send the beginning of a long command; its client passes on the rest."""
         client = self._client
         run = ClientRun(client, begun, 1, 0, client.hub.now())
@@ -179,6 +180,7 @@ class Lease:
         client.add(run)
         self.link.send(run)
         self.link.flush()
+        return run
 
     def _forward(self, raw: bytes, words: list[bytes], found: Command) -> None:
         client, name = self._client, found.name
