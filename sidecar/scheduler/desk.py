@@ -5,7 +5,7 @@ something new sets ``changed``, which the loop clears before it asks.
 """
 
 from asyncio import Event
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from sidecar.scheduler.cluster import Goal
@@ -19,6 +19,13 @@ class Desk(Protocol):
     """What is wanted: stack files with what people and autoscaling changed since."""
 
     changed: Event
+
+    def seen(self, labels: Mapping[str, Sequence[Mapping[str, str]]]) -> None:
+        """Take the labels of all our containers, by service: the memory of a desk without a store.
+
+        Called before each ``goals``. ``RECIPE``, ``PREV``, ``REV`` (``sidecar.scheduler.labels``)
+        say what ran and runs.
+        """
 
     def goals(self) -> Sequence[Goal]:
         """Return a goal per service, in the order in which services must start.
