@@ -66,6 +66,10 @@ class Copy:
     is_drained: bool = False
     is_registered: bool = True
     """Whether the catalogue has instances of it."""
+    is_up: bool = True
+    """Whether the load balancer sends it work, where there is one."""
+    started: float | None = None
+    """When it began to run; None when that is not known."""
 
     @property
     def age(self) -> tuple[int, int]:
@@ -92,6 +96,8 @@ class Goal:
     """To what a rollback goes back."""
     restart: Restart = field(default_factory=Restart)
     update: Update = field(default_factory=Update)
+    rollback: Update = field(default_factory=Update)
+    """How ``previous`` is rolled out again."""
     needs: tuple[Need, ...] = ()
     min_healthy: float = 0.0
     """A copy without health check is ready after so long."""
@@ -99,6 +105,16 @@ class Goal:
     """Whether its slots on a lost node are placed elsewhere."""
     lost_after: float = 15.0
     is_paused: bool = False
+    is_rollback: bool = False
+    """It was asked for as the way back; its failure takes nothing back."""
+    is_stopped: bool = False
+    """Its rollout had failed when this process began."""
+    attempt: int = 0
+    """How many times a person had the rollout go on."""
+    size: int | None = None
+    """So many slots; which ones, what runs decides. ``slots`` then holds a pattern. Each node has
+    one where ``is_everywhere``."""
+    is_everywhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

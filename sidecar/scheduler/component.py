@@ -10,7 +10,7 @@ must not be started a second time.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -147,7 +147,6 @@ class Scheduler:
 
     def _look(self) -> Plan | None:
         self._suspend()
-        self._desk.seen(self._labels())
         now = self._clock.monotonic()
         actions = [action for action, _ in self._under_way.values()]
         seen = self._seen()
@@ -157,9 +156,10 @@ class Scheduler:
         except NotLeading:
             self._stop_acting()
             return None
-        goals = [self._avoiding(goal, now) for goal in self._desk.goals()]
+        goals = [self._avoiding(goal, now) for goal in self._desk.goals(self._cluster)]
         found = plan(goals, self._cluster, self._memory, now=now, policy=self._policy)
         self._memory, self.last = found.memory, found
+        self._desk.looked(self._cluster, found, now)
         self._say(found.actions)
         for action in found.actions:
             self._begin(action)
@@ -177,13 +177,6 @@ class Scheduler:
         )
         since = {name: link.reach().since for name, link in self._links.items()}
         return Cluster(nodes, {key: tuple(each) for key, each in copies.items()}, since)
-
-    def _labels(self) -> Mapping[str, list[Mapping[str, str]]]:
-        found: dict[str, list[Mapping[str, str]]] = {}
-        for link in self._links.values():
-            for service, labels in link.labels():
-                found.setdefault(service, []).append(labels)
-        return found
 
     def _avoiding(self, goal: Goal, now: float) -> Goal:
         nodes = self._failing.nodes(goal.service, goal.spec, now)
@@ -210,9 +203,15 @@ class Scheduler:
         key = key_of_slot(action)
         if key in self._under_way or (not isinstance(action, Create) and not action.copy.id):
             return
+        if not isinstance(action, Create) and self._is_held(action):
+            return
         task = self._group.create_task(self._do(action), name=action.key)
         self._under_way[key] = action, task
         task.add_done_callback(lambda _: self._done(key))
+
+    def _is_held(self, action: Action) -> bool:
+        now = self._clock.monotonic()
+        return bool(self._failing.nodes(*_about(action), now))
 
     def _done(self, key: str) -> None:
         self._under_way.pop(key, None)
@@ -244,9 +243,9 @@ class Scheduler:
 
     def _worked(self, action: Action) -> None:
         what = type(action).__name__.lower()
-        if isinstance(action, Create):
-            self._failing = self._failing.worked(action.service, action.spec, _node_of(action))
-        elif what == "deregister" and not isinstance(action, Alarm | Pending):
+        about = _about(action)
+        self._failing = self._failing.worked(*about, _node_of(action))
+        if what == "deregister" and not isinstance(action, Alarm | Pending):
             self._withdrawn.add(action.copy.id)
         key = getattr(action, "key", "")
         _log.info(what, action=key, node=_node_of(action))
@@ -254,9 +253,8 @@ class Scheduler:
 
     def _failed(self, action: Action, error: Exception) -> None:
         what = type(action).__name__.lower()
-        service, spec = getattr(action, "service", ""), _spec_of(action)
         now = self._clock.monotonic()
-        self._failing = self._failing.failed(service, spec, _node_of(action), now)
+        self._failing = self._failing.failed(*_about(action), _node_of(action), now)
         key = getattr(action, "key", "")
         _log.warning(f"{what} failed", action=key, node=_node_of(action), reason=error)
         self._journal.note("failed", action=key, node=_node_of(action), reason=str(error))
@@ -287,8 +285,8 @@ def _node_of(action: Action) -> str:
     return copy.node if isinstance(copy, Copy) else ""
 
 
-def _spec_of(action: Action) -> str:
+def _about(action: Action) -> tuple[str, str]:
+    """Return what is left alone when it fails: a service's spec on a node, or one copy."""
     if isinstance(action, Create):
-        return action.spec
-    copy = getattr(action, "copy", None)
-    return copy.spec if isinstance(copy, Copy) else ""
+        return action.service, action.spec
+    return key_of_slot(action), type(action).__name__
