@@ -5,17 +5,16 @@ so it makes no difference which scheduler was asked, and a restart finds the sam
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
-from sidecar.errors import ApiError, StoreConflict
+from sidecar.errors import StoreConflict
 from sidecar.runtime.log import get_logger
 from sidecar.scheduler import labels
 from sidecar.scheduler.actions import Alarm, Create, Pending
-from sidecar.scheduler.bundle import Bundle, stack_in
 from sidecar.scheduler.cluster import Cluster, Goal
-from sidecar.scheduler.compose.document import Problems
 from sidecar.scheduler.explaining import lines_of
 from sidecar.scheduler.goals import Told, goals_of, recovered, told_of
 from sidecar.scheduler.journal import Journal
@@ -23,15 +22,12 @@ from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.model import Availability, Refusal
 from sidecar.scheduler.plan import Plan
 from sidecar.scheduler.recipe import Recipe, key_of, spec_of, unpacked
-from sidecar.scheduler.spec import Mode, ServiceSpec
 from sidecar.scheduler.wanted import (
     AVAILABILITY,
     STACKS,
     Change,
     Stack,
     Wanted,
-    deploy,
-    move,
     say,
     wanted_of,
 )
@@ -73,15 +69,13 @@ class Control:
         keys: KeyValue,
         journal: Journal,
         *,
-        wall: Callable[[], float],
         lost_after: float = 15.0,
     ) -> None:
-        """Keep what is wanted in ``keys``; ``wall`` tells the time of day."""
+        """Keep what is wanted in ``keys``; slots of a lost node are given up after so long."""
         self.changed = asyncio.Event()
         self.journal = journal
         self.scene = Scene()
         self._keys = keys
-        self._wall = wall
         self._lost_after = lost_after
         self._wanted = Wanted()
         self._told: dict[str, Told] = {}
@@ -100,11 +94,7 @@ class Control:
         goals = [
             goal
             for name in sorted(self._told)
-            for goal in goals_of(
-                self._told[name],
-                lambda service, stack=name: self._labelled.get(key_of(stack, service)),
-                lost_after=self._lost_after,
-            )
+            for goal in goals_of(self._told[name], self._labelled, lost_after=self._lost_after)
         ]
         lost, recipes = recovered(cluster, self._told)
         self._recipes.update(recipes)
@@ -133,8 +123,6 @@ class Control:
             elif isinstance(action, Pending):
                 refusals.append((action.service, action.refusal))
                 self._note_refusal(action.service, action.refusal)
-            elif isinstance(action, Alarm):
-                self.journal.note("alarm", text=action.text)
         for service, spec in plan.memory.paused - self.scene.memory.paused:
             stack, _, name = service.partition("/")
             if stack in self._told:
@@ -168,9 +156,8 @@ class Control:
                 if not text or not labels.is_ours(view.labels):
                     continue
                 key, age = key_of(view.stack, view.service), labels.number(view.labels, labels.REV)
-                known = self._labelled.get(key)
                 if key not in newest or newest[key][0] < age:
-                    recipe = unpacked(text) if known is None or text != _text(known) else known
+                    recipe = _unpacked(text)
                     if recipe is not None:
                         newest[key] = age, recipe
         self._labelled = {key: recipe for key, (_, recipe) in newest.items()}
@@ -194,9 +181,8 @@ class Control:
     async def _keep_stopped(self) -> None:
         while True:
             each = await self._stopped.get()
-            await self._order(each.stack, lambda stack, each=each: say(
-                stack, each.service, stopped=each.spec
-            ))  # fmt: skip
+            stopped = partial(say, service=each.service, stopped=each.spec)
+            await self.order(each.stack, stopped)
 
     async def _reread(self) -> None:
         async with self._lock:
@@ -217,9 +203,7 @@ class Control:
             self.changed.set()
 
     def _tell(self, wanted: Wanted) -> dict[str, Told]:
-        return {
-            name: told_of(stack, self._told.get(name)) for name, stack in wanted.stacks.items()
-        }
+        return {name: told_of(stack, self._told.get(name)) for name, stack in wanted.stacks.items()}
 
     # --- orders ------------------------------------------------------------------------------
 
@@ -228,115 +212,25 @@ class Control:
         """Return the stacks that are told of."""
         return dict(self._told)
 
-    async def deploy(self, name: str, bundle: Bundle | None, *, source: str = "") -> int:
-        """Put a stack in force; None takes it down. Returns its revision. Raises ApiError."""
-        if bundle is not None:
-            problems = Problems()
-            spec = await asyncio.to_thread(stack_in, bundle, problems)
-            if problems.errors:
-                raise ApiError(400, "\n".join(map(str, problems.errors)))
-            if not spec.services:
-                raise ApiError(400, f"{name} has no services")
-        elif name not in self._told or self._told[name].stack.newest.bundle is None:
-            raise ApiError(404, self._no_stack(name))
-        at = self._wall()
-        await self._order(name, lambda stack: deploy(stack, bundle, at=at, source=source))
-        number = self._told[name].stack.newest.number
-        kind = "deployed" if bundle is not None else "taken down"
-        self.journal.note(kind, stack=name, revision=number, source=source or "api")
-        return number
+    @property
+    def labelled(self) -> Collection[str]:
+        """Return the keys of the services whose labels say what was before."""
+        return self._labelled.keys()
 
-    async def scale(self, stack: str, service: str, replicas: int | None, *, by: str) -> None:
-        """Have so many replicas from now on; None: as many as the stack says. Raises ApiError."""
-        found = self._service(stack, service)
-        if found.mode is Mode.GLOBAL:
-            raise ApiError(400, f"{service} is global: it has one container on each node")
-        await self._order(stack, lambda known: say(known, service, replicas=replicas))
-        number = found.replicas if replicas is None else replicas
-        self.journal.note(
-            "scaled", stack=stack, service=key_of(stack, service), replicas=number, by=by
-        )
-
-    async def pause(self, stack: str, service: str) -> None:
-        """Begin no update of another slot. Raises ApiError."""
-        self._service(stack, service)
-        await self._order(stack, lambda known: say(known, service, is_paused=True))
-        self.journal.note("paused", stack=stack, service=key_of(stack, service))
-
-    async def resume(self, stack: str, service: str) -> None:
-        """Go on with a rollout that was paused, or that failed. Raises ApiError."""
-        self._service(stack, service)
-
-        def go_on(known: Stack) -> Change:
-            attempt = known.override(service).attempt + 1
-            return say(known, service, is_paused=False, stopped="", attempt=attempt)
-
-        await self._order(stack, go_on)
-        self.journal.note("resumed", stack=stack, service=key_of(stack, service))
-
-    async def rollback(self, stack: str, service: str) -> int:
-        """Go back to what a service's containers were before. Returns the revision, or -1.
-
-        Raises ApiError.
-        """
-        self._service(stack, service)
-        before = self._told[stack].before(service)
-        if before is None and key_of(stack, service) not in self._labelled:
-            raise ApiError(409, f"{service} has no earlier spec that is kept")
-        number = -1 if before is None else before[0].number
-
-        def back(known: Stack) -> Change:
-            attempt = known.override(service).attempt + 1
-            return say(
-                known, service, pinned=number, is_paused=False, stopped="", attempt=attempt
-            )
-
-        await self._order(stack, back)
-        self.journal.note(
-            "rolled back", stack=stack, service=key_of(stack, service), revision=number
-        )
-        return number
-
-    async def promote(self, stack: str, service: str) -> None:
-        """Find the canary of a service good. Raises ApiError."""
-        spec = spec_of(self._service(stack, service).recipe)
-        await self._order(stack, lambda known: say(known, service, promoted=spec))
-        self.journal.note("promoted", stack=stack, service=key_of(stack, service), spec=spec)
-
-    async def move(self, node: str, availability: Availability) -> None:
-        """Empty a node, leave it as it is, or use it again. Raises ApiError."""
-        known = {each.name for each in self.scene.cluster.nodes}
-        if node not in known:
-            raise ApiError(404, f"there is no node {node!r}; {_known(known)}")
-        await self._write(move(node, availability))
-        self.journal.note("node", node=node, availability=availability.value)
-
-    def _service(self, stack: str, service: str) -> ServiceSpec:
-        told = self._told.get(stack)
-        if told is None:
-            raise ApiError(404, self._no_stack(stack))
-        found = told.now(service)
-        if found is None:
-            known = _known(each.name for each in told.newest.services)
-            raise ApiError(404, f"{stack} has no service {service!r}; {known}")
-        return found
-
-    def _no_stack(self, name: str) -> str:
-        known = [each for each, told in self._told.items() if told.stack.newest.bundle is not None]
-        return f"there is no stack {name!r}; {_known(known)}"
-
-    async def _order(self, name: str, order: "Callable[[Stack], Change]") -> None:
+    async def order(self, name: str, order: Callable[[Stack], Change]) -> None:
+        """Change what is wanted of a stack; it is in force on return. Raises PinnaceError."""
         for attempt in range(_TRIES):
             told = self._told.get(name)
             try:
-                await self._write(order(told.stack if told else Stack(name=name)))
+                await self.write(order(told.stack if told else Stack(name=name)))
                 return
             except StoreConflict:
                 if attempt == _TRIES - 1:
                     raise
                 await self._reread()
 
-    async def _write(self, change: Change) -> None:
+    async def write(self, change: Change) -> None:
+        """Write keys, and read them back."""
         for key, value in change.items():
             if value is None:
                 await self._keys.delete(key)
@@ -347,12 +241,4 @@ class Control:
             await self._reread()
 
 
-def _text(recipe: Recipe) -> str:
-    from sidecar.scheduler.recipe import packed  # noqa: PLC0415
-
-    return packed(recipe)
-
-
-def _known(names: "Sequence[str] | set[str]") -> str:
-    found = sorted(names)
-    return f"known are {', '.join(found)}" if found else "there is none"
+_unpacked = lru_cache(maxsize=1_000)(unpacked)

@@ -3,7 +3,7 @@
 Stacks that nobody tells of any more (their file and keys are lost) stay as their labels say.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from sidecar.scheduler import labels
@@ -33,6 +33,11 @@ class Told:
     def newest(self) -> StackSpec:
         """Return the stack that is in force."""
         return self.specs.get(self.stack.newest.number, StackSpec(name=self.stack.name))
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it was not taken down."""
+        return self.stack.newest.bundle is not None
 
     def service(self, name: str, revision: Revision) -> ServiceSpec | None:
         """Return a service as a revision has it."""
@@ -72,19 +77,17 @@ def told_of(stack: Stack, known: Told | None = None) -> Told:
     return Told(stack, specs)
 
 
-def goals_of(
-    told: Told, labelled: Callable[[str], Recipe | None], *, lost_after: float = 15.0
-) -> list[Goal]:
+def goals_of(told: Told, labelled: Mapping[str, Recipe], *, lost_after: float = 15.0) -> list[Goal]:
     """Return a goal per service of a stack, in the order in which they must start.
 
-    ``labelled`` returns what the label of a running container says was before it.
+    ``labelled`` has what the labels of running containers say was before, by ``key_of``.
     """
     goals = []
     for each in told.newest.services:
         now = told.now(each.name) or each
         said = told.stack.override(each.name)
         prior = told.before(each.name)
-        recipe = labelled(each.name)
+        recipe = labelled.get(key_of(told.stack.name, each.name))
         goal = _goal(told.stack.name, now, lost_after)
         if said.pinned == _OF_LABEL and recipe is not None:
             goal = replace(goal, spec=spec_of(recipe), is_rollback=True)

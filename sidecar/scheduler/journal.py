@@ -3,7 +3,6 @@
 Bounded: the oldest entries go, and with them what a slow reader has not read; it is told how many.
 """
 
-
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,8 +61,7 @@ class Journal:
                 self._of_slot.popitem(last=False)
             if kind == "placed":
                 self._said.pop(("refused", *slot, None), None)
-        news, self._news = self._news, Event()
-        news.set()
+        self._news.fire()
 
     def _is_said(self, kind: str, fields: Mapping[str, object]) -> bool:
         key = kind, fields.get("service"), fields.get("slot"), fields.get("text")
