@@ -18,7 +18,7 @@ from sidecar.errors import PinnaceError
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from sidecar.scheduler.acting import Actor, NotLeading
-from sidecar.scheduler.actions import Action, Alarm, Create, Pending
+from sidecar.scheduler.actions import Action, Alarm, Create, Deregister, Pending
 from sidecar.scheduler.cluster import Cluster, Copy, Goal
 from sidecar.scheduler.creating import Lacking
 from sidecar.scheduler.desk import Desk, Election, Journal
@@ -201,9 +201,9 @@ class Scheduler:
         if isinstance(action, Alarm | Pending):
             return
         key = key_of_slot(action)
-        if key in self._under_way or (not isinstance(action, Create) and not action.copy.id):
+        if key in self._under_way:
             return
-        if not isinstance(action, Create) and self._is_held(action):
+        if not isinstance(action, Create) and (not action.copy.id or self._is_held(action)):
             return
         task = self._group.create_task(self._do(action), name=action.key)
         self._under_way[key] = action, task
@@ -245,7 +245,7 @@ class Scheduler:
         what = type(action).__name__.lower()
         about = _about(action)
         self._failing = self._failing.worked(*about, _node_of(action))
-        if what == "deregister" and not isinstance(action, Alarm | Pending):
+        if isinstance(action, Deregister):
             self._withdrawn.add(action.copy.id)
         key = getattr(action, "key", "")
         _log.info(what, action=key, node=_node_of(action))
