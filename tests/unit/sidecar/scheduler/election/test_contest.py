@@ -57,6 +57,11 @@ async def running(contest: Contest, clock: FakeClock) -> AsyncIterator[None]:
         task.cancel()
 
 
+def number(contest: Contest) -> int | None:
+    """Return its number; a property that a checker does not take for constant."""
+    return contest.epoch
+
+
 def contest_of(lock: HandLock) -> Contest:
     return Contest(lock, ttl=5.0, margin=1.0, clock=lock.clock)
 
@@ -65,12 +70,12 @@ async def test_a_lease_is_renewed_for_as_long_as_the_store_answers() -> None:
     lock = HandLock(FakeClock())
     contest = contest_of(lock)
     async with running(contest, lock.clock):
-        assert contest.epoch == 1
+        assert number(contest) == 1
         for _ in range(60):
             await lock.clock.advance(1.0)
-            assert (contest.epoch, contest.left()) == (1, 5.0)
+            assert (number(contest), contest.left()) == (1, 5.0)
         assert contest.trouble() is None
-    assert contest.epoch is None
+    assert number(contest) is None
     assert lock.said[-2:] == ["release", "close"]
 
 
@@ -80,7 +85,7 @@ async def test_the_wall_clock_plays_no_part() -> None:
     async with running(contest, lock.clock):
         lock.clock._wall += 1e9
         await lock.clock.advance(0.5)
-        assert (contest.epoch, contest.left()) == (1, 4.5)
+        assert (number(contest), contest.left()) == (1, 4.5)
 
 
 async def test_who_cannot_renew_leads_no_more_before_the_lease_ends() -> None:
@@ -90,10 +95,10 @@ async def test_who_cannot_renew_leads_no_more_before_the_lease_ends() -> None:
         contest.changed.clear()
         lock.fault = StoreUnavailable("gone")
         await lock.clock.advance(3.9)
-        assert (contest.epoch, contest.trouble()) == (1, "gone")
+        assert (number(contest), contest.trouble()) == (1, "gone")
         lock.refusal = StoreUnavailable("gone")
         await lock.clock.advance(0.2)
-        assert (contest.epoch, contest.left()) == (None, 0.0)
+        assert (number(contest), contest.left()) == (None, 0.0)
         await asyncio.wait_for(contest.changed.wait(), 1)
 
 
@@ -103,10 +108,10 @@ async def test_an_answer_that_never_comes_does_not_keep_a_leader_in_office() -> 
     async with running(contest, lock.clock):
         lock.answers.clear()
         await lock.clock.advance(3.9)
-        assert contest.epoch == 1
+        assert number(contest) == 1
         lock.refusal = StoreUnavailable("gone")
         await lock.clock.advance(0.2)
-        assert contest.epoch is None
+        assert number(contest) is None
         assert lock.said[:2] == ["renew", "release"]
 
 
@@ -127,7 +132,7 @@ async def test_who_was_stopped_for_longer_than_a_lease_does_not_renew_it() -> No
     async with running(contest, lock.clock):
         lock.refusal = StoreUnavailable("gone")
         lock.clock._now += 60.0
-        assert contest.epoch is None  # before any task ran
+        assert number(contest) is None  # before any task ran
         await lock.clock.advance(0.1)
         assert "renew" not in lock.said
 
@@ -142,7 +147,7 @@ async def test_a_lost_grip_is_followed_by_one_of_a_higher_number(fault: Exceptio
         assert not contest.left()
         lock.fault = None
         await lock.clock.advance(1.0)
-        assert contest.epoch == 2
+        assert number(contest) == 2
 
 
 @pytest.mark.parametrize("fault", [StoreUnavailable, StoreDenied, StoreCorrupt, Lost])
@@ -152,10 +157,10 @@ async def test_a_store_that_is_away_is_asked_again(fault: Callable[[str], Except
     contest = contest_of(lock)
     async with running(contest, lock.clock):
         await lock.clock.advance(10.0)
-        assert (contest.epoch, contest.trouble()) == (None, "not now")
+        assert (number(contest), contest.trouble()) == (None, "not now")
         lock.refusal = None
         await lock.clock.advance(1.0)
-        assert (contest.epoch, contest.trouble()) == (1, None)
+        assert (number(contest), contest.trouble()) == (1, None)
 
 
 async def test_what_cannot_be_lost_has_endless_time() -> None:
@@ -163,4 +168,4 @@ async def test_what_cannot_be_lost_has_endless_time() -> None:
     contest = contest_of(lock)
     async with running(contest, lock.clock):
         await lock.clock.advance(10_000.0)
-        assert (contest.epoch, contest.left()) == (1, inf)
+        assert (number(contest), contest.left()) == (1, inf)
