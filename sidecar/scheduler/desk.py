@@ -8,8 +8,9 @@ from asyncio import Event
 from collections.abc import Sequence
 from typing import Protocol
 
-from sidecar.scheduler.cluster import Goal
+from sidecar.scheduler.cluster import Cluster, Goal
 from sidecar.scheduler.model import Availability
+from sidecar.scheduler.plan import Plan
 from sidecar.scheduler.recipe import Recipe
 
 __all__ = ["Desk", "Election", "Journal"]
@@ -20,12 +21,18 @@ class Desk(Protocol):
 
     changed: Event
 
-    def goals(self) -> Sequence[Goal]:
+    def goals(self, cluster: Cluster) -> Sequence[Goal]:
         """Return a goal per service, in the order in which services must start.
+
+        What runs of a stack that nobody told of (its file and keys are lost) stays wanted as its
+        labels say; so ``cluster`` is what ``plan`` gets.
 
         ``Goal.service`` and ``Need.service`` are ``key_of(stack, service)``; ``Goal.spec`` and
         ``Goal.previous.spec`` are ``spec_of`` a recipe that ``recipe`` returns.
         """
+
+    def looked(self, cluster: Cluster, plan: Plan, now: float) -> None:
+        """Take what was seen and decided at a look, on the loop's clock; must not block."""
 
     def recipe(self, service: str, spec: str) -> Recipe | None:
         """Return how containers of a goal are made; None when that is not known (any more)."""

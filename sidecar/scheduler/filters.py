@@ -260,6 +260,8 @@ def _copies(request: Request, standing: Standing, _: Policy) -> Reason | None:
 
 
 def _avoided(request: Request, standing: Standing, _: Policy) -> Reason | None:
+    if request.only and standing.view.name != request.only:
+        return Reason("only", f"it belongs to {request.only}")
     return Reason("avoid", "it is to move away") if standing.view.name in request.avoid else None
 
 

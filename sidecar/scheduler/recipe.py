@@ -5,12 +5,11 @@ before can stand in a label for a rollback. ``build`` changes need another conta
 what is done around one and changes nothing in it.
 """
 
+import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
-from zlib import MAX_WBITS, compress, decompressobj
-from zlib import error as ZlibError
 
 import msgspec
 
@@ -21,7 +20,7 @@ __all__ = [
 
 _MOST_BYTES: Final = 16 << 10
 _MOST_INSIDE: Final = 4 << 20
-_GZIP: Final = MAX_WBITS | 16
+_GZIP: Final = zlib.MAX_WBITS | 16
 
 
 class _Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -117,14 +116,14 @@ def spec_of(recipe: Recipe) -> str:
 
 def packed(recipe: Recipe) -> str:
     """Return a recipe as the text of a label; empty when it is larger than 16 KiB."""
-    text = b64encode(compress(msgspec.json.encode(recipe, order="deterministic"), 9, _GZIP))
+    text = b64encode(zlib.compress(msgspec.json.encode(recipe, order="deterministic"), 9, _GZIP))
     return text.decode() if len(text) <= _MOST_BYTES else ""
 
 
 def unpacked(text: str) -> Recipe | None:
     """Return the recipe of a label's text, None for anything else."""
     try:
-        body = decompressobj(_GZIP).decompress(b64decode(text, validate=True), _MOST_INSIDE)
+        body = zlib.decompressobj(_GZIP).decompress(b64decode(text, validate=True), _MOST_INSIDE)
         return msgspec.json.decode(body, type=Recipe)
-    except (ValueError, ZlibError, msgspec.MsgspecError):
+    except (ValueError, zlib.error, msgspec.MsgspecError):
         return None

@@ -53,12 +53,22 @@ class Sight:
         """Return whether a copy takes work."""
         if copy.stage is not Stage.RUNNING or copy.is_draining or not self.is_reachable(copy):
             return False
+        if not copy.is_up:
+            return False
         if copy.health is not Health.NONE:
             return copy.health is Health.HEALTHY
         if self._now - copy.since >= goal.min_healthy:
             return True
         self.wait(copy.since + goal.min_healthy)
         return False
+
+    def is_watched(self, copy: Copy, goal: Goal) -> bool:
+        """Return whether a copy is so young that its failure counts against its rollout."""
+        begun = copy.since if copy.started is None else copy.started
+        if self._now - begun >= goal.update.monitor:
+            return False
+        self.wait(begun + goal.update.monitor)
+        return True
 
     def wait(self, until: float) -> None:
         """Note when to look again at the latest."""

@@ -6,6 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from sidecar.scheduler.conduct import Conduct
 from sidecar.scheduler.constraints import Constraint
 from sidecar.scheduler.expressions import Expression
 from sidecar.scheduler.model import Port, Request, Resources, Soft, Strategy
@@ -79,6 +80,7 @@ class ServiceSpec:
     spread_over: tuple[str, ...] = ()
     depends_on: tuple[Dependency, ...] = ()
     has_healthcheck: bool = False
+    conduct: Conduct = field(default_factory=Conduct)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

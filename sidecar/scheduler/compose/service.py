@@ -4,11 +4,12 @@ Here only what decides about places and order is read; what the engine is told i
 item by whoever creates the container.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from sidecar.scheduler.compose.document import Item, Place, Problems
 from sidecar.scheduler.compose.keys import DEPLOY, SERVICE, Class, class_of
+from sidecar.scheduler.compose.policies import conduct_of
 from sidecar.scheduler.compose.reader import Reader
 from sidecar.scheduler.compose.rules import Rules
 from sidecar.scheduler.compose.values import Published, cpus, published, size, whole
@@ -20,7 +21,7 @@ __all__ = ["service_of"]
 _STRATEGIES: Final = {**{each.value: each for each in Strategy}, "binpacking": Strategy.BINPACK}
 _OWN: Final = (
     "strategy", "soft", "reschedule", "autoscale", "canary", "drain", "sidecars", "fencing",
-    "adopt",
+    "adopt", "rollout",
 )  # fmt: skip
 
 
@@ -37,6 +38,7 @@ def service_of(name: str, item: Item, problems: Problems, *, classic: bool = Fal
     ports = _ports(service)
     mode = Mode(deploy.one_of("mode", ("replicated", "global"), "replicated"))
     network = service.text("network_mode")
+    volumes = _volumes(service)
     return ServiceSpec(
         name=name,
         image=service.text("image"),
@@ -57,13 +59,34 @@ def service_of(name: str, item: Item, problems: Problems, *, classic: bool = Fal
         soft=tuple(rules.soft),
         beside=_beside(service, network),
         pod=network.removeprefix("service:") if network.startswith("service:") else "",
-        volumes=_volumes(service),
+        volumes=volumes,
         platform=service.text("platform"),
         max_per_node=placement.value("max_replicas_per_node", whole, 0),
         spread_over=tuple(rules.spread_over),
         depends_on=_dependencies(service),
         has_healthcheck=_has_healthcheck(service),
+        conduct=conduct_of(
+            service,
+            deploy,
+            own,
+            is_alone=_is_alone(service, ports, network, volumes),
+            classic=rules.reschedule,
+        ),
     )
+
+
+def _is_alone(
+    service: Reader, ports: Iterable[Published], network: str, volumes: Collection[str]
+) -> bool:
+    """Return whether two copies of a slot exclude each other: by a port, an address, a volume."""
+    networks = service.get("networks")
+    has_address = any(
+        each.map.keys() & {"ipv4_address", "ipv6_address", "mac_address"}
+        for each in (networks.map.values() if networks else ())
+    )
+    has_port = any(each.host.number for each in ports)
+    has_name = "container_name" in service
+    return has_port or has_address or has_name or network == "host" or bool(volumes)
 
 
 def _classify(service: Reader) -> None:
