@@ -55,6 +55,8 @@ class Copy:
     slot: str
     spec: str
     incarnation: int
+    id: str = ""
+    """The engine's."""
     epoch: int = 0
     stage: Stage = Stage.RUNNING
     health: Health = Health.NONE

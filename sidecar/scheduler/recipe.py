@@ -31,10 +31,12 @@ class File(_Struct, frozen=True, kw_only=True):
     """A file that is put into the container before it starts (configs, secrets)."""
 
     path: str
-    content: bytes
+    digest: str
+    """SHA-256 of the content, by which ``Care`` has it."""
     mode: int = 0o444
     uid: int = 0
     gid: int = 0
+    is_secret: bool = False
 
 
 class Joined(_Struct, frozen=True, kw_only=True):
@@ -66,6 +68,8 @@ class Build(_Struct, frozen=True, kw_only=True):
     """The body of the create call but HostConfig and NetworkingConfig, by the engine's names."""
     host: Mapping[str, Any] = {}
     """HostConfig. Names of services in it are put in at creation: ``service:NAME``."""
+    links: tuple[str, ...] = ()
+    """``SERVICE[:ALIAS]`` or ``CONTAINER[:ALIAS]``."""
     networks: tuple[Joined, ...] = ()
     files: tuple[File, ...] = ()
     platform: str = ""
@@ -87,12 +91,17 @@ class Care(_Struct, frozen=True, kw_only=True):
     pull: str = "missing"
     name: str = ""
     """``container_name``; empty: by stack, service and slot."""
+    role: str = "main"
+    """``main``, ``sidecar:NAME`` or ``canary``."""
+    fencing: str = ""
     post_start: tuple[Hook, ...] = ()
     pre_stop: tuple[Hook, ...] = ()
     drain: float | None = None
     """Seconds a drain may take; None: the program's default."""
-    labels: Mapping[str, str] = {}
-    """Labels besides those in ``build`` that need no other container."""
+    contents: Mapping[str, bytes] = {}
+    """What files hold, by digest."""
+    secrets: Mapping[str, bytes] = {}
+    """The same of secrets; stands in no label."""
     volumes: tuple[Made, ...] = ()
     networks: tuple[Made, ...] = ()
 
@@ -115,8 +124,9 @@ def spec_of(recipe: Recipe) -> str:
 
 
 def packed(recipe: Recipe) -> str:
-    """Return a recipe as the text of a label; empty when it is larger than 16 KiB."""
-    text = b64encode(zlib.compress(msgspec.json.encode(recipe, order="deterministic"), 9, _GZIP))
+    """Return a recipe without secrets as a label's text; empty when it is larger than 16 KiB."""
+    bare = msgspec.structs.replace(recipe, care=msgspec.structs.replace(recipe.care, secrets={}))
+    text = b64encode(zlib.compress(msgspec.json.encode(bare, order="deterministic"), 9, _GZIP))
     return text.decode() if len(text) <= _MOST_BYTES else ""
 
 

@@ -5,13 +5,16 @@ item by whoever creates the container.
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from sidecar.scheduler.compose.document import Item, Place, Problems
 from sidecar.scheduler.compose.keys import DEPLOY, SERVICE, Class, class_of
 from sidecar.scheduler.compose.policies import conduct_of
 from sidecar.scheduler.compose.reader import Reader
+from sidecar.scheduler.compose.recipes import recipe_of
 from sidecar.scheduler.compose.rules import Rules
+from sidecar.scheduler.compose.setting import Setting
 from sidecar.scheduler.compose.values import Published, cpus, published, size, whole
 from sidecar.scheduler.model import NANO, Port, Resources, Strategy
 from sidecar.scheduler.spec import Condition, Dependency, Mode, ServiceSpec
@@ -25,8 +28,18 @@ _OWN: Final = (
 )  # fmt: skip
 
 
-def service_of(name: str, item: Item, problems: Problems, *, classic: bool = False) -> ServiceSpec:
-    """Return a service; what is wrong with it is noted in ``problems``."""
+def service_of(
+    name: str,
+    item: Item,
+    problems: Problems,
+    *,
+    classic: bool = False,
+    setting: Setting | None = None,
+) -> ServiceSpec:
+    """Return a service; what is wrong with it is noted in ``problems``.
+
+    ``setting`` is what it shares with others of its stack; without it there is no recipe.
+    """
     service = Reader(item, f"services.{name}", problems)
     _classify(service)
     deploy, own = service.below("deploy"), service.below("x-pinnace")
@@ -39,7 +52,7 @@ def service_of(name: str, item: Item, problems: Problems, *, classic: bool = Fal
     mode = Mode(deploy.one_of("mode", ("replicated", "global"), "replicated"))
     network = service.text("network_mode")
     volumes = _volumes(service)
-    return ServiceSpec(
+    spec = ServiceSpec(
         name=name,
         image=service.text("image"),
         container_name=service.text("container_name"),
@@ -73,6 +86,10 @@ def service_of(name: str, item: Item, problems: Problems, *, classic: bool = Fal
             classic=rules.reschedule,
         ),
     )
+    if setting is None:
+        return spec
+    recipe = recipe_of(service, spec, ports, setting)
+    return replace(spec, recipe=recipe, volumes=tuple(each.name for each in recipe.care.volumes))
 
 
 def _is_alone(
