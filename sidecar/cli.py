@@ -40,11 +40,13 @@ PROGRAMS: Final[Mapping[str, str]] = {
     "statsd_exporter": "adapter",
     "jmx_exporter": "adapter",
     "stack": "scheduler",
+    "agent": "agent",
 }
 """Name of the program (or ``pinnace NAME``) to the part it runs alone."""
 
 PARTS: Final[Mapping[str, str]] = {
     "adapter": "adapter.cli",
+    "agent": "sidecar.scheduler.agent.cli",
     "ambassador": "ambassador.cli",
     "dnsd": "dnsd.cli",
     "registrar": "registrar.cli",
