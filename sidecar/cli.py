@@ -42,11 +42,13 @@ PROGRAMS: Final[Mapping[str, str]] = {
     "stack": "scheduler",
     "node": "scheduler",
     "why": "scheduler",
+    "agent": "agent",
 }
 """Name of the program (or ``pinnace NAME``) to the part it runs alone."""
 
 PARTS: Final[Mapping[str, str]] = {
     "adapter": "adapter.cli",
+    "agent": "sidecar.scheduler.agent.cli",
     "ambassador": "ambassador.cli",
     "dnsd": "dnsd.cli",
     "registrar": "registrar.cli",

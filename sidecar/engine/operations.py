@@ -102,6 +102,10 @@ class Operations:
         """Stop a container by its own signal and grace; return when it has ended."""
         await self._connection().post(f"containers/{id_}/stop", timeout=_STOP)
 
+    async def halt(self, id_: str, grace: int) -> None:
+        """Stop a container, whatever grace it asked for; return when it has ended."""
+        await self._connection().post(f"containers/{id_}/stop", timeout=_STOP, t=str(grace))
+
     async def remove(self, id_: str) -> None:
         """Remove a container that does not run; its volumes stay."""
         with suppress(EngineConflict):  # it runs, or is being removed

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sidecar.scheduler.conduct import HEALED, OnFailure, Order, Restart, Update, When
+from sidecar.scheduler.fencing import Fences, Fencing
 from sidecar.scheduler.model import NodeView, Request
 from sidecar.scheduler.spec import Condition
 
@@ -103,6 +104,7 @@ class Goal:
     """A copy without health check is ready after so long."""
     moves: bool = True
     """Whether its slots on a lost node are placed elsewhere."""
+    fencing: Fencing = Fencing.CATALOG
     lost_after: float = 15.0
     is_paused: bool = False
     is_rollback: bool = False
@@ -126,3 +128,4 @@ class Cluster:
     """By service."""
     since: Mapping[str, float] = field(default_factory=dict)
     """When each node came into its state."""
+    fences: Fences = field(default_factory=Fences)

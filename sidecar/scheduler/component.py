@@ -18,17 +18,28 @@ from sidecar.errors import PinnaceError
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from sidecar.scheduler.acting import Actor, NotLeading
-from sidecar.scheduler.actions import Action, Alarm, Create, Deregister, Pending
+from sidecar.scheduler.actions import (
+    Action,
+    Alarm,
+    Create,
+    Deregister,
+    Drain,
+    Pending,
+    Remove,
+    Start,
+    Stop,
+)
 from sidecar.scheduler.cluster import Cluster, Copy, Goal
 from sidecar.scheduler.creating import Lacking
 from sidecar.scheduler.desk import Desk, Election, Journal
 from sidecar.scheduler.explaining import lines_of
 from sidecar.scheduler.failing import Failing
+from sidecar.scheduler.fencer import Fencer
 from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.model import Policy, State
 from sidecar.scheduler.nodes.link import Link
+from sidecar.scheduler.picture import Picture
 from sidecar.scheduler.plan import Plan, plan
-from sidecar.scheduler.sight import UNREACHABLE
 from sidecar.scheduler.traffic import Traffic
 from sidecar.scheduler.underway import key_of_slot, with_under_way, without
 
@@ -51,8 +62,9 @@ class Scheduler:
         desk: Desk,
         election: Election,
         traffic: Traffic,
-        journal: Journal,
         *,
+        fencer: Fencer,
+        journal: Journal,
         clock: Clock,
         policy: Policy | None = None,
     ) -> None:
@@ -62,18 +74,18 @@ class Scheduler:
         self._election = election
         self._traffic = traffic
         self._journal = journal
+        self._fencer = fencer
         self._clock = clock
         self._policy = policy or Policy()
         self._start_over()
 
     def _start_over(self) -> None:
-        self._actor = Actor(self._links, self._desk, self._election, self._traffic)
+        self._actor = Actor(self._links, self._desk, self._election, self._traffic, self._fencer)
         self._memory = Memory()
         self._failing = Failing()
         self._under_way: dict[str, tuple[Action, asyncio.Task[None]]] = {}
         self._gates = {name: asyncio.Semaphore(_AT_ONCE) for name in self._links}
-        self._suspended: set[str] = set()
-        self._withdrawn: set[str] = set()
+        self._picture = Picture(self._links, self._desk, self._traffic)
         self._said: frozenset[str] = frozenset()
         self._wake = asyncio.Event()
         self._wake.set()
@@ -110,7 +122,9 @@ class Scheduler:
             for link in self._links.values():
                 group.create_task(link.run(self._wake.set), name=f"node {link.name}")
             group.create_task(self._election.run(), name="election")
-            for changed in (self._desk.changed, self._election.changed):
+            group.create_task(self._fencer.run(), name="fencer")
+            sources = self._desk, self._election, self._traffic, self._fencer
+            for changed in (each.changed for each in sources):
                 group.create_task(self._forward(changed), name="scheduler changes")
             ready()
             await self._keep()
@@ -146,10 +160,11 @@ class Scheduler:
         return not any(link.reach().state is State.JOINING for link in self._links.values())
 
     def _look(self) -> Plan | None:
-        self._suspend()
         now = self._clock.monotonic()
         actions = [action for action, _ in self._under_way.values()]
-        seen = self._seen()
+        seen = replace(self._picture.taken(), fences=self._fencer.fences(now))
+        for name in self._picture.suspend(seen):
+            self._cancel(name)
         self._cluster = with_under_way(seen, actions, drained=self._actor.drained, now=now)
         try:
             self._actor.lead()
@@ -163,37 +178,13 @@ class Scheduler:
         self._say(found.actions)
         for action in found.actions:
             self._begin(action)
+        leaving = {each.copy.id for each in found.actions if isinstance(each, Drain | Stop)}
+        self._picture.resume(seen, but=leaving)
         return found
-
-    def _seen(self) -> Cluster:
-        copies: dict[str, list[Copy]] = {}
-        for link in self._links.values():
-            for service, copy in link.copies():
-                is_in = copy.id not in self._withdrawn
-                copies.setdefault(service, []).append(replace(copy, is_registered=is_in))
-        nodes = tuple(
-            replace(link.view(), availability=self._desk.availability(name))
-            for name, link in self._links.items()
-        )
-        since = {name: link.reach().since for name, link in self._links.items()}
-        return Cluster(nodes, {key: tuple(each) for key, each in copies.items()}, since)
 
     def _avoiding(self, goal: Goal, now: float) -> Goal:
         nodes = self._failing.nodes(goal.service, goal.spec, now)
         return replace(goal, slots=without(goal.slots, nodes)) if nodes else goal
-
-    def _suspend(self) -> None:
-        """Keep work from what cannot be reached; when it is back, let it have work again."""
-        for name, link in self._links.items():
-            is_away = link.reach().state in UNREACHABLE
-            if is_away is not (name in self._suspended):
-                self._traffic.suspend(name, on=is_away)
-                (self._suspended.add if is_away else self._suspended.discard)(name)
-                if is_away:
-                    self._cancel(name)
-        self._withdrawn &= {
-            copy.id for name in self._suspended for _, copy in self._links[name].copies()
-        }
 
     # Acting
 
@@ -203,7 +194,9 @@ class Scheduler:
         key = key_of_slot(action)
         if key in self._under_way:
             return
-        if not isinstance(action, Create) and (not action.copy.id or self._is_held(action)):
+        if isinstance(action, Start | Drain | Stop | Remove) and not action.copy.id:
+            return  # it is being made
+        if not isinstance(action, Create) and self._is_held(action):
             return
         task = self._group.create_task(self._do(action), name=action.key)
         self._under_way[key] = action, task
@@ -246,7 +239,7 @@ class Scheduler:
         about = _about(action)
         self._failing = self._failing.worked(*about, _node_of(action))
         if isinstance(action, Deregister):
-            self._withdrawn.add(action.copy.id)
+            self._picture.withdrawn(action.copy)
         key = getattr(action, "key", "")
         _log.info(what, action=key, node=_node_of(action))
         self._journal.note(what, action=key, node=_node_of(action))

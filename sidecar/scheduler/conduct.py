@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from sidecar.scheduler.fencing import Fencing
+
 __all__ = ["HEALED", "Conduct", "OnFailure", "Order", "Restart", "Update", "When"]
 
 HEALED: Final = 600.0
@@ -90,3 +92,4 @@ class Conduct:
     min_healthy: float = 0.0
     moves: bool = True
     lost_after: float | None = None
+    fencing: Fencing = Fencing.CATALOG

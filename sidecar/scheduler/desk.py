@@ -52,8 +52,10 @@ class Election(Protocol):
     """Whether this scheduler may act, and under which number (``sidecar.scheduler.election``)."""
 
     changed: Event
-    epoch: int | None
-    """None: another one leads. Grows with each leader."""
+
+    @property
+    def epoch(self) -> int | None:
+        """None: another one leads, or our lease is about to end. Grows with each leader."""
 
     async def run(self) -> None:
         """Take part until cancelled."""

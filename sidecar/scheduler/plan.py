@@ -70,6 +70,7 @@ def plan(
     known = {goal.service for goal in goals}
     for service in cluster.copies.keys() - known:
         look.retire_all(service)
+    look.fence(goals)
     return Plan(tuple(look.actions), look.memory, look.look_again)
 
 
@@ -108,7 +109,7 @@ class _Look:
             self._last[copy.slot] = max(self._last[copy.slot], copy.incarnation)
             if not self._sight.is_lost(copy, goal):
                 slots[copy.slot].append(copy)
-            elif copy.stage is not Stage.EXITED and copy.is_registered:
+            if self._sight.is_withheld(copy, goal):
                 self.actions.append(Deregister(goal.service, copy))
         self._ready = {slot for slot, copies in slots.items() if self._has_ready(goal, copies)}
         self._judge(goal)
@@ -120,6 +121,10 @@ class _Look:
         """Retire all copies of a service that is wanted no more."""
         for copy in self._cluster.copies.get(service, ()):
             self._retire(service, copy)
+
+    def fence(self, goals: Iterable[Goal]) -> None:
+        """Shut out lost nodes whose copies must have ended first; let in those that are back."""
+        self.actions += [*sorted(self._sight.to_fence), *self._sight.returned(goals)]
 
     def _in_order(self, slots: Mapping[str, list[Copy]]) -> Iterator[tuple[str, list[Copy]]]:
         """Return first the slots that lack most: an update begins where nothing runs."""
@@ -259,7 +264,8 @@ class _Look:
         return False
 
     def _create(self, goal: Goal, slot: str) -> None:
-        (decision,) = self._placer.place([goal.slots[slot]])
+        request = self._sight.allowed(goal.slots[slot], goal)
+        (decision,) = self._placer.place([request])
         if not isinstance(decision, Placement):
             self.actions.append(Pending(goal.service, decision))
             return

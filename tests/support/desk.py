@@ -1,7 +1,7 @@
 """The scheduler's surroundings for its own tests: a desk with one stack, and the rest."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from math import inf
 
@@ -97,13 +97,19 @@ class Book:
 class Still:
     """Nobody sends any work."""
 
+    def __init__(self) -> None:
+        self.changed = asyncio.Event()
+
     def drains(self, _node: str) -> Drains | None:
         return None
 
     def withdraw(self, _node: str, _id: str) -> None:
         return None
 
-    def suspend(self, _node: str, *, on: bool) -> None:
+    def suspend(self, _node: str, *, on: bool, but: Collection[str] = ()) -> None:
+        return None
+
+    def forget(self, _ids: Collection[str]) -> None:
         return None
 
     def is_routed(self, _node: str, _id: str) -> bool | None:

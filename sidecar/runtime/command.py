@@ -89,8 +89,12 @@ def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if not _SECRET.search(name.upper())}
 
 
-async def run(command: Command, environ: Mapping[str, str]) -> Outcome:
-    """Run it to its end; kill its whole process group after the time limit or when cancelled.
+async def run(
+    command: Command, environ: Mapping[str, str], *, folder: str | None = None
+) -> Outcome:
+    """Run it in a folder to its end.
+
+    Its whole process group is killed after the time limit or when cancelled.
 
     What it leaves in the background is its own affair when it ended in time, as with a shell:
     a reload may start a daemon.
@@ -104,6 +108,7 @@ async def run(command: Command, environ: Mapping[str, str]) -> Outcome:
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
             env=environ,
+            cwd=folder,
         )
     except (OSError, ValueError) as error:
         return Outcome(None, "", f"cannot run {command.argv[0]}: {error}")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.errors import RenderError
-from templater.commands.run import Command, as_user, run, shell, without_secrets
+from sidecar.runtime.command import Command, as_user, run, shell, without_secrets
 
 ENV = {"PATH": os.environ["PATH"]}
 
