@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from math import inf
 
-from sidecar.catalog.work import Drains
+from sidecar.catalog.work import Drains, Load
 from sidecar.scheduler.cluster import Cluster, Goal, Need
 from sidecar.scheduler.compose.document import Problems
 from sidecar.scheduler.compose.stack import stack_of
@@ -114,3 +114,12 @@ class Still:
 
     def is_routed(self, _node: str, _id: str) -> bool | None:
         return None
+
+    def weigh(self, _node: str, _id: str, _share: float) -> None:
+        return None
+
+    def share(self, _id: str) -> float | None:
+        return None
+
+    async def loads(self, _containers: Mapping[str, str]) -> Mapping[str, Load]:
+        return {}
