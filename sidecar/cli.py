@@ -40,6 +40,8 @@ PROGRAMS: Final[Mapping[str, str]] = {
     "statsd_exporter": "adapter",
     "jmx_exporter": "adapter",
     "stack": "scheduler",
+    "node": "scheduler",
+    "why": "scheduler",
     "agent": "agent",
 }
 """Name of the program (or ``pinnace NAME``) to the part it runs alone."""

@@ -48,19 +48,28 @@ def gather(
     *,
     name: str = "",
     profiles: tuple[str, ...] = (),
+    content: bytes | None = None,
 ) -> tuple[Bundle, StackSpec]:
     """Read a stack file with all that it names. Blocks. Raises ConfigError."""
     path = path.resolve()
+    main = content_of(path) if content is None else content
+    return gathered(
+        str(path), problems, environ=environ, name=name, base=str(path.parent),
+        read=lambda each: main if each == str(path) else read_file(each),
+        folder=folder_of(path), profiles=profiles,
+    )  # fmt: skip
+
+
+def content_of(path: Path) -> bytes:
+    """Return a file that must be there and be text. Raises ConfigError."""
     try:
-        path.read_text("utf-8")
+        found = path.read_bytes()
+        found.decode()
     except OSError as error:
         raise ConfigError([f"{path}: {error.strerror}"]) from None
     except UnicodeDecodeError as error:
         raise ConfigError([f"{path}: this is no UTF-8 at byte {error.start}"]) from None
-    return gathered(
-        str(path), problems, read=read_file, environ=environ, name=name, base=str(path.parent),
-        folder=folder_of(path), profiles=profiles,
-    )  # fmt: skip
+    return found
 
 
 class StackFile:

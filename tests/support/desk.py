@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import TYPE_CHECKING, cast
 
-from sidecar.catalog.work import Drains, Step
+from sidecar.catalog.work import Drains, Load, Step
 from sidecar.runtime.clock import Clock
 from sidecar.scheduler.cluster import Cluster, Goal, Need
 from sidecar.scheduler.component import Scheduler
@@ -131,6 +131,15 @@ class Still:
 
     def is_routed(self, _node: str, _id: str) -> bool | None:
         return None
+
+    def weigh(self, _node: str, _id: str, _share: float) -> None:
+        return None
+
+    def share(self, _id: str) -> float | None:
+        return None
+
+    async def loads(self, _containers: Mapping[str, str]) -> Mapping[str, Load]:
+        return {}
 
 
 class Sending(Still):
