@@ -40,6 +40,7 @@ PROGRAMS: Final[Mapping[str, str]] = {
     "statsd_exporter": "adapter",
     "jmx_exporter": "adapter",
     "stack": "scheduler",
+    "git-sync": "git-sync",
 }
 """Name of the program (or ``pinnace NAME``) to the part it runs alone."""
 
@@ -47,6 +48,7 @@ PARTS: Final[Mapping[str, str]] = {
     "adapter": "adapter.cli",
     "ambassador": "ambassador.cli",
     "dnsd": "dnsd.cli",
+    "git-sync": "sidecar.gitsync.cli",
     "registrar": "registrar.cli",
     "scheduler": "sidecar.scheduler.cli",
     "templater": "templater.cli",

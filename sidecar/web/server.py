@@ -67,13 +67,14 @@ class WebServer:
         write_timeout: float = _WRITE_TIMEOUT,
         short: Short = lambda _target, _gzip: None,
         more: Iterable[web.RouteDef] = (),
+        home: Handler | None = None,
     ) -> None:
         """Answer from ``catalog``; ``health`` tells of every part, this one included.
 
         ``api`` loads the routes below ``/v1`` when one is asked for first; ``short`` answers what
         needs no parsing (``sidecar.web.connection``). ``names`` are domains and hosts by which
         browsers may call us. Who does not read for ``write_timeout`` is cut off. ``more`` are
-        routes of other parts.
+        routes of other parts. ``home`` answers ``/``, which else leads to the dashboard.
         """
         self._catalog = catalog
         self._settings = settings
@@ -84,6 +85,7 @@ class WebServer:
         self._names = names
         self._write_timeout = write_timeout
         self._more = tuple(more)
+        self._home = home if home is not None else _to_dashboard
         self._guard = Guard()
         self._door = Door(settings.max_connections, short, _count, settings.max_waiting)
         self._shows_page = True
@@ -133,7 +135,7 @@ class WebServer:
         app = web.Application(client_max_size=MAX_BODY, middlewares=[self._middleware])
         app.add_routes(
             [
-                web.get("/", _to_dashboard),
+                web.get("/", self._home),
                 web.get("/ui/", self._page),
                 web.get("/healthz", _healthz),
                 web.get("/readyz", self._readyz),
