@@ -29,7 +29,7 @@ _OWN: Final = ".pinnace"
 _AGAIN: Final = "again-"
 _MARK: Final = ".complete"
 _NEW: Final = ".pinnace-new-link"
-_PATIENCE: Final = 10.0  # a git of one of us that was killed may be at work still
+_PATIENCE: Final = 3.0  # a git of one of us that was killed may be at work still
 _LOOK: Final = 0.05
 
 
