@@ -5,12 +5,14 @@ where a file of settings is, and by those where the credentials are. The folder 
 (/dev/shm) where there is such, and goes when we end.
 """
 
+import fcntl
 import os
 import shlex
 import shutil
 import tempfile
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -27,6 +29,7 @@ _MEMORY: Final = Path("/dev/shm")  # noqa: S108  (a folder of our own in it, mod
 _COOKIES: Final = "/etc/git-secret/cookie_file"
 _ASKPASS: Final = 1.0
 _OWN: Final = ("GITSYNC_", "GIT_SYNC_")
+_NAME: Final = "pinnace-git-"
 
 
 class AccessFailed(TransientError):
@@ -40,7 +43,9 @@ class Access:
         """Write the settings. Blocks; call before the loop runs."""
         self._options = options
         where = _MEMORY if os.access(_MEMORY, os.W_OK) else None
-        self._folder = Path(tempfile.mkdtemp(prefix="pinnace-git-", dir=where))
+        self._folder = Path(tempfile.mkdtemp(prefix=_NAME, dir=where))
+        self._lock = _locked(self._folder)
+        _sweep(self._folder)
         self._urls = [each.url for each in options.credentials]
         self._urls += [options.repo] * bool(options.askpass)
         config = self._folder / "config"
@@ -58,6 +63,7 @@ class Access:
     def close(self) -> None:
         """Remove everything."""
         shutil.rmtree(self._folder, ignore_errors=True)
+        os.close(self._lock)
 
     def refresh(self) -> None:
         """Write the credentials anew. Blocks. Raises AccessFailed."""
@@ -84,7 +90,8 @@ class Access:
         words += [f"-i {shlex.quote(key)}" for key in self._options.ssh_keys]
         known = self._options.known_hosts
         if known:
-            words.append(f"-o StrictHostKeyChecking=yes -o UserKnownHostsFile={shlex.quote(known)}")
+            file = shlex.quote(f'UserKnownHostsFile="{known}"')  # ssh itself splits at blanks
+            words.append(f"-o StrictHostKeyChecking=yes -o {file}")
         else:
             words.append("-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null")
         return " ".join([*words, "-o BatchMode=yes"])
@@ -113,6 +120,27 @@ class Access:
         pairs = dict(line.split("=", 1) for line in body.splitlines() if "=" in line)
         user, password = pairs.get("username", ""), pairs.get("password", "")
         return line_of(Credential(self._options.repo, user), password)
+
+
+def _locked(folder: Path) -> int:
+    """Lock a folder for as long as we live. Raises BlockingIOError."""
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise
+    return lock
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what others of us left who were killed."""
+    for other in folder.parent.glob(f"{_NAME}*"):
+        if other == folder:
+            continue
+        with suppress(OSError):  # somebody else's, or at work
+            os.close(_locked(other))
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def _quoted(text: str) -> str:

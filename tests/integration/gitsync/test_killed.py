@@ -33,8 +33,8 @@ def test_killed_at_any_step_it_leaves_complete_files_and_goes_on(
 
     def run(steps: str) -> str:
         done = subprocess.run(
-            [*words, steps, *arguments], capture_output=True, text=True, check=True, timeout=100,
-            env=dict(sync.environ()),
+            [*words, steps, *arguments], capture_output=True, text=True, check=True,
+            timeout=20.0 * STEPS, env=dict(sync.environ()),
         )  # fmt: skip
         return done.stdout
 
