@@ -99,6 +99,15 @@ class LoadBalancer:
             return None
         return await self._proxy.in_flight(instance)
 
+    def routes_to(self, instance: Instance) -> bool:
+        """Say whether the newest routes lead to an instance; the proxy may not have them yet."""
+        return any(
+            (one.key.node, one.key.id) == (instance.node, instance.id)
+            for upstream, members in self._routes.upstreams.items()
+            if upstream.service == instance.service
+            for one in members
+        )
+
     def status(self) -> dict[str, object]:
         """Return routes, endpoints and the last apply, ready for JSON."""
         return self._status(None)

@@ -5,6 +5,7 @@ Losing it costs delays that begin anew, and no more.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Final
 
 from sidecar.scheduler.cluster import HEALED, Cluster, Health, Stage
@@ -23,6 +24,8 @@ class Failure:
     spec: str
     node: str
     at: float
+    age: float = 0.0
+    """How long it had run, 0 when that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +39,22 @@ class Memory:
     """When a slot of a service was updated last."""
     paused: frozenset[tuple[str, str]] = frozenset()
     """Rollouts that stopped: service and spec."""
+    attempts: Mapping[str, int] = field(default_factory=dict)
+    """``Goal.attempt`` of each service as it was seen last."""
 
     def failures_of(self, service: str, slot: str, spec: str) -> list[float]:
         """Return when copies of a slot failed."""
         wanted = service, slot, spec
         return [each.at for each in self.failures if (each.service, each.slot, each.spec) == wanted]
 
-    def failed_slots(self, service: str, spec: str) -> set[str]:
-        """Return the slots of which a copy of this spec failed."""
+    def failed_slots(self, service: str, spec: str, monitor: float = inf) -> set[str]:
+        """Return the slots of which a copy of this spec failed when it had not run for long."""
         wanted = service, spec
-        return {each.slot for each in self.failures if (each.service, each.spec) == wanted}
+        return {
+            each.slot
+            for each in self.failures
+            if (each.service, each.spec) == wanted and each.age <= monitor
+        }
 
     def strain(self, node: str, now: float) -> int:
         """Return how many copies failed on a node of late."""
@@ -64,7 +73,9 @@ def counted(cluster: Cluster, memory: Memory, now: float) -> Memory:
             mark = copy.name, copy.incarnation, copy.since
             marks.add(mark)
             if mark not in memory.counted:
-                found.append(Failure(service, copy.slot, copy.spec, copy.node, now))
+                ended = copy.since if copy.stage is Stage.EXITED else now
+                age = 0.0 if copy.started is None else ended - copy.started
+                found.append(Failure(service, copy.slot, copy.spec, copy.node, now, age))
     if not found and marks >= memory.counted:
         return memory
     recent = tuple(each for each in memory.failures if now - each.at < 2 * HEALED)

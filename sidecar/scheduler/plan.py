@@ -30,14 +30,15 @@ from sidecar.scheduler.cluster import (
     Goal,
     Health,
     Need,
-    OnFailure,
     Order,
     Stage,
 )
 from sidecar.scheduler.memory import Memory, counted
-from sidecar.scheduler.model import NodeView, Placement, Policy, Request
+from sidecar.scheduler.model import NodeView, Placement, Policy
 from sidecar.scheduler.placing import Placer
+from sidecar.scheduler.rollout import can_begin, effective, has_failed, recalled
 from sidecar.scheduler.sight import UNREACHABLE, Sight
+from sidecar.scheduler.sizing import sized
 from sidecar.scheduler.spec import Condition
 
 __all__ = ["Plan", "plan"]
@@ -69,6 +70,7 @@ def plan(
     known = {goal.service for goal in goals}
     for service in cluster.copies.keys() - known:
         look.retire_all(service)
+    look.fence(goals)
     return Plan(tuple(look.actions), look.memory, look.look_again)
 
 
@@ -84,6 +86,7 @@ class _Look:
         strained = [self._strained(node) for node in cluster.nodes]
         self._placer = Placer(Board(strained, policy))
         self._last: dict[str, int] = {}
+        self._ready: set[str] = set()
 
     def _strained(self, node: NodeView) -> NodeView:
         return replace(node, strain=self.memory.strain(node.name, self._now))
@@ -95,7 +98,8 @@ class _Look:
 
     def service(self, goal: Goal) -> None:
         """Look at one service."""
-        goal = self._effective(goal)
+        self.memory = recalled(self.memory, goal)
+        goal = effective(sized(goal, self._cluster), self.memory)
         slots: dict[str, list[Copy]] = {slot: [] for slot in goal.slots}
         self._last = dict.fromkeys(goal.slots, 0)
         for copy in self._cluster.copies.get(goal.service, ()):
@@ -105,10 +109,12 @@ class _Look:
             self._last[copy.slot] = max(self._last[copy.slot], copy.incarnation)
             if not self._sight.is_lost(copy, goal):
                 slots[copy.slot].append(copy)
-            elif copy.stage is not Stage.EXITED and copy.is_registered:
+            if self._sight.is_withheld(copy, goal):
                 self.actions.append(Deregister(goal.service, copy))
+        self._ready = {slot for slot, copies in slots.items() if self._has_ready(goal, copies)}
+        self._judge(goal)
         in_flux = sum(self._is_in_flux(goal, copies) for copies in slots.values())
-        for slot, copies in self._in_order(goal, slots):
+        for slot, copies in self._in_order(slots):
             in_flux += self._slot(goal, slot, copies, in_flux)
 
     def retire_all(self, service: str) -> None:
@@ -116,23 +122,18 @@ class _Look:
         for copy in self._cluster.copies.get(service, ()):
             self._retire(service, copy)
 
-    def _effective(self, goal: Goal) -> Goal:
-        """Return the goal, or the previous one while a failed rollout is taken back."""
-        if goal.previous is None or goal.update.on_failure is not OnFailure.ROLLBACK:
-            return goal
-        if (goal.service, goal.spec) not in self.memory.paused:
-            return goal
-        return replace(goal.previous, slots=_same_slots(goal, goal.previous))
+    def fence(self, goals: Iterable[Goal]) -> None:
+        """Shut out lost nodes whose copies must have ended first; let in those that are back."""
+        self.actions += [*sorted(self._sight.to_fence), *self._sight.returned(goals)]
 
-    def _in_order(
-        self, goal: Goal, slots: Mapping[str, list[Copy]]
-    ) -> Iterator[tuple[str, list[Copy]]]:
+    def _in_order(self, slots: Mapping[str, list[Copy]]) -> Iterator[tuple[str, list[Copy]]]:
         """Return first the slots that lack most: an update begins where nothing runs."""
 
-        def lack(slot: str) -> int:
-            return sum(self._sight.is_ready(copy, goal) for copy in slots[slot])
+        order = sorted(slots, key=lambda slot: (slot in self._ready, len(slot), slot))
+        return ((slot, slots[slot]) for slot in order)
 
-        return ((slot, slots[slot]) for slot in sorted(slots, key=lambda each: (lack(each), each)))
+    def _has_ready(self, goal: Goal, copies: Iterable[Copy]) -> bool:
+        return any(self._sight.is_ready(copy, goal) for copy in copies)
 
     def _is_in_flux(self, goal: Goal, copies: Sequence[Copy]) -> bool:
         """Return whether an update of a slot is under way."""
@@ -142,7 +143,10 @@ class _Look:
         had = any(not self._sight.is_current(copy, goal) for copy in copies)
         if any(copy.is_draining for copy in olds) or (olds and news) or (had and not alive):
             return True
-        return bool(news) and had and not any(self._sight.is_ready(copy, goal) for copy in news)
+        return had and any(
+            not self._sight.is_ready(copy, goal) or self._sight.is_watched(copy, goal)
+            for copy in news[:1]
+        )
 
     def _slot(self, goal: Goal, slot: str, copies: Sequence[Copy], in_flux: int) -> int:
         """Look at one slot; return how many updates it has begun."""
@@ -189,25 +193,24 @@ class _Look:
                 self._retire(goal.service, copy)
             return 0
         reachable = all(self._sight.is_reachable(copy) for copy in olds)
-        if not reachable or not self._may_update(goal, in_flux):
+        if not reachable or not self._may_update(goal, slot, in_flux):
             for copy in olds:  # the old spec is kept alive meanwhile
                 if copy.stage is Stage.CREATED and self._sight.is_reachable(copy):
                     self.actions.append(Start(goal.service, copy))
             return 0
         self.memory = replace(self.memory, updated={**self.memory.updated, goal.service: self._now})
         if goal.update.order is Order.STOP_FIRST:
+            self._ready.discard(slot)
             for copy in olds:
                 self._retire(goal.service, copy)
         else:
             self._create(goal, slot)
         return 1
 
-    def _may_update(self, goal: Goal, in_flux: int) -> bool:
-        if goal.is_paused or (goal.service, goal.spec) in self.memory.paused:
-            return False
-        if goal.update.parallelism and in_flux >= goal.update.parallelism:
-            return False
-        if self._has_failed_too_much(goal):
+    def _may_update(self, goal: Goal, slot: str, in_flux: int) -> bool:
+        is_ready = slot in self._ready
+        ready = len(self._ready)
+        if not can_begin(goal, self.memory, in_flux=in_flux, is_ready=is_ready, ready=ready):
             return False
         last = self.memory.updated.get(goal.service)
         if last is not None and self._now - last < goal.update.delay:
@@ -215,23 +218,25 @@ class _Look:
             return False
         return True
 
-    def _has_failed_too_much(self, goal: Goal) -> bool:
-        if goal.update.on_failure is OnFailure.CONTINUE:
-            return False
-        slots = self.memory.failed_slots(goal.service, goal.spec)
-        if len(slots) / max(len(goal.slots), 1) <= goal.update.max_failure_ratio:
-            return False
-        paused = self.memory.paused | {(goal.service, goal.spec)}
-        self.memory = replace(self.memory, paused=paused)
-        self.actions.append(Alarm(f"the rollout of {goal.service} stopped: too much of it failed"))
-        return True
+    def _judge(self, goal: Goal) -> None:
+        """Stop a rollout of which too much failed; it may be the last slot that did."""
+        last = self.memory.updated.get(goal.service)
+        if (goal.service, goal.spec) in self.memory.paused or last is None:
+            return
+        is_recent = self._now - last <= goal.update.deadline + goal.update.monitor
+        if is_recent and has_failed(goal, self.memory):
+            paused = self.memory.paused | {(goal.service, goal.spec)}
+            self.memory = replace(self.memory, paused=paused)
+            text = f"the rollout of {goal.service} stopped: too much of it failed"
+            self.actions.append(Alarm(text))
 
     def _fill(self, goal: Goal, slot: str, ended: Sequence[Copy]) -> None:
         """Start what ended again, or put a new copy where there is none."""
         last = max(ended, key=lambda each: (each.since, each.age), default=None)
         if last is not None and last.spec == goal.spec and not self._is_due(goal, last):
             return
-        if last is None and not all(self._is_met(need) for need in goal.needs):
+        is_first = last is None and not self._last[slot]
+        if is_first and not all(self._is_met(need) for need in goal.needs):
             return
         self._create(goal, slot)
 
@@ -259,7 +264,8 @@ class _Look:
         return False
 
     def _create(self, goal: Goal, slot: str) -> None:
-        (decision,) = self._placer.place([goal.slots[slot]])
+        request = self._sight.allowed(goal.slots[slot], goal)
+        (decision,) = self._placer.place([request])
         if not isinstance(decision, Placement):
             self.actions.append(Pending(goal.service, decision))
             return
@@ -281,8 +287,3 @@ class _Look:
         for copy in newest_first[keeps:]:
             if self._sight.is_reachable(copy):
                 self.actions.append(Remove(service, copy))
-
-
-def _same_slots(goal: Goal, previous: Goal) -> Mapping[str, Request]:
-    first = next(iter(previous.slots.values()))
-    return {slot: previous.slots.get(slot, replace(first, slot=slot)) for slot in goal.slots}

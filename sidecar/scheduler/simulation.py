@@ -203,7 +203,7 @@ class Simulation:
             return
         has_check = self._latency.healthy > 0
         health = Health.STARTING if has_check else Health.NONE
-        self._change(name, stage=Stage.RUNNING, health=health, since=self.now)
+        self._change(name, stage=Stage.RUNNING, health=health, since=self.now, started=self.now)
         if has_check:
             self._later(f"healthy/{name}", self._latency.healthy, lambda: self._heal(name))
 

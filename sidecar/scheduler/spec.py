@@ -6,9 +6,11 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from sidecar.scheduler.conduct import Conduct
 from sidecar.scheduler.constraints import Constraint
 from sidecar.scheduler.expressions import Expression
 from sidecar.scheduler.model import Port, Request, Resources, Soft, Strategy
+from sidecar.scheduler.recipe import Build, Recipe
 
 __all__ = ["Condition", "Dependency", "Mode", "ServiceSpec", "StackSpec", "requests_of"]
 
@@ -79,6 +81,9 @@ class ServiceSpec:
     spread_over: tuple[str, ...] = ()
     depends_on: tuple[Dependency, ...] = ()
     has_healthcheck: bool = False
+    conduct: Conduct = field(default_factory=Conduct)
+    recipe: Recipe = field(default_factory=lambda: Recipe(build=Build(image="")), hash=False)
+    """How its containers are made; ``spec_of`` it is the service's spec."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

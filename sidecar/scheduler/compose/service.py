@@ -4,13 +4,17 @@ Here only what decides about places and order is read; what the engine is told i
 item by whoever creates the container.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from sidecar.scheduler.compose.document import Item, Place, Problems
 from sidecar.scheduler.compose.keys import DEPLOY, SERVICE, Class, class_of
+from sidecar.scheduler.compose.policies import conduct_of
 from sidecar.scheduler.compose.reader import Reader
+from sidecar.scheduler.compose.recipes import recipe_of
 from sidecar.scheduler.compose.rules import Rules
+from sidecar.scheduler.compose.setting import Setting
 from sidecar.scheduler.compose.values import Published, cpus, published, size, whole
 from sidecar.scheduler.model import NANO, Port, Resources, Strategy
 from sidecar.scheduler.spec import Condition, Dependency, Mode, ServiceSpec
@@ -20,12 +24,22 @@ __all__ = ["service_of"]
 _STRATEGIES: Final = {**{each.value: each for each in Strategy}, "binpacking": Strategy.BINPACK}
 _OWN: Final = (
     "strategy", "soft", "reschedule", "autoscale", "canary", "drain", "sidecars", "fencing",
-    "adopt",
+    "adopt", "rollout",
 )  # fmt: skip
 
 
-def service_of(name: str, item: Item, problems: Problems, *, classic: bool = False) -> ServiceSpec:
-    """Return a service; what is wrong with it is noted in ``problems``."""
+def service_of(
+    name: str,
+    item: Item,
+    problems: Problems,
+    *,
+    classic: bool = False,
+    setting: Setting | None = None,
+) -> ServiceSpec:
+    """Return a service; what is wrong with it is noted in ``problems``.
+
+    ``setting`` is what it shares with others of its stack; without it there is no recipe.
+    """
     service = Reader(item, f"services.{name}", problems)
     _classify(service)
     deploy, own = service.below("deploy"), service.below("x-pinnace")
@@ -37,7 +51,8 @@ def service_of(name: str, item: Item, problems: Problems, *, classic: bool = Fal
     ports = _ports(service)
     mode = Mode(deploy.one_of("mode", ("replicated", "global"), "replicated"))
     network = service.text("network_mode")
-    return ServiceSpec(
+    volumes = _volumes(service)
+    spec = ServiceSpec(
         name=name,
         image=service.text("image"),
         container_name=service.text("container_name"),
@@ -57,13 +72,38 @@ def service_of(name: str, item: Item, problems: Problems, *, classic: bool = Fal
         soft=tuple(rules.soft),
         beside=_beside(service, network),
         pod=network.removeprefix("service:") if network.startswith("service:") else "",
-        volumes=_volumes(service),
+        volumes=volumes,
         platform=service.text("platform"),
         max_per_node=placement.value("max_replicas_per_node", whole, 0),
         spread_over=tuple(rules.spread_over),
         depends_on=_dependencies(service),
         has_healthcheck=_has_healthcheck(service),
+        conduct=conduct_of(
+            service,
+            deploy,
+            own,
+            is_alone=_is_alone(service, ports, network, volumes),
+            classic=rules.reschedule,
+        ),
     )
+    if setting is None:
+        return spec
+    recipe = recipe_of(service, spec, ports, setting)
+    return replace(spec, recipe=recipe, volumes=tuple(each.name for each in recipe.care.volumes))
+
+
+def _is_alone(
+    service: Reader, ports: Iterable[Published], network: str, volumes: Collection[str]
+) -> bool:
+    """Return whether two copies of a slot exclude each other: by a port, an address, a volume."""
+    networks = service.get("networks")
+    has_address = any(
+        each.map.keys() & {"ipv4_address", "ipv6_address", "mac_address"}
+        for each in (networks.map.values() if networks else ())
+    )
+    has_port = any(each.host.number for each in ports)
+    has_name = "container_name" in service
+    return has_port or has_address or has_name or network == "host" or bool(volumes)
 
 
 def _classify(service: Reader) -> None:

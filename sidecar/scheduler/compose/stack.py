@@ -8,6 +8,7 @@ from sidecar.scheduler.compose.interpolation import interpolated
 from sidecar.scheduler.compose.keys import FILE, Class, class_of
 from sidecar.scheduler.compose.reader import Reader
 from sidecar.scheduler.compose.service import service_of
+from sidecar.scheduler.compose.setting import Read, setting_of
 from sidecar.scheduler.spec import Condition, ServiceSpec, StackSpec
 
 __all__ = ["stack_of"]
@@ -25,10 +26,14 @@ def stack_of(
     folder: str = "",
     profiles: Collection[str] = (),
     classic: bool = False,
+    base: str = "",
+    read: Read | None = None,
 ) -> StackSpec:
     """Return the stack of a file; what is wrong with it is noted in ``problems``.
 
-    Its name is ``name``, else what the file says, else its folder's.
+    Its name is ``name``, else what the file says, else its folder's. ``base`` is the absolute
+    path where relative ones begin, ``read`` gives the files that it names; without ``read``
+    services have no recipes.
     """
     document = parse(text, file, problems)
     if document is None:
@@ -43,9 +48,16 @@ def stack_of(
         for each, item in services.item.map.items()
         if _is_active(Reader(item, f"services.{each}", problems), profiles)
     }
-    found = [service_of(each, item, problems, classic=classic) for each, item in active.items()]
+    name = name or top.text("name") or folder or _DEFAULT
+    setting = None
+    if read is not None:
+        setting = setting_of(top, name, folder=base, environ=environ, read=read)
+    found = [
+        service_of(each, item, problems, classic=classic, setting=setting)
+        for each, item in active.items()
+    ]
     _check(found, active, problems, known=services.item.map)
-    return StackSpec(name=name or top.text("name") or folder or _DEFAULT, services=_ordered(found))
+    return StackSpec(name=name, services=_ordered(found))
 
 
 def _classify(top: Reader) -> None:
