@@ -40,7 +40,7 @@ class Status:
             HttpSettings(listen=self._listen, insecure=True),
             health=lambda: {"git-sync": Health(self._phase(), 0, None)},
             stopping=lambda: False,
-            home=home,
+            more=[web.get("/", home)],
         )
         await server.run(lambda: None)
 

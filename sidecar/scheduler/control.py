@@ -6,7 +6,6 @@ so it makes no difference which scheduler was asked, and a restart finds the sam
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
@@ -18,10 +17,10 @@ from sidecar.scheduler.cluster import Cluster, Goal
 from sidecar.scheduler.explaining import lines_of
 from sidecar.scheduler.goals import Told, goals_of, recovered, told_of
 from sidecar.scheduler.journal import Journal
-from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.model import Availability, Refusal
 from sidecar.scheduler.plan import Plan
 from sidecar.scheduler.recipe import Recipe, key_of, spec_of, unpacked
+from sidecar.scheduler.scene import Scene
 from sidecar.scheduler.wanted import (
     AVAILABILITY,
     STACKS,
@@ -33,24 +32,11 @@ from sidecar.scheduler.wanted import (
 )
 from sidecar.stores.base import KeyValue
 
-__all__ = ["Control", "Scene"]
+__all__ = ["Control"]
 
 _TRIES: Final = 3
 _MOST_PLACED: Final = 10_000
 _log = get_logger("scheduler")
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What the loop saw and decided at its last look."""
-
-    cluster: Cluster = field(default_factory=lambda: Cluster((), {}))
-    memory: Memory = field(default_factory=Memory)
-    now: float = 0.0
-    refusals: tuple[tuple[str, Refusal], ...] = ()
-    """With the service's key."""
-    alarms: tuple[str, ...] = ()
-    looks: int = 0
 
 
 class _Stopped(NamedTuple):

@@ -8,10 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from sidecar.metrics import counter
 from sidecar.runtime.signal import Signal
 
 __all__ = ["Entry", "Journal"]
 
+_entries = counter(
+    "pinnace_scheduler_decisions_total", "decisions, orders and actions, by kind", ["kind"]
+)
 _MOST: Final = 2_000
 _MOST_SLOTS: Final = 20_000
 _AGAIN: Final = 600.0
@@ -51,6 +55,7 @@ class Journal:
         if kind in _REPEATED and self._is_said(kind, fields):
             return
         self._number += 1
+        _entries.labels(kind).inc()
         entry = Entry(self._number, self._wall(), kind, fields)
         self._entries.append(entry)
         slot = str(fields.get("service", "")), str(fields.get("slot", ""))

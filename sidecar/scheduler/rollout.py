@@ -12,9 +12,10 @@ All of it is read from what is seen, what is wanted and ``Memory``; what must ou
 (that a rollout stopped) stands beside the wanted state and comes back in ``Goal.is_stopped``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
 
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, Stage
 from sidecar.scheduler.conduct import OnFailure
@@ -23,6 +24,9 @@ from sidecar.scheduler.model import Request
 from sidecar.scheduler.sight import Sight
 
 __all__ = ["Phase", "Rollout", "can_begin", "effective", "has_failed", "recalled", "rollout_of"]
+
+_MANY: Final = 3
+"""A copy that failed so many times is not going to run by itself."""
 
 
 class Phase(StrEnum):
@@ -121,25 +125,56 @@ def can_begin(goal: Goal, memory: Memory, *, in_flux: int, is_ready: bool, ready
 
 
 def rollout_of(goal: Goal, cluster: Cluster, memory: Memory, now: float) -> Rollout:
-    """Return how far a service has got."""
+    """Return how far a service has got; ``goal`` has its slots."""
     sight = Sight(cluster, now)
     real = effective(goal, memory)
     is_stopped = (real.service, real.spec) in memory.paused
     alive: dict[str, list[Copy]] = {slot: [] for slot in real.slots}
+    last: dict[str, Copy] = {}
     for copy in cluster.copies.get(goal.service, ()):
-        if copy.slot in alive and copy.stage is not Stage.EXITED and not sight.is_lost(copy, real):
+        if copy.slot not in alive or sight.is_lost(copy, real):
+            continue
+        if copy.stage is not Stage.EXITED:
             alive[copy.slot].append(copy)
-    current = sum(any(each.spec == real.spec for each in copies) for copies in alive.values())
+        if copy.slot not in last or last[copy.slot].age < copy.age:
+            last[copy.slot] = copy
+    ended = {slot for slot, copy in last.items() if _is_over(real, copy)}
+    done = {slot for slot in ended if not last[slot].exit_code}
+    current = done | _slots(alive, lambda each: each.spec == real.spec)
+    ready = done | _slots(alive, lambda each: sight.is_ready(each, real))
     is_old = any(each.spec != real.spec for copies in alive.values() for each in copies)
-    ready = sum(any(sight.is_ready(each, real) for each in copies) for copies in alive.values())
-    failed = tuple(sorted(memory.failed_slots(goal.service, goal.spec, goal.update.monitor)))
     phase, why = _phase(goal, real, alive, is_old=is_old, is_stopped=is_stopped)
-    if phase is Phase.UPDATING and not is_old and current == ready == len(alive):
-        phase = Phase.COMPLETED if goal.previous is not None else Phase.IDLE
+    if phase is Phase.UPDATING and not is_old:
+        if len(current) == len(ready) == len(alive):
+            phase = Phase.COMPLETED if goal.previous is not None else Phase.IDLE
+        elif lost := _hopeless(real, memory, ended - done, alive.keys() - ready):
+            phase, why = Phase.FAILED, lost
+    failed = tuple(sorted(memory.failed_slots(goal.service, goal.spec, goal.update.monitor)))
     return Rollout(
-        phase=phase, spec=real.spec, wanted=len(alive), current=current, ready=ready,
+        phase=phase, spec=real.spec, wanted=len(alive), current=len(current), ready=len(ready),
         failed=failed, why=why,
     )  # fmt: skip
+
+
+def _slots(alive: Mapping[str, Sequence[Copy]], holds: Callable[[Copy], bool]) -> set[str]:
+    return {slot for slot, copies in alive.items() if any(map(holds, copies))}
+
+
+def _is_over(goal: Goal, copy: Copy) -> bool:
+    """Return whether a copy ended and nobody wants it started again."""
+    is_ended = copy.stage is Stage.EXITED and not copy.is_draining
+    return is_ended and copy.spec == goal.spec and not goal.restart.is_wanted(copy.exit_code)
+
+
+def _hopeless(goal: Goal, memory: Memory, ended: Collection[str], missing: Iterable[str]) -> str:
+    """Return why a service that never ran as a whole will not do so soon; empty: it may."""
+    if ended:
+        return f"slot {min(ended)} failed and is not started again"
+    for slot in sorted(missing):
+        times = len(memory.failures_of(goal.service, slot, goal.spec))
+        if times >= _MANY:
+            return f"slot {slot} failed {times} times"
+    return ""
 
 
 def _phase(

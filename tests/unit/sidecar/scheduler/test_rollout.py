@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sidecar.scheduler.cluster import Copy, Goal, Health, Stage
-from sidecar.scheduler.conduct import OnFailure, Order, Update
+from sidecar.scheduler.conduct import OnFailure, Order, Restart, Update, When
 from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.model import NANO, NodeView, Request, Resources
 from sidecar.scheduler.rollout import Phase, Rollout, rollout_of
@@ -179,6 +179,25 @@ def test_so_many_stay_ready_as_are_asked_for(least: int | None, lowest: int) -> 
         seen.append(sum(not each.is_draining for each in _alive(world)))
     assert min(seen) == lowest
     assert sum(each.spec == "two" for each in _alive(world)) == (0 if least == 4 else 4)
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "phase"), [(0, Phase.IDLE), (1, Phase.FAILED)], ids=["done", "failed"]
+)
+def test_what_runs_once_is_settled_when_it_ended_well(exit_code: int, phase: Phase) -> None:
+    world = _world(_goal(1, restart=Restart(When.NONE)))
+    world.crash(_alive(world)[0].name, exit_code)
+    assert _seen(world).phase is phase
+    assert _seen(world).is_settled is (exit_code == 0)
+
+
+def test_a_first_spec_that_fails_again_and_again_has_failed() -> None:
+    world = Simulation(NODES, [_goal(1)])
+    _run(world, 6, fails="one")
+    assert _seen(world).phase is Phase.UPDATING
+    _run(world, 60, fails="one")
+    assert _seen(world).phase is Phase.FAILED
+    assert "slot 1 failed" in _seen(world).why
 
 
 def test_of_a_service_without_slots_nothing_is_taken_back() -> None:
