@@ -9,12 +9,21 @@ is at the next look, and goes on from there.
 import secrets
 from collections.abc import Mapping
 from contextlib import aclosing
-from typing import Final
 
 from sidecar.errors import ApiError, EngineConflict, EngineRefused, PinnaceError
 from sidecar.runtime.log import get_logger
 from sidecar.scheduler import labels as names
-from sidecar.scheduler.actions import Action, Create, Deregister, Drain, Remove, Start, Stop
+from sidecar.scheduler.actions import (
+    Action,
+    Create,
+    Deregister,
+    Drain,
+    Fence,
+    Remove,
+    Start,
+    Stop,
+    Unfence,
+)
 from sidecar.scheduler.cluster import Copy, Stage
 from sidecar.scheduler.creating import (
     Lacking,
@@ -26,6 +35,7 @@ from sidecar.scheduler.creating import (
     name_of,
 )
 from sidecar.scheduler.desk import Desk, Election
+from sidecar.scheduler.fencer import Fencer
 from sidecar.scheduler.nodes.link import Link
 from sidecar.scheduler.nodes.reading import Seen
 from sidecar.scheduler.recipe import Hook, Joined, Recipe
@@ -33,8 +43,6 @@ from sidecar.scheduler.traffic import Traffic
 
 __all__ = ["Actor", "NotLeading"]
 
-MARGIN: Final = 1.0
-"""Seconds of lease without which nothing is begun."""
 _log = get_logger("scheduler")
 
 
@@ -46,13 +54,19 @@ class Actor:
     """Carries out actions on nodes."""
 
     def __init__(
-        self, links: Mapping[str, Link], desk: Desk, election: Election, traffic: Traffic
+        self,
+        links: Mapping[str, Link],
+        desk: Desk,
+        election: Election,
+        traffic: Traffic,
+        fencer: Fencer,
     ) -> None:
         """All are kept by who made them."""
         self._links = links
         self._desk = desk
         self._election = election
         self._traffic = traffic
+        self._fencer = fencer
         self.drained: set[str] = set()
         """Ids of containers that have finished what they had."""
 
@@ -71,11 +85,15 @@ class Actor:
                 await self._remove(copy)
             case Deregister(copy=copy):
                 self._traffic.withdraw(copy.node, copy.id)
+            case Unfence(node=node, fencing=fencing):
+                await self._fencer.unfence(node, fencing, self.lead())
+            case Fence(node=node, fencing=fencing):
+                await self._fencer.fence(node, fencing, self.lead())
 
     def lead(self) -> int:
         """Return our epoch. Raises NotLeading."""
         epoch = self._election.epoch
-        if epoch is None or self._election.left() < MARGIN:
+        if epoch is None:
             raise NotLeading("another scheduler leads")
         return epoch
 

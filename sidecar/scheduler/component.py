@@ -18,12 +18,23 @@ from sidecar.errors import PinnaceError
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from sidecar.scheduler.acting import Actor, NotLeading
-from sidecar.scheduler.actions import Action, Alarm, Create, Deregister, Drain, Pending, Stop
+from sidecar.scheduler.actions import (
+    Action,
+    Alarm,
+    Create,
+    Deregister,
+    Drain,
+    Pending,
+    Remove,
+    Start,
+    Stop,
+)
 from sidecar.scheduler.cluster import Cluster, Copy, Goal
 from sidecar.scheduler.creating import Lacking
 from sidecar.scheduler.desk import Desk, Election, Journal
 from sidecar.scheduler.explaining import lines_of
 from sidecar.scheduler.failing import Failing
+from sidecar.scheduler.fencer import Fencer
 from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.model import Policy, State
 from sidecar.scheduler.nodes.link import Link
@@ -51,8 +62,9 @@ class Scheduler:
         desk: Desk,
         election: Election,
         traffic: Traffic,
-        journal: Journal,
         *,
+        fencer: Fencer,
+        journal: Journal,
         clock: Clock,
         policy: Policy | None = None,
     ) -> None:
@@ -62,12 +74,13 @@ class Scheduler:
         self._election = election
         self._traffic = traffic
         self._journal = journal
+        self._fencer = fencer
         self._clock = clock
         self._policy = policy or Policy()
         self._start_over()
 
     def _start_over(self) -> None:
-        self._actor = Actor(self._links, self._desk, self._election, self._traffic)
+        self._actor = Actor(self._links, self._desk, self._election, self._traffic, self._fencer)
         self._memory = Memory()
         self._failing = Failing()
         self._under_way: dict[str, tuple[Action, asyncio.Task[None]]] = {}
@@ -109,7 +122,8 @@ class Scheduler:
             for link in self._links.values():
                 group.create_task(link.run(self._wake.set), name=f"node {link.name}")
             group.create_task(self._election.run(), name="election")
-            sources = self._desk, self._election, self._traffic
+            group.create_task(self._fencer.run(), name="fencer")
+            sources = self._desk, self._election, self._traffic, self._fencer
             for changed in (each.changed for each in sources):
                 group.create_task(self._forward(changed), name="scheduler changes")
             ready()
@@ -148,7 +162,7 @@ class Scheduler:
     def _look(self) -> Plan | None:
         now = self._clock.monotonic()
         actions = [action for action, _ in self._under_way.values()]
-        seen = self._picture.taken()
+        seen = replace(self._picture.taken(), fences=self._fencer.fences(now))
         for name in self._picture.suspend(seen):
             self._cancel(name)
         self._cluster = with_under_way(seen, actions, drained=self._actor.drained, now=now)
@@ -180,7 +194,9 @@ class Scheduler:
         key = key_of_slot(action)
         if key in self._under_way:
             return
-        if not isinstance(action, Create) and (not action.copy.id or self._is_held(action)):
+        if isinstance(action, Start | Drain | Stop | Remove) and not action.copy.id:
+            return  # it is being made
+        if not isinstance(action, Create) and self._is_held(action):
             return
         task = self._group.create_task(self._do(action), name=action.key)
         self._under_way[key] = action, task

@@ -7,7 +7,7 @@ plan that knows this does not begin anything twice, and what it repeats has the 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from sidecar.scheduler.actions import Action, Create, Drain
+from sidecar.scheduler.actions import Action, Alarm, Create, Drain, Fence, Pending
 from sidecar.scheduler.cluster import Cluster, Copy, Stage
 from sidecar.scheduler.model import NodeView, Request
 from sidecar.scheduler.standing import container_of
@@ -31,7 +31,7 @@ def with_under_way(
         service: tuple(_marked(copy, draining, drained) for copy in found)
         for service, found in copies.items()
     }
-    return Cluster(tuple(nodes.values()), marked, cluster.since)
+    return replace(cluster, nodes=tuple(nodes.values()), copies=marked)
 
 
 def _add(
@@ -65,9 +65,11 @@ def key_of_slot(action: Action) -> str:
     """Return what only one action at a time may be done to: a copy, or a slot that gets one."""
     if isinstance(action, Create):
         return f"{action.service}/{action.slot}/{action.incarnation}"
-    copy = getattr(action, "copy", None)
-    service = getattr(action, "service", "")
-    return "" if copy is None else f"{service}/{copy.slot}/{copy.incarnation}"
+    if isinstance(action, Pending | Alarm):
+        return ""
+    if isinstance(action, Fence):
+        return action.key
+    return f"{action.service}/{action.copy.slot}/{action.copy.incarnation}"
 
 
 def without(slots: Mapping[str, Request], nodes: frozenset[str]) -> Mapping[str, Request]:

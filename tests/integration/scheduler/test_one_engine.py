@@ -12,6 +12,7 @@ from sidecar.engine.client import Engine
 from sidecar.engine.operations import Operations
 from sidecar.runtime.clock import SystemClock
 from sidecar.scheduler.component import Scheduler
+from sidecar.scheduler.fencer import Fencer
 from sidecar.scheduler.nodes.link import Link
 from sidecar.scheduler.nodes.settings import NodeSettings
 from tests.support.desk import Book, OneDesk, Sole, Still
@@ -45,7 +46,8 @@ async def scheduler(desk: OneDesk, *engines: PrivateEngine) -> AsyncIterator[Sch
         closers += [found.close, operations.close]
         settings = NodeSettings(name=f"n{number}", endpoint=engine.url)
         links.append(Link(settings, found, operations, clock=clock, times=Times()))
-    made = Scheduler(links, desk, Sole(), Still(), Book(), clock=clock)
+    fencer = Fencer(None, margin=1.0, clock=clock)
+    made = Scheduler(links, desk, Sole(), Still(), fencer=fencer, journal=Book(), clock=clock)
     try:
         async with asyncio.TaskGroup() as group:
             task = group.create_task(made.run(lambda: None))
