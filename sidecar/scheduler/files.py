@@ -6,7 +6,7 @@ ordered since outlives a restart.
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -48,18 +48,20 @@ def gather(
     *,
     name: str = "",
     profiles: tuple[str, ...] = (),
+    more: Sequence[Path] = (),
 ) -> tuple[Bundle, StackSpec]:
-    """Read a stack file with all that it names. Blocks. Raises ConfigError."""
-    path = path.resolve()
-    try:
-        path.read_text("utf-8")
-    except OSError as error:
-        raise ConfigError([f"{path}: {error.strerror}"]) from None
-    except UnicodeDecodeError as error:
-        raise ConfigError([f"{path}: this is no UTF-8 at byte {error.start}"]) from None
+    """Read a stack file, and those that change it, with all they name. Blocks. Raises ConfigError."""
+    path, *others = (each.resolve() for each in (path, *more))
+    for each in (path, *others):
+        try:
+            each.read_text("utf-8")
+        except OSError as error:
+            raise ConfigError([f"{each}: {error.strerror}"]) from None
+        except UnicodeDecodeError as error:
+            raise ConfigError([f"{each}: this is no UTF-8 at byte {error.start}"]) from None
     return gathered(
         str(path), problems, read=read_file, environ=environ, name=name, base=str(path.parent),
-        folder=folder_of(path), profiles=profiles,
+        folder=folder_of(path), profiles=profiles, more=tuple(map(str, others)),
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ there; those of further ``-f`` files begin where the first one's do.
 """
 
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -247,7 +247,7 @@ class _Layered(Mapping[str, str]):
     def __contains__(self, name: object) -> bool:
         return name in self._first or name in self._then
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[str]:
         return iter({**self._then, **self._first})
 
     def __len__(self) -> int:
