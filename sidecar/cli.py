@@ -43,6 +43,7 @@ PROGRAMS: Final[Mapping[str, str]] = {
     "node": "scheduler",
     "why": "scheduler",
     "agent": "agent",
+    "git-sync": "git-sync",
 }
 """Name of the program (or ``pinnace NAME``) to the part it runs alone."""
 
@@ -51,6 +52,7 @@ PARTS: Final[Mapping[str, str]] = {
     "agent": "sidecar.scheduler.agent.cli",
     "ambassador": "ambassador.cli",
     "dnsd": "dnsd.cli",
+    "git-sync": "sidecar.gitsync.cli",
     "registrar": "registrar.cli",
     "scheduler": "sidecar.scheduler.cli",
     "templater": "templater.cli",

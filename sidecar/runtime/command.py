@@ -9,7 +9,7 @@ import os
 import pwd
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -90,9 +90,13 @@ def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 async def run(
-    command: Command, environ: Mapping[str, str], *, folder: str | None = None
+    command: Command,
+    environ: Mapping[str, str],
+    *,
+    folder: str | None = None,
+    keeps: Sequence[int] = (),
 ) -> Outcome:
-    """Run it in a folder to its end.
+    """Run it in a folder to its end; it inherits the descriptors ``keeps``.
 
     Its whole process group is killed after the time limit or when cancelled.
 
@@ -109,6 +113,7 @@ async def run(
             start_new_session=True,
             env=environ,
             cwd=folder,
+            pass_fds=keeps,
         )
     except (OSError, ValueError) as error:
         return Outcome(None, "", f"cannot run {command.argv[0]}: {error}")

@@ -20,7 +20,7 @@ Read = Callable[[str], bytes | None]
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """``files`` are by absolute path; ``main`` is the stack file's."""
+    """``files`` are by absolute path; ``main`` is the stack file's, ``more`` change it."""
 
     name: str
     main: str
@@ -29,6 +29,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     base: str = "/"
     """Where relative paths begin."""
     profiles: tuple[str, ...] = ()
+    more: tuple[str, ...] = ()
 
 
 def bundle_of(body: bytes, name: str) -> Bundle:
@@ -51,8 +52,12 @@ def gathered(
     base: str = "/",
     folder: str = "",
     profiles: tuple[str, ...] = (),
+    more: tuple[str, ...] = (),
 ) -> tuple[Bundle, StackSpec]:
-    """Read a stack by ``read``; return it with all that was asked for on the way."""
+    """Read a stack by ``read``; return it with all that was asked for on the way.
+
+    ``more`` are paths of files that change the ``main`` one, the last one strongest.
+    """
     files: dict[str, bytes] = {}
     asked = _Asked(environ)
 
@@ -62,8 +67,9 @@ def gathered(
             files[path] = found
         return found
 
-    noted(main)
-    bundle = Bundle(name=name, main=main, files=files, base=base, profiles=profiles)
+    for path in (main, *more):
+        noted(path)
+    bundle = Bundle(name=name, main=main, files=files, base=base, profiles=profiles, more=more)
     stack = _stack(bundle, problems, asked, noted, folder)
     kept = msgspec.structs.replace(
         bundle, name=stack.name, environ=dict(sorted(asked.found.items()))
@@ -79,7 +85,7 @@ def _stack(
     folder: str = "",
 ) -> StackSpec:
     return stack_of(
-        bundle.files.get(bundle.main, b"").decode("utf-8", "replace"),
+        _text(bundle, bundle.main),
         bundle.main,
         problems,
         environ=environ,
@@ -88,7 +94,12 @@ def _stack(
         profiles=bundle.profiles,
         base=bundle.base,
         read=read,
+        more=[(path, _text(bundle, path)) for path in bundle.more],
     )
+
+
+def _text(bundle: Bundle, path: str) -> str:
+    return bundle.files.get(path, b"").decode("utf-8", "replace")
 
 
 class _Asked(Mapping[str, str]):

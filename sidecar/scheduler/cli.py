@@ -136,7 +136,10 @@ def _add_orders(commands: _Commands) -> None:
 
 
 def _add_file(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a Compose file; - for standard input")
+    parser.add_argument(
+        "file", metavar="FILE", nargs="+",
+        help="a Compose file, or - for standard input; each further one changes those before it",
+    )  # fmt: skip
     parser.add_argument("--name", default="", help="the stack's name [the file's, or its folder's]")
     parser.add_argument(
         "--profile", action="append", default=[], metavar="NAME", help="take this one's too"

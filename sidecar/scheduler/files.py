@@ -6,7 +6,7 @@ ordered since outlives a restart.
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -48,15 +48,20 @@ def gather(
     *,
     name: str = "",
     profiles: tuple[str, ...] = (),
+    more: Sequence[Path] = (),
     content: bytes | None = None,
 ) -> tuple[Bundle, StackSpec]:
-    """Read a stack file with all that it names. Blocks. Raises ConfigError."""
-    path = path.resolve()
-    main = content_of(path) if content is None else content
+    """Read a stack file, and those that change it, with all they name.
+
+    ``content`` is the first one's, if it was read already. Blocks. Raises ConfigError.
+    """
+    main, *others = (each.resolve() for each in (path, *more))
+    contents = {str(each): content_of(each) for each in others}
+    contents[str(main)] = content_of(main) if content is None else content
     return gathered(
-        str(path), problems, environ=environ, name=name, base=str(path.parent),
-        read=lambda each: main if each == str(path) else read_file(each),
-        folder=folder_of(path), profiles=profiles,
+        str(main), problems, environ=environ, name=name, base=str(main.parent),
+        read=lambda each: contents[each] if each in contents else read_file(each),
+        folder=folder_of(main), profiles=profiles, more=tuple(map(str, others)),
     )  # fmt: skip
 
 

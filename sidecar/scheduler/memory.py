@@ -44,6 +44,8 @@ class Memory:
     """Rollouts that stopped: service and spec."""
     attempts: Mapping[str, int] = field(default_factory=dict)
     """``Goal.attempt`` of each service as it was seen last."""
+    cut_off: float = -inf
+    """When most nodes could not be reached, last: what is lost is counted anew from then on."""
 
     def failures_of(self, service: str, slot: str, spec: str) -> list[float]:
         """Return when copies of a slot failed."""

@@ -64,7 +64,7 @@ def plan(
     away = [node for node in cluster.nodes if node.state in UNREACHABLE]
     if len(away) * 2 > len(cluster.nodes):
         text = f"{len(away)} of {len(cluster.nodes)} nodes cannot be reached: nothing is done"
-        return Plan((Alarm(text),), memory)
+        return Plan((Alarm(text),), replace(memory, cut_off=now))
     look = _Look(cluster, memory, now, policy)
     for goal in goals:
         look.service(goal)
@@ -80,7 +80,7 @@ class _Look:
 
     def __init__(self, cluster: Cluster, memory: Memory, now: float, policy: Policy) -> None:
         self.actions: list[Action] = []
-        self._sight = Sight(cluster, now)
+        self._sight = Sight(cluster, now, cut_off=memory.cut_off)
         self.memory = counted(cluster, memory, now)
         self._cluster = cluster
         self._now = now

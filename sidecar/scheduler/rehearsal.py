@@ -63,7 +63,7 @@ class Rehearsal:
             what, about = "create", f"{action.service}/{action.slot}"
             node = action.placement.node
         elif isinstance(action, Fence):
-            what, about, node = type(action).__name__.lower(), action.fencing.value, action.node
+            what, about, node = type(action).__name__.lower(), str(action.fencing), action.node
         else:
             what, about = type(action).__name__.lower(), action.copy.name
             node = action.copy.node

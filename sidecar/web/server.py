@@ -146,13 +146,13 @@ class WebServer:
         app = web.Application(client_max_size=MAX_BODY, middlewares=[self._middleware])
         app.add_routes(
             [
-                web.get("/", _to_dashboard),
+                *self._more,  # first: one for "/" is stronger than ours
                 web.get("/ui/", self._page),
+                web.get("/", _to_dashboard),
                 web.get("/healthz", _healthz),
                 web.get("/readyz", self._readyz),
                 web.get("/metrics", _metrics),
                 web.get("/v1/pinnace/lb", self._lb),
-                *self._more,
             ]
         )
         if self._api is not None:

@@ -1,11 +1,11 @@
 """A stack file as a whole: variables, profiles, order. Pure: text in, stack and problems out."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
-from sidecar.scheduler.compose.document import Item, Problems, parse
-from sidecar.scheduler.compose.interpolation import interpolated
+from sidecar.scheduler.compose.document import Item, Problems
 from sidecar.scheduler.compose.keys import FILE, Class, class_of
+from sidecar.scheduler.compose.loading import loaded
 from sidecar.scheduler.compose.reader import Reader
 from sidecar.scheduler.compose.service import service_of
 from sidecar.scheduler.compose.setting import Read, setting_of
@@ -28,17 +28,21 @@ def stack_of(
     classic: bool = False,
     base: str = "",
     read: Read | None = None,
+    more: Sequence[tuple[str, str]] = (),
+    is_made: bool = True,
 ) -> StackSpec:
     """Return the stack of a file; what is wrong with it is noted in ``problems``.
 
     Its name is ``name``, else what the file says, else its folder's. ``base`` is the absolute
     path where relative ones begin, ``read`` gives the files that it names; without ``read``
-    services have no recipes.
+    services have no recipes. ``more`` are files (name and text) that change this one. What is
+    not to be made (``is_made``) needs no recipes, nor the files that only those ask for.
     """
-    document = parse(text, file, problems)
+    files = [(file, text), *more]
+    document = loaded(files, problems, environ=environ or {}, folder=base, read=read)
     if document is None:
         return StackSpec(name=name or _DEFAULT)
-    top = Reader(interpolated(document, environ or {}, problems), "the file", problems)
+    top = Reader(document, "the file", problems)
     _classify(top)
     services = Reader(top.get("services"), "services", problems)
     if not services.item.map:
@@ -50,7 +54,7 @@ def stack_of(
     }
     name = name or top.text("name") or folder or _DEFAULT
     setting = None
-    if read is not None:
+    if read is not None and is_made:
         setting = setting_of(top, name, folder=base, environ=environ, read=read)
     found = [
         service_of(each, item, problems, classic=classic, setting=setting)
