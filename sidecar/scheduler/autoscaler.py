@@ -6,50 +6,27 @@ own number is where a service begins.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from typing import Final
 
 from sidecar.errors import ApiError, PinnaceError
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from sidecar.scheduler.canary import is_canary
-from sidecar.scheduler.cluster import Cluster, Copy, Goal, Stage
+from sidecar.scheduler.cluster import Copy, Stage
 from sidecar.scheduler.desk import Election
-from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.rollout import Phase, rollout_of
 from sidecar.scheduler.scale import History, Measured, Recommendation, recommend
+from sidecar.scheduler.scaling import Scaled, Scaling
 from sidecar.scheduler.sight import Sight
 from sidecar.scheduler.sizing import sized
 from sidecar.scheduler.sources.reading import Reading
 from sidecar.scheduler.sources.samples import Sample, measured_of
-from sidecar.scheduler.sources.wanted import STALE, Autoscale
+from sidecar.scheduler.sources.wanted import STALE
 
-__all__ = ["Autoscaler", "Scaled", "Scales"]
+__all__ = ["Autoscaler"]
 
 _TICK: Final = 0.5
 _log = get_logger("autoscale")
-
-
-class Scaled(Protocol):
-    """A service that is scaled, as it is now."""
-
-    stack: str
-    name: str
-    autoscale: Autoscale
-    replicas: int
-    goal: Goal
-
-
-class Scales(Protocol):
-    """Who knows the services and takes orders."""
-
-    def scaled(self) -> list[Scaled]:
-        """Return the services that are scaled by measures."""
-
-    def seen(self) -> tuple[Cluster, Memory, float]:
-        """Return what the loop saw last, what it remembers, and when that was."""
-
-    async def scale(self, stack: str, service: str, replicas: int, *, by: str) -> None:
-        """Have so many replicas from now on."""
 
 
 class _Service:
@@ -68,7 +45,7 @@ class Autoscaler:
     name = "autoscaler"
 
     def __init__(
-        self, scales: Scales, election: Election, reading: Reading, *, clock: Clock
+        self, scales: Scaling, election: Election, reading: Reading, *, clock: Clock
     ) -> None:
         """``reading`` is closed by who made it."""
         self._scales = scales
