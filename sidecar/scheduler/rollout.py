@@ -23,7 +23,9 @@ from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.model import Request
 from sidecar.scheduler.sight import Sight
 
-__all__ = ["Phase", "Rollout", "can_begin", "effective", "has_failed", "recalled", "rollout_of"]
+__all__ = [
+    "Phase", "Rollout", "begun", "can_begin", "effective", "has_failed", "recalled", "rollout_of",
+]  # fmt: skip
 
 _MANY: Final = 3
 """A copy that failed so many times is not going to run by itself."""
@@ -64,8 +66,15 @@ class Rollout:
         return is_over and self.ready >= self.wanted and self.current >= self.wanted
 
 
+def begun(memory: Memory, goal: Goal, now: float) -> Memory:
+    """Return the memory with since when the effective spec is the one to be."""
+    if memory.begun.get(goal.service, ("",))[0] == goal.spec:
+        return memory
+    return replace(memory, begun={**memory.begun, goal.service: (goal.spec, now)})
+
+
 def recalled(memory: Memory, goal: Goal) -> Memory:
-    """Return the memory after a person resumed the rollout, or after a restart of ours."""
+    """Return the memory after a person's word to go on, or a restart of ours."""
     service = goal.service
     known = memory.attempts.get(service)
     if known == goal.attempt:
