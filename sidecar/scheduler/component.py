@@ -271,8 +271,8 @@ class Scheduler:
             said.add(text)
             if text not in self._said:
                 _log.warning(text)
-                if isinstance(action, Alarm):  # the desk notes the others, with their reasons
-                    self._journal.note("alarm", text=text)
+                kind = "alarm" if isinstance(action, Alarm) else "pending"
+                self._journal.note(kind, text=text)
         self._said = frozenset(said)
 
 

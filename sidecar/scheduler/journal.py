@@ -52,6 +52,8 @@ class Journal:
 
     def note(self, kind: str, **fields: object) -> None:
         """Take an entry. What is said at every look until it changes is taken once."""
+        if kind == "pending":
+            return  # the desk notes a refusal with its reasons
         if kind in _REPEATED and self._is_said(kind, fields):
             return
         self._number += 1
