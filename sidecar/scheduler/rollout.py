@@ -134,7 +134,8 @@ def can_begin(goal: Goal, memory: Memory, *, in_flux: int, is_ready: bool, ready
 
 
 def rollout_of(goal: Goal, cluster: Cluster, memory: Memory, now: float) -> Rollout:
-    """Return how far a service has got; ``goal`` has its slots."""
+    """Return how far a service has got; ``goal`` has its slots and may be newer than the rest."""
+    memory = recalled(memory, goal)
     sight = Sight(cluster, now)
     real = effective(goal, memory)
     is_stopped = (real.service, real.spec) in memory.paused
@@ -155,7 +156,8 @@ def rollout_of(goal: Goal, cluster: Cluster, memory: Memory, now: float) -> Roll
     phase, why = _phase(goal, real, alive, is_old=is_old, is_stopped=is_stopped)
     if phase is Phase.UPDATING and not is_old:
         if len(current) == len(ready) == len(alive):
-            phase = Phase.COMPLETED if goal.previous is not None else Phase.IDLE
+            is_later = goal.previous is not None or goal.is_rollback
+            phase = Phase.COMPLETED if is_later else Phase.IDLE
         elif lost := _hopeless(real, memory, ended - done, alive.keys() - ready):
             phase, why = Phase.FAILED, lost
     failed = tuple(sorted(memory.failed_slots(goal.service, goal.spec, goal.update.monitor)))
