@@ -132,7 +132,7 @@ async def scheduled(
         ),
         journal=journal,
         clock=clock,
-        policy=Policy(seed=given.seed, domain=given.domain),
+        policy=Policy(seed=given.seed, domain=given.failure_domain),
     )
     doors = await asyncio.to_thread(
         panels, given, control, orders, journal,

@@ -82,6 +82,13 @@ def _reasons(service: Mapping[str, Any]) -> Iterable[str]:
     name, rollout = service["service"], service["rollout"]
     if rollout["why"]:
         yield f"{name}: {rollout['phase'].replace('_', ' ')}: {rollout['why']}"
+    if rollout["settled"]:
+        return
+    for each in service["errors"]:
+        yield f"{name}.{each['slot']}: {each['reason']}"
+    for each in service["containers"]:
+        if each["state"].startswith("exited") and each["slot"] in rollout["failed"]:
+            yield f"{name}.{each['slot']}: {each['name']} on {each['node']} {each['state']}"
     for each in service["refusals"]:
         hint = f"; {each['relaxation']}" if each["relaxation"] else ""
         yield f"{name}.{each['slot']} has no place: {'; '.join(each['reasons'])}{hint}"

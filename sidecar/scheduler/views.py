@@ -32,8 +32,9 @@ def stack_view(
     told: Told,
     goals: Iterable[Goal],
     scene: Scene,
+    errors: Mapping[tuple[str, str], str],
 ) -> dict[str, Any]:
-    """Return a stack with its services as they are; ``goals`` may be of other stacks too."""
+    """Return a stack with its services as they are; the rest may be of other stacks too."""
     refused: dict[str, list[Refusal]] = {}
     for service, refusal in scene.refusals:
         refused.setdefault(service, []).append(refusal)
@@ -47,6 +48,11 @@ def stack_view(
             said = told.stack.override(spec.name)
             found |= {"image": spec.image, "revision": told.stack.revision_of(spec.name).number}
             found |= {"scaled": said.replicas is not None, "paused": said.is_paused}
+            found["errors"] = [
+                {"slot": slot, "reason": text}
+                for (service, slot), text in sorted(errors.items())
+                if service == key and slot in goal.slots
+            ]
             services.append(found)
     left = [
         {"service": key, **_copy(each)}
