@@ -47,6 +47,8 @@ class Dependency:
     condition: Condition = Condition.STARTED
     is_required: bool = True
     restarts: bool = False
+    is_same_slot: bool = False
+    """Of several copies the one beside it counts (a member of its pod)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
