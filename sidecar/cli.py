@@ -41,11 +41,13 @@ PROGRAMS: Final[Mapping[str, str]] = {
     "jmx_exporter": "adapter",
     "stack": "scheduler",
     "git-sync": "git-sync",
+    "agent": "agent",
 }
 """Name of the program (or ``pinnace NAME``) to the part it runs alone."""
 
 PARTS: Final[Mapping[str, str]] = {
     "adapter": "adapter.cli",
+    "agent": "sidecar.scheduler.agent.cli",
     "ambassador": "ambassador.cli",
     "dnsd": "dnsd.cli",
     "git-sync": "sidecar.gitsync.cli",

@@ -1,73 +1,50 @@
-"""The engines that the scheduler works with, and what registers what runs on each of them.
+"""How the scheduler hears of work and tells of it: the registrars and the load balancer.
 
-Each node has a registrar of its own, the same as one host has: what the scheduler starts comes
-into the catalogue, into DNS and to the proxy in no other way.
+What the scheduler starts comes into the catalogue, into DNS and to the proxy by the registrar of
+its node, in no other way.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from contextlib import aclosing
 from typing import Final, Protocol
 
-from registrar.component import Registrar
-from registrar.draining import Drainer
 from sidecar.catalog.model import Instance
-from sidecar.catalog.work import Drains, InFlight
-from sidecar.engine.client import Engine, EngineInfo
-from sidecar.engine.connection import Tls
-from sidecar.engine.operations import Operations
+from sidecar.catalog.work import Drains, InFlight, Step
+from sidecar.hosts import Host
 from sidecar.runtime.clock import Clock
-from sidecar.scheduler.nodes.link import Link, Times
-from sidecar.scheduler.nodes.settings import NodeSettings
-from sidecar.scheduler.nodes.tunnel import Tunnel, command_of
 
-__all__ = ["Fleet", "NodeEngine", "Registered", "linked"]
+__all__ = ["AllDrains", "Balancer", "Fleet"]
 
 _ASK: Final = 0.2
-_SSH: Final = "ssh:"
 
 
-class NodeEngine(Engine):
-    """An engine that is known by its node's name: copies of one machine share an engine's id."""
+class AllDrains:
+    """``sidecar.catalog.work.Drains`` for the containers of all hosts."""
 
-    def __init__(self, url: str, *, node: str, tls: Tls | None = None) -> None:
-        """``node`` is the configured name."""
-        super().__init__(url, tls=tls)
-        self._node = node
+    def __init__(self, hosts: Collection[Host]) -> None:
+        """Look for a container on these, one after the other."""
+        self._hosts = hosts
 
-    async def info(self) -> EngineInfo:
-        """Return who answers, by the node's name."""
-        found = await super().info()
-        return EngineInfo(id=self._node, name=found.name, version=found.version)
+    async def drain(
+        self, reference: str, *, timeout: float | None = None, stop: bool = True
+    ) -> AsyncGenerator[Step, None]:
+        """Drain a container, on whichever host it is."""
+        drainer = await self._found(reference)
+        async with aclosing(drainer.drain(reference, timeout=timeout, stop=stop)) as steps:
+            async for step in steps:
+                yield step
 
+    async def undo(self, reference: str) -> None:
+        """Take a mark back."""
+        await (await self._found(reference)).undo(reference)
 
-async def linked(
-    settings: NodeSettings, *, clock: Clock, times: Times, stack: AsyncExitStack
-) -> tuple[Link, Engine]:
-    """Return a node's link and engine; ``stack`` closes them."""
-    url = settings.endpoint
-    if url.startswith(_SSH):
-        tunnel = Tunnel(command_of(url))
-        stack.push_async_callback(tunnel.close)
-        url = await tunnel.open()
-    files = settings.files
-    tls = None
-    if files is not None:
-        tls = Tls(files.ca, files.cert, files.key, files.is_verified)
-    engine = NodeEngine(url, node=settings.name, tls=tls)
-    operations = Operations(url, tls=tls)
-    for close in (engine.close, operations.close):
-        stack.push_async_callback(close)
-    return Link(settings, engine, operations, clock=clock, times=times), engine
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A node with who registers what runs there."""
-
-    registrar: Registrar
-    drainer: Drainer
+    async def _found(self, reference: str) -> Drains:
+        *others, last = self._hosts
+        for host in others:
+            if host.registrar.trouble() is None and await host.drainer.has(reference):
+                return host.drainer
+        return last.drainer  # which says so when there is none
 
 
 class Balancer(InFlight, Protocol):
@@ -83,15 +60,11 @@ class Fleet:
     name = "fleet"
 
     def __init__(
-        self,
-        nodes: Mapping[str, Registered],
-        clock: Clock,
-        *,
-        balancer: Balancer | None,
+        self, hosts: Mapping[str, Host], clock: Clock, *, balancer: Balancer | None
     ) -> None:
-        """``nodes`` by name."""
+        """``hosts`` by name."""
         self.changed = asyncio.Event()
-        self._nodes = nodes
+        self._hosts = hosts
         self._clock = clock
         self._balancer = balancer
         self._asked: dict[tuple[str, str], bool | None] = {}
@@ -110,7 +83,7 @@ class Fleet:
 
         Routes follow the catalogue at once, so what they lack a second time they are to lack.
         """
-        instances = self._nodes[node].registrar.instances(id_)
+        instances = self._hosts[node].registrar.instances(id_)
         if self._balancer is None or instances is None:
             return
         wanted = [each for each in instances if self._balancer.routes_to(each)]
@@ -123,28 +96,26 @@ class Fleet:
             self._lacking.add((node, id_))
 
     def _answer(self, node: str, id_: str, *, is_routed: bool | None) -> None:
-        if self._asked[node, id_] is not is_routed:
+        if self._asked.get((node, id_), is_routed) is not is_routed:
             self._asked[node, id_] = is_routed
             self.changed.set()
 
     def drains(self, node: str) -> Drains | None:
         """Return who drains containers of a node."""
-        found = self._nodes.get(node)
+        found = self._hosts.get(node)
         return found.drainer if found is not None else None
 
     def withdraw(self, node: str, id_: str) -> None:
         """Take a container that cannot be reached out of the catalogue."""
-        if node in self._nodes:
-            self._nodes[node].registrar.withdraw(id_)
+        self._hosts[node].registrar.withdraw(id_)
 
     def suspend(self, node: str, *, on: bool, but: Collection[str] = ()) -> None:
-        """Send nothing new to all that runs on a node, or take that back."""
-        if node in self._nodes:
-            self._nodes[node].registrar.suspend(on=on, but=but)
+        """Send nothing new to all that runs on a node, or take that back but for some ids."""
+        self._hosts[node].registrar.suspend(on=on, but=but)
 
     def is_routed(self, node: str, id_: str) -> bool | None:
-        """Say whether work reaches a container; None: nobody sends it any."""
-        if self._balancer is None or node not in self._nodes:
+        """Say whether work reaches a container; None: nobody is to send it any."""
+        if self._balancer is None or node not in self._hosts:
             return None
         return self._asked.setdefault((node, id_), False)
 

@@ -20,6 +20,7 @@ __all__ = ["Lacking", "Mark", "archive_of", "body_of", "endpoint_of", "exec_of",
 _COMPOSE: Final = "com.docker.compose"
 _OWNERS: Final = ("NetworkMode", "IpcMode", "PidMode")
 _ONLY_OURS: Final = {"Name": "no"}
+_NAME: Final = "SERVICE_NAME"
 
 
 class Lacking(Exception):
@@ -75,8 +76,16 @@ def labels_of(recipe: Recipe, mark: Mark, reserved: Resources) -> dict[str, str]
         f"{_COMPOSE}.container-number": mark.slot,
         f"{_COMPOSE}.oneoff": "False",
     }
-    found = {**compose, **recipe.build.config.get("Labels", {})}
+    given = recipe.build.config.get("Labels", {})
+    registered = {} if _is_named(recipe.build) else {_NAME: mark.service}
+    found = {**compose, **registered, **given}
     return {**found, **{key: value for key, value in own.items() if value}}
+
+
+def _is_named(build: Build) -> bool:
+    """Return whether the container says by itself what it is called in the catalogue."""
+    variables = {each.partition("=")[0] for each in build.config.get("Env", ())}
+    return _NAME in variables or _NAME in build.config.get("Labels", {})
 
 
 def body_of(recipe: Recipe, mark: Mark, reserved: Resources, node: NodeView) -> dict[str, Any]:

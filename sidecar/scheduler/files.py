@@ -50,7 +50,10 @@ def gather(
     profiles: tuple[str, ...] = (),
     more: Sequence[Path] = (),
 ) -> tuple[Bundle, StackSpec]:
-    """Read a stack file, and those that change it, with all they name. Blocks. Raises ConfigError."""
+    """Read a stack file, and those that change it, with all they name. Blocks.
+
+    Raises ConfigError.
+    """
     path, *others = (each.resolve() for each in (path, *more))
     for each in (path, *others):
         try:

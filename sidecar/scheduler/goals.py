@@ -129,7 +129,7 @@ def _goal(stack: str, service: ServiceSpec, lost_after: float) -> Goal:
         update=conduct.update,
         rollback=conduct.rollback,
         needs=tuple(
-            Need(key_of(stack, each.service), each.condition)
+            Need(key_of(stack, each.service), each.condition, each.is_same_slot)
             for each in service.depends_on
             if each.is_required
         ),
@@ -138,6 +138,8 @@ def _goal(stack: str, service: ServiceSpec, lost_after: float) -> Goal:
         lost_after=lost_after if conduct.lost_after is None else conduct.lost_after,
         size=None if is_everywhere else service.replicas,
         is_everywhere=is_everywhere,
+        pod=key_of(stack, service.pod) if service.pod else "",
+        follows=bool(service.pod and service.scaled_as),
     )
 
 

@@ -17,7 +17,7 @@ import msgspec
 from sidecar.scheduler.compose.document import Item, Place, Problems
 from sidecar.scheduler.compose.merging import merged
 from sidecar.scheduler.compose.reader import Reader
-from sidecar.scheduler.conduct import Order
+from sidecar.scheduler.conduct import Conduct, Order
 from sidecar.scheduler.model import Resources
 from sidecar.scheduler.spec import ServiceSpec
 
@@ -43,8 +43,6 @@ KINDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "git-sync": {
         "command": ["git-sync"],
         "environment": {
-            "GITSYNC_ROOT": f"{_SHARED}/git",
-            "GITSYNC_LINK": f"{_SHARED}/live",
             "GITSYNC_HTTP_BIND": _READY,
             "GITSYNC_MAX_FAILURES": "-1",
         },
@@ -85,8 +83,12 @@ class Pods:
     ) -> ServiceSpec:
         if service.name not in self.owners:
             return service
-        service = _with_role(service, self.roles[service.name])
         owner = self.owners[service.name]
+        service = replace(
+            _with_role(service, self.roles[service.name]),
+            scaled_as=owner.removesuffix(f"-{OWNER}"),
+            conduct=_one_by_one(service.conduct),
+        )
         if owner != service.name:
             needs = tuple(
                 replace(each, is_same_slot=self.owners.get(each.service) == owner)
@@ -94,7 +96,6 @@ class Pods:
             )
             return replace(service, resources=Resources(), volumes=(), depends_on=needs)
         members = together[service.name]
-        update = replace(service.conduct.update, order=Order.STOP_FIRST)
         return replace(
             service,
             resources=Resources(
@@ -102,8 +103,14 @@ class Pods:
                 sum(each.resources.memory for each in members),
             ),
             volumes=tuple(dict.fromkeys(name for each in members for name in each.volumes)),
-            conduct=replace(service.conduct, update=update),
         )
+
+
+def _one_by_one(conduct: Conduct) -> Conduct:
+    """Return a conduct by which two copies of a slot never run: they would share the ports."""
+    first = Order.STOP_FIRST
+    update, rollback = replace(conduct.update, order=first), replace(conduct.rollback, order=first)
+    return replace(conduct, update=update, rollback=rollback)
 
 
 def _with_role(service: ServiceSpec, role: str) -> ServiceSpec:
@@ -203,10 +210,15 @@ class _Pod:
         return {"SERVICE_NAME": image, **found}
 
     def _sidecar(self, kind: str, changes: Item, place: Place) -> Item:
-        base = {
+        base: dict[str, Any] = {
             "image": IMAGE, "healthcheck": {"disable": "true"}, "volumes_from": [self.owner],
             **KINDS.get(kind, {}),
         }  # fmt: skip
+        if kind == "git-sync":
+            own = {"GITSYNC_ROOT": f"{self._shared[0]}/git", "GITSYNC_LINK": f"{self._shared[0]}/live"}
+            base["environment"] = {**base["environment"], **own}
+        if "healthcheck" in changes.map and "disable" in base["healthcheck"]:
+            del base["healthcheck"]
         reader = Reader(changes, f"{self._own.where}.sidecars.{kind}", self._problems)
         arguments = [each.text for each in reader.texts("args")]
         base["command"] = [*base.get("command", ()), *arguments]
@@ -222,6 +234,7 @@ class _Pod:
         needs = {
             name: _item({"condition": "service_healthy"}, self._place)
             if "test" in each.map["healthcheck"].map
+            and "disable" not in each.map["healthcheck"].map
             else _started(self._place)
             for name, each in sidecars.items()
         }

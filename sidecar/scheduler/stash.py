@@ -60,6 +60,10 @@ class Stash:
         await self._keys.delete(key)
         await self._save()
 
+    async def close(self) -> None:
+        """Close the keys."""
+        await self._keys.close()
+
     async def _save(self) -> None:
         async with self._lock:
             listings = [await self._keys.list(each) for each in _PREFIXES]

@@ -4,8 +4,9 @@ import asyncio
 import json
 import sys
 
+from sidecar.runtime.clock import LeaseClock
 from sidecar.runtime.log import configure
-from sidecar.scheduler.election.opening import LeaseClock, open_election
+from sidecar.scheduler.election.opening import open_election
 
 _PAUSE = 0.01
 

@@ -64,19 +64,20 @@ class Agent:
 
     async def _renew(self) -> None:
         try:
-            await self._lease.renew()
+            async with asyncio.timeout(self._lease.tenure.ttl / 2):
+                await self._lease.renew()
         except (StoreUnavailable, StoreDenied) as error:
             self._tell(str(error))
+        except TimeoutError:
+            self._tell("the store does not answer")
         else:
             self._tell(self._lease.trouble)
 
     def _tell(self, trouble: str | None) -> None:
         if trouble != self._trouble:
-            if trouble is None:
-                _log.info("holds the lease of the node")
-            else:
+            self._trouble = trouble
+            if trouble is not None:
                 _log.warning("lease not renewed", reason=trouble)
-        self._trouble = trouble
 
     async def _looking(self) -> None:
         while True:
@@ -89,6 +90,8 @@ class Agent:
         while True:
             left = self._lease.tenure.until() - self._clock.monotonic()
             if left > 0:
+                if self._is_out:
+                    _log.info("the lease is held again")
                 self._is_out = False
                 await self._clock.sleep(left)
                 continue

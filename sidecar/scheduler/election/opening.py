@@ -1,18 +1,17 @@
 """The election that a URL means. A store's own modules are imported for its scheme only."""
 
 import os
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from sidecar.errors import ConfigError
-from sidecar.runtime.clock import Clock, SystemClock
+from sidecar.runtime.clock import Clock, LeaseClock
 from sidecar.scheduler.election.contest import Contest
 from sidecar.scheduler.election.lock import KEY, Lock
 from sidecar.stores.opening import SCHEMES
 
-__all__ = ["TTL", "LeaseClock", "open_election"]
+__all__ = ["TTL", "open_election"]
 
 TTL: Final = 5.0
 _MARGIN: Final = 0.2
@@ -21,14 +20,6 @@ _SHORTEST: Final = 1.0
 _LONGEST: Final = 30.0  # ZooKeeper grants 40 s at most unless it is told otherwise
 _EMBEDDED: Final = "embedded"
 _FILE: Final = "file"
-
-
-class LeaseClock(SystemClock):
-    """A clock that goes on while the machine sleeps, as the store's does."""
-
-    def monotonic(self) -> float:
-        """Return seconds since the machine's start, those asleep included."""
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def open_election(

@@ -34,9 +34,17 @@ _log = get_logger("scheduler")
 class Times(Protocol):
     """How long things may take, in seconds."""
 
-    probe: float
-    probe_timeout: float
-    down_after: float
+    @property
+    def probe(self) -> float:
+        """Between two probes."""
+
+    @property
+    def probe_timeout(self) -> float:
+        """For an answer to one."""
+
+    @property
+    def down_after(self) -> float:
+        """Until a silent node is down."""
 
 
 class Link:

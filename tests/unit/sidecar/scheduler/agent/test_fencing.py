@@ -61,6 +61,9 @@ class Wire:
         await self._pass()
         await self._keys.delete(key)
 
+    async def close(self) -> None:
+        return
+
     def watch(self, prefix: str, after: int = -1) -> AsyncIterator[Listing]:
         return self._keys.watch(prefix, after)
 

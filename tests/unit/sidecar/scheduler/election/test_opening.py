@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from sidecar.errors import ConfigError
-from sidecar.runtime.clock import SystemClock
-from sidecar.scheduler.election.opening import LeaseClock, open_election
+from sidecar.runtime.clock import LeaseClock, SystemClock
+from sidecar.scheduler.election.opening import open_election
 
 
 @pytest.mark.parametrize(
