@@ -41,6 +41,8 @@ PROGRAMS: Final[Mapping[str, str]] = {
     "jmx_exporter": "adapter",
     "stack": "scheduler",
     "git-sync": "git-sync",
+    "node": "scheduler",
+    "why": "scheduler",
     "agent": "agent",
 }
 """Name of the program (or ``pinnace NAME``) to the part it runs alone."""

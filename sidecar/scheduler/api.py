@@ -134,6 +134,8 @@ async def _replicas(request: web.Request) -> int | None:
         if found is None:
             return None
         text = str(found)
+    if text == "file":
+        return None
     if not (text.isascii() and text.isdigit() and len(text) < 7):
         raise ApiError(400, f"replicas must be a whole number, not {text!r}")
     return int(text)

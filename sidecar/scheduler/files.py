@@ -49,23 +49,32 @@ def gather(
     name: str = "",
     profiles: tuple[str, ...] = (),
     more: Sequence[Path] = (),
+    content: bytes | None = None,
 ) -> tuple[Bundle, StackSpec]:
     """Read a stack file, and those that change it, with all they name. Blocks.
 
     Raises ConfigError.
     """
     path, *others = (each.resolve() for each in (path, *more))
-    for each in (path, *others):
-        try:
-            each.read_text("utf-8")
-        except OSError as error:
-            raise ConfigError([f"{each}: {error.strerror}"]) from None
-        except UnicodeDecodeError as error:
-            raise ConfigError([f"{each}: this is no UTF-8 at byte {error.start}"]) from None
+    held = {str(path): content_of(path) if content is None else content}
+    held |= {str(each): content_of(each) for each in others}
     return gathered(
-        str(path), problems, read=read_file, environ=environ, name=name, base=str(path.parent),
+        str(path), problems, environ=environ, name=name, base=str(path.parent),
+        read=lambda each: held[each] if each in held else read_file(each),
         folder=folder_of(path), profiles=profiles, more=tuple(map(str, others)),
     )  # fmt: skip
+
+
+def content_of(path: Path) -> bytes:
+    """Return a file that must be there and be text. Raises ConfigError."""
+    try:
+        found = path.read_bytes()
+        found.decode()
+    except OSError as error:
+        raise ConfigError([f"{path}: {error.strerror}"]) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{path}: this is no UTF-8 at byte {error.start}"]) from None
+    return found
 
 
 class StackFile:

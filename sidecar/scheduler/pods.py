@@ -215,7 +215,8 @@ class _Pod:
             **KINDS.get(kind, {}),
         }  # fmt: skip
         if kind == "git-sync":
-            own = {"GITSYNC_ROOT": f"{self._shared[0]}/git", "GITSYNC_LINK": f"{self._shared[0]}/live"}
+            root = self._shared[0]
+            own = {"GITSYNC_ROOT": f"{root}/git", "GITSYNC_LINK": f"{root}/live"}
             base["environment"] = {**base["environment"], **own}
         if "healthcheck" in changes.map and "disable" in base["healthcheck"]:
             del base["healthcheck"]

@@ -30,15 +30,17 @@ def stack_of(
     base: str = "",
     read: Read | None = None,
     more: Sequence[tuple[str, str]] = (),
+    parts: Read | None = None,
 ) -> StackSpec:
     """Return the stack of a file; what is wrong with it is noted in ``problems``.
 
     Its name is ``name``, else what the file says, else its folder's. ``base`` is the absolute
     path where relative ones begin, ``read`` gives the files that it names; without ``read``
-    services have no recipes. ``more`` are files (name and text) that change this one.
+    services have no recipes. ``more`` are files (name and text) that change this one; ``parts``
+    gives those that it includes and extends, if not ``read``.
     """
     files = [(file, text), *more]
-    document = loaded(files, problems, environ=environ or {}, folder=base, read=read)
+    document = loaded(files, problems, environ=environ or {}, folder=base, read=parts or read)
     if document is None:
         return StackSpec(name=name or _DEFAULT)
     top = Reader(document, "the file", problems)
