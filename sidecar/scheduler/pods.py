@@ -200,14 +200,13 @@ class _Pod:
         return {name: value or "" for name, value in pairs.items() if name.startswith(_SEEN)}
 
     def _labels(self) -> dict[str, str]:
-        """Return the labels, with the name that the service would have by its image."""
+        """Return the labels, with the service's name where there is none."""
         service = Reader(self._item, self._own.where, self._problems)
-        image = service.text("image").partition("@")[0].rpartition("/")[2].partition(":")[0]
         found = {name: value or "" for name, value in service.pairs("labels").items()}
         has_name = any(name.startswith("SERVICE_") and name.endswith("NAME") for name in found)
         if has_name or any("NAME" in name for name in self._seen()):
             return found
-        return {"SERVICE_NAME": image, **found}
+        return {"SERVICE_NAME": self._name, **found}
 
     def _sidecar(self, kind: str, changes: Item, place: Place) -> Item:
         base: dict[str, Any] = {

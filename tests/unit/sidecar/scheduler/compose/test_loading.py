@@ -334,4 +334,3 @@ def test_every_key_of_the_specification_has_somebody_who_takes_care() -> None:
         "configs", "include", "models", "name", "networks", "secrets", "services", "version",
         "volumes",
     }  # fmt: skip
-
