@@ -153,6 +153,10 @@ class Registrar:
         self._write(id_, self._holdings.drain(id_, on=on))
         return self._holdings.of(id_)
 
+    def share(self, id_: str, percent: float) -> None:
+        """Give a container another share of the requests, as a canary, than its label says."""
+        self._write(id_, self._holdings.share(id_, percent))
+
     def suspend(self, *, on: bool, but: Collection[str] = ()) -> None:
         """Mark all entries as draining, also those to come, or take that back but for some."""
         self._write("", self._holdings.suspend(on=on, but=but))

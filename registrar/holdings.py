@@ -20,7 +20,7 @@ from registrar.mapping import Mapped, Problem, instances_of
 from registrar.plan import Claims, is_draining_signal
 from registrar.ports import Place
 from registrar.sweep import box_of
-from sidecar.catalog.model import Instance, Key, key_of
+from sidecar.catalog.model import CANARY, Instance, Key, key_of
 from sidecar.engine.facts import Container, Event
 
 __all__ = ["Holdings"]
@@ -50,6 +50,7 @@ class Holdings:
         self._held: dict[str, _Held] = {}
         self._kills: dict[str, int] = {}
         self._drains: set[str] = set()
+        self._shares: dict[str, float] = {}
         self._is_suspended = False
         self._kept: dict[Key, str] = {}
 
@@ -114,6 +115,13 @@ class Holdings:
         (self._drains.add if on else self._drains.discard)(id_)
         return self._claim(id_)
 
+    def share(self, id_: str, percent: float) -> _Keys:
+        """Give a living container another share as a canary than its label says."""
+        if id_ not in self._held:
+            return _NONE
+        self._shares[id_] = percent
+        return self._claim(id_)
+
     def suspend(self, *, on: bool, but: Collection[str] = ()) -> _Keys:
         """Make all containers draining, also those yet to be seen, or take that back.
 
@@ -155,6 +163,9 @@ class Holdings:
     def _claim(self, id_: str) -> _Keys:
         held = self._held[id_]
         instances = held.mapped.instances
+        if (percent := self._shares.get(id_)) is not None:
+            more = {CANARY: f"{percent:g}"}
+            instances = tuple(replace(i, meta={**i.meta, **more}) for i in instances)
         is_asked = self._is_suspended or id_ in self._drains
         if is_asked or self._kills.get(id_, 0) > held.container.started:
             instances = tuple(replace(i, draining=True, ending=True) for i in instances)
@@ -194,6 +205,7 @@ class Holdings:
         self._held.pop(id_, None)
         self._kills.pop(id_, None)
         self._drains.discard(id_)
+        self._shares.pop(id_, None)
         return self.claims.put(id_, ())
 
     def _refusals(self, id_: str, held: _Held) -> Iterator[Problem]:

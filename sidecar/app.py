@@ -122,7 +122,9 @@ async def _supervisor(
         kept = store if mirror is None else mirror
         return {"store": Health(Phase.READY, 0, kept.trouble()), **supervisor.health()}
 
-    scheduling = await _scheduling(settings, store, hosts, clock, stack, balancer=balancer)
+    scheduling = await _scheduling(
+        settings, store, hosts, clock, stack, balancer=balancer, health=health
+    )
     web = WebServer(
         store.catalog,
         settings.http,
@@ -218,6 +220,7 @@ async def _scheduling(
     stack: AsyncExitStack,
     *,
     balancer: "LoadBalancer | None",
+    health: Callable[[], Mapping[str, Health]],
 ) -> "Scheduling | None":
     given = settings.scheduler
     if not (given.on or given.stack or given.nodes):
@@ -227,8 +230,9 @@ async def _scheduling(
     shared = None if _is_embedded(settings) else _keys(settings, clock, stack)
     keys = store.kv if shared is None else shared
     return await scheduled(
-        settings, hosts, keys, clock=clock, stack=stack, balancer=balancer, shared=shared
-    )
+        settings, hosts, keys, clock=clock, stack=stack, balancer=balancer, shared=shared,
+        health=health,
+    )  # fmt: skip
 
 
 def _dns(settings: Settings, store: EmbeddedStore, mirror: "Mirror | None") -> "DnsServer":

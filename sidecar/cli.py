@@ -40,10 +40,10 @@ PROGRAMS: Final[Mapping[str, str]] = {
     "statsd_exporter": "adapter",
     "jmx_exporter": "adapter",
     "stack": "scheduler",
-    "git-sync": "git-sync",
     "node": "scheduler",
     "why": "scheduler",
     "agent": "agent",
+    "git-sync": "git-sync",
 }
 """Name of the program (or ``pinnace NAME``) to the part it runs alone."""
 

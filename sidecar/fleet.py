@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import Final, Protocol
 
 from sidecar.catalog.model import Instance
-from sidecar.catalog.work import Drains, InFlight, Step
+from sidecar.catalog.work import Drains, InFlight, Load, Step
 from sidecar.hosts import Host
 from sidecar.runtime.clock import Clock
 
@@ -53,6 +53,9 @@ class Balancer(InFlight, Protocol):
     def routes_to(self, instance: Instance) -> bool:
         """Say whether it is to send work to an instance."""
 
+    async def loads(self) -> Mapping[tuple[str, str, int], Load]:
+        """Return what each endpoint does, by service, address and port; none when unknown."""
+
 
 class Fleet:
     """Component and ``sidecar.scheduler.traffic.Traffic``: whether work reaches containers."""
@@ -69,6 +72,7 @@ class Fleet:
         self._balancer = balancer
         self._asked: dict[tuple[str, str], bool | None] = {}
         self._lacking: set[tuple[str, str]] = set()
+        self._shares: dict[str, float] = {}
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Ask the load balancer about those that somebody waits for."""
@@ -113,6 +117,29 @@ class Fleet:
         """Send nothing new to all that runs on a node, or take that back but for some ids."""
         self._hosts[node].registrar.suspend(on=on, but=but)
 
+    def weigh(self, node: str, id_: str, share: float) -> None:
+        """Let all canaries of a container's service have such a share of its requests."""
+        self._shares[id_] = share
+        self._hosts[node].registrar.share(id_, share)
+
+    def share(self, id_: str) -> float | None:
+        """Return the share that a container was given last, None: none yet."""
+        return self._shares.get(id_)
+
+    async def loads(self, containers: Mapping[str, str]) -> Mapping[str, Load]:
+        """Return what the load balancer sends to containers: id to node in, id to load out."""
+        if self._balancer is None:
+            return {}
+        counted = await self._balancer.loads()
+        found: dict[str, Load] = {}
+        for id_, node in containers.items():
+            host = self._hosts.get(node)
+            for each in (host.registrar.instances(id_) if host is not None else None) or ():
+                load = counted.get((each.service, each.address, each.port))
+                if load is not None:
+                    found[id_] = load + found.get(id_, Load())
+        return found
+
     def is_routed(self, node: str, id_: str) -> bool | None:
         """Say whether work reaches a container; None: nobody is to send it any."""
         if self._balancer is None or node not in self._hosts:
@@ -123,3 +150,4 @@ class Fleet:
         """Forget all containers but these."""
         self._asked = {key: known for key, known in self._asked.items() if key[1] in ids}
         self._lacking = {key for key in self._lacking if key[1] in ids}
+        self._shares = {id_: share for id_, share in self._shares.items() if id_ in ids}

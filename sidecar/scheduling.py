@@ -2,9 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from sidecar.config.model import SchedulerSettings, Settings
@@ -14,7 +15,7 @@ from sidecar.errors import ConfigError
 from sidecar.fleet import Balancer, Fleet
 from sidecar.hosts import Host
 from sidecar.runtime.clock import Clock, LeaseClock
-from sidecar.runtime.component import Component
+from sidecar.runtime.component import Component, Health
 from sidecar.scheduler.component import Scheduler
 from sidecar.scheduler.control import Control
 from sidecar.scheduler.election.opening import open_election
@@ -25,12 +26,12 @@ from sidecar.scheduler.model import Policy
 from sidecar.scheduler.nodes.link import Link
 from sidecar.scheduler.nodes.settings import NodeSettings, merged, settings_of
 from sidecar.scheduler.orders import Orders
+from sidecar.scheduler.serving import panels
 from sidecar.scheduler.stash import Stash
 from sidecar.stores.base import KeyValue
 
 __all__ = ["Scheduling", "nodes_of", "scheduled"]
 
-_STASH = "scheduler.db"
 _MARGIN = 1.0
 
 
@@ -64,6 +65,20 @@ def _link(host: Host, settings: SchedulerSettings, clock: Clock, stack: AsyncExi
     return Link(host.settings, host.engine, operations, clock=clock, times=settings)
 
 
+def _state_file(settings: Settings, environ: Mapping[str, str]) -> Path:
+    """Return where orders are kept for these hosts, if no store keeps them."""
+    if settings.scheduler.state:
+        return Path(settings.scheduler.state)
+    folder = environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    if not folder and os.geteuid() == 0 and "XDG_STATE_HOME" not in environ:
+        folder = "/var/lib/pinnace"
+    if not folder:
+        home = environ.get("XDG_STATE_HOME") or f"{environ.get('HOME', '/tmp')}/.local/state"  # noqa: S108
+        folder = f"{home}/pinnace"
+    which = sha256(f"{settings.docker.url} {settings.scheduler.nodes}".encode()).hexdigest()[:12]
+    return Path(folder) / f"scheduler-{which}.db"
+
+
 @dataclass(frozen=True, slots=True)
 class Scheduling:
     """What runs, in the order of its start, and who takes orders."""
@@ -83,11 +98,12 @@ async def scheduled(
     stack: AsyncExitStack,
     balancer: Balancer | None,
     shared: KeyValue | None,
+    health: Callable[[], Mapping[str, Health]],
 ) -> Scheduling:
     """Return the scheduler; ``shared`` is a store that other hosts have too, if there is one."""
     given = settings.scheduler
-    if shared is None and settings.store.state_dir:
-        stash = Stash(keys, Path(settings.store.state_dir) / _STASH)
+    if shared is None and not settings.store.state_dir:
+        stash = Stash(keys, _state_file(settings, os.environ))
         await stash.restore()
         keys = stash
     journal = Journal(clock.wall)
@@ -111,7 +127,11 @@ async def scheduled(
         clock=clock,
         policy=Policy(seed=given.seed, domain=given.domain),
     )
-    parts: list[Component] = [control, fleet, scheduler]
+    doors = await asyncio.to_thread(
+        panels, given, control, orders, journal,
+        leads=lambda: election.epoch is not None, health=health, environ=os.environ,
+    )  # fmt: skip
+    parts: list[Component] = [control, fleet, scheduler, *doors]
     if given.stack:
         path = Path(given.stack)
         parts.insert(1, StackFile(path, control, orders, clock=clock, environ=dict(os.environ)))

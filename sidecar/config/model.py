@@ -200,6 +200,13 @@ class SchedulerSettings(_Section, frozen=True):
     election: str = ""  # empty: the store, or a file where that is embedded
     lease: float = 5.0
     fence: tuple[str, ...] = ()  # words, no shell; the node's name is added
+    api: str = ""  # a socket's path; empty: one of this user, which its owner and root may use
+    state: str = ""  # what was ordered, where no store keeps it; empty: a file of this user
+    listen: str = ""  # orders by TCP: whoever may give them rules the hosts, so not by default
+    token_file: str = ""  # as of http, but asked of this host too
+    tls_certificate: str = ""
+    tls_key: str = ""
+    tls_ca: str = ""  # whose certificates clients must show
 
 
 class LogSettings(_Section, frozen=True):

@@ -23,6 +23,7 @@ from sidecar.scheduler.actions import (
     Start,
     Stop,
     Unfence,
+    Weigh,
 )
 from sidecar.scheduler.cluster import Copy, Stage
 from sidecar.scheduler.creating import (
@@ -85,6 +86,8 @@ class Actor:
                 await self._remove(copy)
             case Deregister(copy=copy):
                 self._traffic.withdraw(copy.node, copy.id)
+            case Weigh(copy=copy, share=share):
+                self._traffic.weigh(copy.node, copy.id, share)
             case Unfence(node=node, fencing=fencing):
                 await self._fencer.unfence(node, fencing, self.lead())
             case Fence(node=node, fencing=fencing):

@@ -12,7 +12,7 @@ from sidecar.scheduler.model import Placement, Refusal
 
 __all__ = [
     "Action", "Alarm", "Create", "Deregister", "Drain", "Fence", "Pending", "Remove", "Start",
-    "Stop", "Unfence",
+    "Stop", "Unfence", "Weigh",
 ]  # fmt: skip
 
 
@@ -64,6 +64,18 @@ class Deregister(_OnCopy):
     """Take the instances of a copy that cannot be reached out of the catalogue."""
 
 
+@dataclass(frozen=True, slots=True)
+class Weigh(_OnCopy):
+    """Let the canaries of a service have a share of its traffic, in per cent."""
+
+    share: float
+
+    @property
+    def key(self) -> str:
+        """What tells it from another share."""
+        return f"weigh/{self.service}/{self.copy.slot}/{self.copy.incarnation}/{self.share:g}"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Fence:
     """Make sure that nothing so fenced runs on a lost node; ``Cluster.fences`` tells when it is."""
@@ -96,4 +108,4 @@ class Alarm:
     text: str
 
 
-Action = Create | Start | Drain | Stop | Remove | Deregister | Fence | Pending | Alarm
+Action = Create | Start | Drain | Stop | Remove | Deregister | Weigh | Fence | Pending | Alarm

@@ -20,7 +20,7 @@ Read = Callable[[str], bytes | None]
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """``files`` are by absolute path: ``main`` the stack file, ``more`` those that change it."""
+    """``files`` are by absolute path; ``main`` is the stack file's, ``more`` change it."""
 
     name: str
     main: str

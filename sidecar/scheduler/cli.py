@@ -136,10 +136,9 @@ def _add_orders(commands: _Commands) -> None:
 
 
 def _add_file(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a Compose file; - for standard input")
     parser.add_argument(
-        "-f", "--more", action="append", default=[], metavar="FILE",
-        help="a Compose file that changes the ones before; may be given several times",
+        "file", metavar="FILE", nargs="+",
+        help="a Compose file, or - for standard input; each further one changes those before it",
     )  # fmt: skip
     parser.add_argument("--name", default="", help="the stack's name [the file's, or its folder's]")
     parser.add_argument(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from sidecar.scheduler.canary import CanaryPolicy, Sides
 from sidecar.scheduler.conduct import HEALED, OnFailure, Order, Restart, Update, When
 from sidecar.scheduler.fencing import Fences, Fencing
 from sidecar.scheduler.model import NodeView, Request
@@ -72,6 +73,8 @@ class Copy:
     """Whether the catalogue has instances of it."""
     is_up: bool = True
     """Whether the load balancer sends it work, where there is one."""
+    share: float | None = None
+    """The share of traffic that canaries were given last; None: none yet."""
     started: float | None = None
     """When it began to run; None when that is not known."""
 
@@ -109,6 +112,10 @@ class Goal:
     moves: bool = True
     """Whether its slots on a lost node are placed elsewhere."""
     fencing: Fencing = Fencing.CATALOG
+    canary: CanaryPolicy | None = None
+    """How a new spec is tried first."""
+    promoted: str = ""
+    """The spec whose canary a person found good."""
     lost_after: float = 15.0
     is_paused: bool = False
     is_rollback: bool = False
@@ -137,3 +144,5 @@ class Cluster:
     since: Mapping[str, float] = field(default_factory=dict)
     """When each node came into its state."""
     fences: Fences = field(default_factory=Fences)
+    sides: Mapping[str, Sides] = field(default_factory=dict)
+    """What the load balancer counted of services with canaries."""

@@ -141,7 +141,7 @@ class Scheduler:
             await self._woken(self._look_again(found))
 
     async def _woken(self, until: float | None) -> None:
-        pause = None if until is None else max(until - self._clock.monotonic(), 0.0)
+        pause = None if until is None else max(until - self._clock.monotonic(), _SETTLE)
         try:
             async with asyncio.timeout(pause):
                 await self._wake.wait()

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from sidecar.scheduler.canary import CanaryPolicy
 from sidecar.scheduler.fencing import Fencing
+from sidecar.scheduler.sources.wanted import Autoscale
 
 __all__ = ["HEALED", "Conduct", "OnFailure", "Order", "Restart", "Update", "When"]
 
@@ -93,3 +95,5 @@ class Conduct:
     moves: bool = True
     lost_after: float | None = None
     fencing: Fencing = Fencing.CATALOG
+    canary: CanaryPolicy | None = None
+    autoscale: Autoscale | None = None

@@ -15,6 +15,7 @@ from sidecar.scheduler import labels
 from sidecar.scheduler.actions import Alarm, Create, Pending
 from sidecar.scheduler.cluster import Cluster, Goal
 from sidecar.scheduler.explaining import lines_of
+from sidecar.scheduler.gauges import Gauges
 from sidecar.scheduler.goals import Told, goals_of, recovered, told_of
 from sidecar.scheduler.journal import Journal
 from sidecar.scheduler.model import Availability, Refusal
@@ -66,6 +67,8 @@ class Control:
         self._wanted = Wanted()
         self._told: dict[str, Told] = {}
         self._recipes: dict[str, Recipe] = {}
+        self._goals: list[Goal] = []
+        self._gauges = Gauges()
         self._labelled: dict[str, Recipe] = {}
         self._placed: dict[str, None] = {}
         self._stopped: asyncio.Queue[_Stopped] = asyncio.Queue()
@@ -84,7 +87,8 @@ class Control:
         ]
         lost, recipes = recovered(cluster, self._told)
         self._recipes.update(recipes)
-        return [*goals, *lost]
+        self._goals = [*goals, *lost]
+        return self._goals
 
     def recipe(self, service: str, spec: str) -> Recipe | None:
         """Return how containers of a goal are made; None when that is not known (any more)."""
@@ -116,6 +120,7 @@ class Control:
         alarms = tuple(each.text for each in plan.actions if isinstance(each, Alarm))
         looks = self.scene.looks + 1
         self.scene = Scene(cluster, plan.memory, now, tuple(refusals), alarms, looks)
+        self._gauges.take(self._goals, self.scene)
 
     def _note_placement(self, action: Create) -> None:
         self._placed[action.key] = None

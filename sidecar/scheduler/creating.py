@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sidecar.scheduler import labels as names
 from sidecar.scheduler.actions import Create
+from sidecar.scheduler.canary import is_canary
 from sidecar.scheduler.model import NodeView, Resources
 from sidecar.scheduler.recipe import Build, Hook, Joined, Recipe, packed
 
@@ -64,11 +65,11 @@ def labels_of(recipe: Recipe, mark: Mark, reserved: Resources) -> dict[str, str]
         names.INCARNATION: str(mark.incarnation),
         names.REV: str(mark.rev),
         names.EPOCH: str(mark.epoch),
-        names.ROLE: recipe.care.role,
+        names.ROLE: names.CANARY if is_canary(mark.slot) else recipe.care.role,
+        names.SHARE: "0" if is_canary(mark.slot) else "",  # until it is weighed
         names.RESERVED: f"{reserved.cpu},{reserved.memory}",
         names.RECIPE: packed(recipe),
         names.PREV: packed(mark.previous) if mark.previous is not None else "",
-        names.FENCING: recipe.care.fencing,
     }
     compose = {
         f"{_COMPOSE}.project": mark.stack,

@@ -51,17 +51,17 @@ def gather(
     more: Sequence[Path] = (),
     content: bytes | None = None,
 ) -> tuple[Bundle, StackSpec]:
-    """Read a stack file, and those that change it, with all they name. Blocks.
+    """Read a stack file, and those that change it, with all they name.
 
-    Raises ConfigError.
+    ``content`` is the first one's, if it was read already. Blocks. Raises ConfigError.
     """
-    path, *others = (each.resolve() for each in (path, *more))
-    held = {str(path): content_of(path) if content is None else content}
-    held |= {str(each): content_of(each) for each in others}
+    main, *others = (each.resolve() for each in (path, *more))
+    contents = {str(each): content_of(each) for each in others}
+    contents[str(main)] = content_of(main) if content is None else content
     return gathered(
-        str(path), problems, environ=environ, name=name, base=str(path.parent),
-        read=lambda each: held[each] if each in held else read_file(each),
-        folder=folder_of(path), profiles=profiles, more=tuple(map(str, others)),
+        str(main), problems, environ=environ, name=name, base=str(main.parent),
+        read=lambda each: contents[each] if each in contents else read_file(each),
+        folder=folder_of(main), profiles=profiles, more=tuple(map(str, others)),
     )  # fmt: skip
 
 

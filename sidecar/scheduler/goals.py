@@ -109,6 +109,7 @@ def goals_of(told: Told, labelled: Mapping[str, Recipe], *, lost_after: float = 
                 is_paused=said.is_paused,
                 is_stopped=said.stopped == goal.spec,
                 attempt=said.attempt,
+                promoted=said.promoted,
             )
         )
     return goals
@@ -135,6 +136,8 @@ def _goal(stack: str, service: ServiceSpec, lost_after: float) -> Goal:
             if each.is_required
         ),
         min_healthy=conduct.min_healthy,
+        fencing=conduct.fencing,
+        canary=conduct.canary,
         moves=conduct.moves and not is_everywhere,
         lost_after=lost_after if conduct.lost_after is None else conduct.lost_after,
         size=None if is_everywhere else service.replicas,

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 
 __all__ = [
-    "EPOCH", "FENCING", "ID", "INCARNATION", "PREV", "RECIPE", "RESERVED", "REV", "ROLE",
-    "SERVICE", "SLOT", "SPEC", "STACK", "is_ours", "number",
+    "CANARY", "EPOCH", "FENCING", "ID", "INCARNATION", "PREV", "RECIPE", "RESERVED", "REV", "ROLE",
+    "SERVICE", "SHARE", "SLOT", "SPEC", "STACK", "is_ours", "number",
 ]  # fmt: skip
 
 STACK: Final = "pinnace.stack"
@@ -22,6 +22,9 @@ RESERVED: Final = "pinnace.reserved"
 RECIPE: Final = "pinnace.recipe"
 PREV: Final = "pinnace.prev"
 FENCING: Final = "pinnace.fencing"
+SHARE: Final = "pinnace.canary"
+CANARY: Final = "canary"
+"""The role of containers on which a new spec is tried."""
 
 _NEEDED: Final = frozenset({STACK, SERVICE, SLOT, SPEC, INCARNATION})
 

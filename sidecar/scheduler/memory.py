@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Final
 
+from sidecar.scheduler.canary import Trial
 from sidecar.scheduler.cluster import HEALED, Cluster, Health, Stage
 
 __all__ = ["Failure", "Memory", "counted"]
@@ -37,10 +38,14 @@ class Memory:
     """Name, incarnation and time of each end that is in ``failures``."""
     updated: Mapping[str, float] = field(default_factory=dict)
     """When a slot of a service was updated last."""
+    trials: Mapping[str, Trial] = field(default_factory=dict)
+    """Canaries, by service."""
     paused: frozenset[tuple[str, str]] = frozenset()
     """Rollouts that stopped: service and spec."""
     attempts: Mapping[str, int] = field(default_factory=dict)
     """``Goal.attempt`` of each service as it was seen last."""
+    cut_off: float = -inf
+    """When most nodes could not be reached, last: what is lost is counted anew from then on."""
 
     def failures_of(self, service: str, slot: str, spec: str) -> list[float]:
         """Return when copies of a slot failed."""

@@ -51,7 +51,12 @@ class Picture:
         if not is_up and self._traffic.is_routed(copy.node, copy.id) is not False:
             self._routed.add(copy.id)
             is_up = True
-        return replace(copy, is_up=is_up, is_registered=copy.id not in self._withdrawn)
+        return replace(
+            copy,
+            is_up=is_up,
+            is_registered=copy.id not in self._withdrawn,
+            share=self._traffic.share(copy.id),
+        )
 
     def withdrawn(self, copy: Copy) -> None:
         """Note that a copy is in the catalogue no more."""

@@ -41,6 +41,7 @@ from sidecar.scheduler.rollout import can_begin, effective, has_failed, recalled
 from sidecar.scheduler.sight import UNREACHABLE, Sight
 from sidecar.scheduler.sizing import sized
 from sidecar.scheduler.spec import Condition
+from sidecar.scheduler.trying import tried
 
 __all__ = ["Plan", "plan"]
 
@@ -64,7 +65,7 @@ def plan(
     away = [node for node in cluster.nodes if node.state in UNREACHABLE]
     if len(away) * 2 > len(cluster.nodes):
         text = f"{len(away)} of {len(cluster.nodes)} nodes cannot be reached: nothing is done"
-        return Plan((Alarm(text),), memory)
+        return Plan((Alarm(text),), replace(memory, cut_off=now))
     look = _Look(cluster, memory, now, policy)
     for goal in goals:
         look.service(goal)
@@ -80,7 +81,7 @@ class _Look:
 
     def __init__(self, cluster: Cluster, memory: Memory, now: float, policy: Policy) -> None:
         self.actions: list[Action] = []
-        self._sight = Sight(cluster, now)
+        self._sight = Sight(cluster, now, cut_off=memory.cut_off)
         self.leaning = Leaning(cluster)
         self.memory = counted(cluster, memory, now)
         self._cluster = cluster
@@ -102,9 +103,17 @@ class _Look:
         """Look at one service."""
         self.memory = recalled(self.memory, goal)
         goal = self.leaning.settled(effective(sized(goal, self._cluster), self.memory))
+        split = tried(goal, self._cluster, self.memory, self._sight, self._now)
+        self.memory = split.memory
+        self.actions += split.actions
+        for part, copies in split.parts:
+            self._part(part, copies)
+
+    def _part(self, goal: Goal, copies: Iterable[Copy]) -> None:
+        """Look at the slots of one spec."""
         slots: dict[str, list[Copy]] = {slot: [] for slot in goal.slots}
         self._last = dict.fromkeys(goal.slots, 0)
-        for copy in self._cluster.copies.get(goal.service, ()):
+        for copy in copies:
             if copy.slot not in slots:
                 self._retire(goal.service, copy)
                 continue
@@ -113,11 +122,11 @@ class _Look:
                 slots[copy.slot].append(copy)
             if self._sight.is_withheld(copy, goal):
                 self.actions.append(Deregister(goal.service, copy))
-        self._ready = {slot for slot, copies in slots.items() if self._has_ready(goal, copies)}
+        self._ready = {slot for slot, held in slots.items() if self._has_ready(goal, held)}
         self._judge(goal)
-        in_flux = sum(self._is_in_flux(goal, copies) for copies in slots.values())
-        for slot, copies in self._in_order(slots):
-            in_flux += self._slot(goal, slot, copies, in_flux)
+        in_flux = sum(self._is_in_flux(goal, held) for held in slots.values())
+        for slot, held in self._in_order(slots):
+            in_flux += self._slot(goal, slot, held, in_flux)
 
     def retire_all(self, service: str) -> None:
         """Retire all copies of a service that is wanted no more."""

@@ -93,7 +93,6 @@ class Care(_Struct, frozen=True, kw_only=True):
     """``container_name``; empty: by stack, service and slot."""
     role: str = "main"
     """``main``, ``sidecar:NAME`` or ``canary``."""
-    fencing: str = ""
     post_start: tuple[Hook, ...] = ()
     pre_stop: tuple[Hook, ...] = ()
     drain: float | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sidecar.scheduler.actions import Action, Alarm, Create, Pending
+from sidecar.scheduler.actions import Action, Alarm, Create, Fence, Pending
 from sidecar.scheduler.explaining import lines_of
 from sidecar.scheduler.faults import Fault, befall
 from sidecar.scheduler.goals import Told, goals_of
@@ -62,6 +62,8 @@ class Rehearsal:
         elif isinstance(action, Create):
             what, about = "create", f"{action.service}/{action.slot}"
             node = action.placement.node
+        elif isinstance(action, Fence):
+            what, about, node = type(action).__name__.lower(), str(action.fencing), action.node
         else:
             what, about = type(action).__name__.lower(), action.copy.name
             node = action.copy.node

@@ -5,6 +5,7 @@ It notes when an answer that depends on time will change (``look_again``).
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from math import inf
 from typing import Final
 
 from sidecar.scheduler.actions import Fence, Unfence
@@ -20,11 +21,12 @@ UNREACHABLE: Final = frozenset({State.SUSPECT, State.DOWN, State.FENCED})
 class Sight:
     """Answers about copies at one moment."""
 
-    def __init__(self, cluster: Cluster, now: float) -> None:
-        """Take what was seen and when."""
+    def __init__(self, cluster: Cluster, now: float, *, cut_off: float = -inf) -> None:
+        """Take what was seen and when; ``cut_off``: when it was us who reached nobody, last."""
         self.look_again: float | None = None
         self.to_fence: set[Fence] = set()
         """What keeps slots on lost nodes from being placed elsewhere."""
+        self._cut_off = cut_off
         self._cluster = cluster
         self._now = now
         self._nodes = {node.name: node for node in cluster.nodes}
@@ -36,7 +38,7 @@ class Sight:
             return True
         if node.state is State.FENCED:
             return goal.moves
-        since = self._cluster.since.get(copy.node, self._now)
+        since = max(self._cluster.since.get(copy.node, self._now), self._cut_off)
         if node.state is not State.DOWN or not goal.moves:
             return False
         if self._now - since >= goal.lost_after:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from heapq import heappop, heappush
 
-from sidecar.scheduler.actions import Action, Create, Deregister, Drain, Remove, Start, Stop
+from sidecar.scheduler.actions import Action, Create, Deregister, Drain, Remove, Start, Stop, Weigh
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, Health, Stage
 from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.model import Availability, ContainerView, NodeView, Policy, State
@@ -168,6 +168,8 @@ class Simulation:
                         copy.name, stage=Stage.EXITED, is_draining=True, since=self.now
                     ),
                 )
+            case Weigh(copy=copy, share=share):
+                self._change(copy.name, share=share)
             case Deregister(copy=copy):
                 self._change(copy.name, is_registered=False)
             case Remove(copy=copy):

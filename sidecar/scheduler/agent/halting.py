@@ -9,16 +9,16 @@ import os
 import signal
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from sidecar.engine.operations import Operations
 from sidecar.errors import PinnaceError
 from sidecar.runtime.log import get_logger
 from sidecar.scheduler.fencing import Fencing
+from sidecar.scheduler.labels import FENCING
 
-__all__ = ["LABEL", "Halter"]
+__all__ = ["Halter"]
 
-LABEL: Final = "pinnace.fencing"
 _log = get_logger("agent")
 
 
@@ -46,7 +46,7 @@ class Halter:
         found: dict[str, _Process | None] = {}
         for each in await self._operations.containers():
             labels = each.get("Labels") or {}
-            if labels.get(LABEL) != Fencing.SELF or each.get("State") in {"created", "exited"}:
+            if labels.get(FENCING) != Fencing.SELF or each.get("State") in {"created", "exited"}:
                 continue
             id_ = str(each.get("Id"))
             known = self._running.get(id_)

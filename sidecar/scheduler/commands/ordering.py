@@ -34,10 +34,10 @@ __all__ = ["down", "node", "scale", "service", "up"]
 def up(options: argparse.Namespace) -> int:
     """Put a stack file in force."""
     problems = Problems()
-    is_piped = options.file == "-"
+    first, *more = map(Path, options.file)
     bundle, stack = gather(
-        Path(options.file), problems, os.environ, name=options.name,
-        profiles=tuple(options.profile), more=[*map(Path, options.more)], content=sys.stdin.buffer.read() if is_piped else None,
+        first, problems, os.environ, name=options.name, profiles=tuple(options.profile), more=more,
+        content=sys.stdin.buffer.read() if options.file[0] == "-" else None,
     )  # fmt: skip
     wrong = [str(each) for each in problems if each.is_error or options.strict]
     if wrong:

@@ -13,7 +13,7 @@ from sidecar.scheduler.compose.stack import stack_of
 from sidecar.scheduler.decision import decide, document_of
 from sidecar.scheduler.explaining import lines_of
 from sidecar.scheduler.faults import faults_of
-from sidecar.scheduler.files import folder_of, read_file
+from sidecar.scheduler.files import content_of, folder_of, read_file
 from sidecar.scheduler.model import NodeView, Placement, Policy
 from sidecar.scheduler.nodes_file import nodes_of
 from sidecar.scheduler.placing import Decision
@@ -25,7 +25,7 @@ __all__ = ["check", "plan", "simulate"]
 
 def check(options: argparse.Namespace) -> int:
     """Tell every mistake in a stack file, and what it means."""
-    stack = _stack(options, reads=True)
+    stack = _stack(options, is_made=True)
     names = [service.name for service in stack.services]
     stay = [each.name for each in stack.services if not each.conduct.moves]
     if options.json:
@@ -80,12 +80,14 @@ def _tell(found: dict[str, Any]) -> None:
             say(f"{'':12}{reason}")
 
 
-def _stack(options: argparse.Namespace, *, reads: bool = False) -> StackSpec:
+def _stack(options: argparse.Namespace, *, is_made: bool = False) -> StackSpec:
+    """Read the files; ``is_made``: also what only the making of containers needs."""
+    first, *others = options.file
     problems = Problems()
-    path = Path.cwd() / "-" if options.file == "-" else Path(options.file).resolve()
+    path = Path.cwd() / "-" if first == "-" else Path(first).resolve()
     stack = stack_of(
-        _read(options.file),
-        options.file,
+        _read(first),
+        first,
         problems,
         environ=os.environ,
         name=options.name,
@@ -93,9 +95,9 @@ def _stack(options: argparse.Namespace, *, reads: bool = False) -> StackSpec:
         profiles=options.profile,
         classic=options.compat == "classic",
         base=str(path.parent),
-        read=read_file if reads else None,
-        parts=read_file,
-        more=[(each, _read(each)) for each in options.more],
+        read=read_file,
+        more=[(each, _read(each)) for each in others],
+        is_made=is_made,
     )
     wrong = [str(each) for each in problems if each.is_error or options.strict]
     if wrong:
@@ -112,12 +114,7 @@ def _nodes(options: argparse.Namespace) -> tuple[list[NodeView], Policy]:
 
 
 def _read(path: str) -> str:
-    try:
-        return sys.stdin.read() if path == "-" else Path(path).read_text("utf-8")
-    except OSError as error:
-        raise ConfigError([f"{path}: {error.strerror}"]) from None
-    except UnicodeDecodeError as error:
-        raise ConfigError([f"{path}: this is no UTF-8 at byte {error.start}"]) from None
+    return sys.stdin.read() if path == "-" else content_of(Path(path)).decode()
 
 
 def _line(decision: Decision) -> str:

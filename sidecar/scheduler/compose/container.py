@@ -8,6 +8,8 @@ from sidecar.scheduler.compose.reader import Reader
 from sidecar.scheduler.compose.setting import Setting
 from sidecar.scheduler.compose.values import seconds, whole
 from sidecar.scheduler.compose.words import words_of
+from sidecar.scheduler.fencing import Fencing
+from sidecar.scheduler.labels import FENCING
 from sidecar.scheduler.model import NANO
 from sidecar.scheduler.spec import ServiceSpec
 
@@ -99,7 +101,10 @@ def _labels(service: Reader, spec: ServiceSpec, setting: Setting) -> dict[str, s
     found = {k: v or "" for k, v in service.below("deploy").pairs("labels").items()}
     for item in service.texts("label_file"):
         found |= setting.pairs(item, item.text, is_needed=True, is_raw=False)
-    return dict(sorted((found | dict(spec.labels)).items()))
+    found |= spec.labels
+    if spec.conduct.fencing is Fencing.SELF:  # a container without it would not be stopped
+        found[FENCING] = Fencing.SELF.value
+    return dict(sorted(found.items()))
 
 
 def _check(check: Reader) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from sidecar.scheduler.compose.document import Item
+from sidecar.scheduler.compose.extras import autoscale_of, canary_of, fencing_of
 from sidecar.scheduler.compose.reader import Reader
 from sidecar.scheduler.compose.values import seconds, whole
 from sidecar.scheduler.conduct import Conduct, OnFailure, Order, Restart, Update, When
+from sidecar.scheduler.fencing import Fencing
 
 __all__ = ["conduct_of"]
 
@@ -31,14 +33,23 @@ def conduct_of(
 
     ``classic`` are classic Swarm's ``reschedule:`` entries.
     """
+    fencing = fencing_of(own)
+    is_alone = is_alone or fencing is Fencing.SELF
     rollout = own.below("rollout")
     rollout.only(("healthy_deadline", "min_healthy", "min_ready"))
     back = _update(deploy.below("rollback_config"), rollout, service, is_alone=is_alone)
     moves, after = _reschedule(service, own, classic)
+    update = _update(deploy.below("update_config"), rollout, service, is_alone=is_alone)
+    if fencing is Fencing.SELF and Order.START_FIRST in {update.order, back.order}:
+        text = f"{own.where}.fencing: self allows one copy at a time: start-first does not fit"
+        own.problems.error(own.item.place_of("fencing"), text)
     return Conduct(
         restart=_restart(service, deploy),
-        update=_update(deploy.below("update_config"), rollout, service, is_alone=is_alone),
+        update=update,
         rollback=back,
+        fencing=fencing,
+        canary=canary_of(own),
+        autoscale=autoscale_of(own),
         min_healthy=rollout.value("min_healthy", seconds, 0.0),
         moves=moves,
         lost_after=after,

@@ -30,17 +30,17 @@ def stack_of(
     base: str = "",
     read: Read | None = None,
     more: Sequence[tuple[str, str]] = (),
-    parts: Read | None = None,
+    is_made: bool = True,
 ) -> StackSpec:
     """Return the stack of a file; what is wrong with it is noted in ``problems``.
 
     Its name is ``name``, else what the file says, else its folder's. ``base`` is the absolute
     path where relative ones begin, ``read`` gives the files that it names; without ``read``
-    services have no recipes. ``more`` are files (name and text) that change this one; ``parts``
-    gives those that it includes and extends, if not ``read``.
+    services have no recipes. ``more`` are files (name and text) that change this one. What is
+    not to be made (``is_made``) needs no recipes, nor the files that only those ask for.
     """
     files = [(file, text), *more]
-    document = loaded(files, problems, environ=environ or {}, folder=base, read=parts or read)
+    document = loaded(files, problems, environ=environ or {}, folder=base, read=read)
     if document is None:
         return StackSpec(name=name or _DEFAULT)
     top = Reader(document, "the file", problems)
@@ -56,7 +56,7 @@ def stack_of(
     }
     name = name or top.text("name") or folder or _DEFAULT
     setting = None
-    if read is not None:
+    if read is not None and is_made:
         setting = setting_of(top, name, folder=base, environ=environ, read=read)
     found = [
         service_of(each, item, problems, classic=classic, setting=setting)
