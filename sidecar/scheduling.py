@@ -116,6 +116,8 @@ async def scheduled(
     fleet = Fleet({host.settings.name: host for host in hosts}, clock, balancer=balancer)
     state = Path(settings.store.state_dir) if settings.store.state_dir else None
     url = given.election or (None if shared is None else settings.store.url)
+    if url is None and state is None:  # another engine of this host has a scheduler of its own
+        url = f"file://{_state_file(settings, os.environ).with_suffix('.lock').absolute()}"
     election = await asyncio.to_thread(
         open_election, url, settings.registrar.node, ttl=given.lease, state_dir=state
     )
