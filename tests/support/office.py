@@ -19,7 +19,7 @@ from sidecar.scheduler.simulation import Simulation
 from sidecar.stores.base import KeyValue
 from sidecar.stores.embedded import EmbeddedStore
 
-__all__ = ["NODES", "STACK", "Office", "Ran", "office"]
+__all__ = ["NODES", "STACK", "Office", "Ran", "office", "ran"]
 
 NODES = [NodeView(name=f"n{n}", capacity=Resources(4 * NANO, 4 << 30)) for n in (1, 2, 3)]
 STACK = """
@@ -68,13 +68,13 @@ class Office:
         """Look again and again."""
         while True:
             self.look()
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.002)
 
     async def run(self, *words: str) -> Ran:
         """Run a command of ``pinnace`` against it."""
         program, *arguments = words
         access = ("--api", self.settings.api) if program != "why" or arguments else ()
-        return await asyncio.to_thread(_ran, program, [*arguments, *access])
+        return await asyncio.to_thread(ran, program, [*arguments, *access])
 
     def write(self, text: str, name: str = "compose.yaml") -> str:
         """Write a stack file; return its path."""
@@ -83,7 +83,8 @@ class Office:
         return str(path)
 
 
-def _ran(program: str, arguments: list[str]) -> Ran:
+def ran(program: str, arguments: list[str]) -> Ran:
+    """Run a command in this thread."""
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         try:
