@@ -58,6 +58,9 @@ class Copy:
     incarnation: int
     id: str = ""
     """The engine's."""
+    role: str = "main"
+    within: str = ""
+    """The id of the container whose network it shares."""
     epoch: int = 0
     stage: Stage = Stage.RUNNING
     health: Health = Health.NONE
@@ -87,6 +90,7 @@ class Need:
 
     service: str
     condition: Condition
+    is_same_slot: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +128,10 @@ class Goal:
     """So many slots; which ones, what runs decides. ``slots`` then holds a pattern. Each node has
     one where ``is_everywhere``."""
     is_everywhere: bool = False
+    pod: str = ""
+    """The service in whose network each slot is, on the same node."""
+    follows: bool = False
+    """It has the slots of its pod."""
 
 
 @dataclass(frozen=True, slots=True)

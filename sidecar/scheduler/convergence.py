@@ -7,6 +7,7 @@ from typing import Any, Final
 
 __all__ = ["State", "Verdict", "verdict_of"]
 
+_GONE: Final = ("exited", "unreachable")
 _FAILED: Final = frozenset({"failed", "rollback_paused"})
 
 
@@ -67,7 +68,7 @@ def _state(service: Mapping[str, Any]) -> State:
 
 
 def _alive(service: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [each for each in service["containers"] if not each["state"].startswith("exited")]
+    return [each for each in service["containers"] if not each["state"].startswith(_GONE)]
 
 
 def _line(service: Mapping[str, Any]) -> str:

@@ -86,6 +86,7 @@ def goals_of(told: Told, labelled: Mapping[str, Recipe], *, lost_after: float = 
     for each in told.newest.services:
         now = told.now(each.name) or each
         said = told.stack.override(each.name)
+        scaled = told.stack.override(each.scaled_as or each.name).replicas
         prior = told.before(each.name)
         recipe = labelled.get(key_of(told.stack.name, each.name))
         goal = _goal(told.stack.name, now, lost_after)
@@ -102,7 +103,7 @@ def goals_of(told: Told, labelled: Mapping[str, Recipe], *, lost_after: float = 
             replace(
                 goal,
                 previous=previous,
-                size=None if goal.is_everywhere else _size(now, said.replicas),
+                size=None if goal.is_everywhere else _size(now, scaled),
                 update=goal.rollback if is_rollback else goal.update,
                 is_rollback=is_rollback,
                 is_paused=said.is_paused,
@@ -130,7 +131,7 @@ def _goal(stack: str, service: ServiceSpec, lost_after: float) -> Goal:
         update=conduct.update,
         rollback=conduct.rollback,
         needs=tuple(
-            Need(key_of(stack, each.service), each.condition)
+            Need(key_of(stack, each.service), each.condition, each.is_same_slot)
             for each in service.depends_on
             if each.is_required
         ),
@@ -141,6 +142,8 @@ def _goal(stack: str, service: ServiceSpec, lost_after: float) -> Goal:
         lost_after=lost_after if conduct.lost_after is None else conduct.lost_after,
         size=None if is_everywhere else service.replicas,
         is_everywhere=is_everywhere,
+        pod=key_of(stack, service.pod) if service.pod else "",
+        follows=bool(service.pod and service.scaled_as),
     )
 
 

@@ -33,6 +33,7 @@ from sidecar.scheduler.cluster import (
     Order,
     Stage,
 )
+from sidecar.scheduler.leaning import Leaning
 from sidecar.scheduler.memory import Memory, counted
 from sidecar.scheduler.model import NodeView, Placement, Policy
 from sidecar.scheduler.placing import Placer
@@ -72,7 +73,7 @@ def plan(
     for service in cluster.copies.keys() - known:
         look.retire_all(service)
     look.fence(goals)
-    return Plan(tuple(look.actions), look.memory, look.look_again)
+    return Plan(tuple(look.leaning.in_order(look.actions)), look.memory, look.look_again)
 
 
 class _Look:
@@ -81,6 +82,7 @@ class _Look:
     def __init__(self, cluster: Cluster, memory: Memory, now: float, policy: Policy) -> None:
         self.actions: list[Action] = []
         self._sight = Sight(cluster, now, cut_off=memory.cut_off)
+        self.leaning = Leaning(cluster)
         self.memory = counted(cluster, memory, now)
         self._cluster = cluster
         self._now = now
@@ -100,7 +102,7 @@ class _Look:
     def service(self, goal: Goal) -> None:
         """Look at one service."""
         self.memory = recalled(self.memory, goal)
-        goal = effective(sized(goal, self._cluster), self.memory)
+        goal = self.leaning.settled(effective(sized(goal, self._cluster), self.memory))
         self.memory = begun(self.memory, goal, self._now)
         split = tried(goal, self._cluster, self.memory, self._sight, self._now)
         self.memory = split.memory
@@ -164,6 +166,9 @@ class _Look:
             (copy for copy in copies if copy.stage is not Stage.EXITED), key=lambda each: each.age
         )
         ended = [copy for copy in copies if copy.stage is Stage.EXITED]
+        for copy in [each for each in alive if self.leaning.is_adrift(each, goal)]:
+            alive.remove(copy)
+            self._retire(goal.service, copy)
         news = [copy for copy in alive if self._sight.is_current(copy, goal)]
         olds = [copy for copy in alive if not self._sight.is_current(copy, goal)]
         self._sweep(goal.service, ended, keeps=_KEPT)
@@ -246,12 +251,13 @@ class _Look:
         if last is not None and last.spec == goal.spec and not self._is_due(goal, last):
             return
         is_first = last is None and not self._last[slot]
-        if is_first and not all(self._is_met(need) for need in goal.needs):
+        needs = [need for need in goal.needs if is_first or need.is_same_slot]
+        if not all(self._is_met(need, slot) for need in needs):
             return
         self._create(goal, slot)
 
-    def _is_met(self, need: Need) -> bool:
-        copies = self._cluster.copies.get(need.service, ())
+    def _is_met(self, need: Need, slot: str) -> bool:
+        copies = self.leaning.needed(need, slot)
         if need.condition is Condition.COMPLETED:
             return any(copy.stage is Stage.EXITED and not copy.exit_code for copy in copies)
         running = [copy for copy in copies if copy.stage is Stage.RUNNING]
@@ -274,7 +280,9 @@ class _Look:
         return False
 
     def _create(self, goal: Goal, slot: str) -> bool:
-        request = self._sight.allowed(goal.slots[slot], goal)
+        request = self.leaning.bound(self._sight.allowed(goal.slots[slot], goal), goal)
+        if request is None:
+            return False
         (decision,) = self._placer.place([request])
         if not isinstance(decision, Placement):
             self.actions.append(Pending(goal.service, decision))

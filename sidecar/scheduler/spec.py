@@ -47,6 +47,8 @@ class Dependency:
     condition: Condition = Condition.STARTED
     is_required: bool = True
     restarts: bool = False
+    is_same_slot: bool = False
+    """Of several copies the one beside it counts (a member of its pod)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,8 @@ class ServiceSpec:
     spread_over: tuple[str, ...] = ()
     depends_on: tuple[Dependency, ...] = ()
     has_healthcheck: bool = False
+    scaled_as: str = ""
+    """The service whose number of copies it has: its pod's."""
     conduct: Conduct = field(default_factory=Conduct)
     recipe: Recipe = field(default_factory=lambda: Recipe(build=Build(image="")), hash=False)
     """How its containers are made; ``spec_of`` it is the service's spec."""

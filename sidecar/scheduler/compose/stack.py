@@ -9,6 +9,7 @@ from sidecar.scheduler.compose.loading import loaded
 from sidecar.scheduler.compose.reader import Reader
 from sidecar.scheduler.compose.service import service_of
 from sidecar.scheduler.compose.setting import Read, setting_of
+from sidecar.scheduler.pods import expanded
 from sidecar.scheduler.spec import Condition, ServiceSpec, StackSpec
 
 __all__ = ["stack_of"]
@@ -47,9 +48,10 @@ def stack_of(
     services = Reader(top.get("services"), "services", problems)
     if not services.item.map:
         problems.error(top.item.place, "there are no services")
+    whole, pods = expanded(services.item.map, problems)
     active = {
         each: item
-        for each, item in services.item.map.items()
+        for each, item in whole.items()
         if _is_active(Reader(item, f"services.{each}", problems), profiles)
     }
     name = name or top.text("name") or folder or _DEFAULT
@@ -60,8 +62,8 @@ def stack_of(
         service_of(each, item, problems, classic=classic, setting=setting)
         for each, item in active.items()
     ]
-    _check(found, active, problems, known=services.item.map)
-    return StackSpec(name=name, services=_ordered(found))
+    _check(found, active, problems, known=whole)
+    return StackSpec(name=name, services=_ordered(pods.settled(found)))
 
 
 def _classify(top: Reader) -> None:

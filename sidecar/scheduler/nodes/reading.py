@@ -109,6 +109,8 @@ def seen_of(document: Mapping[str, Any], node: str) -> Seen:
     copy = Copy(
         name=view.name,
         id=view.id,
+        role=labels.get(names.ROLE, "main"),
+        within=_within(_text(_table(document, "HostConfig"), "NetworkMode")),
         node=node,
         slot=labels[names.SLOT],
         spec=labels[names.SPEC],
@@ -119,6 +121,11 @@ def seen_of(document: Mapping[str, Any], node: str) -> Seen:
         exit_code=_number(state, "ExitCode"),
     )
     return Seen(view, copy, key_of(labels[names.STACK], labels[names.SERVICE]), moment)
+
+
+def _within(mode: str) -> str:
+    head, _, id_ = mode.partition(":")
+    return id_ if head == "container" else ""
 
 
 def _stage(state: Mapping[str, Any]) -> Stage:

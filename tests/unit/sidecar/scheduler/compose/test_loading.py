@@ -1,8 +1,5 @@
 """Several files that are one stack: merge rules, extends, include."""
 
-import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +19,7 @@ def _files(*files: str, **others: str) -> tuple[Any, list[str]]:
         problems,
         environ={"HOST": "own"},
         folder="/dir",
-        read=lambda path: held.get(path),
+        read=held.get,
     )
     return (found.plain() if found else None), [str(each) for each in problems]
 
@@ -337,13 +334,3 @@ def test_every_key_of_the_specification_has_somebody_who_takes_care() -> None:
         "configs", "include", "models", "name", "networks", "secrets", "services", "version",
         "volumes",
     }  # fmt: skip
-
-
-@pytest.mark.skipif(
-    "PINNACE_COMPOSE_SCHEMA" not in os.environ,
-    reason="PINNACE_COMPOSE_SCHEMA names no compose-spec.json",
-)
-def test_the_list_of_keys_is_the_schemas() -> None:
-    schema = json.loads(Path(os.environ["PINNACE_COMPOSE_SCHEMA"]).read_text())
-    assert sorted(schema["definitions"]["service"]["properties"]) == OF_THE_SPECIFICATION
-    assert {*schema["properties"]} == {*FILE}
