@@ -230,6 +230,6 @@ def _yaml(text: str, places: dict[Path, str]) -> tuple[dict[str, Any], list[tupl
         values = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        places[""] = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"  # type: ignore[index]
+        places["",] = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
         return {}, [(("",), error.problem or "this is no YAML")]
     return (values if isinstance(values, dict) else {}), []
