@@ -140,6 +140,16 @@ class Fleet:
                     found[id_] = load + found.get(id_, Load())
         return found
 
+    def places(self, node: str, id_: str) -> Mapping[int, tuple[str, int]]:
+        """Return where the ports of a container are reached, by their numbers inside it."""
+        host = self._hosts.get(node)
+        instances = (host.registrar.instances(id_) if host is not None else None) or ()
+        return {
+            int(inner): (each.address, each.port)
+            for each in instances
+            if (inner := str(each.id).removesuffix(":udp").rpartition(":")[2]).isdigit()
+        }
+
     def is_routed(self, node: str, id_: str) -> bool | None:
         """Say whether work reaches a container; None: nobody is to send it any."""
         if self._balancer is None or node not in self._hosts:

@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from registrar.component import Registrar
 from registrar.draining import Drainer
 from registrar.host import host_addresses
@@ -111,9 +113,9 @@ class Maker:
         if files is not None:
             tls = Tls(files.ca, files.cert, files.key, files.is_verified)
         engine = _NodeEngine(url, node.name, tls, tagging_of(settings.registrar.tags))
-        place = place_of(
-            settings.registrar, node=node.name, address=address, own_ports=own_ports(settings)
-        )
+        # The settings' own addresses are of the host that we run on.
+        registrar = msgspec.structs.replace(settings.registrar, ip=node.advertise, second_ip="")
+        place = place_of(registrar, node=node.name, address=address, own_ports=own_ports(settings))
         return await self._host(
             NodeSettings(
                 name=node.name,

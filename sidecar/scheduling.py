@@ -16,6 +16,7 @@ from sidecar.fleet import Balancer, Fleet
 from sidecar.hosts import Host
 from sidecar.runtime.clock import Clock, LeaseClock
 from sidecar.runtime.component import Component, Health
+from sidecar.scheduler.autoscaler import Autoscaler
 from sidecar.scheduler.component import Scheduler
 from sidecar.scheduler.control import Control
 from sidecar.scheduler.election.opening import open_election
@@ -26,7 +27,10 @@ from sidecar.scheduler.model import Policy
 from sidecar.scheduler.nodes.link import Link
 from sidecar.scheduler.nodes.settings import NodeSettings, merged, settings_of
 from sidecar.scheduler.orders import Orders
+from sidecar.scheduler.scaling import Scaling
 from sidecar.scheduler.serving import panels
+from sidecar.scheduler.sources.reading import Reading
+from sidecar.scheduler.sources.web import Web
 from sidecar.scheduler.stash import Stash
 from sidecar.stores.base import KeyValue
 
@@ -112,11 +116,14 @@ async def scheduled(
     fleet = Fleet({host.settings.name: host for host in hosts}, clock, balancer=balancer)
     state = Path(settings.store.state_dir) if settings.store.state_dir else None
     url = given.election or (None if shared is None else settings.store.url)
+    if url is None and state is None:  # another engine of this host has a scheduler of its own
+        url = f"file://{_state_file(settings, os.environ).with_suffix('.lock').absolute()}"
     election = await asyncio.to_thread(
         open_election, url, settings.registrar.node, ttl=given.lease, state_dir=state
     )
+    links = [_link(host, given, clock, stack) for host in hosts]
     scheduler = Scheduler(
-        [_link(host, given, clock, stack) for host in hosts],
+        links,
         control,
         election,
         fleet,
@@ -125,13 +132,22 @@ async def scheduled(
         ),
         journal=journal,
         clock=clock,
-        policy=Policy(seed=given.seed, domain=given.domain),
+        policy=Policy(seed=given.seed, domain=given.failure_domain),
     )
     doors = await asyncio.to_thread(
         panels, given, control, orders, journal,
         leads=lambda: election.epoch is not None, health=health, environ=os.environ,
     )  # fmt: skip
-    parts: list[Component] = [control, fleet, scheduler, *doors]
+    web = Web()
+    stack.push_async_callback(web.close)
+    engines = {link.name: link.operations for link in links}
+    autoscaler = Autoscaler(
+        Scaling(control, orders),
+        election,
+        Reading(engines.get, fleet, shared or keys, web, clock),
+        clock=clock,
+    )
+    parts: list[Component] = [control, fleet, scheduler, autoscaler, *doors]
     if given.stack:
         path = Path(given.stack)
         parts.insert(1, StackFile(path, control, orders, clock=clock, environ=dict(os.environ)))

@@ -63,6 +63,16 @@ class Operations:
         found = await self._connection().json(f"containers/{id_}/json")
         return found if isinstance(found, dict) else None
 
+    async def stats(self, id_: str) -> Mapping[str, Any]:
+        """Return one reading of what a container uses; empty when it is gone.
+
+        One-shot: the engine would else take a second to compare two readings (from API 1.41 on).
+        """
+        path = f"containers/{id_}/stats"
+        once = {"stream": "false", "one-shot": "true"}
+        found = await self._connection().json(path, **once) if is_container_reference(id_) else None
+        return found if isinstance(found, dict) else {}
+
     async def has_image(self, name: str) -> bool:
         """Say whether an image of this name is there."""
         return await self._connection().json(f"images/{_path(name)}/json") is not None

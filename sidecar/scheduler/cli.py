@@ -109,6 +109,7 @@ def _stack() -> argparse.ArgumentParser:
     down.add_argument("stack", metavar="STACK")
     ps = commands.ask("ps", showing.ps, "show services and their containers")
     ps.add_argument("stack", metavar="STACK", nargs="?", default="")
+    ps.add_argument("-a", "--all", action="store_true", help="those too that were replaced")
     scale = commands.ask("scale", ordering.scale, "have so many replicas", waits=True)
     scale.add_argument(
         "words", nargs="+", metavar="[STACK] SERVICE=NUMBER",

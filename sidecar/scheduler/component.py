@@ -30,6 +30,7 @@ from sidecar.scheduler.actions import (
     Stop,
 )
 from sidecar.scheduler.cluster import Cluster, Copy, Goal
+from sidecar.scheduler.counting import Counting
 from sidecar.scheduler.creating import Lacking
 from sidecar.scheduler.desk import Desk, Election, Journal
 from sidecar.scheduler.explaining import lines_of
@@ -86,6 +87,7 @@ class Scheduler:
         self._under_way: dict[str, tuple[Action, asyncio.Task[None]]] = {}
         self._gates = {name: asyncio.Semaphore(_AT_ONCE) for name in self._links}
         self._picture = Picture(self._links, self._desk, self._traffic)
+        self._counting = Counting(self._traffic, self._clock)
         self._said: frozenset[str] = frozenset()
         self._wake = asyncio.Event()
         self._wake.set()
@@ -123,7 +125,8 @@ class Scheduler:
                 group.create_task(link.run(self._wake.set), name=f"node {link.name}")
             group.create_task(self._election.run(), name="election")
             group.create_task(self._fencer.run(), name="fencer")
-            sources = self._desk, self._election, self._traffic, self._fencer
+            group.create_task(self._counting.run(), name="counts of canaries")
+            sources = self._desk, self._election, self._traffic, self._fencer, self._counting
             for changed in (each.changed for each in sources):
                 group.create_task(self._forward(changed), name="scheduler changes")
             ready()
@@ -162,7 +165,8 @@ class Scheduler:
     def _look(self) -> Plan | None:
         now = self._clock.monotonic()
         actions = [action for action, _ in self._under_way.values()]
-        seen = replace(self._picture.taken(), fences=self._fencer.fences(now))
+        fences, sides = self._fencer.fences(now), self._counting.sides()
+        seen = replace(self._picture.taken(), fences=fences, sides=sides)
         for name in self._picture.suspend(seen):
             self._cancel(name)
         self._cluster = with_under_way(seen, actions, drained=self._actor.drained, now=now)
@@ -174,6 +178,7 @@ class Scheduler:
         goals = [self._avoiding(goal, now) for goal in self._desk.goals(self._cluster)]
         found = plan(goals, self._cluster, self._memory, now=now, policy=self._policy)
         self._memory, self.last = found.memory, found
+        self._counting.want(found.memory.trials, self._cluster)
         self._desk.looked(self._cluster, found, now)
         self._say(found.actions)
         for action in found.actions:

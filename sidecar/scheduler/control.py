@@ -196,6 +196,11 @@ class Control:
     def _tell(self, wanted: Wanted) -> dict[str, Told]:
         return {name: told_of(stack, self._told.get(name)) for name, stack in wanted.stacks.items()}
 
+    @property
+    def wanted_goals(self) -> Sequence[Goal]:
+        """Return the goals of the last look."""
+        return self._goals
+
     # --- orders ------------------------------------------------------------------------------
 
     @property

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 __all__ = ["State", "Verdict", "verdict_of"]
 
+_GONE: Final = ("exited", "unreachable")
 _FAILED: Final = frozenset({"failed", "rollback_paused"})
 
 
@@ -67,7 +68,7 @@ def _state(service: Mapping[str, Any]) -> State:
 
 
 def _alive(service: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [each for each in service["containers"] if not each["state"].startswith("exited")]
+    return [each for each in service["containers"] if not each["state"].startswith(_GONE)]
 
 
 def _line(service: Mapping[str, Any]) -> str:
@@ -82,6 +83,13 @@ def _reasons(service: Mapping[str, Any]) -> Iterable[str]:
     name, rollout = service["service"], service["rollout"]
     if rollout["why"]:
         yield f"{name}: {rollout['phase'].replace('_', ' ')}: {rollout['why']}"
+    if rollout["settled"]:
+        return
+    for each in service["errors"]:
+        yield f"{name}.{each['slot']}: {each['reason']}"
+    for each in service["containers"]:
+        if each["state"].startswith("exited") and each["slot"] in rollout["failed"]:
+            yield f"{name}.{each['slot']}: {each['name']} on {each['node']} {each['state']}"
     for each in service["refusals"]:
         hint = f"; {each['relaxation']}" if each["relaxation"] else ""
         yield f"{name}.{each['slot']} has no place: {'; '.join(each['reasons'])}{hint}"

@@ -19,6 +19,7 @@ _entries = counter(
 _MOST: Final = 2_000
 _MOST_SLOTS: Final = 20_000
 _AGAIN: Final = 600.0
+_MAKING: Final = frozenset({"create", "start"})
 _TOLD: Final = frozenset({"placed", "refused"})
 _REPEATED: Final = frozenset({"refused", "alarm"})
 
@@ -52,6 +53,8 @@ class Journal:
 
     def note(self, kind: str, **fields: object) -> None:
         """Take an entry. What is said at every look until it changes is taken once."""
+        if kind == "pending":
+            return  # the desk notes a refusal with its reasons
         if kind in _REPEATED and self._is_said(kind, fields):
             return
         self._number += 1
@@ -89,6 +92,21 @@ class Journal:
         """Return when there is an entry after ``number``."""
         while self._number <= number:
             await self._news.wait()
+
+    def errors(self) -> dict[tuple[str, str], str]:
+        """Return, by service and slot, why the last attempt to make or start a copy failed."""
+        found: dict[tuple[str, str], str] = {}
+        for entry in self._entries:
+            match str(entry.fields.get("action", "")).split("/"):
+                case [act, stack, service, slot, _] if act in _MAKING:
+                    key = f"{stack}/{service}", slot
+                case _:
+                    continue
+            if entry.kind == "failed":
+                found[key] = str(entry.fields.get("reason", ""))
+            else:
+                found.pop(key, None)
+        return found
 
     def of_slot(self, service: str, slot: str) -> Entry | None:
         """Return the last decision about a slot."""

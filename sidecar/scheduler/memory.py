@@ -44,6 +44,8 @@ class Memory:
     """Rollouts that stopped: service and spec."""
     attempts: Mapping[str, int] = field(default_factory=dict)
     """``Goal.attempt`` of each service as it was seen last."""
+    begun: Mapping[str, tuple[str, float]] = field(default_factory=dict)
+    """Which spec of a service was wanted last, and since when."""
     cut_off: float = -inf
     """When most nodes could not be reached, last: what is lost is counted anew from then on."""
 
@@ -53,12 +55,18 @@ class Memory:
         return [each.at for each in self.failures if (each.service, each.slot, each.spec) == wanted]
 
     def failed_slots(self, service: str, spec: str, monitor: float = inf) -> set[str]:
-        """Return the slots of which a copy of this spec failed when it had not run for long."""
+        """Return the slots of which a copy of this spec failed when it had not run for long.
+
+        What failed before the spec was wanted (the last time) does not count.
+        """
         wanted = service, spec
+        known, since = self.begun.get(service, (spec, -inf))
         return {
             each.slot
             for each in self.failures
-            if (each.service, each.spec) == wanted and each.age <= monitor
+            if (each.service, each.spec) == wanted
+            and each.age <= monitor
+            and (known != spec or each.at >= since)
         }
 
     def strain(self, node: str, now: float) -> int:
@@ -80,7 +88,8 @@ def counted(cluster: Cluster, memory: Memory, now: float) -> Memory:
             if mark not in memory.counted:
                 ended = copy.since if copy.stage is Stage.EXITED else now
                 age = 0.0 if copy.started is None else ended - copy.started
-                found.append(Failure(service, copy.slot, copy.spec, copy.node, now, age))
+                at = min(ended, now)
+                found.append(Failure(service, copy.slot, copy.spec, copy.node, at, age))
     if not found and marks >= memory.counted:
         return memory
     recent = tuple(each for each in memory.failures if now - each.at < 2 * HEALED)

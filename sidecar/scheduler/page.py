@@ -70,13 +70,14 @@ def _service(stack: Mapping[str, Any], service: Mapping[str, Any]) -> Iterable[o
     reasons = "; ".join(
         f"slot {each['slot']}: {', '.join(each['reasons'])}" for each in service["refusals"]
     )
+    errors = (f"slot {each['slot']}: {each['reason']}" for each in service["errors"])
     return (
         stack["name"],
         service["service"],
         f"{rollout['phase']} ({replicas['current']} of {replicas['wanted']} are {rollout['spec']})",
         f"{replicas['ready']} of {replicas['wanted']}",
         where,
-        "; ".join(filter(None, (rollout["why"], reasons))),
+        "; ".join(filter(None, (rollout["why"], reasons, *errors))),
     )
 
 

@@ -37,7 +37,7 @@ from sidecar.scheduler.leaning import Leaning
 from sidecar.scheduler.memory import Memory, counted
 from sidecar.scheduler.model import NodeView, Placement, Policy
 from sidecar.scheduler.placing import Placer
-from sidecar.scheduler.rollout import can_begin, effective, has_failed, recalled
+from sidecar.scheduler.rollout import begun, can_begin, effective, has_failed, recalled
 from sidecar.scheduler.sight import UNREACHABLE, Sight
 from sidecar.scheduler.sizing import sized
 from sidecar.scheduler.spec import Condition
@@ -103,6 +103,7 @@ class _Look:
         """Look at one service."""
         self.memory = recalled(self.memory, goal)
         goal = self.leaning.settled(effective(sized(goal, self._cluster), self.memory))
+        self.memory = begun(self.memory, goal, self._now)
         split = tried(goal, self._cluster, self.memory, self._sight, self._now)
         self.memory = split.memory
         self.actions += split.actions
@@ -212,13 +213,13 @@ class _Look:
                 if copy.stage is Stage.CREATED and self._sight.is_reachable(copy):
                     self.actions.append(Start(goal.service, copy))
             return 0
-        self.memory = replace(self.memory, updated={**self.memory.updated, goal.service: self._now})
         if goal.update.order is Order.STOP_FIRST:
             self._ready.discard(slot)
             for copy in olds:
                 self._retire(goal.service, copy)
-        else:
-            self._create(goal, slot)
+        elif not self._create(goal, slot):
+            return 0
+        self.memory = replace(self.memory, updated={**self.memory.updated, goal.service: self._now})
         return 1
 
     def _may_update(self, goal: Goal, slot: str, in_flux: int) -> bool:
@@ -278,16 +279,17 @@ class _Look:
         self._sight.wait(due)
         return False
 
-    def _create(self, goal: Goal, slot: str) -> None:
+    def _create(self, goal: Goal, slot: str) -> bool:
         request = self.leaning.bound(self._sight.allowed(goal.slots[slot], goal), goal)
         if request is None:
-            return
+            return False
         (decision,) = self._placer.place([request])
         if not isinstance(decision, Placement):
             self.actions.append(Pending(goal.service, decision))
-            return
+            return False
         number = self._last[slot] + 1  # also after those that are lost
         self.actions.append(Create(goal.service, slot, goal.spec, number, decision))
+        return True
 
     def _retire(self, service: str, copy: Copy) -> None:
         if not self._sight.is_reachable(copy):

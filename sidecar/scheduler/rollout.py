@@ -23,7 +23,9 @@ from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.model import Request
 from sidecar.scheduler.sight import Sight
 
-__all__ = ["Phase", "Rollout", "can_begin", "effective", "has_failed", "recalled", "rollout_of"]
+__all__ = [
+    "Phase", "Rollout", "begun", "can_begin", "effective", "has_failed", "recalled", "rollout_of",
+]  # fmt: skip
 
 _MANY: Final = 3
 """A copy that failed so many times is not going to run by itself."""
@@ -64,8 +66,15 @@ class Rollout:
         return is_over and self.ready >= self.wanted and self.current >= self.wanted
 
 
+def begun(memory: Memory, goal: Goal, now: float) -> Memory:
+    """Return the memory with since when the effective spec is the one to be."""
+    if memory.begun.get(goal.service, ("",))[0] == goal.spec:
+        return memory
+    return replace(memory, begun={**memory.begun, goal.service: (goal.spec, now)})
+
+
 def recalled(memory: Memory, goal: Goal) -> Memory:
-    """Return the memory after a person resumed the rollout, or after a restart of ours."""
+    """Return the memory after a person's word to go on, or a restart of ours."""
     service = goal.service
     known = memory.attempts.get(service)
     if known == goal.attempt:
@@ -125,7 +134,8 @@ def can_begin(goal: Goal, memory: Memory, *, in_flux: int, is_ready: bool, ready
 
 
 def rollout_of(goal: Goal, cluster: Cluster, memory: Memory, now: float) -> Rollout:
-    """Return how far a service has got; ``goal`` has its slots."""
+    """Return how far a service has got; ``goal`` has its slots and may be newer than the rest."""
+    memory = recalled(memory, goal)
     sight = Sight(cluster, now)
     real = effective(goal, memory)
     is_stopped = (real.service, real.spec) in memory.paused
@@ -146,7 +156,8 @@ def rollout_of(goal: Goal, cluster: Cluster, memory: Memory, now: float) -> Roll
     phase, why = _phase(goal, real, alive, is_old=is_old, is_stopped=is_stopped)
     if phase is Phase.UPDATING and not is_old:
         if len(current) == len(ready) == len(alive):
-            phase = Phase.COMPLETED if goal.previous is not None else Phase.IDLE
+            is_later = goal.previous is not None or goal.is_rollback
+            phase = Phase.COMPLETED if is_later else Phase.IDLE
         elif lost := _hopeless(real, memory, ended - done, alive.keys() - ready):
             phase, why = Phase.FAILED, lost
     failed = tuple(sorted(memory.failed_slots(goal.service, goal.spec, goal.update.monitor)))

@@ -30,7 +30,8 @@ class Teller:
         """Return all stacks with their services."""
         scene = self._control.scene
         goals = self._control.goals(scene.cluster)
-        found = [stack_view(told, goals, scene) for _, told in self._items() if told.is_up]
+        errors = self._control.journal.errors()
+        found = [stack_view(told, goals, scene, errors) for _, told in self._items() if told.is_up]
         return {"scheduler": self.state(), "stacks": found}
 
     def _items(self) -> list[tuple[str, Told]]:
@@ -43,7 +44,8 @@ class Teller:
             known = ", ".join(each for each, found in self._items() if found.is_up) or "none"
             raise ApiError(404, f"there is no stack {name!r}; known are {known}")
         scene = self._control.scene
-        return stack_view(told, self._control.goals(scene.cluster), scene)
+        goals = self._control.goals(scene.cluster)
+        return stack_view(told, goals, scene, self._control.journal.errors())
 
     def nodes(self) -> dict[str, Any]:
         """Return all nodes."""

@@ -33,6 +33,9 @@ class Traffic(Protocol):
     async def loads(self, containers: Mapping[str, str]) -> Mapping[str, Load]:
         """Return what the load balancer sends to containers: id to node in, id to load out."""
 
+    def places(self, node: str, id_: str) -> Mapping[int, tuple[str, int]]:
+        """Return where the ports of a container are reached, by their numbers inside it."""
+
     def is_routed(self, node: str, id_: str) -> bool | None:
         """Say whether work reaches a container; None: nobody is to send it any."""
 

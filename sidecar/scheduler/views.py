@@ -1,6 +1,6 @@
 """What is shown of stacks, nodes and decisions, as plain documents. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sidecar.scheduler.cluster import Copy, Goal, Stage
@@ -11,6 +11,7 @@ from sidecar.scheduler.model import NANO, NodeView, Refusal
 from sidecar.scheduler.recipe import key_of
 from sidecar.scheduler.rollout import Rollout, rollout_of
 from sidecar.scheduler.scene import Scene
+from sidecar.scheduler.sight import UNREACHABLE
 from sidecar.scheduler.sizing import sized
 
 __all__ = ["node_view", "service_view", "stack_head", "stack_view"]
@@ -32,8 +33,9 @@ def stack_view(
     told: Told,
     goals: Iterable[Goal],
     scene: Scene,
+    errors: Mapping[tuple[str, str], str],
 ) -> dict[str, Any]:
-    """Return a stack with its services as they are; ``goals`` may be of other stacks too."""
+    """Return a stack with its services as they are; the rest may be of other stacks too."""
     refused: dict[str, list[Refusal]] = {}
     for service, refusal in scene.refusals:
         refused.setdefault(service, []).append(refusal)
@@ -47,9 +49,15 @@ def stack_view(
             said = told.stack.override(spec.name)
             found |= {"image": spec.image, "revision": told.stack.revision_of(spec.name).number}
             found |= {"scaled": said.replicas is not None, "paused": said.is_paused}
+            found["errors"] = [
+                {"slot": slot, "reason": text}
+                for (service, slot), text in sorted(errors.items())
+                if service == key and slot in goal.slots
+            ]
             services.append(found)
+    away = _away(scene)
     left = [
-        {"service": key, **_copy(each)}
+        {"service": key, **_copy(each, away)}
         for key, copies in sorted(scene.cluster.copies.items())
         if key.startswith(key_of(told.stack.name, "")) and key not in by_service
         for each in copies
@@ -65,7 +73,7 @@ def service_view(
 ) -> dict[str, Any]:
     """Return one service; ``goal`` has its slots."""
     rollout = rollout_of(goal, scene.cluster, scene.memory, scene.now)
-    copies = scene.cluster.copies.get(goal.service, ())
+    copies, away = scene.cluster.copies.get(goal.service, ()), _away(scene)
     return {
         "service": name,
         "rollout": _rollout(rollout),
@@ -73,7 +81,7 @@ def service_view(
             "wanted": rollout.wanted, "current": rollout.current, "ready": rollout.ready,
         },
         "restarts": _failures(goal, scene.memory),
-        "containers": [_copy(each) for each in sorted(copies, key=_order)],
+        "containers": [_copy(each, away) for each in sorted(copies, key=_order)],
         "refusals": [
             {
                 "slot": each.request.slot,
@@ -83,6 +91,10 @@ def service_view(
             for each in refusals
         ],
     }  # fmt: skip
+
+
+def _away(scene: Scene) -> frozenset[str]:
+    return frozenset(node.name for node in scene.cluster.nodes if node.state in UNREACHABLE)
 
 
 def _rollout(rollout: Rollout) -> dict[str, Any]:
@@ -103,8 +115,10 @@ def _order(copy: Copy) -> tuple[int, str, tuple[int, int]]:
     return len(copy.slot), copy.slot, copy.age
 
 
-def _copy(copy: Copy) -> dict[str, Any]:
-    if copy.stage is Stage.EXITED:
+def _copy(copy: Copy, away: Collection[str]) -> dict[str, Any]:
+    if copy.node in away:
+        state = f"unreachable, was {copy.stage.value}"
+    elif copy.stage is Stage.EXITED:
         state = f"exited ({copy.exit_code})"
     elif copy.is_draining:
         state = "draining"

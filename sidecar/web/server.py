@@ -109,7 +109,7 @@ class WebServer:
         if entrance is None:
             entrance = await asyncio.to_thread(entrance_of, self._settings)
         self._guard = Guard(entrance.token, self._names, trusts_loopback=entrance.trusts_loopback)
-        sock = entrance.open()
+        sock = await asyncio.to_thread(entrance.open)
         if sock.family != socket.AF_UNIX:
             # Inherited by every connection. The kernel ends one whose data is not taken, and with
             # it the handler: no timer per response is needed.

@@ -132,6 +132,9 @@ class Still:
     def is_routed(self, _node: str, _id: str) -> bool | None:
         return None
 
+    def places(self, _node: str, _id: str) -> Mapping[int, tuple[str, int]]:
+        return {}
+
     def weigh(self, _node: str, _id: str, _share: float) -> None:
         return None
 

@@ -83,8 +83,8 @@ def target_of(client: Client, words: Iterable[str]) -> tuple[str, str]:
 
 
 def say(text: str) -> None:
-    """Print a line of what was asked for."""
-    sys.stdout.write(escape(text) + "\n")
+    """Print what was asked for."""
+    sys.stdout.write("".join(escape(line) + "\n" for line in text.split("\n")))
     sys.stdout.flush()
 
 
@@ -95,7 +95,7 @@ def show(document: object) -> None:
 
 
 def complain(text: str) -> None:
-    """Print a line that is not what was asked for."""
+    """Print what else is to be known."""
     sys.stderr.write("".join(escape(line) + "\n" for line in text.splitlines()))
     sys.stderr.flush()
 

@@ -131,7 +131,7 @@ _WORDS = {"drain": "emptied", "pause": "left alone", "active": "used"}
 
 def _left(found: Any, node: str) -> int:
     return sum(
-        each["node"] == node and not each["state"].startswith("exited")
+        each["node"] == node and not each["state"].startswith(("exited", "unreachable"))
         for stack in found["stacks"]
         for one in stack["services"]
         for each in one["containers"]

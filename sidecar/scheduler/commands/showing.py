@@ -21,16 +21,24 @@ def ps(options: argparse.Namespace) -> int:
         show(stacks[0] if options.stack else found)
         return OK
     rows = [
-        row for stack in stacks for service in stack["services"] for row in _rows(stack, service)
+        row
+        for stack in stacks
+        for service in stack["services"]
+        for row in _rows(stack, service, options.all)
     ]
     rows += [_leaving(stack["name"], each) for stack in stacks for each in stack["leaving"]]
     say(_table(("STACK", "SERVICE", "SLOT", "NODE", "STATE", "ROLLOUT", "CONTAINER"), rows))
     return OK
 
 
-def _rows(stack: Mapping[str, Any], service: Mapping[str, Any]) -> Iterable[Sequence[object]]:
+def _rows(
+    stack: Mapping[str, Any], service: Mapping[str, Any], is_all: bool
+) -> Iterable[Sequence[object]]:
     name, phase = service["service"], service["rollout"]["phase"].replace("_", " ")
+    alive = {each["slot"] for each in service["containers"] if not _is_over(each)}
     for each in service["containers"]:
+        if _is_over(each) and each["slot"] in alive and not is_all:
+            continue
         health = each["health"]
         state = each["state"] if health == "none" else f"{each['state']}, {health}"
         is_new = each["spec"] == service["rollout"]["spec"]
@@ -41,6 +49,10 @@ def _rows(stack: Mapping[str, Any], service: Mapping[str, Any]) -> Iterable[Sequ
         yield stack["name"], name, each["slot"], "-", "no place", phase, reasons
     if not service["containers"] and not service["refusals"]:
         yield stack["name"], name, "-", "-", "-", phase, ""
+
+
+def _is_over(container: Mapping[str, Any]) -> bool:
+    return bool(container["state"].startswith("exited"))
 
 
 def _leaving(stack: str, copy: Mapping[str, Any]) -> Sequence[object]:

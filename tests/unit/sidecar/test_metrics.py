@@ -19,10 +19,13 @@ MODULES = [
     "templater.component",
     "dnsd.component",
     "ambassador.redis.telemetry",
+    "sidecar.scheduler.gauges",
+    "sidecar.scheduler.journal",
+    "sidecar.scheduler.serving",
     "ambassador.tcp.pool",
 ]
 PATTERN = re.compile(
-    r"(pinnace_(runtime|stores|web|checks|registrar|templater)|dnsd|ambassador)_[a-z][a-z0-9_]*"
+    r"(pinnace_(runtime|stores|web|checks|registrar|templater|scheduler)|dnsd|ambassador)_[a-z][a-z0-9_]*"
 )
 
 

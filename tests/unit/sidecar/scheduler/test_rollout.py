@@ -117,6 +117,17 @@ def test_that_it_stopped_outlives_the_process() -> None:
     assert sum(each.spec == "one" for each in _alive(world)) == 3
 
 
+def test_what_had_ended_before_this_process_began_is_no_failure_of_a_rollout() -> None:
+    world = _world(_goal())
+    for spec in ("two", "one", "two"):  # so that ended copies of each are left
+        world.goals = [_goal(spec=spec)]
+        _run(world, 200)
+    world.memory = Memory()
+    world.goals = [_goal(spec="one", previous=_goal(spec="two"))]
+    _run(world, 200)
+    assert _seen(world).phase is Phase.COMPLETED
+
+
 def test_failures_take_it_back_and_then_it_has_failed() -> None:
     update = replace(START_FIRST, on_failure=OnFailure.ROLLBACK, parallelism=2)
     good = _goal(update=update)
