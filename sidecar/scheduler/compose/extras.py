@@ -9,11 +9,12 @@ from sidecar.scheduler.canary import CanaryPolicy
 from sidecar.scheduler.compose.document import Item
 from sidecar.scheduler.compose.reader import Reader
 from sidecar.scheduler.compose.values import seconds, truth, whole
+from sidecar.scheduler.conduct import Keeps
 from sidecar.scheduler.fencing import Fencing
 from sidecar.scheduler.scale import Direction, Metric, ScalePolicy
 from sidecar.scheduler.sources.wanted import PERIOD, Autoscale, Kind, Wanted
 
-__all__ = ["autoscale_of", "canary_of", "fencing_of"]
+__all__ = ["autoscale_of", "canary_of", "fencing_of", "keeps_of"]
 
 _PLAIN: Final = {Kind.CPU, Kind.MEMORY, Kind.SESSIONS, Kind.REQUESTS, Kind.QUEUE}
 _SHARES: Final = {Kind.CPU, Kind.MEMORY}
@@ -28,6 +29,11 @@ _KEYS: Final = {
 def fencing_of(own: Reader) -> Fencing:
     """Return how lost copies of a service are made sure of."""
     return Fencing(own.one_of("fencing", list(Fencing), Fencing.CATALOG))
+
+
+def keeps_of(own: Reader) -> Keeps:
+    """Return which of two copies stays when a lost node is back."""
+    return Keeps(own.one_of("reconcile", list(Keeps), Keeps.REPLACEMENT))
 
 
 def canary_of(own: Reader) -> CanaryPolicy | None:

@@ -1,11 +1,16 @@
 """What is seen of copies on nodes that cannot be reached, by the level of fencing."""
 
+from dataclasses import replace
+
 import pytest
 
-from sidecar.scheduler.actions import Fence, Unfence
+from sidecar.scheduler.actions import Drain, Fence, Unfence
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, Stage
+from sidecar.scheduler.conduct import Keeps
 from sidecar.scheduler.fencing import Fences, Fencing
-from sidecar.scheduler.model import NodeView, Request, State
+from sidecar.scheduler.memory import Memory
+from sidecar.scheduler.model import NodeView, Policy, Request, State
+from sidecar.scheduler.plan import plan
 from sidecar.scheduler.sight import Sight
 
 COPY = Copy(name="db", node="n1", slot="1", spec="a", incarnation=1)
@@ -72,6 +77,21 @@ def test_a_node_that_is_back_is_let_in_when_nothing_runs_there_any_more() -> Non
         Unfence("n1", Fencing.SELF),
         Unfence("n1", Fencing.EXEC),
     ]
+
+
+@pytest.mark.parametrize(
+    ("keeps", "stays"),
+    [(Keeps.REPLACEMENT, "new"), (Keeps.ORIGINAL, "old"), (Keeps.LONGEST, "old")],
+)
+def test_of_two_copies_the_one_that_is_wanted_stays(keeps: Keeps, stays: str) -> None:
+    nodes = (NodeView(name="n1"), NodeView(name="n2"))
+    old = replace(COPY, name="old", since=10.0)
+    new = replace(COPY, name="new", node="n2", incarnation=2, since=50.0)
+    cluster = Cluster(nodes, {"db": (old, new)})
+    wanted = replace(goal(Fencing.CATALOG), keeps=keeps)
+    found = plan([wanted], cluster, Memory(), now=100.0, policy=Policy())
+    (drained,) = [each.copy.name for each in found.actions if isinstance(each, Drain)]
+    assert drained != stays
 
 
 def test_a_silent_node_gets_no_work_unless_that_is_not_wanted() -> None:

@@ -5,7 +5,7 @@ import pytest
 from sidecar.scheduler.canary import CanaryPolicy
 from sidecar.scheduler.compose.document import Problems
 from sidecar.scheduler.compose.stack import stack_of
-from sidecar.scheduler.conduct import Conduct, Order
+from sidecar.scheduler.conduct import Conduct, Keeps, Order
 from sidecar.scheduler.fencing import Fencing
 from sidecar.scheduler.scale import Direction, Metric
 from sidecar.scheduler.sources.wanted import Kind
@@ -23,6 +23,11 @@ def test_without_anything_a_lost_copy_only_loses_its_traffic() -> None:
     conduct, errors = read("strategy: spread")
     assert errors == []
     assert (conduct.fencing, conduct.canary, conduct.autoscale) == (Fencing.CATALOG, None, None)
+
+
+def test_which_copy_stays_when_a_node_is_back_can_be_said() -> None:
+    assert read("reconcile: keep_original")[0].keeps is Keeps.ORIGINAL
+    assert read("strategy: spread")[0].keeps is Keeps.REPLACEMENT
 
 
 def test_self_fencing_has_one_copy_at_a_time() -> None:
