@@ -82,6 +82,7 @@ def _shop(who: str, status: int = 200) -> str:
     return _SHOP % {"who": who, "status": status}
 
 
+@pytest.mark.timeout(300)  # three rollouts
 def test_a_canary_gets_its_share_to_the_point_and_is_aborted_when_it_fails(
     engine: PrivateEngine, tmp_path: Path, socket: str
 ) -> None:
@@ -96,7 +97,16 @@ def test_a_canary_gets_its_share_to_the_point_and_is_aborted_when_it_fails(
         assert found.keys() == {(200, "one"), (200, "two")}
         assert abs(found[200, "two"] / 4 - 20) <= 1
         until(lambda: "it is to be promoted" in here.log_text())
-        command = [here.command[0], "stack", "promote", tmp_path.name, "front", "--api", socket]
+        command = [
+            here.command[0],
+            "stack",
+            "promote",
+            tmp_path.name,
+            "front",
+            "--detach",
+            "--api",
+            socket,
+        ]
         subprocess.run(command, check=True, capture_output=True)
         until(lambda: _ask(here, 20) == {(200, "two"): 20})
         # The next one answers with errors.
