@@ -44,6 +44,7 @@ PROGRAMS: Final[Mapping[str, str]] = {
     "why": "scheduler",
     "agent": "agent",
     "git-sync": "git-sync",
+    "run": "run",
 }
 """Name of the program (or ``pinnace NAME``) to the part it runs alone."""
 
@@ -53,6 +54,7 @@ PARTS: Final[Mapping[str, str]] = {
     "ambassador": "ambassador.cli",
     "dnsd": "dnsd.cli",
     "git-sync": "sidecar.gitsync.cli",
+    "run": "sidecar.run.cli",
     "registrar": "registrar.cli",
     "scheduler": "sidecar.scheduler.cli",
     "templater": "templater.cli",

@@ -20,8 +20,8 @@ from urllib.error import URLError
 
 from sidecar.errors import TransientError
 from sidecar.gitsync.options import Credential, Options, line_of
-from sidecar.gitsync.web import fetched
 from sidecar.runtime.reason import reason_of
+from sidecar.runtime.request import fetched
 
 __all__ = ["Access"]
 

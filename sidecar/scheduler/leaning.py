@@ -24,6 +24,12 @@ class Leaning:
         """Take what was seen."""
         self._cluster = cluster
         self._slots: dict[str, tuple[str, ...]] = {}
+        self._homes = {
+            copy.id
+            for copies in cluster.copies.values()
+            for copy in copies
+            if copy.stage is Stage.RUNNING and not copy.is_draining
+        }
 
     def settled(self, goal: Goal) -> Goal:
         """Return the goal with the slots of its pod; must be asked for the pod before."""
@@ -62,7 +68,11 @@ class Leaning:
         copies = self._cluster.copies.get(need.service, ())
         if not need.is_same_slot:
             return copies
-        return tuple(copy for copy in copies if copy.slot == slot and not copy.is_draining)
+        return tuple(
+            copy
+            for copy in copies
+            if copy.slot == slot and not copy.is_draining and copy.within in {"", *self._homes}
+        )
 
     def in_order(self, actions: Iterable[Action]) -> Iterator[Action]:
         """Leave out what must not stop yet; a later look finds it again."""
