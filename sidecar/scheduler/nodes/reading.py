@@ -40,10 +40,10 @@ class Seen:
     """
 
     view: ContainerView
+    stage: Stage
     copy: Copy | None = None
     service: str = ""
     moment: float = 0.0
-    prev: str = ""
 
 
 def node_of(settings: NodeSettings, info: Mapping[str, Any]) -> NodeView:
@@ -102,7 +102,7 @@ def seen_of(document: Mapping[str, Any], node: str) -> Seen:
     is_ours = names.is_ours(labels)
     view = _view(document, labels, stage)
     if not is_ours:
-        return Seen(view)
+        return Seen(view, stage)
     field = _TIME_OF[stage]
     text = _text(document, "Created") if field == "Created" else _text(state, field)
     moment = wall_of(text) or wall_of(_text(document, "Created"))
@@ -120,7 +120,7 @@ def seen_of(document: Mapping[str, Any], node: str) -> Seen:
         health=_health(state),
         exit_code=_number(state, "ExitCode"),
     )
-    return Seen(view, copy, key_of(labels[names.STACK], labels[names.SERVICE]), moment)
+    return Seen(view, stage, copy, key_of(labels[names.STACK], labels[names.SERVICE]), moment)
 
 
 def _within(mode: str) -> str:

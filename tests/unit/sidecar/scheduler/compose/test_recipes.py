@@ -49,6 +49,17 @@ CONFIG: list[tuple[str, dict[str, Any]]] = [
     ("labels: {a: b, n: 1}", {"Labels": {"a": "b", "n": "1"}}),
     ("label_file: labels\nlabels: [x=y]", {"Labels": {"from": "file", "x": "y"}}),
     ("deploy: {labels: {d: e}}", {"Labels": {"d": "e"}}),
+    (
+        "environment: ['constraint:disk==ssd', 'affinity:image==~web', 'whitelist:node==a|b', A=1]",
+        {
+            "Env": ["A=1"],
+            "Labels": {
+                "com.docker.swarm.constraints": '["disk==ssd"]',
+                "com.docker.swarm.affinities": '["image==~web"]',
+                "com.docker.swarm.whitelists": '["node==a|b"]',
+            },
+        },
+    ),
     ("expose: ['80', '53/udp']", {"ExposedPorts": {"80/tcp": {}, "53/udp": {}}}),
     ("stop_signal: SIGINT\nstop_grace_period: 1m30s", {"StopSignal": "SIGINT", "StopTimeout": 90}),
     ("tty: true\nstdin_open: true", {"Tty": True, "OpenStdin": True}),
