@@ -44,6 +44,8 @@ class Seen:
     copy: Copy | None = None
     service: str = ""
     moment: float = 0.0
+    ran: float | None = None
+    """How long it had run when it ended; 0 while it runs, None when that is not known."""
 
 
 def node_of(settings: NodeSettings, info: Mapping[str, Any]) -> NodeView:
@@ -120,7 +122,15 @@ def seen_of(document: Mapping[str, Any], node: str) -> Seen:
         health=_health(state),
         exit_code=_number(state, "ExitCode"),
     )
-    return Seen(view, stage, copy, key_of(labels[names.STACK], labels[names.SERVICE]), moment)
+    service = key_of(labels[names.STACK], labels[names.SERVICE])
+    return Seen(view, stage, copy, service, moment, _ran(state, stage, moment))
+
+
+def _ran(state: Mapping[str, Any], stage: Stage, moment: float) -> float | None:
+    begun = wall_of(_text(state, "StartedAt"))
+    if stage is Stage.RUNNING:
+        return 0.0
+    return max(moment - begun, 0.0) if stage is Stage.EXITED and begun else None
 
 
 def _within(mode: str) -> str:

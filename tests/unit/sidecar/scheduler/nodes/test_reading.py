@@ -39,6 +39,9 @@ def test_a_container_of_ours_is_a_copy() -> None:
     assert (copy.slot, copy.spec, copy.incarnation, copy.epoch) == ("2", "abc", 3, 7)
     assert (copy.stage, copy.exit_code, seen.moment) == (Stage.EXITED, 3, 1_700_000_001.0)
     assert seen.view.ports == (Port(8080),)
+    assert seen.ran is None
+    ended = seen_of(document(State={"StartedAt": "2023-11-14T22:13:20.75Z"}), "n1")
+    assert ended.ran == pytest.approx(0.25)
 
 
 def test_a_running_copy_has_its_health_its_start_and_its_ports() -> None:
@@ -49,7 +52,7 @@ def test_a_running_copy_has_its_health_its_start_and_its_ports() -> None:
     seen = seen_of(document(State=state, NetworkSettings=ports), "n1")
     assert seen.copy is not None
     assert (seen.copy.stage, seen.copy.health) == (Stage.RUNNING, Health.HEALTHY)
-    assert seen.moment == 1_700_000_002.0
+    assert (seen.moment, seen.ran) == (1_700_000_002.0, 0.0)
     assert seen.view.ports == (Port(32768, "tcp", "192.0.2.1"),)
 
 
