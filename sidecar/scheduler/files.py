@@ -131,7 +131,7 @@ class StackFile:
         self._trouble = None
         self._files = frozenset(bundle.files)
         told = self._control.stacks.get(stack.name)
-        source = str(self._path.resolve())
+        source = bundle.main
         revisions = told.stack.revisions if told else ()
         last = next((each for each in reversed(revisions) if each.source == source), None)
         is_known = told is not None and told.stack.newest.bundle == bundle
