@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sidecar.scheduler.canary import CanaryPolicy, Sides
-from sidecar.scheduler.conduct import HEALED, OnFailure, Order, Restart, Update, When
+from sidecar.scheduler.conduct import HEALED, Keeps, OnFailure, Order, Restart, Update, When
 from sidecar.scheduler.fencing import Fences, Fencing
 from sidecar.scheduler.model import NodeView, Request
 from sidecar.scheduler.spec import Condition
@@ -112,6 +112,7 @@ class Goal:
     moves: bool = True
     """Whether its slots on a lost node are placed elsewhere."""
     fencing: Fencing = Fencing.CATALOG
+    keeps: Keeps = Keeps.REPLACEMENT
     canary: CanaryPolicy | None = None
     """How a new spec is tried first."""
     promoted: str = ""

@@ -137,6 +137,7 @@ def _goal(stack: str, service: ServiceSpec, lost_after: float) -> Goal:
         ),
         min_healthy=conduct.min_healthy,
         fencing=conduct.fencing,
+        keeps=conduct.keeps,
         canary=conduct.canary,
         moves=conduct.moves and not is_everywhere,
         lost_after=lost_after if conduct.lost_after is None else conduct.lost_after,

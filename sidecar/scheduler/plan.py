@@ -162,9 +162,8 @@ class _Look:
 
     def _slot(self, goal: Goal, slot: str, copies: Sequence[Copy], in_flux: int) -> int:
         """Look at one slot; return how many updates it has begun."""
-        alive = sorted(
-            (copy for copy in copies if copy.stage is not Stage.EXITED), key=lambda each: each.age
-        )
+        alive = [copy for copy in copies if copy.stage is not Stage.EXITED]
+        alive.sort(key=lambda each: self._sight.claim(each, goal))
         ended = [copy for copy in copies if copy.stage is Stage.EXITED]
         for copy in [each for each in alive if self.leaning.is_adrift(each, goal)]:
             alive.remove(copy)

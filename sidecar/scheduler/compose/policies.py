@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from sidecar.scheduler.compose.document import Item
-from sidecar.scheduler.compose.extras import autoscale_of, canary_of, fencing_of
+from sidecar.scheduler.compose.extras import autoscale_of, canary_of, fencing_of, keeps_of
 from sidecar.scheduler.compose.reader import Reader
 from sidecar.scheduler.compose.values import seconds, whole
 from sidecar.scheduler.conduct import Conduct, OnFailure, Order, Restart, Update, When
@@ -48,6 +48,7 @@ def conduct_of(
         update=update,
         rollback=back,
         fencing=fencing,
+        keeps=keeps_of(own),
         canary=canary_of(own),
         autoscale=autoscale_of(own),
         min_healthy=rollout.value("min_healthy", seconds, 0.0),
