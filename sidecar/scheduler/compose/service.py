@@ -50,8 +50,6 @@ def service_of(
     environment, labels = _rules(service, placement, own, rules)
     ports = _ports(service)
     mode = Mode(deploy.one_of("mode", ("replicated", "global"), "replicated"))
-    # Names and a front end are there for every service: either mode is how it is asked for.
-    deploy.one_of("endpoint_mode", ("vip", "dnsrr"), "vip")
     network = service.text("network_mode")
     volumes = _volumes(service)
     spec = ServiceSpec(
