@@ -1,9 +1,7 @@
 """Three hosts, each alone in its namespace: losing power, cut off, frozen; rolled out under load."""
 
 import json
-import signal
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +9,6 @@ import pytest
 
 from deploy.tools.engine import EngineError
 from tests.support.engine_host import EngineHost
-from tests.support.load import Load
 from tests.support.pace import allowed
 from tests.support.pinnace import Pinnace, until
 
