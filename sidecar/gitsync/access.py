@@ -19,9 +19,10 @@ from typing import Final
 from urllib.error import URLError
 
 from sidecar.errors import TransientError
-from sidecar.gitsync.options import Credential, Options, line_of
-from sidecar.gitsync.web import fetched
+from sidecar.gitsync.credentials import Credential, line_of
+from sidecar.gitsync.options import Options
 from sidecar.runtime.reason import reason_of
+from sidecar.runtime.request import fetched
 
 __all__ = ["Access"]
 

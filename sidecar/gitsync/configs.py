@@ -32,7 +32,7 @@ def _until(rest: Iterator[str], end: str) -> str:
         if char == end:
             return found
         found += char
-    raise ValueError(f"no {end!r} after {found!r}")
+    raise ValueError(f"no {end!r} after a key")
 
 
 def _value(rest: Iterator[str]) -> str:
@@ -47,7 +47,7 @@ def _value(rest: Iterator[str]) -> str:
                 raise ValueError(f"unexpected {after!r} after {found!r}")
             return found
         found += _escaped(rest) if char == "\\" else char
-    return found.strip()
+    return found.strip(" ")
 
 
 def _quoted(rest: Iterator[str]) -> str:

@@ -71,7 +71,9 @@ class Notifier:
             await self._changed.wait()
             self._changed.clear()
             self._backoff.reset()
-            while not await self._try() and not self._is_once and not self._changed.is_set():
+            while not self._changed.is_set():
+                if await self._try() or self._is_once:
+                    break
                 await self._pause(self._backoff.next())
 
     async def _try(self) -> bool:

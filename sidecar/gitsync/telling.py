@@ -12,8 +12,8 @@ from urllib.parse import quote
 from sidecar.errors import PinnaceError
 from sidecar.gitsync.hooks import HookFailed, News
 from sidecar.gitsync.options import Hook, Target, Webhook
-from sidecar.gitsync.web import fetched
 from sidecar.runtime.command import Command, run
+from sidecar.runtime.request import fetched
 
 if TYPE_CHECKING:
     from sidecar.engine.connection import Connection

@@ -42,12 +42,11 @@ class CanaryPolicy:
     hold: float = 60.0
     max_error_ratio: float = 0.01
     max_p95: float | None = None
+    """Of what is known of times: proxies tell a mean only, which is compared instead."""
     min_requests: int = 100
     auto_promote: bool = True
     deadline: float = 600.0
     """So long a step waits for its least number of requests."""
-    header: tuple[str, str] | None = None
-    """Requests with this header go to canaries whatever the share."""
 
     def count(self, replicas: int, number: int) -> int:
         """Return how many canaries a step has."""
@@ -75,11 +74,11 @@ class Tally(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Sides(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Both sides' counts; p95 is that of canaries, seconds, where it is known."""
+    """Both sides' counts; ``latency`` is that of canaries, in seconds, where it is known."""
 
     canary: Tally = Tally()
     stable: Tally = Tally()
-    p95: float | None = None
+    latency: float | None = None
 
 
 class Trial(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -172,7 +171,9 @@ def _objection(policy: CanaryPolicy, trial: Trial, seen: Sides) -> str:
             f"{canary.errors} of {canary.requests} requests failed, "
             f"{stable.errors} of {stable.requests} on the stable side"
         )
-    is_slow = policy.max_p95 is not None and seen.p95 is not None and seen.p95 > policy.max_p95
+    is_slow = (
+        policy.max_p95 is not None and seen.latency is not None and seen.latency > policy.max_p95
+    )
     if is_slow and canary.requests >= policy.min_requests:
-        return f"95 % of the requests take up to {1000 * (seen.p95 or 0):.0f} ms"
+        return f"requests take {1000 * (seen.latency or 0):.0f} ms"
     return ""

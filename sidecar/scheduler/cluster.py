@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sidecar.scheduler.canary import CanaryPolicy, Sides
-from sidecar.scheduler.conduct import HEALED, OnFailure, Order, Restart, Update, When
+from sidecar.scheduler.conduct import HEALED, Keeps, OnFailure, Order, Restart, Update, When
 from sidecar.scheduler.fencing import Fences, Fencing
 from sidecar.scheduler.model import NodeView, Request
 from sidecar.scheduler.spec import Condition
@@ -112,6 +112,7 @@ class Goal:
     moves: bool = True
     """Whether its slots on a lost node are placed elsewhere."""
     fencing: Fencing = Fencing.CATALOG
+    keeps: Keeps = Keeps.REPLACEMENT
     canary: CanaryPolicy | None = None
     """How a new spec is tried first."""
     promoted: str = ""
@@ -128,6 +129,8 @@ class Goal:
     """So many slots; which ones, what runs decides. ``slots`` then holds a pattern. Each node has
     one where ``is_everywhere``."""
     is_everywhere: bool = False
+    adopts: bool = False
+    """It takes over what docker-compose made for it."""
     pod: str = ""
     """The service in whose network each slot is, on the same node."""
     follows: bool = False

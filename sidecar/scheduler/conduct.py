@@ -9,7 +9,7 @@ from sidecar.scheduler.canary import CanaryPolicy
 from sidecar.scheduler.fencing import Fencing
 from sidecar.scheduler.sources.wanted import Autoscale
 
-__all__ = ["HEALED", "Conduct", "OnFailure", "Order", "Restart", "Update", "When"]
+__all__ = ["HEALED", "Conduct", "Keeps", "OnFailure", "Order", "Restart", "Update", "When"]
 
 HEALED: Final = 600.0
 """After so long without a failure the delay before a restart begins anew; seconds."""
@@ -37,6 +37,14 @@ class OnFailure(StrEnum):
     PAUSE = "pause"
     CONTINUE = "continue"
     ROLLBACK = "rollback"
+
+
+class Keeps(StrEnum):
+    """Which of two copies of a slot stays when a lost node is back."""
+
+    REPLACEMENT = "keep_replacement"
+    ORIGINAL = "keep_original"
+    LONGEST = "longest_running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,5 +103,6 @@ class Conduct:
     moves: bool = True
     lost_after: float | None = None
     fencing: Fencing = Fencing.CATALOG
+    keeps: Keeps = Keeps.REPLACEMENT
     canary: CanaryPolicy | None = None
     autoscale: Autoscale | None = None

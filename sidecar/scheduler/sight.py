@@ -10,6 +10,7 @@ from typing import Final
 
 from sidecar.scheduler.actions import Fence, Unfence
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, Health, Stage
+from sidecar.scheduler.conduct import Keeps
 from sidecar.scheduler.fencing import Fencing
 from sidecar.scheduler.model import Availability, Request, State
 
@@ -55,6 +56,14 @@ class Sight:
         else:
             self.to_fence.add(Fence(node, fencing))
         return False
+
+    @staticmethod
+    def claim(copy: Copy, goal: Goal) -> tuple[float, float]:
+        """Return what tells which of two copies of a slot stays: the one with more of it."""
+        epoch, incarnation = copy.age
+        if goal.keeps is Keeps.ORIGINAL:
+            return -epoch, -incarnation
+        return (-copy.since, 0) if goal.keeps is Keeps.LONGEST else (epoch, incarnation)
 
     def is_withheld(self, copy: Copy, goal: Goal) -> bool:
         """Return whether a copy must get no work: its node is silent, though not yet given up."""

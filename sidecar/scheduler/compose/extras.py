@@ -9,11 +9,12 @@ from sidecar.scheduler.canary import CanaryPolicy
 from sidecar.scheduler.compose.document import Item
 from sidecar.scheduler.compose.reader import Reader
 from sidecar.scheduler.compose.values import seconds, truth, whole
+from sidecar.scheduler.conduct import Keeps
 from sidecar.scheduler.fencing import Fencing
 from sidecar.scheduler.scale import Direction, Metric, ScalePolicy
 from sidecar.scheduler.sources.wanted import PERIOD, Autoscale, Kind, Wanted
 
-__all__ = ["autoscale_of", "canary_of", "fencing_of"]
+__all__ = ["autoscale_of", "canary_of", "fencing_of", "keeps_of"]
 
 _PLAIN: Final = {Kind.CPU, Kind.MEMORY, Kind.SESSIONS, Kind.REQUESTS, Kind.QUEUE}
 _SHARES: Final = {Kind.CPU, Kind.MEMORY}
@@ -23,13 +24,16 @@ _KEYS: Final = {
     Kind.PROMETHEUS: ("target", "url", "query", "total"),
     Kind.KEY: ("target", "name"),
 }
-_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_VALUE: Final = re.compile(r"[\x21-\x7e]+")
 
 
 def fencing_of(own: Reader) -> Fencing:
     """Return how lost copies of a service are made sure of."""
     return Fencing(own.one_of("fencing", list(Fencing), Fencing.CATALOG))
+
+
+def keeps_of(own: Reader) -> Keeps:
+    """Return which of two copies stays when a lost node is back."""
+    return Keeps(own.one_of("reconcile", list(Keeps), Keeps.REPLACEMENT))
 
 
 def canary_of(own: Reader) -> CanaryPolicy | None:
@@ -42,6 +46,9 @@ def canary_of(own: Reader) -> CanaryPolicy | None:
         ("steps", "hold", "max_error_ratio", "max_p95_ms", "min_requests", "auto_promote",
          "deadline", "match")
     )  # fmt: skip
+    if (match := reader.get("match")) is not None:
+        text = f"{reader.where}.match is not supported: canaries get a share of all requests"
+        reader.error(match, text)
     steps = _steps(reader)
     hold = reader.value("hold", seconds, 60.0)
     return CanaryPolicy(
@@ -52,7 +59,6 @@ def canary_of(own: Reader) -> CanaryPolicy | None:
         min_requests=reader.value("min_requests", whole, 100),
         auto_promote=reader.value("auto_promote", truth, True),
         deadline=reader.value("deadline", seconds, max(600.0, 2 * hold)),
-        header=_header(reader.below("match")),
     )
 
 
@@ -99,22 +105,6 @@ def _ratio(text: str) -> float:
 
 def _milliseconds(text: str) -> float | None:
     return _positive(text) / 1000
-
-
-def _header(match: Reader) -> tuple[str, str] | None:
-    match.only(("header",))
-    item = match.get("header")
-    if item is None:
-        return None
-    pairs = [*match.pairs("header").items()]
-    if len(pairs) != 1 or pairs[0][1] is None:
-        match.error(item, f"{match.where}.header: write one as NAME: VALUE")
-        return None
-    name, value = pairs[0][0], pairs[0][1]
-    if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
-        match.error(item, f"{match.where}.header: {name!r}: {value!r} is no header of HTTP")
-        return None
-    return name, value
 
 
 def autoscale_of(own: Reader) -> Autoscale | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from sidecar.scheduler.compose.document import Item
-from sidecar.scheduler.compose.extras import autoscale_of, canary_of, fencing_of
+from sidecar.scheduler.compose.extras import autoscale_of, canary_of, fencing_of, keeps_of
 from sidecar.scheduler.compose.reader import Reader
 from sidecar.scheduler.compose.values import seconds, whole
 from sidecar.scheduler.conduct import Conduct, OnFailure, Order, Restart, Update, When
@@ -35,6 +35,8 @@ def conduct_of(
     """
     fencing = fencing_of(own)
     is_alone = is_alone or fencing is Fencing.SELF
+    # Names and a front end are there for every service: either mode is how it is asked for.
+    deploy.one_of("endpoint_mode", ("vip", "dnsrr"), "vip")
     rollout = own.below("rollout")
     rollout.only(("healthy_deadline", "min_healthy", "min_ready"))
     back = _update(deploy.below("rollback_config"), rollout, service, is_alone=is_alone)
@@ -48,6 +50,7 @@ def conduct_of(
         update=update,
         rollback=back,
         fencing=fencing,
+        keeps=keeps_of(own),
         canary=canary_of(own),
         autoscale=autoscale_of(own),
         min_healthy=rollout.value("min_healthy", seconds, 0.0),

@@ -25,7 +25,7 @@ __all__ = ["service_of"]
 _STRATEGIES: Final = {**{each.value: each for each in Strategy}, "binpacking": Strategy.BINPACK}
 _OWN: Final = (
     "strategy", "soft", "reschedule", "autoscale", "canary", "drain", "sidecars", "fencing",
-    "adopt", "rollout", "shared", "pod_image",
+    "adopt", "rollout", "reconcile", "shared", "pod_image",
 )  # fmt: skip
 
 
@@ -51,8 +51,6 @@ def service_of(
     environment, labels = _rules(service, placement, own, rules)
     ports = _ports(service)
     mode = Mode(deploy.one_of("mode", ("replicated", "global"), "replicated"))
-    # Names and a front end are there for every service: either mode is how it is asked for.
-    deploy.one_of("endpoint_mode", ("vip", "dnsrr"), "vip")
     network = service.text("network_mode")
     volumes = _volumes(service)
     demand = demand_of(service, deploy)
@@ -82,6 +80,7 @@ def service_of(
         spread_over=tuple(rules.spread_over),
         depends_on=_dependencies(service),
         has_healthcheck=_has_healthcheck(service),
+        adopts=own.flag("adopt"),
         conduct=conduct_of(
             service,
             deploy,

@@ -12,6 +12,7 @@ import pytest
 from deploy.tools.consul import Consul
 from deploy.tools.etcd import Etcd
 from deploy.tools.zookeeper import ZooKeeper
+from sidecar.scheduler.election.opening import open_election
 from tests.support.contenders import Contender, Reign, reigns_of
 from tests.support.oracle import consul_program
 from tests.support.pace import allowed
@@ -65,6 +66,27 @@ async def _reign(contenders: list[Contender], epoch: int, limit: float = 30.0) -
             await asyncio.sleep(0.02)
 
 
+async def _in_turn(url: str, epoch: int) -> None:
+    """Lead by two in this process, one after the other, the second without waiting for any TTL."""
+    one, two = (open_election(url, name, ttl=4.0) for name in "ab")
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(one.run())
+        while one.epoch is None:
+            await one.changed.wait()
+            one.changed.clear()
+        assert epoch < one.epoch
+        assert one.left() > 0
+        second = group.create_task(two.run())
+        await asyncio.sleep(1.0)
+        assert (two.epoch, one.trouble()) == (None, None)
+        epoch = one.epoch or 0
+        first.cancel()
+        await two.changed.wait()
+        assert two.epoch is not None
+        assert epoch < two.epoch
+        second.cancel()
+
+
 async def _trial(store: Callable[[], AbstractContextManager[Place]], folder: Path) -> str:
     """Freeze a leader, cut one off, kill one; return how long it took until another one led."""
     entered = store()
@@ -89,6 +111,7 @@ async def _trial(store: Callable[[], AbstractContextManager[Place]], folder: Pat
                     hurt.thaw()
             await asyncio.sleep(0.2)  # what comes late comes now
             found = reigns_of(contenders)
+        await _in_turn(f"{place.scheme}://127.0.0.1:{place.port}", found[-1].epoch)
     finally:
         for each in relays:
             each.shut()

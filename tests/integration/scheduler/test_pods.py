@@ -12,6 +12,7 @@ from tests.support.pinnace import Pinnace, until
 pytestmark = [pytest.mark.engine, pytest.mark.haproxy]
 
 SHOP = """
+name: pods
 services:
   shop:
     image: web
@@ -20,6 +21,7 @@ services:
     ports: ["80"]
     network_mode: bridge
     stop_grace_period: 3s
+    deploy: {restart_policy: {delay: 100ms}}
     x-pinnace:
       pod_image: web
       sidecars:
@@ -94,7 +96,7 @@ def test_a_pod_ends_with_what_serves_first_and_the_network_last(
     file.write_text(SHOP)
     with Pinnace(engine.url, "--stack", str(file), env={"XDG_RUNTIME_DIR": str(tmp_path)}) as here:
         until(lambda: _is_served(here, "hello"), 60.0)
-        file.write_text("name: " + tmp_path.name + "\nservices: {other: {image: web}}\n")
+        file.write_text("name: pods\nservices: {other: {image: web}}\n")
         until(lambda: not any(_of(engine, f"shop{each}") for each in ("", "-pod", "-git-sync")), 60)
         ended = [each for each in _moments(engine, "FinishedAt") if each.startswith("shop")]
         assert ended in (["shop", "shop-git-sync", "shop-pod"], [])

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sidecar.scheduler.actions import Weigh
+from sidecar.scheduler.actions import Alarm, Weigh
 from sidecar.scheduler.canary import CanaryPolicy, Phase, Sides, Tally, is_canary
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, OnFailure, Order, Stage, Update
 from sidecar.scheduler.memory import Memory
@@ -120,6 +120,14 @@ def test_a_canary_that_crashes_ends_the_trial() -> None:
     world.until_quiet()
     assert {copy.spec for copy in world.alive()} == {"a"}
     assert world.memory.trials["web"].why == "a canary failed"
+
+
+def test_a_canary_that_gets_too_little_waits_for_a_person_and_says_so() -> None:
+    world = running(canary=replace(POLICY, min_requests=10**6))
+    world.run(120.0)
+    assert world.memory.trials["web"].phase is Phase.WAITING
+    assert isinstance(world.plans[-1].actions[-1], Alarm)
+    assert (len(world.alive("a")), len(world.canaries())) == (4, 1)
 
 
 def test_a_person_promotes_at_once() -> None:
