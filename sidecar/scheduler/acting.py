@@ -41,6 +41,7 @@ from sidecar.scheduler.fencer import Fencer
 from sidecar.scheduler.nodes.link import Link
 from sidecar.scheduler.nodes.reading import Seen
 from sidecar.scheduler.recipe import Hook, Joined, Recipe
+from sidecar.scheduler.resting import Resting, registered_of
 from sidecar.scheduler.traffic import Traffic
 
 __all__ = ["Actor", "NotLeading"]
@@ -69,6 +70,7 @@ class Actor:
         self._election = election
         self._traffic = traffic
         self._fencer = fencer
+        self.resting = Resting(traffic)
         self.drained: set[str] = set()
         """Ids of containers that have finished what they had."""
 
@@ -250,11 +252,13 @@ class Actor:
             recipe = self._desk.recipe(service, copy.spec)
             limit = recipe.care.drain if recipe is not None else None
             try:
-                async with aclosing(drains.drain(copy.id, timeout=limit, stop=False)) as steps:
+                steps = drains.drain(registered_of(copy), timeout=limit, stop=False)
+                async with aclosing(steps):
                     async for _ in steps:
                         pass
             except ApiError as error:  # it ended meanwhile, or somebody else drains it
                 _log.info("not drained", container=copy.name, reason=error)
+            self.resting.note(copy)
         self.drained.add(copy.id)
 
     async def _stop(self, service: str, copy: Copy) -> None:

@@ -186,6 +186,8 @@ class Scheduler:
         self._say(found.actions)
         for action in found.actions:
             self._begin(action)
+        for node, pod in self._actor.resting.over(self._cluster):
+            self._group.create_task(self._actor.resting.wake(node, pod), name=f"wake {pod}")
         leaving = {each.copy.id for each in found.actions if isinstance(each, Drain | Stop)}
         self._picture.resume(seen, but=leaving)
         return found
