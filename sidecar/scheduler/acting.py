@@ -25,6 +25,7 @@ from sidecar.scheduler.actions import (
     Unfence,
     Weigh,
 )
+from sidecar.scheduler.adopting import ADOPTED
 from sidecar.scheduler.cluster import Copy, Stage
 from sidecar.scheduler.creating import (
     Lacking,
@@ -107,9 +108,11 @@ class Actor:
         link = self._links[copy.node]
         seen = await link.refresh(copy.id)
         self.lead()
-        if seen is None or seen.copy is None or seen.copy.incarnation != copy.incarnation:
+        if seen is None or (seen.copy is None) is not (copy.spec == ADOPTED):
             return None
-        return (link, seen) if seen.copy.stage in stages else None
+        if seen.copy is not None and seen.copy.incarnation != copy.incarnation:
+            return None
+        return (link, seen) if seen.stage in stages else None
 
     # Begin
 
@@ -263,7 +266,7 @@ class Actor:
         if found is None:
             return
         link, seen = found
-        if seen.copy is not None and seen.copy.stage is Stage.CREATED:
+        if seen.stage is Stage.CREATED:
             await link.operations.remove(copy.id)
             await link.refresh(copy.id)
             return

@@ -29,6 +29,7 @@ from sidecar.scheduler.actions import (
     Start,
     Stop,
 )
+from sidecar.scheduler.adopting import with_adopted
 from sidecar.scheduler.cluster import Cluster, Copy, Goal
 from sidecar.scheduler.counting import Counting
 from sidecar.scheduler.creating import Lacking
@@ -169,13 +170,15 @@ class Scheduler:
         seen = replace(self._picture.taken(), fences=fences, sides=sides)
         for name in self._picture.suspend(seen):
             self._cancel(name)
-        self._cluster = with_under_way(seen, actions, drained=self._actor.drained, now=now)
+        goals = [self._avoiding(goal, now) for goal in self._desk.goals(seen)]
+        self._cluster = with_under_way(
+            with_adopted(seen, goals), actions, drained=self._actor.drained, now=now
+        )
         try:
             self._actor.lead()
         except NotLeading:
             self._stop_acting()
             return None
-        goals = [self._avoiding(goal, now) for goal in self._desk.goals(self._cluster)]
         found = plan(goals, self._cluster, self._memory, now=now, policy=self._policy)
         self._memory, self.last = found.memory, found
         self._counting.want(found.memory.trials, self._cluster)

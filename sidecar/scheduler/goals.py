@@ -143,6 +143,7 @@ def _goal(stack: str, service: ServiceSpec, lost_after: float) -> Goal:
         lost_after=lost_after if conduct.lost_after is None else conduct.lost_after,
         size=None if is_everywhere else service.replicas,
         is_everywhere=is_everywhere,
+        adopts=service.adopts,
         pod=key_of(stack, service.pod) if service.pod else "",
         follows=bool(service.pod and service.scaled_as),
     )

@@ -86,6 +86,8 @@ class ServiceSpec:
     scaled_as: str = ""
     """The service whose number of copies it has: its pod's."""
     conduct: Conduct = field(default_factory=Conduct)
+    adopts: bool = False
+    """It takes over what docker-compose made for it."""
     recipe: Recipe = field(default_factory=lambda: Recipe(build=Build(image="")), hash=False)
     """How its containers are made; ``spec_of`` it is the service's spec."""
 

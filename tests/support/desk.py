@@ -72,6 +72,7 @@ class OneDesk:
             ),
             min_healthy=service.conduct.min_healthy,
             moves=service.conduct.moves,
+            adopts=service.adopts,
         )
 
     def goals(self, _: Cluster) -> Sequence[Goal]:

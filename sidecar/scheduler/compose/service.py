@@ -78,6 +78,7 @@ def service_of(
         spread_over=tuple(rules.spread_over),
         depends_on=_dependencies(service),
         has_healthcheck=_has_healthcheck(service),
+        adopts=own.flag("adopt"),
         conduct=conduct_of(
             service,
             deploy,

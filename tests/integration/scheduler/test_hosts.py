@@ -10,6 +10,7 @@ import pytest
 
 from deploy.tools.engine import EngineError
 from tests.support.engine_host import EngineHost
+from tests.support.load import Load
 from tests.support.pace import allowed
 from tests.support.pinnace import Pinnace, until
 
