@@ -213,7 +213,7 @@ async def test_where_the_engine_hangs_processes_are_killed(monkeypatch: Any) -> 
         alive.pop(pid)
 
     monkeypatch.setattr(halting, "_begun", lambda pid: alive.get(pid, 0))
-    monkeypatch.setattr(halting.os, "kill", kill)
+    monkeypatch.setattr("os.kill", kill)
     engine = Engine(listed("b"))
     halter = Halter(cast("Operations", engine), grace=1.0)
     await halter.look()
