@@ -193,12 +193,10 @@ class _Look:
     def _has_failed(self, goal: Goal, copy: Copy) -> bool:
         if copy.health is Health.UNHEALTHY or copy.is_draining:
             return True
-        if copy.health is not Health.STARTING and copy.is_up:
+        if not self._sight.is_late(copy, goal):
             return False
-        deadline = copy.since + goal.update.deadline
-        if deadline > self._now:
-            self._sight.wait(deadline)
-        return deadline <= self._now
+        self.memory = self.memory.late(goal.service, copy, self._now)
+        return True
 
     def _update(self, goal: Goal, slot: str, olds: Sequence[Copy], in_flux: int) -> int:
         """Begin the update of a slot if it is its turn; go on with one that has begun."""
