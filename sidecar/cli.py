@@ -63,6 +63,7 @@ PARTS: Final[Mapping[str, str]] = {
 
 COMMANDS: Final[Mapping[str, str]] = {
     "up": "run everything for one host in one process",
+    "scheduler": "the same, and keep stacks running, on this host or on many",
     "explain": "show every setting, its value and where that comes from",
     "validate": "check the configuration and report every mistake",
     "render": "show what the templates of the configuration would write",
@@ -149,7 +150,7 @@ def _parsers(asked: str) -> "tuple[ArgumentParser, dict[str, ArgumentParser]]":
         )
         for name, text in COMMANDS.items()
     }
-    if asked in {"up", "explain", "validate", "render"}:
+    if asked in {"up", "scheduler", "explain", "validate", "render"}:
         _add_settings(subparsers[asked])
     if asked == "explain":
         subparsers[asked].add_argument("--json", action="store_true", help="as a JSON object")
@@ -258,6 +259,11 @@ def _up(options: "Namespace") -> int:
     return app.main(loaded, lambda: _loaded(options))
 
 
+def _scheduler(options: "Namespace") -> int:
+    os.environ["PINNACE_SCHEDULER__ON"] = "true"
+    return _up(options)
+
+
 def _explain(options: "Namespace") -> int:
     loaded = _loaded(options)
     from sidecar.config import explain  # noqa: PLC0415
@@ -358,6 +364,7 @@ def _version(_options: "Namespace") -> int:
 
 _RUN: Final[Mapping[str, "Callable[[Namespace], int]"]] = {
     "up": _up,
+    "scheduler": _scheduler,
     "explain": _explain,
     "validate": _validate,
     "render": _render,

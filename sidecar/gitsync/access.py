@@ -19,7 +19,8 @@ from typing import Final
 from urllib.error import URLError
 
 from sidecar.errors import TransientError
-from sidecar.gitsync.options import Credential, Options, line_of
+from sidecar.gitsync.credentials import Credential, line_of
+from sidecar.gitsync.options import Options
 from sidecar.runtime.reason import reason_of
 from sidecar.runtime.request import fetched
 

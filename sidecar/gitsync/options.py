@@ -3,36 +3,25 @@
 Passwords never show: neither in ``repr`` nor in an error.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Final, NamedTuple, TypeVar
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from sidecar.config.units import endpoint, go_duration
 from sidecar.errors import ConfigError
 from sidecar.gitsync.configs import pairs_of
+from sidecar.gitsync.credentials import Credential, credentials_of, leaf_of, without_password
 from sidecar.gitsync.flags import Given
 
-__all__ = ["Credential", "Hook", "Options", "Target", "Webhook", "line_of", "options_of"]
+__all__ = ["Hook", "Options", "Target", "Webhook", "options_of"]
 
 T = TypeVar("T")
 _LEAST: Final = 0.01
 _LEAST_HOOK: Final = 1.0
 _SIGNAL: Final = re.compile(r"[A-Z][A-Z0-9+-]*|[0-9]{1,2}")
 _SOCKET: Final = "unix:///var/run/docker.sock"
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """A user and the password, or the file that holds it, for a URL and all below."""
-
-    url: str
-    user: str
-    password: str = field(default="", repr=False)
-    file: str = ""
 
 
 class Hook(NamedTuple):
@@ -114,17 +103,6 @@ def options_of(words: Sequence[str], environ: Mapping[str, str]) -> Options:
     return options
 
 
-def line_of(credential: Credential, password: str) -> str:
-    """Return the line of git's credential store."""
-    parts = urlsplit(credential.url)
-    who = f"{quote(credential.user, safe='')}:{quote(password, safe='')}"
-    return f"{parts.scheme}://{who}@{_host(credential.url)}\n"
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).netloc.rpartition("@")[2]
-
-
 class _Reading:
     def __init__(self, given: Given, environ: Mapping[str, str]) -> None:
         self._given = given
@@ -133,7 +111,7 @@ class _Reading:
 
     def options(self) -> Options:
         given = self._given
-        repo, inner = _without_password(given.text("repo"))
+        repo, inner = without_password(given.text("repo"))
         self._needs("repo", "root", "ref", "git")
         period = self._seconds("period", _LEAST)
         if given.has("wait"):
@@ -143,7 +121,7 @@ class _Reading:
         return Options(
             repo=repo,
             root=given.text("root"),
-            link=given.text("dest") or given.text("link") or _leaf(repo),
+            link=given.text("dest") or given.text("link") or leaf_of(repo),
             ref=given.text("branch") or given.text("rev") or given.text("ref"),
             in_place=self._one_of("publish", ("link", "in-place")) == "in-place",
             depth=self._number("depth"),
@@ -165,7 +143,7 @@ class _Reading:
             webhook=self._webhook(),
             targets=tuple(map(self._target, given.texts("signal-container"))),
             docker=given.text("docker") or self._environ.get("DOCKER_HOST") or _SOCKET,
-            credentials=self._credentials(repo, inner),
+            credentials=credentials_of(given, self._environ, repo, inner, self.problems),
             askpass=given.text("askpass-url"),
             ssh_keys=given.texts("ssh-key-file"),
             known_hosts=given.text("ssh-known-hosts-file") * given.is_on("ssh-known-hosts"),
@@ -254,59 +232,3 @@ class _Reading:
             except ValueError as error:
                 self.problems.append(f"--git-config: {error}")
         return tuple(found)
-
-    def _credentials(self, repo: str, inner: tuple[str, str] | None) -> tuple[Credential, ...]:
-        user, file = self._given.text("username"), self._given.text("password-file")
-        names = ("GITSYNC_PASSWORD", "GIT_SYNC_PASSWORD")
-        password = next((self._environ[name] for name in names if self._environ.get(name)), "")
-        if bool(user) != bool(password or file):
-            self.problems.append(
-                "--username and one of --password-file and GITSYNC_PASSWORD need each other"
-            )
-        if password and file:
-            self.problems.append("only one of GITSYNC_PASSWORD and --password-file can be used")
-        if user and inner:
-            self.problems.append("--repo holds a user already; leave out --username")
-        found = [Credential(_site(repo), user, password, file)] * bool(user)
-        found += [Credential(_site(repo), *inner)] if inner else []
-        for text in self._given.texts("credential"):
-            found += self._listed(text)
-        return tuple(found)
-
-    def _listed(self, text: str) -> list[Credential]:
-        try:
-            document = json.loads(text)
-        except ValueError:
-            self.problems.append("--credential is no JSON")
-            return []
-        found = []
-        for each in document if isinstance(document, list) else [document]:
-            entry = each if isinstance(each, dict) else {}
-            words = {key: str(entry.get(key) or "") for key in ("url", "username")}
-            secrets = str(entry.get("password") or ""), str(entry.get("password-file") or "")
-            if not all(words.values()) or all(secrets) or not any(secrets):
-                self.problems.append(
-                    "--credential needs url, username, and one of password-file and password"
-                )
-                continue
-            found.append(Credential(words["url"], words["username"], *secrets))
-        return found
-
-
-def _leaf(repo: str) -> str:
-    return PurePosixPath(repo.rstrip("/").replace(":", "/")).name
-
-
-def _site(repo: str) -> str:
-    """Return the URL of the whole host: submodules may be elsewhere on it."""
-    parts = urlsplit(repo)
-    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in {"http", "https"} else repo
-
-
-def _without_password(repo: str) -> tuple[str, tuple[str, str] | None]:
-    """Return the URL without its password, which other users of the machine could see."""
-    parts = urlsplit(repo)
-    if parts.scheme not in {"http", "https"} or parts.password is None:
-        return repo, None
-    plain = urlunsplit(parts._replace(netloc=_host(repo)))
-    return plain, (unquote(parts.username or ""), unquote(parts.password))

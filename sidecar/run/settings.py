@@ -82,7 +82,7 @@ class When(_Table, frozen=True, kw_only=True):
 
 
 class Ready(_Table, frozen=True, kw_only=True):
-    """How a started job says that it serves: it listens, a file is there, a line in a descriptor."""
+    """How a job says that it serves: it listens, a file is there, a line in a descriptor."""
 
     tcp: str = ""
     file: str = ""

@@ -25,6 +25,7 @@ from sidecar.scheduler.actions import (
     Unfence,
     Weigh,
 )
+from sidecar.scheduler.adopting import ADOPTED
 from sidecar.scheduler.cluster import Copy, Stage
 from sidecar.scheduler.creating import (
     Lacking,
@@ -40,6 +41,7 @@ from sidecar.scheduler.fencer import Fencer
 from sidecar.scheduler.nodes.link import Link
 from sidecar.scheduler.nodes.reading import Seen
 from sidecar.scheduler.recipe import Hook, Joined, Recipe
+from sidecar.scheduler.resting import Resting, registered_of
 from sidecar.scheduler.traffic import Traffic
 
 __all__ = ["Actor", "NotLeading"]
@@ -68,6 +70,7 @@ class Actor:
         self._election = election
         self._traffic = traffic
         self._fencer = fencer
+        self.resting = Resting(traffic)
         self.drained: set[str] = set()
         """Ids of containers that have finished what they had."""
 
@@ -105,9 +108,11 @@ class Actor:
         link = self._links[copy.node]
         seen = await link.refresh(copy.id)
         self.lead()
-        if seen is None or seen.copy is None or seen.copy.incarnation != copy.incarnation:
+        if seen is None or (seen.copy is None) is not (copy.spec == ADOPTED):
             return None
-        return (link, seen) if seen.copy.stage in stages else None
+        if seen.copy is not None and seen.copy.incarnation != copy.incarnation:
+            return None
+        return (link, seen) if seen.stage in stages else None
 
     # Begin
 
@@ -247,11 +252,13 @@ class Actor:
             recipe = self._desk.recipe(service, copy.spec)
             limit = recipe.care.drain if recipe is not None else None
             try:
-                async with aclosing(drains.drain(copy.id, timeout=limit, stop=False)) as steps:
+                steps = drains.drain(registered_of(copy), timeout=limit, stop=False)
+                async with aclosing(steps):
                     async for _ in steps:
                         pass
             except ApiError as error:  # it ended meanwhile, or somebody else drains it
                 _log.info("not drained", container=copy.name, reason=error)
+            self.resting.note(copy)
         self.drained.add(copy.id)
 
     async def _stop(self, service: str, copy: Copy) -> None:
@@ -259,7 +266,7 @@ class Actor:
         if found is None:
             return
         link, seen = found
-        if seen.copy is not None and seen.copy.stage is Stage.CREATED:
+        if seen.stage is Stage.CREATED:
             await link.operations.remove(copy.id)
             await link.refresh(copy.id)
             return

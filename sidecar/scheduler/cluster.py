@@ -129,6 +129,8 @@ class Goal:
     """So many slots; which ones, what runs decides. ``slots`` then holds a pattern. Each node has
     one where ``is_everywhere``."""
     is_everywhere: bool = False
+    adopts: bool = False
+    """It takes over what docker-compose made for it."""
     pod: str = ""
     """The service in whose network each slot is, on the same node."""
     follows: bool = False

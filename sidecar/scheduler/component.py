@@ -29,6 +29,7 @@ from sidecar.scheduler.actions import (
     Start,
     Stop,
 )
+from sidecar.scheduler.adopting import with_adopted
 from sidecar.scheduler.cluster import Cluster, Copy, Goal
 from sidecar.scheduler.counting import Counting
 from sidecar.scheduler.creating import Lacking
@@ -166,16 +167,18 @@ class Scheduler:
         now = self._clock.monotonic()
         actions = [action for action, _ in self._under_way.values()]
         fences, sides = self._fencer.fences(now), self._counting.sides()
-        seen = replace(self._picture.taken(), fences=fences, sides=sides)
+        seen = replace(self._picture.taken(now), fences=fences, sides=sides)
         for name in self._picture.suspend(seen):
             self._cancel(name)
-        self._cluster = with_under_way(seen, actions, drained=self._actor.drained, now=now)
+        goals = [self._avoiding(goal, now) for goal in self._desk.goals(seen)]
+        self._cluster = with_under_way(
+            with_adopted(seen, goals), actions, drained=self._actor.drained, now=now
+        )
         try:
             self._actor.lead()
         except NotLeading:
             self._stop_acting()
             return None
-        goals = [self._avoiding(goal, now) for goal in self._desk.goals(self._cluster)]
         found = plan(goals, self._cluster, self._memory, now=now, policy=self._policy)
         self._memory, self.last = found.memory, found
         self._counting.want(found.memory.trials, self._cluster)
@@ -183,6 +186,8 @@ class Scheduler:
         self._say(found.actions)
         for action in found.actions:
             self._begin(action)
+        for node, pod in self._actor.resting.over(self._cluster):
+            self._group.create_task(self._actor.resting.wake(node, pod), name=f"wake {pod}")
         leaving = {each.copy.id for each in found.actions if isinstance(each, Drain | Stop)}
         self._picture.resume(seen, but=leaving)
         return found

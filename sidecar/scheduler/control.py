@@ -16,7 +16,7 @@ from sidecar.scheduler.actions import Alarm, Create, Pending
 from sidecar.scheduler.cluster import Cluster, Goal
 from sidecar.scheduler.explaining import lines_of
 from sidecar.scheduler.gauges import Gauges
-from sidecar.scheduler.goals import Told, goals_of, recovered, told_of
+from sidecar.scheduler.goals import Told, goals_of, recovered, running_of, told_of
 from sidecar.scheduler.journal import Journal
 from sidecar.scheduler.model import Availability, Refusal
 from sidecar.scheduler.plan import Plan
@@ -80,10 +80,13 @@ class Control:
     def goals(self, cluster: Cluster) -> Sequence[Goal]:
         """Return a goal per service, in the order in which services must start."""
         self._read_labels(cluster)
+        running = running_of(cluster)
         goals = [
             goal
             for name in sorted(self._told)
-            for goal in goals_of(self._told[name], self._labelled, lost_after=self._lost_after)
+            for goal in goals_of(
+                self._told[name], self._labelled, running, lost_after=self._lost_after
+            )
         ]
         lost, recipes = recovered(cluster, self._told)
         self._recipes.update(recipes)

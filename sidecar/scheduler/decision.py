@@ -82,7 +82,8 @@ def document_of(decisions: Iterable[Decision]) -> dict[str, Any]:
         if isinstance(each, Placement):
             placements.append({**slot, "node": each.node})
         else:
-            refusals.append({**slot, "reasons": lines_of(each), "relaxation": each.relaxation})
+            reasons = lines_of(each) or ["there is no node"]
+            refusals.append({**slot, "reasons": reasons, "relaxation": each.relaxation})
     return {"placements": placements, "refusals": refusals}
 
 

@@ -3,20 +3,23 @@
 Stacks that nobody tells of any more (their file and keys are lost) stay as their labels say.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final
 
 from sidecar.scheduler import labels
 from sidecar.scheduler.bundle import stack_in
-from sidecar.scheduler.cluster import Cluster, Goal, Need
+from sidecar.scheduler.cluster import Cluster, Goal, Need, Stage
 from sidecar.scheduler.compose.document import Problems
 from sidecar.scheduler.model import ContainerView, Request
 from sidecar.scheduler.recipe import Recipe, key_of, spec_of, unpacked
 from sidecar.scheduler.spec import Mode, ServiceSpec, StackSpec, requests_of
 from sidecar.scheduler.wanted import Revision, Stack
 
-__all__ = ["Told", "goals_of", "recovered", "told_of"]
+__all__ = ["Told", "goals_of", "recovered", "running_of", "told_of"]
 
+_NOTHING: Final[Mapping[str, Collection[str]]] = MappingProxyType({})
 _OF_LABEL = -1
 """``Override.pinned``: what the label of a running container tells is gone back to."""
 
@@ -49,18 +52,27 @@ class Told:
         """Return a service as it is to be, a rollback minded."""
         return self.service(name, self.stack.revision_of(name))
 
-    def before(self, name: str) -> tuple[Revision, ServiceSpec] | None:
-        """Return the last revision in which a service's containers were others."""
+    def before(
+        self, name: str, running: Collection[str] = ()
+    ) -> tuple[Revision, ServiceSpec] | None:
+        """Return the revision to go back to: the last in which a service's containers were others.
+
+        One of which copies run (specs in ``running``) goes before one that never came to that.
+        """
         here = self.stack.revision_of(name)
         now = self.service(name, here)
         if now is None:
             return None
         spec = spec_of(now.recipe)
-        for revision in reversed(self.stack.revisions):
-            found = self.service(name, revision) if revision.number < here.number else None
-            if found is not None and spec_of(found.recipe) != spec:
-                return revision, found
-        return None
+        found = [
+            (revision, other)
+            for revision in reversed(self.stack.revisions)
+            if revision.number < here.number
+            and (other := self.service(name, revision)) is not None
+            and spec_of(other.recipe) != spec
+        ]
+        ran = [each for each in found if spec_of(each[1].recipe) in running]
+        return next(iter(ran or found), None)
 
 
 def told_of(stack: Stack, known: Told | None = None) -> Told:
@@ -77,18 +89,25 @@ def told_of(stack: Stack, known: Told | None = None) -> Told:
     return Told(stack, specs)
 
 
-def goals_of(told: Told, labelled: Mapping[str, Recipe], *, lost_after: float = 15.0) -> list[Goal]:
+def goals_of(
+    told: Told,
+    labelled: Mapping[str, Recipe],
+    running: Mapping[str, Collection[str]] = _NOTHING,
+    *,
+    lost_after: float = 15.0,
+) -> list[Goal]:
     """Return a goal per service of a stack, in the order in which they must start.
 
-    ``labelled`` has what the labels of running containers say was before, by ``key_of``.
+    ``labelled`` has what the labels of running containers say was before, ``running`` the specs of
+    those that run, both by ``key_of``.
     """
     goals = []
     for each in told.newest.services:
         now = told.now(each.name) or each
         said = told.stack.override(each.name)
         scaled = told.stack.override(each.scaled_as or each.name).replicas
-        prior = told.before(each.name)
-        recipe = labelled.get(key_of(told.stack.name, each.name))
+        key = key_of(told.stack.name, each.name)
+        prior, recipe = told.before(each.name, running.get(key, ())), labelled.get(key)
         goal = _goal(told.stack.name, now, lost_after)
         if said.pinned == _OF_LABEL and recipe is not None:
             goal = replace(goal, spec=spec_of(recipe), is_rollback=True)
@@ -143,9 +162,18 @@ def _goal(stack: str, service: ServiceSpec, lost_after: float) -> Goal:
         lost_after=lost_after if conduct.lost_after is None else conduct.lost_after,
         size=None if is_everywhere else service.replicas,
         is_everywhere=is_everywhere,
+        adopts=service.adopts,
         pod=key_of(stack, service.pod) if service.pod else "",
         follows=bool(service.pod and service.scaled_as),
     )
+
+
+def running_of(cluster: Cluster) -> dict[str, set[str]]:
+    """Return the specs of which copies run, by service."""
+    return {
+        service: {each.spec for each in copies if each.stage is Stage.RUNNING}
+        for service, copies in cluster.copies.items()
+    }
 
 
 def recovered(cluster: Cluster, known: Iterable[str]) -> tuple[list[Goal], dict[str, Recipe]]:

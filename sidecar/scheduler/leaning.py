@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from sidecar.scheduler.actions import Action, Drain, Stop
-from sidecar.scheduler.cluster import Cluster, Copy, Goal, Need, Stage
+from sidecar.scheduler.cluster import Cluster, Copy, Goal, Health, Need, Stage
 from sidecar.scheduler.model import Request
+from sidecar.scheduler.spec import Condition
 
 __all__ = ["Leaning"]
 
@@ -63,8 +64,17 @@ class Leaning:
         home = self.home(goal, request.slot)
         return None if home is None else replace(request, only=home.node)
 
-    def needed(self, need: Need, slot: str) -> tuple[Copy, ...]:
-        """Return the copies of which one must be as is needed."""
+    def is_met(self, need: Need, slot: str) -> bool:
+        """Return whether what a slot needs has come to be."""
+        copies = self._needed(need, slot)
+        if need.condition is Condition.COMPLETED:
+            return any(copy.stage is Stage.EXITED and not copy.exit_code for copy in copies)
+        running = [copy for copy in copies if copy.stage is Stage.RUNNING]
+        if need.condition is Condition.HEALTHY:
+            return any(copy.health is Health.HEALTHY for copy in running)
+        return bool(running)
+
+    def _needed(self, need: Need, slot: str) -> tuple[Copy, ...]:
         copies = self._cluster.copies.get(need.service, ())
         if not need.is_same_slot:
             return copies

@@ -29,7 +29,6 @@ from sidecar.scheduler.cluster import (
     Copy,
     Goal,
     Health,
-    Need,
     Order,
     Stage,
 )
@@ -40,7 +39,6 @@ from sidecar.scheduler.placing import Placer
 from sidecar.scheduler.rollout import begun, can_begin, effective, has_failed, recalled
 from sidecar.scheduler.sight import UNREACHABLE, Sight
 from sidecar.scheduler.sizing import sized
-from sidecar.scheduler.spec import Condition
 from sidecar.scheduler.trying import tried
 
 __all__ = ["Plan", "plan"]
@@ -195,10 +193,10 @@ class _Look:
     def _has_failed(self, goal: Goal, copy: Copy) -> bool:
         if copy.health is Health.UNHEALTHY or copy.is_draining:
             return True
-        is_late = copy.health is Health.STARTING and copy.since + goal.update.deadline <= self._now
-        if copy.health is Health.STARTING and not is_late:
-            self._sight.wait(copy.since + goal.update.deadline)
-        return is_late
+        if not self._sight.is_late(copy, goal):
+            return False
+        self.memory = self.memory.late(goal.service, copy, self._now)
+        return True
 
     def _update(self, goal: Goal, slot: str, olds: Sequence[Copy], in_flux: int) -> int:
         """Begin the update of a slot if it is its turn; go on with one that has begun."""
@@ -251,18 +249,9 @@ class _Look:
             return
         is_first = last is None and not self._last[slot]
         needs = [need for need in goal.needs if is_first or need.is_same_slot]
-        if not all(self._is_met(need, slot) for need in needs):
+        if not all(self.leaning.is_met(need, slot) for need in needs):
             return
         self._create(goal, slot)
-
-    def _is_met(self, need: Need, slot: str) -> bool:
-        copies = self.leaning.needed(need, slot)
-        if need.condition is Condition.COMPLETED:
-            return any(copy.stage is Stage.EXITED and not copy.exit_code for copy in copies)
-        running = [copy for copy in copies if copy.stage is Stage.RUNNING]
-        if need.condition is Condition.HEALTHY:
-            return any(copy.health is Health.HEALTHY for copy in running)
-        return bool(running)
 
     def _is_due(self, goal: Goal, last: Copy) -> bool:
         """Return whether an ended copy is to be followed by another one now."""

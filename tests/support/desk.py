@@ -72,6 +72,7 @@ class OneDesk:
             ),
             min_healthy=service.conduct.min_healthy,
             moves=service.conduct.moves,
+            adopts=service.adopts,
         )
 
     def goals(self, _: Cluster) -> Sequence[Goal]:
@@ -152,6 +153,7 @@ class Sending(Still):
         super().__init__()
         self.told: list[tuple[str, str]] = []
         self.withdrawn: list[str] = []
+        self.routed: bool | None = None
         self._yard = yard
 
     def drains(self, _node: str) -> Drains:
@@ -171,6 +173,9 @@ class Sending(Still):
             is_over = True
         finally:
             self.told.append(("drained" if is_over else "taken back", reference))
+
+    def is_routed(self, _node: str, _id: str) -> bool | None:
+        return self.routed
 
     async def undo(self, reference: str) -> None:
         self.told.append(("undo", reference))

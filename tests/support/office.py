@@ -100,7 +100,7 @@ async def office(
 ) -> AsyncIterator[Office]:
     """Run an office until the block ends."""
     store = EmbeddedStore(Catalog())
-    given = SchedulerSettings(api=str(folder / "api.sock"), **settings)  # type: ignore[arg-type]
+    given = SchedulerSettings(**{"api": str(folder / "api.sock"), **settings})  # type: ignore[arg-type]
     here = Office(store.kv if keys is None else keys, folder, given)
     doors = await asyncio.to_thread(
         panels, given, here.control, here.orders, here.journal,

@@ -1,13 +1,16 @@
 """What the create call says of the container itself, by the engine's names. Pure."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 from sidecar.scheduler.compose.document import Item
 from sidecar.scheduler.compose.reader import Reader
+from sidecar.scheduler.compose.rules import LABELS
 from sidecar.scheduler.compose.setting import Setting
 from sidecar.scheduler.compose.values import seconds, whole
 from sidecar.scheduler.compose.words import words_of
+from sidecar.scheduler.expressions import Expression
 from sidecar.scheduler.fencing import Fencing
 from sidecar.scheduler.labels import FENCING
 from sidecar.scheduler.model import NANO
@@ -104,7 +107,27 @@ def _labels(service: Reader, spec: ServiceSpec, setting: Setting) -> dict[str, s
     found |= spec.labels
     if spec.conduct.fencing is Fencing.SELF:  # a container without it would not be stopped
         found[FENCING] = Fencing.SELF.value
-    return dict(sorted(found.items()))
+    return dict(sorted({**found, **_rules(spec)}.items()))
+
+
+def _rules(spec: ServiceSpec) -> dict[str, str]:
+    """Return classic Swarm's rules as the labels in which it keeps them: JSON arrays."""
+    wishes = [each for each in spec.soft if isinstance(each.expression, Expression)]
+    found = {
+        "constraint": [
+            *(each for each in spec.constraints if isinstance(each, Expression)),
+            *(each.expression for each in wishes if not each.is_affinity),
+        ],
+        "affinity": [
+            *spec.affinities, *(each.expression for each in wishes if each.is_affinity),
+        ],
+        "whitelist": spec.whitelists,
+    }  # fmt: skip
+    return {
+        LABELS[word]: json.dumps([each.text for each in rules])
+        for word, rules in found.items()
+        if rules
+    }
 
 
 def _check(check: Reader) -> dict[str, Any]:

@@ -35,6 +35,8 @@ def conduct_of(
     """
     fencing = fencing_of(own)
     is_alone = is_alone or fencing is Fencing.SELF
+    # Names and a front end are there for every service: either mode is how it is asked for.
+    deploy.one_of("endpoint_mode", ("vip", "dnsrr"), "vip")
     rollout = own.below("rollout")
     rollout.only(("healthy_deadline", "min_healthy", "min_ready"))
     back = _update(deploy.below("rollback_config"), rollout, service, is_alone=is_alone)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
+from sidecar.scheduler.compose.demand import demand_of
 from sidecar.scheduler.compose.document import Item, Place, Problems
 from sidecar.scheduler.compose.keys import DEPLOY, SERVICE, Class, class_of
 from sidecar.scheduler.compose.policies import conduct_of
@@ -15,8 +16,8 @@ from sidecar.scheduler.compose.reader import Reader
 from sidecar.scheduler.compose.recipes import recipe_of
 from sidecar.scheduler.compose.rules import Rules
 from sidecar.scheduler.compose.setting import Setting
-from sidecar.scheduler.compose.values import Published, cpus, published, size, whole
-from sidecar.scheduler.model import NANO, Port, Resources, Strategy
+from sidecar.scheduler.compose.values import Published, published, whole
+from sidecar.scheduler.model import Port, Strategy
 from sidecar.scheduler.spec import Condition, Dependency, Mode, ServiceSpec
 
 __all__ = ["service_of"]
@@ -50,10 +51,9 @@ def service_of(
     environment, labels = _rules(service, placement, own, rules)
     ports = _ports(service)
     mode = Mode(deploy.one_of("mode", ("replicated", "global"), "replicated"))
-    # Names and a front end are there for every service: either mode is how it is asked for.
-    deploy.one_of("endpoint_mode", ("vip", "dnsrr"), "vip")
     network = service.text("network_mode")
     volumes = _volumes(service)
+    demand = demand_of(service, deploy)
     spec = ServiceSpec(
         name=name,
         image=service.text("image"),
@@ -63,8 +63,8 @@ def service_of(
         labels=labels,
         environment=environment,
         strategy=own.value("strategy", _strategy, Strategy.SPREAD),
-        resources=_resources(service, deploy),
-        shares=service.value("cpu_shares", whole, 0) * NANO,
+        resources=demand.resources,
+        classic=demand.classic,
         ports=tuple(each.host for each in ports),
         exposed=_exposed(service, ports),
         host_network=network == "host",
@@ -80,6 +80,7 @@ def service_of(
         spread_over=tuple(rules.spread_over),
         depends_on=_dependencies(service),
         has_healthcheck=_has_healthcheck(service),
+        adopts=own.flag("adopt"),
         conduct=conduct_of(
             service,
             deploy,
@@ -187,34 +188,6 @@ def _replicas(service: Reader, deploy: Reader) -> int:
             service.error(item, f"{service.where}: scale and deploy.replicas differ")
     default = service.value("scale", whole, 1)
     return deploy.value("replicas", whole, default)
-
-
-def _resources(service: Reader, deploy: Reader) -> Resources:
-    """Return what is asked for: reservations first, then limits of the classic keys."""
-    resources = deploy.below("resources")
-    resources.only(("limits", "reservations"))
-    reserved, limits = resources.below("reservations"), resources.below("limits")
-    for each in (reserved, limits):
-        each.only(("cpus", "memory", "pids", "devices", "generic_resources"))
-        if "devices" in each or "generic_resources" in each:
-            service.error(each.item, f"{each.where}: devices are not supported")
-    quota, period = (
-        service.value("cpu_quota", whole, 0),
-        service.value("cpu_period", whole, 100_000),
-    )
-    cpu = (
-        reserved.value("cpus", cpus, 0)
-        or service.value("cpus", cpus, 0)
-        or limits.value("cpus", cpus, 0)
-        or quota * NANO // max(period, 1)
-    )
-    memory = (
-        reserved.value("memory", size, 0)
-        or service.value("mem_reservation", size, 0)
-        or service.value("mem_limit", size, 0)
-        or limits.value("memory", size, 0)
-    )
-    return Resources(cpu, memory)
 
 
 def _ports(service: Reader) -> list[Published]:

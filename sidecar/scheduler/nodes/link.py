@@ -109,7 +109,9 @@ class Link:
         """Return our containers with the keys of their services."""
         for id_, each in self._seen.items():
             if each.copy is not None:
-                yield each.service, replace(each.copy, since=self._since(id_, each))
+                since = self._since(id_, each)
+                started = None if each.ran is None else since - each.ran
+                yield each.service, replace(each.copy, since=since, started=started)
 
     def labels(self) -> Iterable[tuple[str, Mapping[str, str]]]:
         """Return the labels of our containers with the keys of their services."""

@@ -40,10 +40,12 @@ class Seen:
     """
 
     view: ContainerView
+    stage: Stage
     copy: Copy | None = None
     service: str = ""
     moment: float = 0.0
-    prev: str = ""
+    ran: float | None = None
+    """How long it had run when it ended; 0 while it runs, None when that is not known."""
 
 
 def node_of(settings: NodeSettings, info: Mapping[str, Any]) -> NodeView:
@@ -102,7 +104,7 @@ def seen_of(document: Mapping[str, Any], node: str) -> Seen:
     is_ours = names.is_ours(labels)
     view = _view(document, labels, stage)
     if not is_ours:
-        return Seen(view)
+        return Seen(view, stage)
     field = _TIME_OF[stage]
     text = _text(document, "Created") if field == "Created" else _text(state, field)
     moment = wall_of(text) or wall_of(_text(document, "Created"))
@@ -120,7 +122,15 @@ def seen_of(document: Mapping[str, Any], node: str) -> Seen:
         health=_health(state),
         exit_code=_number(state, "ExitCode"),
     )
-    return Seen(view, copy, key_of(labels[names.STACK], labels[names.SERVICE]), moment)
+    service = key_of(labels[names.STACK], labels[names.SERVICE])
+    return Seen(view, stage, copy, service, moment, _ran(state, stage, moment))
+
+
+def _ran(state: Mapping[str, Any], stage: Stage, moment: float) -> float | None:
+    begun = wall_of(_text(state, "StartedAt"))
+    if stage is Stage.RUNNING:
+        return 0.0
+    return max(moment - begun, 0.0) if stage is Stage.EXITED and begun else None
 
 
 def _within(mode: str) -> str:

@@ -14,6 +14,7 @@ MODULES = [
     "sidecar.stores.keyvalue",
     "sidecar.web.server",
     "sidecar.checks.runner",
+    "sidecar.gitsync.component",
     "registrar.component",
     "registrar.embedded",
     "templater.component",
@@ -25,7 +26,7 @@ MODULES = [
     "ambassador.tcp.pool",
 ]
 PATTERN = re.compile(
-    r"(pinnace_(runtime|stores|web|checks|registrar|templater|scheduler)|dnsd|ambassador)_[a-z][a-z0-9_]*"
+    r"(pinnace_(runtime|stores|web|checks|gitsync|registrar|templater|scheduler)|dnsd|ambassador)_[a-z][a-z0-9_]*"
 )
 
 

@@ -7,13 +7,12 @@ import pytest
 from sidecar.config.goflags import Help
 from sidecar.errors import ConfigError
 from sidecar.gitsync.configs import pairs_of
+from sidecar.gitsync.credentials import Credential, line_of
 from sidecar.gitsync.options import (
-    Credential,
     Hook,
     Options,
     Target,
     Webhook,
-    line_of,
     options_of,
 )
 

@@ -304,6 +304,25 @@ def test_a_rollout_of_what_never_becomes_healthy_stops_with_the_old_copies_runni
     play(scene, CHECKED)
 
 
+def test_a_copy_that_the_load_balancer_never_has_is_a_failed_one() -> None:
+    text = ONE.replace("deploy:", "x-pinnace: {rollout: {healthy_deadline: 60s}}\n    deploy:")
+
+    async def scene(harness: Harness) -> None:
+        await harness.until(lambda: slots(harness) == THREE)
+        await asyncio.sleep(20)
+        assert isinstance(harness.traffic, Sending)
+        harness.traffic.routed = False
+        harness.desk.write(text.replace("image: web", "image: web:2"))
+        begun = harness.clock.monotonic()
+        await harness.until(lambda: len(harness.running()) == 4)
+        await harness.until(lambda: slots(harness, "web:2") == Counter())
+        assert 60 <= harness.clock.monotonic() - begun < 75
+        await harness.settle(quiet=100, limit=2000)
+        assert slots(harness) == THREE
+
+    play(scene, text)
+
+
 def test_a_drained_node_is_emptied_without_a_slot_missing() -> None:
     async def scene(harness: Harness) -> None:
         await harness.until(lambda: slots(harness) == THREE)
@@ -394,3 +413,47 @@ def test_what_is_wanted_no_more_is_drained_stopped_and_removed() -> None:
     harness = play(scene)
     assert isinstance(harness.traffic, Sending)
     assert Counter(word for word, _ in harness.traffic.told) == {"drain": 3, "drained": 3}
+
+
+def test_what_docker_compose_made_serves_on_until_ours_has_taken_its_place() -> None:
+    text = ONE.replace("deploy:", "x-pinnace: {adopt: true}\n    deploy:")
+    made = {"com.docker.compose.project": "shop", "com.docker.compose.service": "web"}
+
+    async def scene(harness: Harness) -> None:
+        await harness.end()
+        dock = harness.yard.docks["n1"]
+        for number in "123":
+            labels = {**made, "com.docker.compose.container-number": number}
+            id_ = await dock.create(f"shop-web-{number}", {"Image": "web", "Labels": labels})
+            await dock.start(id_)
+        once = {**made, "com.docker.compose.container-number": "1"}
+        once["com.docker.compose.oneoff"] = "True"
+        await dock.start(await dock.create("run", {"Image": "web", "Labels": once}))
+        harness.begin()
+        least = 4
+
+        def over() -> bool:
+            nonlocal least
+            least = min(least, len(harness.yard.containers()))
+            return slots(harness) == THREE and len(harness.yard.containers()) == 4
+
+        await harness.until(over)
+        assert least == 4
+        await harness.settle()
+        assert dock.documents[id_]["State"]["Status"] == "exited"
+
+    play(scene, text, "n1 n2")
+
+
+def test_what_docker_compose_made_is_left_alone_unless_it_is_said() -> None:
+    made = {"com.docker.compose.project": "shop", "com.docker.compose.service": "web"}
+    labels = {**made, "com.docker.compose.container-number": "1"}
+
+    async def scene(harness: Harness) -> None:
+        dock = harness.yard.docks["n1"]
+        await dock.start(await dock.create("shop-web-1", {"Image": "web", "Labels": labels}))
+        await harness.until(lambda: slots(harness) == THREE)
+        await harness.settle()
+        assert len(harness.yard.containers()) == 4
+
+    play(scene, names="n1")

@@ -72,6 +72,19 @@ def test_a_rollback_goes_to_the_last_revision_with_other_containers() -> None:
     assert back.update.on_failure is OnFailure.PAUSE
 
 
+def test_what_never_came_to_run_is_not_gone_back_to_while_something_else_runs() -> None:
+    told = _told(_revision(1, "1"), _revision(2, "2"), _revision(3, "3"))
+    one, two = (_goal(_told(_revision(1, image))).spec for image in ("1", "2"))
+    for running, number in (({one}, 1), ({two, one}, 2), (set(), 2)):
+        before = told.before("web", running)
+        assert before is not None
+        assert before[0].number == number
+    goals = {each.service: each for each in goals_of(told, {}, {"shop/web": {one}})}
+    previous = goals["shop/web"].previous
+    assert previous is not None
+    assert previous.spec == one
+
+
 def test_a_label_says_what_was_before_when_no_revision_does() -> None:
     recipe = Recipe(build=Build(image="nginx:0"))
     told = _told(_revision(1))

@@ -210,7 +210,7 @@ def test_with_a_new_pod_all_its_members_are_made_anew() -> None:
 
 
 def test_the_last_to_stop_are_first_sidecars_then_the_network() -> None:
-    done = {"is_draining": True, "is_drained": True}
+    done: dict[str, Any] = {"is_draining": True, "is_drained": True}
     owner = _copy("pod", "1", **done)
     side, main = (_copy(each, "1", "n0", "pod1", **done) for each in ("side", "main"))
     assert _told(_plan((), owner, side, main)) == [("stop", "main1")]
