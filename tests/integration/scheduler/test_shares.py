@@ -16,7 +16,8 @@ from tests.support.pinnace import Pinnace, until
 pytestmark = [pytest.mark.engine, pytest.mark.haproxy]
 
 _SCRIPT = (
-    "echo $$WHO > /www/index.html; f=/www/cgi-bin/who; cp /www/cgi-bin/slow $$f; echo '#!/bin/sh' > $$f; "
+    "echo $$WHO > /www/index.html; "
+    "f=/www/cgi-bin/who; cp /www/cgi-bin/slow $$f; echo '#!/bin/sh' > $$f; "
     """echo 'echo "Status: $$STATUS x"; echo; echo -n "$$WHO"' >> $$f; """
     "trap 'exit 0' TERM; httpd -f -p 80 -h /www & wait"
 )
