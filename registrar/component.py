@@ -9,7 +9,7 @@ Nothing is removed because a question to the engine failed.
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -152,6 +152,22 @@ class Registrar:
         """Mark a container's entries as draining, or take that back; return them as they are."""
         self._write(id_, self._holdings.drain(id_, on=on))
         return self._holdings.of(id_)
+
+    def share(self, id_: str, percent: float) -> None:
+        """Give a container another share of the requests, as a canary, than its label says."""
+        self._write(id_, self._holdings.share(id_, percent))
+
+    def suspend(self, *, on: bool, but: Collection[str] = ()) -> None:
+        """Mark all entries as draining, also those to come, or take that back but for some."""
+        self._write("", self._holdings.suspend(on=on, but=but))
+
+    def withdraw(self, id_: str) -> None:
+        """Remove the entries of a container whose engine cannot be reached."""
+        self._write(id_, self._holdings.withdraw(id_))
+
+    def instances(self, id_: str) -> tuple[Instance, ...] | None:
+        """Return a container's entries; None: it was not looked at yet, or does not live."""
+        return self._holdings.of(id_) if id_ in self._holdings else None
 
     async def written(self) -> None:
         """Return when each store has what it should, or is known to be in trouble."""

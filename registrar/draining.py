@@ -117,6 +117,11 @@ class Drainer:
         self._marks.drain((await self._found(reference)).id, on=False)
         await self._marks.written()
 
+    async def has(self, reference: str) -> bool:
+        """Say whether a container is here. Raises EngineUnavailable, EngineDenied."""
+        known = is_container_reference(reference)
+        return known and await self._engine.inspect(reference) is not None
+
     async def _found(self, reference: str) -> Container:
         known = is_container_reference(reference)
         container = await self._engine.inspect(reference) if known else None

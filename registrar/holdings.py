@@ -11,7 +11,7 @@ Rules:
    nobody takes them away, until the container is gone or another one has their key.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -20,7 +20,7 @@ from registrar.mapping import Mapped, Problem, instances_of
 from registrar.plan import Claims, is_draining_signal
 from registrar.ports import Place
 from registrar.sweep import box_of
-from sidecar.catalog.model import Instance, Key, key_of
+from sidecar.catalog.model import CANARY, Instance, Key, key_of
 from sidecar.engine.facts import Container, Event
 
 __all__ = ["Holdings"]
@@ -50,6 +50,8 @@ class Holdings:
         self._held: dict[str, _Held] = {}
         self._kills: dict[str, int] = {}
         self._drains: set[str] = set()
+        self._shares: dict[str, float] = {}
+        self._is_suspended = False
         self._kept: dict[Key, str] = {}
 
     def __len__(self) -> int:
@@ -113,6 +115,26 @@ class Holdings:
         (self._drains.add if on else self._drains.discard)(id_)
         return self._claim(id_)
 
+    def share(self, id_: str, percent: float) -> _Keys:
+        """Give a living container another share as a canary than its label says."""
+        if id_ not in self._held:
+            return _NONE
+        self._shares[id_] = percent
+        return self._claim(id_)
+
+    def suspend(self, *, on: bool, but: Collection[str] = ()) -> _Keys:
+        """Make all containers draining, also those yet to be seen, or take that back.
+
+        Those in ``but`` go on draining.
+        """
+        self._is_suspended = on
+        self._drains |= self._held.keys() & {*but}
+        return _NONE.union(*(self._claim(id_) for id_ in [*self._held]))
+
+    def withdraw(self, id_: str) -> _Keys:
+        """Take a container that nobody can reach for one that is gone."""
+        return self._gone(id_)
+
     def ended(self, event: Event) -> _Keys:
         """Take a death or a removal; a death of unknown status waits for the look."""
         held = self._held.get(event.id)
@@ -141,7 +163,11 @@ class Holdings:
     def _claim(self, id_: str) -> _Keys:
         held = self._held[id_]
         instances = held.mapped.instances
-        if id_ in self._drains or self._kills.get(id_, 0) > held.container.started:
+        if (percent := self._shares.get(id_)) is not None:
+            more = {CANARY: f"{percent:g}"}
+            instances = tuple(replace(i, meta={**i.meta, **more}) for i in instances)
+        is_asked = self._is_suspended or id_ in self._drains
+        if is_asked or self._kills.get(id_, 0) > held.container.started:
             instances = tuple(replace(i, draining=True, ending=True) for i in instances)
         for instance in instances:
             self._kept.pop(key_of(instance), None)
@@ -179,6 +205,7 @@ class Holdings:
         self._held.pop(id_, None)
         self._kills.pop(id_, None)
         self._drains.discard(id_)
+        self._shares.pop(id_, None)
         return self.claims.put(id_, ())
 
     def _refusals(self, id_: str, held: _Held) -> Iterator[Problem]:

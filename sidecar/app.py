@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -17,12 +17,11 @@ from msgspec.structs import replace
 from sidecar import __version__
 from sidecar.api import Api
 from sidecar.catalog.live import Catalog
-from sidecar.catalog.model import Node
 from sidecar.config.load import Loaded
 from sidecar.config.model import Settings
-from sidecar.config.units import endpoint
 from sidecar.errors import ConfigError
 from sidecar.greeting import greeting
+from sidecar.hosts import Host, Maker, own_ports
 from sidecar.runtime import log, memory
 from sidecar.runtime.clock import Clock, SystemClock
 from sidecar.runtime.component import Component, Health, Phase
@@ -36,9 +35,9 @@ from sidecar.stores.embedded import EmbeddedStore
 
 if TYPE_CHECKING:
     from dnsd.component import DnsServer
-    from registrar.component import Registrar
-    from sidecar.engine.client import Engine
-    from sidecar.stores.base import Edge, KeyValue, Mirror
+    from sidecar.catalog.work import Drains
+    from sidecar.scheduling import Scheduling
+    from sidecar.stores.base import KeyValue, Mirror
     from templater.component import LoadBalancer
 
 __all__ = ["main"]
@@ -111,26 +110,20 @@ async def _supervisor(
         from sidecar.web.dig import dig_routes  # noqa: PLC0415
         from sidecar.web.drain import drain_routes  # noqa: PLC0415
         from sidecar.web.server import WebServer  # noqa: PLC0415
-    from registrar.draining import Drainer  # noqa: PLC0415
-
     node = settings.registrar.node
     clock = SystemClock()
     balancer = _balancer(settings, store)
-    edges = await _edges(settings, store, clock, stack)
-    api = Api(store, settings, clock, elsewhere=edges[0].url if mirror is not None else "")
+    maker = Maker(settings, store, clock, stack, work=balancer, is_shared=mirror is not None)
+    hosts = await _hosts(settings, maker)
+    elsewhere = hosts[0].edges[0].url if mirror is not None else ""
+    api = Api(store, settings, clock, elsewhere=elsewhere)
 
     def health() -> Mapping[str, Health]:
         kept = store if mirror is None else mirror
         return {"store": Health(Phase.READY, 0, kept.trouble()), **supervisor.health()}
 
-    registrar, engine = await _registrar(settings, edges, stack)
-    drains = Drainer(
-        engine,
-        registrar,
-        clock,
-        work=balancer,
-        default=settings.lb.drain,
-        is_shared=mirror is not None,
+    scheduling = await _scheduling(
+        settings, store, hosts, clock, stack, balancer=balancer, health=health
     )
     web = WebServer(
         store.catalog,
@@ -140,7 +133,7 @@ async def _supervisor(
         lb_status=balancer.report if balancer is not None else None,
         api=api.routes,
         short=api.short,
-        more=(*drain_routes(drains), *dig_routes(dns.dig)),
+        more=(*drain_routes(_drains(hosts)), *dig_routes(dns.dig)),
         names=frozenset({settings.dns.domain, settings.dns.alt_domain, node} - {""}),
     )
     watchdog = Watchdog(clock, notifier)
@@ -148,10 +141,10 @@ async def _supervisor(
         watchdog,
         Overload(clock, web.shed, lag=lambda: watchdog.lag),
         *(store.components if mirror is None else ()),
-        *(part for edge in edges for part in edge.components),
+        *(part for host in hosts for edge in host.edges for part in edge.components),
         api,
         web,
-        registrar,
+        *(host.registrar for host in hosts),
         dns,
         # Late, because it is ready only when the store has answered.
         *(() if mirror is None else (mirror,)),
@@ -163,6 +156,8 @@ async def _supervisor(
 
         keys = store.kv if mirror is None else _keys(settings, clock, stack)
         parts.append(Templates(store.catalog, keys, settings.template, clock=clock))
+    if scheduling is not None:
+        parts += scheduling.components
     supervisor = Supervisor(parts, clock=clock)
     return supervisor
 
@@ -198,68 +193,46 @@ def _keys(settings: Settings, clock: Clock, stack: AsyncExitStack) -> "KeyValue"
     return keys
 
 
-async def _edges(
-    settings: Settings, store: EmbeddedStore, clock: Clock, stack: AsyncExitStack
-) -> "list[Edge]":
-    """Return where the registrar writes: the store, and those besides it."""
-    given = settings.registrar
-    urls = list(given.stores)
-    edges: list[Edge] = []
-    if _is_embedded(settings):
-        from registrar.embedded import EmbeddedEdge  # noqa: PLC0415
+async def _hosts(settings: Settings, maker: Maker) -> list[Host]:
+    """Return the hosts whose containers are registered here: this one, or those that are listed."""
+    if not settings.scheduler.nodes:
+        return [await maker.this_one()]
+    from sidecar.scheduling import nodes_of  # noqa: PLC0415
 
-        address, _ = await _addresses(settings)
-        edges.append(EmbeddedEdge(store, Node(name=given.node, address=address)))
-    else:
-        urls.insert(0, settings.store.url)
-    if urls:
-        from sidecar.stores.base import EdgeOptions  # noqa: PLC0415
-        from sidecar.stores.opening import open_edge  # noqa: PLC0415
-
-        options = EdgeOptions(
-            ttl=given.ttl,
-            refresh=given.ttl_refresh,
-            is_marked=not given.compat,
-            is_original=given.compat,
-        )
-        edges += (open_edge(url, options, clock=clock) for url in urls)
-    for edge in edges:
-        stack.push_async_callback(edge.close)
-    return edges
+    return [
+        await maker.node(node) for node in await asyncio.to_thread(nodes_of, settings.scheduler)
+    ]
 
 
-async def _addresses(settings: Settings) -> tuple[str, str]:
-    from registrar.host import host_addresses  # noqa: PLC0415
+def _drains(hosts: Sequence[Host]) -> "Drains":
+    if len(hosts) == 1:
+        return hosts[0].drainer
+    from sidecar.fleet import AllDrains  # noqa: PLC0415
 
-    return await asyncio.to_thread(host_addresses, settings.registrar)
+    return AllDrains(hosts)
 
 
-async def _registrar(
-    settings: Settings, edges: "list[Edge]", stack: AsyncExitStack
-) -> "tuple[Registrar, Engine]":
-    from registrar.component import Registrar  # noqa: PLC0415
-    from registrar.ports import place_of  # noqa: PLC0415
-    from registrar.tagging import tagging_of  # noqa: PLC0415
-    from sidecar.engine.client import Engine  # noqa: PLC0415
+async def _scheduling(
+    settings: Settings,
+    store: EmbeddedStore,
+    hosts: Sequence[Host],
+    clock: Clock,
+    stack: AsyncExitStack,
+    *,
+    balancer: "LoadBalancer | None",
+    health: Callable[[], Mapping[str, Health]],
+) -> "Scheduling | None":
+    given = settings.scheduler
+    if not (given.on or given.stack or given.nodes):
+        return None
+    from sidecar.scheduling import scheduled  # noqa: PLC0415
 
-    engine = Engine(settings.docker.url, extra_tags=tagging_of(settings.registrar.tags))
-    stack.push_async_callback(engine.close)
-    address, second = await _addresses(settings)
-    place = place_of(
-        settings.registrar,
-        node=settings.registrar.node,
-        address=address,
-        second=second,
-        own_ports=_own_ports(settings),
-    )
-    registrar = Registrar(
-        engine,
-        edges,
-        settings.registrar,
-        place=place,
-        ping=settings.docker.ping,
-    )
-    return registrar, engine
+    shared = None if _is_embedded(settings) else _keys(settings, clock, stack)
+    keys = store.kv if shared is None else shared
+    return await scheduled(
+        settings, hosts, keys, clock=clock, stack=stack, balancer=balancer, shared=shared,
+        health=health,
+    )  # fmt: skip
 
 
 def _dns(settings: Settings, store: EmbeddedStore, mirror: "Mirror | None") -> "DnsServer":
@@ -273,13 +246,6 @@ def _dns(settings: Settings, store: EmbeddedStore, mirror: "Mirror | None") -> "
     )
 
 
-def _own_ports(settings: Settings) -> frozenset[int]:
-    """Return the ports this program listens on: no label may point there."""
-    listens = (settings.http.listen, *settings.dns.listen.split(","), settings.lb.listen)
-    listens += (settings.lb.stats,) if settings.lb.stats else ()
-    return frozenset(endpoint(text).port for text in listens)
-
-
 def _balancer(settings: Settings, store: EmbeddedStore) -> "LoadBalancer | None":
     if settings.lb.kind == "none":
         return None
@@ -289,7 +255,7 @@ def _balancer(settings: Settings, store: EmbeddedStore) -> "LoadBalancer | None"
         store.catalog,
         settings.lb,
         domains=(settings.dns.domain, settings.dns.alt_domain),
-        reserved_ports=_own_ports(settings),
+        reserved_ports=own_ports(settings),
     )
 
 

@@ -40,13 +40,21 @@ PROGRAMS: Final[Mapping[str, str]] = {
     "statsd_exporter": "adapter",
     "jmx_exporter": "adapter",
     "stack": "scheduler",
+    "node": "scheduler",
+    "why": "scheduler",
+    "agent": "agent",
+    "git-sync": "git-sync",
+    "run": "run",
 }
 """Name of the program (or ``pinnace NAME``) to the part it runs alone."""
 
 PARTS: Final[Mapping[str, str]] = {
     "adapter": "adapter.cli",
+    "agent": "sidecar.scheduler.agent.cli",
     "ambassador": "ambassador.cli",
     "dnsd": "dnsd.cli",
+    "git-sync": "sidecar.gitsync.cli",
+    "run": "sidecar.run.cli",
     "registrar": "registrar.cli",
     "scheduler": "sidecar.scheduler.cli",
     "templater": "templater.cli",
@@ -55,6 +63,7 @@ PARTS: Final[Mapping[str, str]] = {
 
 COMMANDS: Final[Mapping[str, str]] = {
     "up": "run everything for one host in one process",
+    "scheduler": "the same, and keep stacks running, on this host or on many",
     "explain": "show every setting, its value and where that comes from",
     "validate": "check the configuration and report every mistake",
     "render": "show what the templates of the configuration would write",
@@ -141,7 +150,7 @@ def _parsers(asked: str) -> "tuple[ArgumentParser, dict[str, ArgumentParser]]":
         )
         for name, text in COMMANDS.items()
     }
-    if asked in {"up", "explain", "validate", "render"}:
+    if asked in {"up", "scheduler", "explain", "validate", "render"}:
         _add_settings(subparsers[asked])
     if asked == "explain":
         subparsers[asked].add_argument("--json", action="store_true", help="as a JSON object")
@@ -250,6 +259,11 @@ def _up(options: "Namespace") -> int:
     return app.main(loaded, lambda: _loaded(options))
 
 
+def _scheduler(options: "Namespace") -> int:
+    os.environ["PINNACE_SCHEDULER__ON"] = "true"
+    return _up(options)
+
+
 def _explain(options: "Namespace") -> int:
     loaded = _loaded(options)
     from sidecar.config import explain  # noqa: PLC0415
@@ -350,6 +364,7 @@ def _version(_options: "Namespace") -> int:
 
 _RUN: Final[Mapping[str, "Callable[[Namespace], int]"]] = {
     "up": _up,
+    "scheduler": _scheduler,
     "explain": _explain,
     "validate": _validate,
     "render": _render,

@@ -11,7 +11,9 @@ __all__ = [
     "ApiError",
     "CertificateUnusable",
     "ConfigError",
+    "EngineConflict",
     "EngineDenied",
+    "EngineRefused",
     "EngineUnavailable",
     "PermanentError",
     "PinnaceError",
@@ -91,6 +93,14 @@ class CertificateUnusable(PermanentError):
 
 class EngineDenied(PermanentError):
     """The Docker engine refuses us (no permission on the socket)."""
+
+
+class EngineRefused(PermanentError):
+    """The Docker engine does not do what it was asked, and says why."""
+
+
+class EngineConflict(EngineRefused):
+    """What was asked for is there already, or is not in a state for it."""
 
 
 class StoreConflict(PermanentError):

@@ -1,11 +1,12 @@
 """The load balancer: follows the catalogue and keeps a proxy equal to it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
 from sidecar.catalog.model import Instance
+from sidecar.catalog.work import Load
 from sidecar.config.model import LbSettings
 from sidecar.metrics import counter, gauge
 from sidecar.runtime.clock import Clock, SystemClock
@@ -18,7 +19,8 @@ from templater.opening import opened
 from templater.proxy import Proxy
 from templater.routes import Known, Problem, Routes, routes_of
 from templater.status import status
-from templater.work import Counters
+from templater.upstreams import State
+from templater.work import Counters, load_of
 
 __all__ = ["LoadBalancer"]
 
@@ -98,6 +100,33 @@ class LoadBalancer:
         if self._proxy is None:
             return None
         return await self._proxy.in_flight(instance)
+
+    async def loads(self) -> Mapping[tuple[str, str, int], Load]:
+        """Return what each endpoint does, by service, address and port; none when unknown."""
+        counters = await self._proxy.counters() if self._proxy is not None else None
+        if counters is None:
+            return {}
+        places = {
+            (upstream, one.key): (upstream.service, str(one.address), int(one.port))
+            for upstream, members in self._routes.upstreams.items()
+            for one in members
+        }
+        found: dict[tuple[str, str, int], Load] = {}
+        for key, work in counters.endpoints.items():
+            if (place := places.get(key)) is not None:
+                found[place] = load_of(work) + found.get(place, Load())
+        return found
+
+    def sends_to(self, instance: Instance) -> bool | None:
+        """Say whether an instance is to get new work now; None: no route leads to it.
+
+        The proxy may not have these routes yet.
+        """
+        for upstream, members in self._routes.upstreams.items():
+            for one in members if upstream.service == instance.service else ():
+                if (one.key.node, one.key.id) == (instance.node, instance.id):
+                    return one.state is State.READY
+        return None
 
     def status(self) -> dict[str, object]:
         """Return routes, endpoints and the last apply, ready for JSON."""

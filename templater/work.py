@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sidecar.catalog.work import Load
 from templater.routes import Key, Upstream
 
-__all__ = ["Counters", "Work"]
+__all__ = ["Counters", "Work", "load_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,19 @@ class Work:
     retries: int | None = None
     health: str | None = None
     """The proxy's own word."""
+
+
+def load_of(work: Work) -> Load:
+    """Return what others than the proxy's own parts ask of an endpoint's work."""
+    return Load(
+        sessions=work.sessions,
+        queued=work.queued or 0,
+        requests=work.requests or 0,
+        rate=work.rate or 0.0,
+        latency=work.latency,
+        failures=work.failures or 0,
+        retries=work.retries or 0,
+    )
 
 
 @dataclass(frozen=True, slots=True)

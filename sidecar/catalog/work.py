@@ -2,11 +2,41 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from sidecar.catalog.model import Instance
 
-__all__ = ["Drains", "InFlight", "Step"]
+__all__ = ["Drains", "InFlight", "Load", "Step"]
+
+
+class Load(NamedTuple):
+    """What a load balancer counts of one instance, since its own start or reload."""
+
+    sessions: int = 0
+    queued: int = 0
+    requests: int = 0
+    rate: float = 0.0
+    """Requests in the last second."""
+    latency: float | None = None
+    """Seconds to the answer, a mean of the last ones."""
+    failures: int = 0
+    """Connections that failed, answers that broke off, answers of 500 and above."""
+    retries: int = 0
+
+    def __add__(self, other: object) -> "Load":
+        """Return both together."""
+        if not isinstance(other, Load):
+            return NotImplemented
+        latencies = [each.latency for each in (self, other) if each.latency is not None]
+        return Load(
+            self.sessions + other.sessions,
+            self.queued + other.queued,
+            self.requests + other.requests,
+            self.rate + other.rate,
+            max(latencies, default=None),
+            self.failures + other.failures,
+            self.retries + other.retries,
+        )
 
 
 class InFlight(Protocol):

@@ -109,6 +109,8 @@ OPTIONS: Final[Mapping[str, Option]] = MappingProxyType(
             Option("--dns", "dns.listen", "ADDR:PORT", "DNS over UDP and TCP"),
             Option("--lb", "lb.kind", "haproxy|nginx|none", "the load balancer to run"),
             Option("--lb-listen", "lb.listen", "ADDR:PORT", "where it takes HTTP requests"),
+            Option("--stack", "scheduler.stack", "FILE", "a Compose file to keep running"),
+            Option("--nodes", "scheduler.nodes", "PATH", "hosts to run it on, a file or folder"),
             Option("--log-format", "log.format", "text|json", "how log lines look"),
             Option("--log-level", "log.level", "LEVEL", "debug, info, warning or error"),
         )

@@ -16,6 +16,7 @@ __all__ = [
     "LbSettings",
     "LogSettings",
     "RegistrarSettings",
+    "SchedulerSettings",
     "Settings",
     "StoreSettings",
     "TemplateSettings",
@@ -185,6 +186,29 @@ class TemplateSettings(_Section, frozen=True):
     min_reload_interval: float = 0.0  # reloads of small programs cost little
 
 
+class SchedulerSettings(_Section, frozen=True):
+    """Which containers are kept running, and on which hosts."""
+
+    on: bool = False  # a stack or nodes switch it on too
+    stack: str = ""  # a Compose file that is deployed, and again when it changes
+    nodes: str = ""  # a file of nodes, or a folder of such; empty: the one engine of docker.url
+    probe: float = 2.0  # with the time-out, new work avoids a silent node within four seconds
+    probe_timeout: float = 1.0
+    down_after: float = 15.0  # a restart of Docker is over by then; peers take 90 s and more
+    failure_domain: str = ""  # a label of hosts, for the strategy balanced
+    seed: int = 0
+    election: str = ""  # empty: the store, or a file where that is embedded
+    lease: float = 5.0
+    fence: tuple[str, ...] = ()  # words, no shell; the node's name is added
+    api: str = ""  # a socket's path; empty: one of this user, which its owner and root may use
+    state: str = ""  # what was ordered, where no store keeps it; empty: a file of this user
+    listen: str = ""  # orders by TCP: whoever may give them rules the hosts, so not by default
+    token_file: str = ""  # as of http, but asked of this host too
+    tls_certificate: str = ""
+    tls_key: str = ""
+    tls_ca: str = ""  # whose certificates clients must show
+
+
 class LogSettings(_Section, frozen=True):
     """How to log, on stderr."""
 
@@ -201,5 +225,6 @@ class Settings(_Section, frozen=True):
     dns: DnsSettings = DnsSettings()
     http: HttpSettings = HttpSettings()
     lb: LbSettings = LbSettings()
+    scheduler: SchedulerSettings = SchedulerSettings()
     log: LogSettings = LogSettings()
     template: tuple[TemplateSettings, ...] = ()

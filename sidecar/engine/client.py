@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sidecar.engine.connection import Connection
+from sidecar.engine.connection import Connection, Tls
 from sidecar.engine.events import EventStream, Signal
 from sidecar.engine.facts import Container, container_of, ended_of, is_container_reference
 from sidecar.errors import ConfigError, ProtocolError
@@ -32,17 +32,24 @@ class Engine:
     """A Docker engine at a URL; connects when first asked and again whenever needed."""
 
     def __init__(
-        self, url: str, *, clock: Clock | None = None, extra_tags: ExtraTags | None = None
+        self,
+        url: str,
+        *,
+        clock: Clock | None = None,
+        extra_tags: ExtraTags | None = None,
+        tls: Tls | None = None,
     ) -> None:
         """Take ``unix://PATH``, ``tcp://HOST:PORT`` or http(s). Raises ConfigError.
 
         ``extra_tags`` works out what ``Container.extra_tags`` is, from the whole document.
+        ``tls`` is this engine's own, instead of what Docker's variables say of all.
         """
         if not url.startswith(_SCHEMES):
             raise ConfigError([f"docker.url: {url!r} must start with one of {' '.join(_SCHEMES)}"])
         self.url = url
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._extra_tags = extra_tags
+        self._tls = tls
         self._open: Connection | None = None
 
     async def ping(self) -> None:
@@ -87,15 +94,15 @@ class Engine:
         """Stop a container as it wants to be stopped: its own signal and its own time.
 
         Returns when it has ended; False when it is gone. The only thing here that changes an
-        engine, and only a drain asks for it. Raises EngineUnavailable or EngineDenied.
+        engine, and only a drain asks for it; more is in ``operations``. Raises EngineUnavailable
+        or EngineDenied.
         """
         return await self._connection().post(f"containers/{id_}/stop", timeout=_STOP)
 
     async def follow(self, deliver: Callable[[Signal], None], *, ping: float) -> None:
         """Deliver events until cancelled, over any number of lost streams (EventStream)."""
-        await EventStream(lambda: Connection(self.url), self.url, clock=self._clock, ping=ping).run(
-            deliver
-        )
+        stream = EventStream(self._connected, self.url, clock=self._clock, ping=ping)
+        await stream.run(deliver)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -105,5 +112,8 @@ class Engine:
 
     def _connection(self) -> Connection:
         if self._open is None:
-            self._open = Connection(self.url)
+            self._open = self._connected()
         return self._open
+
+    def _connected(self) -> Connection:
+        return Connection(self.url, tls=self._tls)

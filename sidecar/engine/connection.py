@@ -15,9 +15,16 @@ from typing import Any, Final, NamedTuple
 
 import aiohttp
 
-from sidecar.errors import EngineDenied, EngineUnavailable, ProtocolError
+from sidecar.errors import (
+    EngineConflict,
+    EngineDenied,
+    EngineRefused,
+    EngineUnavailable,
+    ProtocolError,
+)
+from sidecar.runtime.lines import LineSplitter
 
-__all__ = ["Connection", "decode"]
+__all__ = ["Connection", "Tls", "decode"]
 
 _CALL: Final = 10.0  # an inspect waits while its container starts or stops
 _PING: Final = 4.0  # with ten seconds of silence before, a dead stream is noticed within 15
@@ -25,17 +32,28 @@ _BODY_LIMIT: Final = 64 << 20
 _UNIX: Final = "unix://"
 
 
+class Tls(NamedTuple):
+    """Files of certificates for one engine; without ``authority`` the system's are trusted."""
+
+    authority: str = ""
+    certificate: str = ""
+    key: str = ""
+    is_verified: bool = True
+
+
 class Connection:
     """A session with its pool of connections; discarded as a whole when it fails."""
 
-    def __init__(self, url: str, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, url: str, environ: Mapping[str, str] = os.environ, *, tls: Tls | None = None
+    ) -> None:
         """Prepare; nothing is sent yet. Must be called inside the loop.
 
-        ``DOCKER_TLS_VERIFY`` and ``DOCKER_CERT_PATH`` are read as Docker's own client reads them.
-        Raises EngineUnavailable when the certificates cannot be read.
+        Without ``tls`` ``DOCKER_TLS_VERIFY`` and ``DOCKER_CERT_PATH`` are read as Docker's own
+        client reads them. Raises EngineUnavailable when the certificates cannot be read.
         """
         self._url = url
-        self._base, connector = _target(url, environ)
+        self._base, connector = _target(url, environ, tls)
         self._session = aiohttp.ClientSession(connector=connector)
 
     async def close(self) -> None:
@@ -59,17 +77,63 @@ class Connection:
             return False
         return True
 
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        /,
+        *,
+        timeout: float = _CALL,
+        **params: str,
+    ) -> Any:
+        """Ask for an action with a body (a JSON value, or bytes of a tar archive).
+
+        Returns the decoded answer, None when there is none. Raises EngineRefused also where there
+        is nothing of that name, EngineConflict.
+        """
+        asked = self._request(method, path, timeout, params, body, says_no=True)
+        async with asked as response:
+            found = await response.content.read(_BODY_LIMIT)
+        return decode(found) if found.strip() else None
+
+    async def finish(self, path: str, body: object, *, timeout: float) -> None:
+        """Ask for something and wait for the end of what it says, which is not looked at."""
+        async with self._request("POST", path, timeout, {}, body, says_no=True) as response:
+            async for _ in response.content.iter_any():
+                pass
+
+    async def lines(self, path: str, *, timeout: float, **params: str) -> AsyncIterator[Any]:
+        """Yield the JSON values of an answer that comes bit by bit, as that to a pull."""
+        splitter = LineSplitter()
+        async with self._request("POST", path, timeout, params, says_no=True) as response:
+            async for data in response.content.iter_any():
+                for line in splitter.feed(data):
+                    yield decode(line)
+
     @asynccontextmanager
     async def _request(
-        self, method: str, path: str, timeout: float | None, params: Mapping[str, str]
+        self,
+        method: str,
+        path: str,
+        timeout: float | None,
+        params: Mapping[str, str],
+        body: object = None,
+        *,
+        says_no: bool = False,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         limits = aiohttp.ClientTimeout(total=timeout, sock_connect=_PING)
         with self._errors(path):
             url = f"{self._base}/{path}"
-            asked = self._session.request(method, url, params=params, timeout=limits)
+            asked = self._session.request(
+                method, url, params=params, timeout=limits, **_payload(body)
+            )
             async with asked as response:
                 if response.status >= 400:
-                    raise self._refused(response.status, path, await _message(response))
+                    text = await _message(response)
+                    if says_no and response.status in range(400, 500):
+                        raise self._denied(response.status, path, text)
+                    raise self._refused(response.status, path, text)
                 yield response
 
     async def json(self, path: str, **params: str) -> Any:
@@ -114,6 +178,11 @@ class Connection:
             return _NotFound(f"{self._url} knows no {path}")
         return EngineUnavailable(f"{self._url}: {status} {message}")
 
+    def _denied(self, status: int, path: str, message: str) -> Exception:
+        if status in {401, 403}:
+            return self._refused(status, path, message)
+        return (EngineConflict if status == 409 else EngineRefused)(message)
+
 
 class _NotFound(ProtocolError):
     """The engine answered 404."""
@@ -142,24 +211,43 @@ async def _message(response: aiohttp.ClientResponse) -> str:
     return " ".join(body.split())
 
 
-def _target(url: str, environ: Mapping[str, str]) -> _Target:
+def _payload(body: object) -> dict[str, Any]:
+    if body is None:
+        return {}
+    if isinstance(body, bytes):
+        return {"data": body, "headers": {"Content-Type": "application/x-tar"}}
+    return {"json": body}
+
+
+def _target(url: str, environ: Mapping[str, str], tls: Tls | None) -> _Target:
     if url.startswith(_UNIX):
         return _Target("http://docker", aiohttp.UnixConnector(url.removeprefix(_UNIX)))
     scheme, _, rest = url.rstrip("/").partition("://")
-    if scheme == "https" or environ.get("DOCKER_TLS_VERIFY"):  # any text, as Docker's client
+    if tls is None and (scheme == "https" or environ.get("DOCKER_TLS_VERIFY")):
+        tls = _from_environment(environ)  # the variable may hold any text, as Docker's client
+    if tls is not None:
         try:
-            context = _context(environ)
+            context = _context(tls)
         except (OSError, ssl.SSLError) as error:
             raise EngineUnavailable(f"certificates for {url}: {error}") from error
         return _Target(f"https://{rest}", aiohttp.TCPConnector(ssl=context))
     return _Target(f"http://{rest}", aiohttp.TCPConnector())
 
 
-def _context(environ: Mapping[str, str]) -> ssl.SSLContext:
-    """Return a context of our own: aiohttp's default knows no authorities (runtime.tls)."""
+def _from_environment(environ: Mapping[str, str]) -> Tls:
     if not environ.get("DOCKER_TLS_VERIFY"):
-        return ssl.create_default_context()
+        return Tls()
     folder = Path(environ.get("DOCKER_CERT_PATH") or Path.home() / ".docker")
-    context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
-    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    authority, certificate, key = (str(folder / name) for name in ("ca.pem", "cert.pem", "key.pem"))
+    return Tls(authority, certificate, key)
+
+
+def _context(tls: Tls) -> ssl.SSLContext:
+    """Return a context of our own: aiohttp's default knows no authorities (runtime.tls)."""
+    context = ssl.create_default_context(cafile=tls.authority or None)
+    if not tls.is_verified:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.certificate:
+        context.load_cert_chain(tls.certificate, tls.key or None)
     return context

@@ -6,7 +6,7 @@ import itertools
 import time
 from typing import Protocol
 
-__all__ = ["Clock", "FakeClock", "SystemClock"]
+__all__ = ["Clock", "FakeClock", "LeaseClock", "SystemClock"]
 
 
 class Clock(Protocol):
@@ -36,6 +36,14 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait on the loop."""
         await asyncio.sleep(seconds)
+
+
+class LeaseClock(SystemClock):
+    """The machine's clock for leases: it goes on while the machine sleeps, as a store's does."""
+
+    def monotonic(self) -> float:
+        """Return seconds since the machine's start, those asleep included."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class FakeClock:

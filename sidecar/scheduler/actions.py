@@ -7,9 +7,13 @@ at again: that the container is absent still, or still the same.
 from dataclasses import dataclass
 
 from sidecar.scheduler.cluster import Copy
+from sidecar.scheduler.fencing import Fencing
 from sidecar.scheduler.model import Placement, Refusal
 
-__all__ = ["Action", "Alarm", "Create", "Deregister", "Drain", "Pending", "Remove", "Start", "Stop"]
+__all__ = [
+    "Action", "Alarm", "Create", "Deregister", "Drain", "Fence", "Pending", "Remove", "Start",
+    "Stop", "Unfence", "Weigh",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,35 @@ class Deregister(_OnCopy):
 
 
 @dataclass(frozen=True, slots=True)
+class Weigh(_OnCopy):
+    """Let the canaries of a service have a share of its traffic, in per cent."""
+
+    share: float
+
+    @property
+    def key(self) -> str:
+        """What tells it from another share."""
+        return f"weigh/{self.service}/{self.copy.slot}/{self.copy.incarnation}/{self.share:g}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fence:
+    """Make sure that nothing so fenced runs on a lost node; ``Cluster.fences`` tells when it is."""
+
+    node: str
+    fencing: Fencing
+
+    @property
+    def key(self) -> str:
+        """What tells it from the fencing of another node, or in another way."""
+        return f"{type(self).__name__.lower()}/{self.node}/{self.fencing}"
+
+
+class Unfence(Fence):
+    """Let a node that is back hold its lease again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pending:
     """A slot has no place now; it is tried again at every look."""
 
@@ -75,4 +108,4 @@ class Alarm:
     text: str
 
 
-Action = Create | Start | Drain | Stop | Remove | Deregister | Pending | Alarm
+Action = Create | Start | Drain | Stop | Remove | Deregister | Weigh | Fence | Pending | Alarm

@@ -4,11 +4,13 @@ A *copy* is one container of ours: one incarnation of a slot. What runs on a nod
 reached is believed to run on, until the node has been down for so long that its slots are lost.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
 
+from sidecar.scheduler.canary import CanaryPolicy, Sides
+from sidecar.scheduler.conduct import HEALED, Keeps, OnFailure, Order, Restart, Update, When
+from sidecar.scheduler.fencing import Fences, Fencing
 from sidecar.scheduler.model import NodeView, Request
 from sidecar.scheduler.spec import Condition
 
@@ -24,12 +26,8 @@ __all__ = [
     "Restart",
     "Stage",
     "Update",
+    "When",
 ]
-
-
-HEALED: Final = 600.0
-"""After so long without a failure the delay before a restart begins anew; seconds."""
-_SLOWEST: Final = 300.0
 
 
 class Stage(StrEnum):
@@ -49,29 +47,6 @@ class Health(StrEnum):
     UNHEALTHY = "unhealthy"
 
 
-class When(StrEnum):
-    """When an ended container is started again."""
-
-    NONE = "none"
-    ON_FAILURE = "on-failure"
-    ANY = "any"
-
-
-class Order(StrEnum):
-    """Which comes first when a copy is replaced."""
-
-    START_FIRST = "start-first"
-    STOP_FIRST = "stop-first"
-
-
-class OnFailure(StrEnum):
-    """What becomes of a rollout of which too much fails."""
-
-    PAUSE = "pause"
-    CONTINUE = "continue"
-    ROLLBACK = "rollback"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
     """One container of ours."""
@@ -81,6 +56,11 @@ class Copy:
     slot: str
     spec: str
     incarnation: int
+    id: str = ""
+    """The engine's."""
+    role: str = "main"
+    within: str = ""
+    """The id of the container whose network it shares."""
     epoch: int = 0
     stage: Stage = Stage.RUNNING
     health: Health = Health.NONE
@@ -91,6 +71,12 @@ class Copy:
     is_drained: bool = False
     is_registered: bool = True
     """Whether the catalogue has instances of it."""
+    is_up: bool = True
+    """Whether the load balancer sends it work, where there is one."""
+    share: float | None = None
+    """The share of traffic that canaries were given last; None: none yet."""
+    started: float | None = None
+    """When it began to run; None when that is not known."""
 
     @property
     def age(self) -> tuple[int, int]:
@@ -99,54 +85,12 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
-class Restart:
-    """Compose's restart policy; seconds, 0 attempts are any number, a window of 0 is all time."""
-
-    condition: When = When.ANY
-    delay: float = 5.0
-    max_attempts: int = 0
-    window: float = 0.0
-
-    def is_wanted(self, exit_code: int) -> bool:
-        """Return whether what ended so is to be started again at all."""
-        return self.condition is When.ANY or (self.condition is When.ON_FAILURE and exit_code != 0)
-
-    def due(
-        self, failures: Sequence[float], ended: float, now: float, *, is_ended_by_us: bool
-    ) -> float | None:
-        """Return when what ended is started again; None: never, by the number of attempts.
-
-        The delay doubles with each failure of late.
-        """
-        within = [at for at in failures if not self.window or now - at < self.window]
-        if self.max_attempts and len(within) > self.max_attempts:
-            return None
-        recent = sum(now - at < HEALED for at in failures)
-        if is_ended_by_us and not recent:
-            return now
-        return ended + min(self.delay * 2.0 ** min(max(recent - 1, 0), 16), _SLOWEST)
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """How a new spec is rolled out."""
-
-    parallelism: int = 1
-    delay: float = 0.0
-    monitor: float = 5.0
-    on_failure: OnFailure = OnFailure.PAUSE
-    max_failure_ratio: float = 0.0
-    order: Order = Order.STOP_FIRST
-    deadline: float = 300.0
-    """A copy that is not ready after so long has failed."""
-
-
-@dataclass(frozen=True, slots=True)
 class Need:
     """A service that must have reached something before the first start."""
 
     service: str
     condition: Condition
+    is_same_slot: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,15 +102,39 @@ class Goal:
     slots: Mapping[str, Request]
     previous: "Goal | None" = None
     """To what a rollback goes back."""
-    restart: Restart = Restart()
-    update: Update = Update()
+    restart: Restart = field(default_factory=Restart)
+    update: Update = field(default_factory=Update)
+    rollback: Update = field(default_factory=Update)
+    """How ``previous`` is rolled out again."""
     needs: tuple[Need, ...] = ()
     min_healthy: float = 0.0
     """A copy without health check is ready after so long."""
     moves: bool = True
     """Whether its slots on a lost node are placed elsewhere."""
+    fencing: Fencing = Fencing.CATALOG
+    keeps: Keeps = Keeps.REPLACEMENT
+    canary: CanaryPolicy | None = None
+    """How a new spec is tried first."""
+    promoted: str = ""
+    """The spec whose canary a person found good."""
     lost_after: float = 15.0
     is_paused: bool = False
+    is_rollback: bool = False
+    """It was asked for as the way back; its failure takes nothing back."""
+    is_stopped: bool = False
+    """Its rollout had failed when this process began."""
+    attempt: int = 0
+    """How many times a person had the rollout go on."""
+    size: int | None = None
+    """So many slots; which ones, what runs decides. ``slots`` then holds a pattern. Each node has
+    one where ``is_everywhere``."""
+    is_everywhere: bool = False
+    adopts: bool = False
+    """It takes over what docker-compose made for it."""
+    pod: str = ""
+    """The service in whose network each slot is, on the same node."""
+    follows: bool = False
+    """It has the slots of its pod."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,3 +146,6 @@ class Cluster:
     """By service."""
     since: Mapping[str, float] = field(default_factory=dict)
     """When each node came into its state."""
+    fences: Fences = field(default_factory=Fences)
+    sides: Mapping[str, Sides] = field(default_factory=dict)
+    """What the load balancer counted of services with canaries."""

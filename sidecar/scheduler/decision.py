@@ -12,6 +12,7 @@ from sidecar.scheduler.board import Board
 from sidecar.scheduler.explaining import lines_of
 from sidecar.scheduler.model import NodeView, Placement, Policy, Request
 from sidecar.scheduler.placing import Decision, Placer
+from sidecar.scheduler.sizing import has_place, pinned
 from sidecar.scheduler.spec import Mode, ServiceSpec, StackSpec, requests_of
 
 __all__ = ["decide", "document_of"]
@@ -29,7 +30,7 @@ def decide(stack: StackSpec, nodes: Sequence[NodeView], policy: Policy) -> list[
             found = [
                 each
                 for request in wanted
-                for each in placer.place([_beside(request, service.pod, homes, board)])
+                for each in placer.place([_beside(request, service.pod, homes)])
             ]
         else:
             found = placer.place(wanted)
@@ -51,9 +52,12 @@ def _wanted(
     }
     if service.mode is Mode.GLOBAL:
         (request,) = requests_of(stack, replace(service, replicas=1), classic=policy.is_classic)
-        every = {node.name for node in nodes}
-        for name in sorted(every - {node for _, node in held}):
-            yield replace(request, slot=name, avoid=frozenset(every - {name}))
+        has = {name for _, name in held}
+        yield from (
+            pinned(request, node.name)
+            for node in sorted(nodes, key=lambda each: each.name)
+            if node.name not in has and has_place(request, node)
+        )
         return
     slots = {slot for slot, _ in held}
     for request in requests_of(stack, service, classic=policy.is_classic):
@@ -61,15 +65,13 @@ def _wanted(
             yield request
 
 
-def _beside(
-    request: Request, owner: str, homes: dict[tuple[str, str], str], board: Board
-) -> Request:
+def _beside(request: Request, owner: str, homes: dict[tuple[str, str], str]) -> Request:
     """Return the request bound to the node of the slot whose network it shares."""
     node = homes.get((owner, request.slot))
     if node is None:
         name = "_".join(filter(None, (request.stack, owner, request.slot)))
         return replace(request, beside=(*request.beside, name))
-    return replace(request, avoid=request.avoid | (frozenset(board.names) - {node}))
+    return replace(request, only=node)
 
 
 def document_of(decisions: Iterable[Decision]) -> dict[str, Any]:
@@ -80,7 +82,8 @@ def document_of(decisions: Iterable[Decision]) -> dict[str, Any]:
         if isinstance(each, Placement):
             placements.append({**slot, "node": each.node})
         else:
-            refusals.append({**slot, "reasons": lines_of(each), "relaxation": each.relaxation})
+            reasons = lines_of(each) or ["there is no node"]
+            refusals.append({**slot, "reasons": reasons, "relaxation": each.relaxation})
     return {"placements": placements, "refusals": refusals}
 
 

@@ -22,6 +22,7 @@ _CHEAPEST_FIRST: Final = (
     "containerslots",
     "platform",
     "avoid",
+    "only",
     "availability",
     "health",
 )

@@ -260,7 +260,13 @@ def _copies(request: Request, standing: Standing, _: Policy) -> Reason | None:
 
 
 def _avoided(request: Request, standing: Standing, _: Policy) -> Reason | None:
-    return Reason("avoid", "it is to move away") if standing.view.name in request.avoid else None
+    if request.only and standing.view.name != request.only:
+        return Reason("only", f"it belongs to {request.only}")
+    return (
+        Reason("avoid", "it is to move away, or no agent holds the lease of the node")
+        if standing.view.name in request.avoid
+        else None
+    )
 
 
 FILTERS: Final[tuple[Filter, ...]] = (

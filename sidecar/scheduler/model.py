@@ -175,6 +175,8 @@ class Request:
     """Labels of nodes whose values share the containers evenly, outermost first."""
     avoid: frozenset[str] = frozenset()
     """Nodes that must not be taken, e.g. the one it comes from."""
+    only: str = ""
+    """The one node it may go to."""
 
     @property
     def key(self) -> tuple[str, str]:

@@ -66,6 +66,8 @@ class Placer:
         return [self._search(_strict(request)), self._search(replace(request, soft=()))]
 
     def _search(self, request: Request) -> Search:
+        if request.only:
+            return AllNodes(self._board, request, {request.only} & self._board.standings.keys())
         if not _is_about_kinds(request):
             return AllNodes(self._board, request)
         shape = shape_of(request)

@@ -29,16 +29,17 @@ from sidecar.scheduler.cluster import (
     Copy,
     Goal,
     Health,
-    Need,
-    OnFailure,
     Order,
     Stage,
 )
+from sidecar.scheduler.leaning import Leaning
 from sidecar.scheduler.memory import Memory, counted
-from sidecar.scheduler.model import NodeView, Placement, Policy, Request
+from sidecar.scheduler.model import NodeView, Placement, Policy
 from sidecar.scheduler.placing import Placer
+from sidecar.scheduler.rollout import begun, can_begin, effective, has_failed, recalled
 from sidecar.scheduler.sight import UNREACHABLE, Sight
-from sidecar.scheduler.spec import Condition
+from sidecar.scheduler.sizing import sized
+from sidecar.scheduler.trying import tried
 
 __all__ = ["Plan", "plan"]
 
@@ -62,14 +63,15 @@ def plan(
     away = [node for node in cluster.nodes if node.state in UNREACHABLE]
     if len(away) * 2 > len(cluster.nodes):
         text = f"{len(away)} of {len(cluster.nodes)} nodes cannot be reached: nothing is done"
-        return Plan((Alarm(text),), memory)
+        return Plan((Alarm(text),), replace(memory, cut_off=now))
     look = _Look(cluster, memory, now, policy)
     for goal in goals:
         look.service(goal)
     known = {goal.service for goal in goals}
     for service in cluster.copies.keys() - known:
         look.retire_all(service)
-    return Plan(tuple(look.actions), look.memory, look.look_again)
+    look.fence(goals)
+    return Plan(tuple(look.leaning.in_order(look.actions)), look.memory, look.look_again)
 
 
 class _Look:
@@ -77,13 +79,15 @@ class _Look:
 
     def __init__(self, cluster: Cluster, memory: Memory, now: float, policy: Policy) -> None:
         self.actions: list[Action] = []
-        self._sight = Sight(cluster, now)
+        self._sight = Sight(cluster, now, cut_off=memory.cut_off)
+        self.leaning = Leaning(cluster)
         self.memory = counted(cluster, memory, now)
         self._cluster = cluster
         self._now = now
         strained = [self._strained(node) for node in cluster.nodes]
         self._placer = Placer(Board(strained, policy))
         self._last: dict[str, int] = {}
+        self._ready: set[str] = set()
 
     def _strained(self, node: NodeView) -> NodeView:
         return replace(node, strain=self.memory.strain(node.name, self._now))
@@ -95,44 +99,51 @@ class _Look:
 
     def service(self, goal: Goal) -> None:
         """Look at one service."""
-        goal = self._effective(goal)
+        self.memory = recalled(self.memory, goal)
+        goal = self.leaning.settled(effective(sized(goal, self._cluster), self.memory))
+        self.memory = begun(self.memory, goal, self._now)
+        split = tried(goal, self._cluster, self.memory, self._sight, self._now)
+        self.memory = split.memory
+        self.actions += split.actions
+        for part, copies in split.parts:
+            self._part(part, copies)
+
+    def _part(self, goal: Goal, copies: Iterable[Copy]) -> None:
+        """Look at the slots of one spec."""
         slots: dict[str, list[Copy]] = {slot: [] for slot in goal.slots}
         self._last = dict.fromkeys(goal.slots, 0)
-        for copy in self._cluster.copies.get(goal.service, ()):
+        for copy in copies:
             if copy.slot not in slots:
                 self._retire(goal.service, copy)
                 continue
             self._last[copy.slot] = max(self._last[copy.slot], copy.incarnation)
             if not self._sight.is_lost(copy, goal):
                 slots[copy.slot].append(copy)
-            elif copy.stage is not Stage.EXITED and copy.is_registered:
+            if self._sight.is_withheld(copy, goal):
                 self.actions.append(Deregister(goal.service, copy))
-        in_flux = sum(self._is_in_flux(goal, copies) for copies in slots.values())
-        for slot, copies in self._in_order(goal, slots):
-            in_flux += self._slot(goal, slot, copies, in_flux)
+        self._ready = {slot for slot, held in slots.items() if self._has_ready(goal, held)}
+        self._judge(goal)
+        in_flux = sum(self._is_in_flux(goal, held) for held in slots.values())
+        for slot, held in self._in_order(slots):
+            in_flux += self._slot(goal, slot, held, in_flux)
 
     def retire_all(self, service: str) -> None:
         """Retire all copies of a service that is wanted no more."""
         for copy in self._cluster.copies.get(service, ()):
             self._retire(service, copy)
 
-    def _effective(self, goal: Goal) -> Goal:
-        """Return the goal, or the previous one while a failed rollout is taken back."""
-        if goal.previous is None or goal.update.on_failure is not OnFailure.ROLLBACK:
-            return goal
-        if (goal.service, goal.spec) not in self.memory.paused:
-            return goal
-        return replace(goal.previous, slots=_same_slots(goal, goal.previous))
+    def fence(self, goals: Iterable[Goal]) -> None:
+        """Shut out lost nodes whose copies must have ended first; let in those that are back."""
+        self.actions += [*sorted(self._sight.to_fence), *self._sight.returned(goals)]
 
-    def _in_order(
-        self, goal: Goal, slots: Mapping[str, list[Copy]]
-    ) -> Iterator[tuple[str, list[Copy]]]:
+    def _in_order(self, slots: Mapping[str, list[Copy]]) -> Iterator[tuple[str, list[Copy]]]:
         """Return first the slots that lack most: an update begins where nothing runs."""
 
-        def lack(slot: str) -> int:
-            return sum(self._sight.is_ready(copy, goal) for copy in slots[slot])
+        order = sorted(slots, key=lambda slot: (slot in self._ready, len(slot), slot))
+        return ((slot, slots[slot]) for slot in order)
 
-        return ((slot, slots[slot]) for slot in sorted(slots, key=lambda each: (lack(each), each)))
+    def _has_ready(self, goal: Goal, copies: Iterable[Copy]) -> bool:
+        return any(self._sight.is_ready(copy, goal) for copy in copies)
 
     def _is_in_flux(self, goal: Goal, copies: Sequence[Copy]) -> bool:
         """Return whether an update of a slot is under way."""
@@ -142,14 +153,19 @@ class _Look:
         had = any(not self._sight.is_current(copy, goal) for copy in copies)
         if any(copy.is_draining for copy in olds) or (olds and news) or (had and not alive):
             return True
-        return bool(news) and had and not any(self._sight.is_ready(copy, goal) for copy in news)
+        return had and any(
+            not self._sight.is_ready(copy, goal) or self._sight.is_watched(copy, goal)
+            for copy in news[:1]
+        )
 
     def _slot(self, goal: Goal, slot: str, copies: Sequence[Copy], in_flux: int) -> int:
         """Look at one slot; return how many updates it has begun."""
-        alive = sorted(
-            (copy for copy in copies if copy.stage is not Stage.EXITED), key=lambda each: each.age
-        )
+        alive = [copy for copy in copies if copy.stage is not Stage.EXITED]
+        alive.sort(key=lambda each: self._sight.claim(each, goal))
         ended = [copy for copy in copies if copy.stage is Stage.EXITED]
+        for copy in [each for each in alive if self.leaning.is_adrift(each, goal)]:
+            alive.remove(copy)
+            self._retire(goal.service, copy)
         news = [copy for copy in alive if self._sight.is_current(copy, goal)]
         olds = [copy for copy in alive if not self._sight.is_current(copy, goal)]
         self._sweep(goal.service, ended, keeps=_KEPT)
@@ -177,10 +193,10 @@ class _Look:
     def _has_failed(self, goal: Goal, copy: Copy) -> bool:
         if copy.health is Health.UNHEALTHY or copy.is_draining:
             return True
-        is_late = copy.health is Health.STARTING and copy.since + goal.update.deadline <= self._now
-        if copy.health is Health.STARTING and not is_late:
-            self._sight.wait(copy.since + goal.update.deadline)
-        return is_late
+        if not self._sight.is_late(copy, goal):
+            return False
+        self.memory = self.memory.late(goal.service, copy, self._now)
+        return True
 
     def _update(self, goal: Goal, slot: str, olds: Sequence[Copy], in_flux: int) -> int:
         """Begin the update of a slot if it is its turn; go on with one that has begun."""
@@ -189,25 +205,24 @@ class _Look:
                 self._retire(goal.service, copy)
             return 0
         reachable = all(self._sight.is_reachable(copy) for copy in olds)
-        if not reachable or not self._may_update(goal, in_flux):
+        if not reachable or not self._may_update(goal, slot, in_flux):
             for copy in olds:  # the old spec is kept alive meanwhile
                 if copy.stage is Stage.CREATED and self._sight.is_reachable(copy):
                     self.actions.append(Start(goal.service, copy))
             return 0
-        self.memory = replace(self.memory, updated={**self.memory.updated, goal.service: self._now})
         if goal.update.order is Order.STOP_FIRST:
+            self._ready.discard(slot)
             for copy in olds:
                 self._retire(goal.service, copy)
-        else:
-            self._create(goal, slot)
+        elif not self._create(goal, slot):
+            return 0
+        self.memory = replace(self.memory, updated={**self.memory.updated, goal.service: self._now})
         return 1
 
-    def _may_update(self, goal: Goal, in_flux: int) -> bool:
-        if goal.is_paused or (goal.service, goal.spec) in self.memory.paused:
-            return False
-        if goal.update.parallelism and in_flux >= goal.update.parallelism:
-            return False
-        if self._has_failed_too_much(goal):
+    def _may_update(self, goal: Goal, slot: str, in_flux: int) -> bool:
+        is_ready = slot in self._ready
+        ready = len(self._ready)
+        if not can_begin(goal, self.memory, in_flux=in_flux, is_ready=is_ready, ready=ready):
             return False
         last = self.memory.updated.get(goal.service)
         if last is not None and self._now - last < goal.update.delay:
@@ -215,34 +230,28 @@ class _Look:
             return False
         return True
 
-    def _has_failed_too_much(self, goal: Goal) -> bool:
-        if goal.update.on_failure is OnFailure.CONTINUE:
-            return False
-        slots = self.memory.failed_slots(goal.service, goal.spec)
-        if len(slots) / max(len(goal.slots), 1) <= goal.update.max_failure_ratio:
-            return False
-        paused = self.memory.paused | {(goal.service, goal.spec)}
-        self.memory = replace(self.memory, paused=paused)
-        self.actions.append(Alarm(f"the rollout of {goal.service} stopped: too much of it failed"))
-        return True
+    def _judge(self, goal: Goal) -> None:
+        """Stop a rollout of which too much failed; it may be the last slot that did."""
+        last = self.memory.updated.get(goal.service)
+        if (goal.service, goal.spec) in self.memory.paused or last is None:
+            return
+        is_recent = self._now - last <= goal.update.deadline + goal.update.monitor
+        if is_recent and has_failed(goal, self.memory):
+            paused = self.memory.paused | {(goal.service, goal.spec)}
+            self.memory = replace(self.memory, paused=paused)
+            text = f"the rollout of {goal.service} stopped: too much of it failed"
+            self.actions.append(Alarm(text))
 
     def _fill(self, goal: Goal, slot: str, ended: Sequence[Copy]) -> None:
         """Start what ended again, or put a new copy where there is none."""
         last = max(ended, key=lambda each: (each.since, each.age), default=None)
         if last is not None and last.spec == goal.spec and not self._is_due(goal, last):
             return
-        if last is None and not all(self._is_met(need) for need in goal.needs):
+        is_first = last is None and not self._last[slot]
+        needs = [need for need in goal.needs if is_first or need.is_same_slot]
+        if not all(self.leaning.is_met(need, slot) for need in needs):
             return
         self._create(goal, slot)
-
-    def _is_met(self, need: Need) -> bool:
-        copies = self._cluster.copies.get(need.service, ())
-        if need.condition is Condition.COMPLETED:
-            return any(copy.stage is Stage.EXITED and not copy.exit_code for copy in copies)
-        running = [copy for copy in copies if copy.stage is Stage.RUNNING]
-        if need.condition is Condition.HEALTHY:
-            return any(copy.health is Health.HEALTHY for copy in running)
-        return bool(running)
 
     def _is_due(self, goal: Goal, last: Copy) -> bool:
         """Return whether an ended copy is to be followed by another one now."""
@@ -258,13 +267,17 @@ class _Look:
         self._sight.wait(due)
         return False
 
-    def _create(self, goal: Goal, slot: str) -> None:
-        (decision,) = self._placer.place([goal.slots[slot]])
+    def _create(self, goal: Goal, slot: str) -> bool:
+        request = self.leaning.bound(self._sight.allowed(goal.slots[slot], goal), goal)
+        if request is None:
+            return False
+        (decision,) = self._placer.place([request])
         if not isinstance(decision, Placement):
             self.actions.append(Pending(goal.service, decision))
-            return
+            return False
         number = self._last[slot] + 1  # also after those that are lost
         self.actions.append(Create(goal.service, slot, goal.spec, number, decision))
+        return True
 
     def _retire(self, service: str, copy: Copy) -> None:
         if not self._sight.is_reachable(copy):
@@ -281,8 +294,3 @@ class _Look:
         for copy in newest_first[keeps:]:
             if self._sight.is_reachable(copy):
                 self.actions.append(Remove(service, copy))
-
-
-def _same_slots(goal: Goal, previous: Goal) -> Mapping[str, Request]:
-    first = next(iter(previous.slots.values()))
-    return {slot: previous.slots.get(slot, replace(first, slot=slot)) for slot in goal.slots}

@@ -3,10 +3,16 @@
 It notes when an answer that depends on time will change (``look_again``).
 """
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from math import inf
 from typing import Final
 
+from sidecar.scheduler.actions import Fence, Unfence
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, Health, Stage
-from sidecar.scheduler.model import Availability, State
+from sidecar.scheduler.conduct import Keeps
+from sidecar.scheduler.fencing import Fencing
+from sidecar.scheduler.model import Availability, Request, State
 
 __all__ = ["UNREACHABLE", "Sight"]
 
@@ -16,9 +22,12 @@ UNREACHABLE: Final = frozenset({State.SUSPECT, State.DOWN, State.FENCED})
 class Sight:
     """Answers about copies at one moment."""
 
-    def __init__(self, cluster: Cluster, now: float) -> None:
-        """Take what was seen and when."""
+    def __init__(self, cluster: Cluster, now: float, *, cut_off: float = -inf) -> None:
+        """Take what was seen and when; ``cut_off``: when it was us who reached nobody, last."""
         self.look_again: float | None = None
+        self.to_fence: set[Fence] = set()
+        """What keeps slots on lost nodes from being placed elsewhere."""
+        self._cut_off = cut_off
         self._cluster = cluster
         self._now = now
         self._nodes = {node.name: node for node in cluster.nodes}
@@ -30,13 +39,63 @@ class Sight:
             return True
         if node.state is State.FENCED:
             return goal.moves
-        since = self._cluster.since.get(copy.node, self._now)
+        since = max(self._cluster.since.get(copy.node, self._now), self._cut_off)
         if node.state is not State.DOWN or not goal.moves:
             return False
         if self._now - since >= goal.lost_after:
-            return True
+            return self._is_shut_out(copy.node, goal.fencing)
         self.wait(since + goal.lost_after)
         return False
+
+    def _is_shut_out(self, node: str, fencing: Fencing) -> bool:
+        fences = self._cluster.fences
+        if fences.is_over(node, fencing, self._now):
+            return True
+        if node in fences.denied and fencing is Fencing.SELF:
+            self.wait(fences.over_at(node))
+        else:
+            self.to_fence.add(Fence(node, fencing))
+        return False
+
+    @staticmethod
+    def claim(copy: Copy, goal: Goal) -> tuple[float, float]:
+        """Return what tells which of two copies of a slot stays: the one with more of it."""
+        epoch, incarnation = copy.age
+        if goal.keeps is Keeps.ORIGINAL:
+            return -epoch, -incarnation
+        return (-copy.since, 0) if goal.keeps is Keeps.LONGEST else (epoch, incarnation)
+
+    def is_withheld(self, copy: Copy, goal: Goal) -> bool:
+        """Return whether a copy must get no work: its node is silent, though not yet given up."""
+        if copy.stage is Stage.EXITED or not copy.is_registered:
+            return False
+        return goal.fencing is not Fencing.NONE and not self.is_reachable(copy)
+
+    def allowed(self, request: Request, goal: Goal) -> Request:
+        """Return a request that goes only to nodes whose agent could stop it."""
+        if goal.fencing is not Fencing.SELF:
+            return request
+        fences = self._cluster.fences
+        without = self._nodes.keys() - fences.leased | fences.denied.keys()
+        return replace(request, avoid=request.avoid | without)
+
+    def returned(self, goals: Iterable[Goal]) -> Iterator[Unfence]:
+        """Return the nodes that are back and on which nothing runs any more that was given up."""
+        fences = self._cluster.fences
+        own = {goal.service for goal in goals if goal.fencing is Fencing.SELF}
+        busy = {
+            copy.node
+            for service in own
+            for copy in self._cluster.copies.get(service, ())
+            if copy.stage is Stage.RUNNING
+        }
+        for name, node in sorted(self._nodes.items()):
+            if node.state is not State.UP:
+                continue
+            if name in fences.denied and name not in busy:
+                yield Unfence(name, Fencing.SELF)
+            if name in fences.cleared:
+                yield Unfence(name, Fencing.EXEC)
 
     def is_current(self, copy: Copy, goal: Goal) -> bool:
         """Return whether a copy is what is wanted, and where it may stay."""
@@ -53,12 +112,31 @@ class Sight:
         """Return whether a copy takes work."""
         if copy.stage is not Stage.RUNNING or copy.is_draining or not self.is_reachable(copy):
             return False
+        if not copy.is_up:
+            return False
         if copy.health is not Health.NONE:
             return copy.health is Health.HEALTHY
         if self._now - copy.since >= goal.min_healthy:
             return True
         self.wait(copy.since + goal.min_healthy)
         return False
+
+    def is_late(self, copy: Copy, goal: Goal) -> bool:
+        """Return whether a copy should have become ready by now: healthy, and sent work."""
+        if copy.health is not Health.STARTING and copy.is_up:
+            return False
+        deadline = copy.since + goal.update.deadline
+        if deadline > self._now:
+            self.wait(deadline)
+        return deadline <= self._now
+
+    def is_watched(self, copy: Copy, goal: Goal) -> bool:
+        """Return whether a copy is so young that its failure counts against its rollout."""
+        begun = copy.since if copy.started is None else copy.started
+        if self._now - begun >= goal.update.monitor:
+            return False
+        self.wait(begun + goal.update.monitor)
+        return True
 
     def wait(self, until: float) -> None:
         """Note when to look again at the latest."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from heapq import heappop, heappush
 
-from sidecar.scheduler.actions import Action, Create, Deregister, Drain, Remove, Start, Stop
+from sidecar.scheduler.actions import Action, Create, Deregister, Drain, Remove, Start, Stop, Weigh
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, Health, Stage
 from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.model import Availability, ContainerView, NodeView, Policy, State
@@ -168,6 +168,8 @@ class Simulation:
                         copy.name, stage=Stage.EXITED, is_draining=True, since=self.now
                     ),
                 )
+            case Weigh(copy=copy, share=share):
+                self._change(copy.name, share=share)
             case Deregister(copy=copy):
                 self._change(copy.name, is_registered=False)
             case Remove(copy=copy):
@@ -203,7 +205,7 @@ class Simulation:
             return
         has_check = self._latency.healthy > 0
         health = Health.STARTING if has_check else Health.NONE
-        self._change(name, stage=Stage.RUNNING, health=health, since=self.now)
+        self._change(name, stage=Stage.RUNNING, health=health, since=self.now, started=self.now)
         if has_check:
             self._later(f"healthy/{name}", self._latency.healthy, lambda: self._heal(name))
 

@@ -6,9 +6,11 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from sidecar.scheduler.conduct import Conduct
 from sidecar.scheduler.constraints import Constraint
 from sidecar.scheduler.expressions import Expression
 from sidecar.scheduler.model import Port, Request, Resources, Soft, Strategy
+from sidecar.scheduler.recipe import Build, Recipe
 
 __all__ = ["Condition", "Dependency", "Mode", "ServiceSpec", "StackSpec", "requests_of"]
 
@@ -45,6 +47,8 @@ class Dependency:
     condition: Condition = Condition.STARTED
     is_required: bool = True
     restarts: bool = False
+    is_same_slot: bool = False
+    """Of several copies the one beside it counts (a member of its pod)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +64,8 @@ class ServiceSpec:
     environment: Mapping[str, str | None] = field(default_factory=dict, hash=False)
     strategy: Strategy = Strategy.SPREAD
     resources: Resources = _NO_RESOURCES
-    shares: int = 0
-    """``cpu_shares`` in nano-CPUs: classic Swarm reads them as whole CPUs."""
+    classic: Resources = _NO_RESOURCES
+    """What classic Swarm looks at: ``cpu_shares`` as whole CPUs, the limit of memory."""
     ports: tuple[Port, ...] = ()
     exposed: tuple[Port, ...] = ()
     host_network: bool = False
@@ -79,6 +83,13 @@ class ServiceSpec:
     spread_over: tuple[str, ...] = ()
     depends_on: tuple[Dependency, ...] = ()
     has_healthcheck: bool = False
+    scaled_as: str = ""
+    """The service whose number of copies it has: its pod's."""
+    conduct: Conduct = field(default_factory=Conduct)
+    adopts: bool = False
+    """It takes over what docker-compose made for it."""
+    recipe: Recipe = field(default_factory=lambda: Recipe(build=Build(image="")), hash=False)
+    """How its containers are made; ``spec_of`` it is the service's spec."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,14 +102,13 @@ class StackSpec:
 
 def requests_of(stack: str, service: ServiceSpec, *, classic: bool = False) -> list[Request]:
     """Return what a service asks for, a request per slot."""
-    cpu = service.shares if classic else service.resources.cpu
     request = Request(
         stack=stack,
         service=service.name,
         image=service.image,
         labels=service.labels,
         strategy=service.strategy,
-        resources=Resources(cpu, service.resources.memory),
+        resources=service.classic if classic else service.resources,
         ports=service.ports,
         host_network=service.host_network,
         exposed=service.exposed,

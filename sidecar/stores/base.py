@@ -162,3 +162,6 @@ class KeyValue(Protocol):
 
     def watch(self, prefix: str, after: int = -1) -> AsyncIterator[Listing]:
         """Yield the present listing first, then newer ones, conflated."""
+
+    async def close(self) -> None:
+        """Close connections; keys stay."""

@@ -22,8 +22,18 @@ _BEARER: Final = "bearer "
 class Guard:
     """Lets a request through or raises ApiError 403."""
 
-    def __init__(self, token: str = "", names: frozenset[str] = frozenset()) -> None:
-        """Take the token (empty: none is needed) and the names by which we may be called."""
+    def __init__(
+        self,
+        token: str = "",
+        names: frozenset[str] = frozenset(),
+        *,
+        trusts_loopback: bool = True,
+    ) -> None:
+        """Take the token (empty: none is needed) and the names by which we may be called.
+
+        Who comes from this host needs no token, unless loopback is not trusted.
+        """
+        self._trusts_loopback = trusts_loopback
         self._token = token.encode()
         self._names = frozenset(name.lower() for name in names)
         self._known: dict[str, bool] = {}
@@ -38,7 +48,8 @@ class Guard:
             raise ApiError(403, "requests from pages of other sites are refused")
         if headers.get("Sec-Fetch-Site") in _FOREIGN:
             raise ApiError(403, "requests from pages of other sites are refused")
-        if self._token and peer is not None and not is_loopback(peer):
+        is_trusted = peer is None or (self._trusts_loopback and is_loopback(peer))
+        if self._token and not is_trusted:
             self._check_token(headers, query)
 
     def _check_token(self, headers: Mapping[str, str], query: Mapping[str, str]) -> None:

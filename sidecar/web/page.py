@@ -10,14 +10,14 @@ from typing import Final
 from sidecar.catalog.model import Instance, Snapshot
 from sidecar.runtime.component import Health
 
-__all__ = ["HEADERS", "page"]
+__all__ = ["HEADERS", "STYLE", "page"]
 
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
-_STYLE: Final = (
+STYLE: Final = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;color:#1c2733}"
     "table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem .8rem;text-align:left;"
     "border-bottom:1px solid #d8dee4}.passing{color:#15803d}.critical{color:#b91c1c}"
@@ -31,7 +31,7 @@ def page(snapshot: Snapshot, health: Mapping[str, Health], version: str) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta http-equiv="refresh" content="2"><title>Pinnace</title>'
-        f"<style>{_STYLE}</style></head><body><h1>Pinnace {escape(version)}</h1>"
+        f"<style>{STYLE}</style></head><body><h1>Pinnace {escape(version)}</h1>"
         f"<p>{len(snapshot.services)} services, {len(instances)} instances,"
         f" index {snapshot.index}</p>"
         + _table(("service", "instance", "address", "state", "tags"), map(_row, instances))

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import cache
 from html import escape
 from math import inf
+from ssl import SSLContext
 from typing import Any, Final, cast
 from urllib.parse import quote
 
@@ -18,11 +19,9 @@ from aiohttp import web
 from sidecar import __version__
 from sidecar.catalog.live import Catalog
 from sidecar.config.model import HttpSettings
-from sidecar.config.units import endpoint
 from sidecar.errors import ApiError
 from sidecar.metrics import CONTENT_TYPE, counter, exposition
 from sidecar.runtime.component import Health
-from sidecar.runtime.listen import bind
 from sidecar.runtime.log import get_logger
 from sidecar.runtime.overload import Action, descriptor_limit
 from sidecar.web import page
@@ -30,9 +29,9 @@ from sidecar.web.connection import HEAD_LIMIT, Connection
 from sidecar.web.consul.answers import MAX_BODY, refusal
 from sidecar.web.consul.query import Wait, cleaned_path
 from sidecar.web.door import Door, Short
+from sidecar.web.entrance import Entrance, address_of, entrance_of
 from sidecar.web.guard import Guard
 from sidecar.web.late import LateRoutes, Load
-from sidecar.web.token import token_of
 
 __all__ = ["WebServer"]
 
@@ -67,13 +66,16 @@ class WebServer:
         write_timeout: float = _WRITE_TIMEOUT,
         short: Short = lambda _target, _gzip: None,
         more: Iterable[web.RouteDef] = (),
+        dashboard: Callable[[], str] | None = None,
+        entrance: Entrance | None = None,
     ) -> None:
         """Answer from ``catalog``; ``health`` tells of every part, this one included.
 
         ``api`` loads the routes below ``/v1`` when one is asked for first; ``short`` answers what
         needs no parsing (``sidecar.web.connection``). ``names`` are domains and hosts by which
         browsers may call us. Who does not read for ``write_timeout`` is cut off. ``more`` are
-        routes of other parts.
+        routes of other parts, ``dashboard`` shows another page. ``entrance`` is where to listen
+        and whom to trust, if not as ``settings`` say.
         """
         self._catalog = catalog
         self._settings = settings
@@ -84,6 +86,8 @@ class WebServer:
         self._names = names
         self._write_timeout = write_timeout
         self._more = tuple(more)
+        self._dashboard = dashboard or self._own_page
+        self._entrance = entrance
         self._guard = Guard()
         self._door = Door(settings.max_connections, short, _count, settings.max_waiting)
         self._shows_page = True
@@ -101,19 +105,21 @@ class WebServer:
         """Serve until cancelled. Raises AddressInUse and ConfigError."""
         most = descriptor_limit()
         self._door.descriptors = max(0, most - max(_RESERVE, most // 20))
-        token = await asyncio.to_thread(token_of, self._settings)
-        self._guard = Guard(token, self._names)
-        host, port = endpoint(self._settings.listen)
-        sock = bind(host, port, kind=socket.SOCK_STREAM, option="--http")
-        # Inherited by every connection. The kernel ends one whose data is not taken, and with it
-        # the handler: no timer per response is needed.
-        limit = round(self._write_timeout * 1000)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limit)
+        entrance = self._entrance
+        if entrance is None:
+            entrance = await asyncio.to_thread(entrance_of, self._settings)
+        self._guard = Guard(entrance.token, self._names, trusts_loopback=entrance.trusts_loopback)
+        sock = await asyncio.to_thread(entrance.open)
+        if sock.family != socket.AF_UNIX:
+            # Inherited by every connection. The kernel ends one whose data is not taken, and with
+            # it the handler: no timer per response is needed.
+            limit = round(self._write_timeout * 1000)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limit)
         runner = web.AppRunner(self._app(), handler_cancellation=True, shutdown_timeout=1.0)
         await runner.setup()
         try:
-            await self._listen(cast("web.Server", runner.server), sock)
-            _log.info("serving", address="{}:{}".format(*sock.getsockname()[:2]))
+            await self._listen(cast("web.Server", runner.server), sock, entrance.tls)
+            _log.info("serving", address=address_of(sock))
             ready()
             await asyncio.get_running_loop().create_future()
         finally:
@@ -122,24 +128,31 @@ class WebServer:
             await runner.cleanup()
             sock.close()
 
-    async def _listen(self, server: web.Server, sock: socket.socket) -> None:
+    async def _listen(
+        self, server: web.Server, sock: socket.socket, tls: SSLContext | None
+    ) -> None:
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(
-            lambda: Connection(self._door, server, loop=loop, access_log=None), sock=sock
-        )
+
+        def connection() -> Connection:
+            return Connection(self._door, server, loop=loop, access_log=None)
+
+        if sock.family == socket.AF_UNIX:
+            self._listener = await loop.create_unix_server(connection, sock=sock)
+            return
+        self._listener = await loop.create_server(connection, sock=sock, ssl=tls)
         self.address = sock.getsockname()[:2]
 
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=MAX_BODY, middlewares=[self._middleware])
         app.add_routes(
             [
-                web.get("/", _to_dashboard),
+                *self._more,  # first: one for "/" is stronger than ours
                 web.get("/ui/", self._page),
+                web.get("/", _to_dashboard),
                 web.get("/healthz", _healthz),
                 web.get("/readyz", self._readyz),
                 web.get("/metrics", _metrics),
                 web.get("/v1/pinnace/lb", self._lb),
-                *self._more,
             ]
         )
         if self._api is not None:
@@ -193,8 +206,11 @@ class WebServer:
     async def _page(self, _: web.Request) -> web.Response:
         if not self._shows_page:
             raise ApiError(503, "overloaded: no dashboard for now")
-        text = page.page(self._catalog.snapshot, self._health(), __version__)
+        text = self._dashboard()
         return web.Response(text=text, content_type="text/html", headers=page.HEADERS)
+
+    def _own_page(self) -> str:
+        return page.page(self._catalog.snapshot, self._health(), __version__)
 
     async def _readyz(self, _: web.Request) -> web.Response:
         health = self._health()

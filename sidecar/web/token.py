@@ -8,7 +8,7 @@ from sidecar.config.units import endpoint
 from sidecar.errors import ConfigError
 from sidecar.web.guard import is_loopback
 
-__all__ = ["token_of"]
+__all__ = ["read_token", "token_of"]
 
 _LONGEST: Final = 4096
 _SHORTEST: Final = 16
@@ -25,23 +25,25 @@ def token_of(settings: HttpSettings) -> str:
         raise ConfigError(
             [f"http.listen: {settings.listen} can be reached from other hosts: {reason}"]
         )
-    return _read(Path(settings.token_file))
+    return read_token(settings.token_file, "http.token_file")
 
 
-def _read(path: Path) -> str:
+def read_token(file: str, option: str) -> str:
+    """Return the token in a file; ``option`` names it in messages. Raises ConfigError."""
+    path = Path(file)
     try:
-        with path.open("rb") as file:
+        with path.open("rb") as opened:
             mode = path.stat().st_mode
-            data = file.read(_LONGEST + 1)
+            data = opened.read(_LONGEST + 1)
     except OSError as error:
-        raise ConfigError([f"http.token_file: {path}: {error.strerror}"]) from error
+        raise ConfigError([f"{option}: {path}: {error.strerror}"]) from error
     token = data.decode("ascii", "replace").strip()
     if not _SHORTEST <= len(token) <= _LONGEST or not token.isprintable() or " " in token:
         raise ConfigError(
-            [f"http.token_file: {path}: must hold one token of at least {_SHORTEST} characters"]
+            [f"{option}: {path}: must hold one token of at least {_SHORTEST} characters"]
         )
     if not token.isascii():
-        raise ConfigError([f"http.token_file: {path}: must be plain ASCII"])
+        raise ConfigError([f"{option}: {path}: must be plain ASCII"])
     if mode & _OTHERS:
-        raise ConfigError([f"http.token_file: {path}: others can read it; chmod 600"])
+        raise ConfigError([f"{option}: {path}: others can read it; chmod 600"])
     return token

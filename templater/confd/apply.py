@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sidecar.errors import RenderError
+from sidecar.runtime.command import Command, shell
 from templater.backends.base import Values
-from templater.commands.run import Command, shell
 from templater.confd.options import Dialect
 from templater.confd.render import Renderer, command_text
 from templater.confd.resource import Resource

@@ -10,11 +10,11 @@ from typing import Final
 from sidecar.config.units import Endpoint, endpoint
 from sidecar.errors import ConfigError, PinnaceError
 from sidecar.runtime.clock import SystemClock
+from sidecar.runtime.command import without_secrets
 from sidecar.runtime.log import get_logger
 from sidecar.runtime.notify import Notifier
 from templater.backends.base import Backend
 from templater.backends.opening import open_backend
-from templater.commands.run import without_secrets
 from templater.confd import lines
 from templater.confd.apply import ResourceApplier, rules_of
 from templater.confd.daemon import Daemon

@@ -11,8 +11,8 @@ from typing import Final
 from sidecar.errors import PermanentError
 from sidecar.runtime.backoff import Backoff
 from sidecar.runtime.clock import Clock
+from sidecar.runtime.groups import has_members
 from sidecar.runtime.log import get_logger
-from templater.commands.groups import has_members
 from templater.consul_template.settings import ExecSettings, argv_of, is_shell
 
 __all__ = ["Child", "ChildFailed"]

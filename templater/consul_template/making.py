@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sidecar.errors import PinnaceError, RenderError
-from templater.commands.run import Command, run
+from sidecar.runtime.command import Command, run
 from templater.consul_template.documents import Documents
 from templater.consul_template.placing import Placer
 from templater.consul_template.rendering import Rendered

@@ -10,8 +10,8 @@ import uvloop
 
 from sidecar.errors import PermanentError, PinnaceError
 from sidecar.runtime.clock import SystemClock
+from sidecar.runtime.command import without_secrets
 from sidecar.runtime.log import get_logger
-from templater.commands.run import without_secrets
 from templater.consul_template.consul_settings import ConsulSettings
 from templater.consul_template.ending import FAILED, INTERRUPTED
 from templater.consul_template.lifetime import lifetime, listen, read_again

@@ -10,8 +10,8 @@ import sys
 from typing import Final
 
 from sidecar.runtime.clock import Clock
+from sidecar.runtime.command import Command, run
 from sidecar.runtime.log import get_logger
-from templater.commands.run import Command, run
 from templater.consul_template.board import Board
 from templater.consul_template.child import Child, ChildFailed
 from templater.consul_template.data import UNKNOWN, Functions

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from sidecar.runtime.clock import Clock
-from templater.commands.run import without_secrets
+from sidecar.runtime.command import without_secrets
 from templater.functions.moment import Moment
 from templater.functions.sprig_world import sprig_world
 

@@ -14,8 +14,8 @@ from typing import Final
 
 from sidecar.runtime.backoff import Backoff
 from sidecar.runtime.clock import Clock
+from sidecar.runtime.command import Command, run
 from sidecar.runtime.log import get_logger
-from templater.commands.run import Command, run
 from templater.consul_template.child import Child, ChildFailed
 from templater.consul_template.data import UNKNOWN
 from templater.consul_template.ending import FAILED, Ended, status_of

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from sidecar.errors import ProtocolError, ReloadFailed
+from sidecar.runtime.command import Command, run
 from sidecar.runtime.log import get_logger
 from templater.child import ENVIRONMENT, dying_with_us, line_of
-from templater.commands.run import Command, run
 from templater.haproxy.directory import ADMIN_SOCKET, CONFIG, MASTER_SOCKET, Directory
 from templater.haproxy.life import HaproxyLife
 from templater.haproxy.master import POLL, Master, alerts

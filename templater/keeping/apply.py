@@ -15,8 +15,8 @@ from typing import Generic, Protocol, TypeVar
 
 from sidecar.errors import ReloadFailed, RenderError
 from sidecar.golang.quoting import quoted
+from sidecar.runtime.command import Command, Outcome, run
 from sidecar.runtime.log import get_logger
-from templater.commands.run import Command, Outcome, run
 from templater.counters import RELOADS, RENDERS
 from templater.files.diff import unified
 from templater.files.owed import Owed

@@ -14,9 +14,9 @@ from typing import Final
 
 from sidecar.errors import ProtocolError, ReloadFailed
 from sidecar.metrics import gauge
+from sidecar.runtime.command import Command, run
 from sidecar.runtime.log import get_logger
 from templater.child import ENVIRONMENT, dying_with_us, line_of
-from templater.commands.run import Command, run
 from templater.exchange import exchange
 from templater.names import Address, Port
 from templater.nginx.build import Build, build_of, counters_of

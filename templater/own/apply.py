@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sidecar.config.model import TemplateSettings
-from templater.commands.run import Command, as_user, without_secrets
+from sidecar.runtime.command import Command, as_user, without_secrets
 from templater.keeping.apply import Applier, Rules
 from templater.keeping.target import Target
 from templater.own.render import Renderer, State

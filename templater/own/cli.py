@@ -101,7 +101,7 @@ async def _live(settings: Settings, chosen: Sequence[TemplateSettings], is_diff:
     ready = asyncio.Event()
     status: int | None = None
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
-        stack.push_async_callback(store.close)  # type: ignore[attr-defined]
+        stack.push_async_callback(store.close)
         follower = group.create_task(mirror.run(ready.set), name="mirror")
         feed = KeyFeed(store, group, clock, lambda _: None)
         with suppress(TimeoutError):

@@ -51,7 +51,9 @@ class Pinnace:
         self._folder = tempfile.TemporaryDirectory(prefix="pnc-")
         self.log_path = Path(self._folder.name) / "log"
         self._wait = wait
-        self._env = {**os.environ, **(env or {})}
+        self.api = str(Path(self._folder.name) / "api.sock")
+        own = {"PINNACE_SCHEDULER__API": self.api, "XDG_STATE_HOME": self._folder.name}
+        self._env = {**os.environ, **own, **(env or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self.command = [
             str(Path(sys.executable).with_name("pinnace")), "up",

@@ -38,7 +38,8 @@ SERVICE: Final = _table(
         secrets container_name
     """,
     core="depends_on scale deploy profiles post_start pre_stop x-pinnace",
-    refused="credential_spec isolation provider models gpus use_api_socket extends",
+    file="extends",
+    refused="credential_spec isolation provider models gpus use_api_socket",
     ignored="develop attach blkio_config mac_address pull_refresh_after",
 )
 """Keys of a service; ``build`` is refused only where there is no image."""
@@ -51,8 +52,8 @@ DEPLOY: Final = _table(
 )
 
 FILE: Final = _table(
-    file="name version services networks volumes configs secrets",
-    refused="models include",
+    file="name version services networks volumes configs secrets include",
+    refused="models",
 )
 
 

@@ -48,8 +48,9 @@ class Rules:
             if not colon or word not in LABELS:
                 rest[name] = value
                 continue
-            # A list entry "constraint:a==b" was split at its first "=".
-            self.take(word, text if value is None else f"{text}={value}", place(name))
+            # A list entry "constraint:a==b" was split at its first "="; a mapping has it whole.
+            is_whole = value is None or (not value and ("==" in text or "!=" in text))
+            self.take(word, text if is_whole else f"{text}={value}", place(name))
         return rest
 
     def take_labels(

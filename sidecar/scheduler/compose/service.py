@@ -4,15 +4,20 @@ Here only what decides about places and order is read; what the engine is told i
 item by whoever creates the container.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
+from sidecar.scheduler.compose.demand import demand_of
 from sidecar.scheduler.compose.document import Item, Place, Problems
 from sidecar.scheduler.compose.keys import DEPLOY, SERVICE, Class, class_of
+from sidecar.scheduler.compose.policies import conduct_of
 from sidecar.scheduler.compose.reader import Reader
+from sidecar.scheduler.compose.recipes import recipe_of
 from sidecar.scheduler.compose.rules import Rules
-from sidecar.scheduler.compose.values import Published, cpus, published, size, whole
-from sidecar.scheduler.model import NANO, Port, Resources, Strategy
+from sidecar.scheduler.compose.setting import Setting
+from sidecar.scheduler.compose.values import Published, published, whole
+from sidecar.scheduler.model import Port, Strategy
 from sidecar.scheduler.spec import Condition, Dependency, Mode, ServiceSpec
 
 __all__ = ["service_of"]
@@ -20,12 +25,22 @@ __all__ = ["service_of"]
 _STRATEGIES: Final = {**{each.value: each for each in Strategy}, "binpacking": Strategy.BINPACK}
 _OWN: Final = (
     "strategy", "soft", "reschedule", "autoscale", "canary", "drain", "sidecars", "fencing",
-    "adopt",
+    "adopt", "rollout", "reconcile", "shared", "pod_image",
 )  # fmt: skip
 
 
-def service_of(name: str, item: Item, problems: Problems, *, classic: bool = False) -> ServiceSpec:
-    """Return a service; what is wrong with it is noted in ``problems``."""
+def service_of(
+    name: str,
+    item: Item,
+    problems: Problems,
+    *,
+    classic: bool = False,
+    setting: Setting | None = None,
+) -> ServiceSpec:
+    """Return a service; what is wrong with it is noted in ``problems``.
+
+    ``setting`` is what it shares with others of its stack; without it there is no recipe.
+    """
     service = Reader(item, f"services.{name}", problems)
     _classify(service)
     deploy, own = service.below("deploy"), service.below("x-pinnace")
@@ -37,7 +52,9 @@ def service_of(name: str, item: Item, problems: Problems, *, classic: bool = Fal
     ports = _ports(service)
     mode = Mode(deploy.one_of("mode", ("replicated", "global"), "replicated"))
     network = service.text("network_mode")
-    return ServiceSpec(
+    volumes = _volumes(service)
+    demand = demand_of(service, deploy)
+    spec = ServiceSpec(
         name=name,
         image=service.text("image"),
         container_name=service.text("container_name"),
@@ -46,8 +63,8 @@ def service_of(name: str, item: Item, problems: Problems, *, classic: bool = Fal
         labels=labels,
         environment=environment,
         strategy=own.value("strategy", _strategy, Strategy.SPREAD),
-        resources=_resources(service, deploy),
-        shares=service.value("cpu_shares", whole, 0) * NANO,
+        resources=demand.resources,
+        classic=demand.classic,
         ports=tuple(each.host for each in ports),
         exposed=_exposed(service, ports),
         host_network=network == "host",
@@ -57,13 +74,39 @@ def service_of(name: str, item: Item, problems: Problems, *, classic: bool = Fal
         soft=tuple(rules.soft),
         beside=_beside(service, network),
         pod=network.removeprefix("service:") if network.startswith("service:") else "",
-        volumes=_volumes(service),
+        volumes=volumes,
         platform=service.text("platform"),
         max_per_node=placement.value("max_replicas_per_node", whole, 0),
         spread_over=tuple(rules.spread_over),
         depends_on=_dependencies(service),
         has_healthcheck=_has_healthcheck(service),
+        adopts=own.flag("adopt"),
+        conduct=conduct_of(
+            service,
+            deploy,
+            own,
+            is_alone=_is_alone(service, ports, network, volumes),
+            classic=rules.reschedule,
+        ),
     )
+    if setting is None:
+        return spec
+    recipe = recipe_of(service, spec, ports, setting)
+    return replace(spec, recipe=recipe, volumes=tuple(each.name for each in recipe.care.volumes))
+
+
+def _is_alone(
+    service: Reader, ports: Iterable[Published], network: str, volumes: Collection[str]
+) -> bool:
+    """Return whether two copies of a slot exclude each other: by a port, an address, a volume."""
+    networks = service.get("networks")
+    has_address = any(
+        each.map.keys() & {"ipv4_address", "ipv6_address", "mac_address"}
+        for each in (networks.map.values() if networks else ())
+    )
+    has_port = any(each.host.number for each in ports)
+    has_name = "container_name" in service
+    return has_port or has_address or has_name or network == "host" or bool(volumes)
 
 
 def _classify(service: Reader) -> None:
@@ -145,34 +188,6 @@ def _replicas(service: Reader, deploy: Reader) -> int:
             service.error(item, f"{service.where}: scale and deploy.replicas differ")
     default = service.value("scale", whole, 1)
     return deploy.value("replicas", whole, default)
-
-
-def _resources(service: Reader, deploy: Reader) -> Resources:
-    """Return what is asked for: reservations first, then limits of the classic keys."""
-    resources = deploy.below("resources")
-    resources.only(("limits", "reservations"))
-    reserved, limits = resources.below("reservations"), resources.below("limits")
-    for each in (reserved, limits):
-        each.only(("cpus", "memory", "pids", "devices", "generic_resources"))
-        if "devices" in each or "generic_resources" in each:
-            service.error(each.item, f"{each.where}: devices are not supported")
-    quota, period = (
-        service.value("cpu_quota", whole, 0),
-        service.value("cpu_period", whole, 100_000),
-    )
-    cpu = (
-        reserved.value("cpus", cpus, 0)
-        or service.value("cpus", cpus, 0)
-        or limits.value("cpus", cpus, 0)
-        or quota * NANO // max(period, 1)
-    )
-    memory = (
-        reserved.value("memory", size, 0)
-        or service.value("mem_reservation", size, 0)
-        or service.value("mem_limit", size, 0)
-        or limits.value("memory", size, 0)
-    )
-    return Resources(cpu, memory)
 
 
 def _ports(service: Reader) -> list[Published]:

@@ -1,13 +1,15 @@
 """A stack file as a whole: variables, profiles, order. Pure: text in, stack and problems out."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
-from sidecar.scheduler.compose.document import Item, Problems, parse
-from sidecar.scheduler.compose.interpolation import interpolated
+from sidecar.scheduler.compose.document import Item, Problems
 from sidecar.scheduler.compose.keys import FILE, Class, class_of
+from sidecar.scheduler.compose.loading import loaded
 from sidecar.scheduler.compose.reader import Reader
 from sidecar.scheduler.compose.service import service_of
+from sidecar.scheduler.compose.setting import Read, setting_of
+from sidecar.scheduler.pods import expanded
 from sidecar.scheduler.spec import Condition, ServiceSpec, StackSpec
 
 __all__ = ["stack_of"]
@@ -25,27 +27,43 @@ def stack_of(
     folder: str = "",
     profiles: Collection[str] = (),
     classic: bool = False,
+    base: str = "",
+    read: Read | None = None,
+    more: Sequence[tuple[str, str]] = (),
+    is_made: bool = True,
 ) -> StackSpec:
     """Return the stack of a file; what is wrong with it is noted in ``problems``.
 
-    Its name is ``name``, else what the file says, else its folder's.
+    Its name is ``name``, else what the file says, else its folder's. ``base`` is the absolute
+    path where relative ones begin, ``read`` gives the files that it names; without ``read``
+    services have no recipes. ``more`` are files (name and text) that change this one. What is
+    not to be made (``is_made``) needs no recipes, nor the files that only those ask for.
     """
-    document = parse(text, file, problems)
+    files = [(file, text), *more]
+    document = loaded(files, problems, environ=environ or {}, folder=base, read=read)
     if document is None:
         return StackSpec(name=name or _DEFAULT)
-    top = Reader(interpolated(document, environ or {}, problems), "the file", problems)
+    top = Reader(document, "the file", problems)
     _classify(top)
     services = Reader(top.get("services"), "services", problems)
     if not services.item.map:
         problems.error(top.item.place, "there are no services")
+    whole, pods = expanded(services.item.map, problems)
     active = {
         each: item
-        for each, item in services.item.map.items()
+        for each, item in whole.items()
         if _is_active(Reader(item, f"services.{each}", problems), profiles)
     }
-    found = [service_of(each, item, problems, classic=classic) for each, item in active.items()]
-    _check(found, active, problems, known=services.item.map)
-    return StackSpec(name=name or top.text("name") or folder or _DEFAULT, services=_ordered(found))
+    name = name or top.text("name") or folder or _DEFAULT
+    setting = None
+    if read is not None and is_made:
+        setting = setting_of(top, name, folder=base, environ=environ, read=read)
+    found = [
+        service_of(each, item, problems, classic=classic, setting=setting)
+        for each, item in active.items()
+    ]
+    _check(found, active, problems, known=whole)
+    return StackSpec(name=name, services=_ordered(pods.settled(found)))
 
 
 def _classify(top: Reader) -> None:

@@ -7,7 +7,7 @@ vanished without a word is noticed; nothing is lost, as it resumes at a revision
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, Final
 
 from sidecar.errors import ProtocolError, StoreConflict, StoreDenied, StoreUnavailable
@@ -113,6 +113,11 @@ class Gateway:
     async def keep_alive(self, lease: int) -> int:
         """Start a lease's TTL again and return it; 0: there is no such lease."""
         return wire.lease_of(await self.call("lease/keepalive", {"ID": str(lease)}))[1]
+
+    async def revoke(self, lease: int) -> None:
+        """End a lease, and all keys on it with it, if it is there."""
+        with suppress(LeaseGone):
+            await self._answered("lease/revoke", {"ID": str(lease)})
 
     # --- watching --------------------------------------------------------------------------
 

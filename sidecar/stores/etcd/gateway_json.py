@@ -63,8 +63,8 @@ def deletion(key: str) -> Json:
 
 
 def compared(key: str, target: str, value: bytes | int) -> Json:
-    """Return a condition: the target (VALUE, LEASE, MOD, VERSION) of a key is this."""
-    field = {"MOD": "mod_revision"}.get(target, target.lower())
+    """Return a condition: the target (VALUE, LEASE, MOD, CREATE, VERSION) of a key is this."""
+    field = {"MOD": "mod_revision", "CREATE": "create_revision"}.get(target, target.lower())
     shown = text(value) if isinstance(value, bytes) else str(value)
     return {"key": text(key), "target": target, field: shown}
 

@@ -108,9 +108,16 @@ class Client:
             self._trouble = None
         return [plain(each) for each in found]
 
-    def create(self, path: str, data: bytes = b"", *, ephemeral: bool = False) -> Call:
-        """Return a request that makes a node; its parent must be there."""
-        return lambda kazoo: kazoo.create_async(path, data, acl=self._acl, ephemeral=ephemeral)
+    def create(
+        self, path: str, data: bytes = b"", *, ephemeral: bool = False, sequence: bool = False
+    ) -> Call:
+        """Return a request that makes a node; its parent must be there.
+
+        ``sequence``: the server puts a number behind its name; the answer is its whole path.
+        """
+        return lambda kazoo: kazoo.create_async(
+            path, data, acl=self._acl, ephemeral=ephemeral, sequence=sequence
+        )
 
     def replace(self, path: str, version: int, data: bytes) -> Call:
         """Return a request that puts an ephemeral node of ours into a node's place at once."""
@@ -132,6 +139,11 @@ class Client:
     def exists(path: str, watch: Callable[[Any], None] | None = None) -> Call:
         """Return a question for a node, whose watch tells too when it appears."""
         return lambda kazoo: kazoo.exists_async(path, watch)
+
+    @staticmethod
+    def sync(path: str) -> Call:
+        """Return a request after which this server knows what the others knew before it."""
+        return lambda kazoo: kazoo.sync_async(path)
 
     @staticmethod
     def children(path: str, watch: Callable[[Any], None] | None = None) -> Call:

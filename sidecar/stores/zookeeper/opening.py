@@ -18,7 +18,7 @@ from sidecar.stores.zookeeper.location import SCHEME, location
 if TYPE_CHECKING:
     from sidecar.stores.zookeeper.client import Client
 
-__all__ = ["SCHEMES", "open_edge", "open_keyvalue", "open_mirror"]
+__all__ = ["SCHEMES", "open_client", "open_edge", "open_keyvalue", "open_mirror"]
 
 SCHEMES: Final = (SCHEME,)
 _AUTH: Final = "ZOOKEEPER_AUTH"
@@ -36,7 +36,7 @@ def open_edge(
     environ: Mapping[str, str] = os.environ,
 ) -> Edge:
     """Return the edge of a ``zookeeper://`` URL; raises ConfigError."""
-    client = _client(url, environ)
+    client = open_client(url, environ)
     if not (environ.get(_AUTH) or environ.get(_AUTH_FILE)):
         _log.warning("entries may be changed by everybody", store=client.location.url, hint=_HINT)
     from sidecar.stores.zookeeper.edge import ZooKeeperEdge  # noqa: PLC0415
@@ -52,7 +52,7 @@ def open_mirror(
     environ: Mapping[str, str] = os.environ,
 ) -> Mirror:
     """Return the mirror of a ``zookeeper://`` URL; raises ConfigError."""
-    client = _client(url, environ)
+    client = open_client(url, environ)
     from sidecar.stores.zookeeper.mirror import ZooKeeperMirror  # noqa: PLC0415
 
     return ZooKeeperMirror(client, catalog)
@@ -65,19 +65,27 @@ def open_keyvalue(
     environ: Mapping[str, str] = os.environ,
 ) -> KeyValue:
     """Return the keys below a ``zookeeper://`` URL; raises ConfigError."""
-    client = _client(url, environ)
+    client = open_client(url, environ)
     from sidecar.stores.zookeeper.keyvalue import ZooKeeperKeyValue  # noqa: PLC0415
 
     return ZooKeeperKeyValue(client)
 
 
-def _client(url: str, environ: Mapping[str, str]) -> "Client":
+def open_client(
+    url: str, environ: Mapping[str, str] = os.environ, *, session: float | None = None
+) -> "Client":
+    """Return a client of a ``zookeeper://`` URL with a session of so long; raises ConfigError."""
     place = location(url)
     try:
         from sidecar.stores.zookeeper.client import Client  # noqa: PLC0415
     except ImportError as error:
         raise ConfigError([f"{SCHEME}: needs kazoo: install pinnace[zookeeper]"]) from error
-    return Client(place, _credentials(environ))
+    credentials = _credentials(environ)
+    return (
+        Client(place, credentials)
+        if session is None
+        else Client(place, credentials, session=session)
+    )
 
 
 def _credentials(environ: Mapping[str, str]) -> Callable[[], str]:

@@ -166,6 +166,7 @@ def test_up_hands_all_flags_to_the_composition_root(monkeypatch: pytest.MonkeyPa
         "--docker": "tcp://192.0.2.1:2375", "--store": "embedded:", "--state-dir": "/var/lib/p",
         "--ip": "192.0.2.7", "--domain": "example.org", "--http": ":1", "--dns": ":2",
         "--lb": "none", "--lb-listen": ":3", "--log-format": "json", "--log-level": "debug",
+        "--stack": "/s.yaml", "--nodes": "/n.toml",
     }  # fmt: skip
     assert {*values, "--recover"} == OPTIONS.keys()
     seen: list[Loaded] = []

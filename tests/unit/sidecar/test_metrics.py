@@ -14,15 +14,19 @@ MODULES = [
     "sidecar.stores.keyvalue",
     "sidecar.web.server",
     "sidecar.checks.runner",
+    "sidecar.gitsync.component",
     "registrar.component",
     "registrar.embedded",
     "templater.component",
     "dnsd.component",
     "ambassador.redis.telemetry",
+    "sidecar.scheduler.gauges",
+    "sidecar.scheduler.journal",
+    "sidecar.scheduler.serving",
     "ambassador.tcp.pool",
 ]
 PATTERN = re.compile(
-    r"(pinnace_(runtime|stores|web|checks|registrar|templater)|dnsd|ambassador)_[a-z][a-z0-9_]*"
+    r"(pinnace_(runtime|stores|web|checks|gitsync|registrar|templater|scheduler)|dnsd|ambassador)_[a-z][a-z0-9_]*"
 )
 
 

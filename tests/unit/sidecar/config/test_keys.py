@@ -16,7 +16,7 @@ def test_a_key_with_a_closed_set_of_values_lists_them() -> None:
 
 
 def test_sections_keep_the_order_of_the_model() -> None:
-    assert SECTIONS == ("docker", "store", "registrar", "dns", "http", "lb", "log")
+    assert SECTIONS == ("docker", "store", "registrar", "dns", "http", "lb", "scheduler", "log")
 
 
 def test_every_option_sets_a_key_and_no_two_set_the_same() -> None:

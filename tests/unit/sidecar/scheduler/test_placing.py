@@ -154,6 +154,35 @@ def test_spreading_is_even(size: int, number: int, strategy: Strategy) -> None:
     assert max(counts.values()) - min(counts.get(node.name, 0) for node in nodes) <= 1
 
 
+@given(
+    st.lists(st.integers(0, 4), min_size=1, max_size=6),
+    st.integers(1, 20),
+    st.sampled_from([Strategy.SPREAD, Strategy.BALANCED]),
+)
+def test_what_is_not_full_has_as_many_copies_as_the_others(
+    room: list[int], number: int, strategy: Strategy
+) -> None:
+    nodes = [
+        _node(each, 64, 64 * GIB, labels={"containerslots": str(size)})
+        for each, size in enumerate(room)
+    ]
+    counts = Counter(_nodes_of(place(nodes, _web(number, strategy=strategy))))
+    left = [
+        counts[node.name]
+        for node, size in zip(nodes, room, strict=True)
+        if counts[node.name] < size
+    ]
+    assert not left or max(left) - min(left) <= 1
+    assert not left or counts[""] == 0
+
+
+@given(CLUSTERS, REQUESTS, POLICIES)
+def test_the_same_again_is_decided_the_same(
+    nodes: list[NodeView], requests: list[Request], policy: Policy
+) -> None:
+    assert place(nodes, requests, policy) == place(nodes, requests, policy)
+
+
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=12))
 def test_packing_needs_no_more_nodes_than_first_fit(sizes: list[int]) -> None:
     nodes = [_node(each, 4) for each in range(12)]

@@ -193,7 +193,7 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
 
 async def test_a_token_in_one_query_opens_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sidecar.web.guard.is_loopback", lambda _: False)
-    monkeypatch.setattr("sidecar.web.server.token_of", lambda _: "secret-secret-secret")
+    monkeypatch.setattr("sidecar.web.entrance.token_of", lambda _: "secret-secret-secret")
     async with site() as here, wire(here.address) as connection:
         assert (await connection.ask(request(KEY + "?token=secret-secret-secret"))).status == 200
         assert (await connection.ask(request(KEY))).status == 403

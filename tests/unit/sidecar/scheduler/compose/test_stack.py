@@ -79,7 +79,8 @@ x-pinnace: {strategy: binpacking, soft: ["zone==b", {rule: "affinity:image==redi
         ("develop: {}", "4:5: warning: services.web.develop is ignored"),
         ("build: .", "4:5: warning: services.web.build is ignored"),
         ("gpus: all", "4:5: services.web.gpus is not supported"),
-        ("extends: {service: a}", "services.web.extends is not supported"),
+        ("extends: {service: a}", "services.web.extends: there is no service 'a'"),
+        ("deploy: {endpoint_mode: x}", "'x' is none of vip, dnsrr"),
         ("ports: [x]", "4:13: services.web.ports: 'x' in 'x' is no port"),
         ("ports: ['1-3:1-2']", "differ in length"),
         ("ports: ['80/xtp']", "none of tcp, udp, sctp"),
@@ -128,7 +129,7 @@ def test_what_is_wrong_is_told_with_line_and_column(body: str, says: str) -> Non
         ("version: '3'\nservices: {a: {image: x}}", "1:1: warning: version is obsolete"),
         ("a: &a [*a]", "does an alias lead to itself"), ("\x00", "special characters"),
         ("? [x]\n: y", "a key must be text"), ("x: {<<: 1}", "<< needs a mapping"),
-        ("models: {}", "models is not supported"), ("include: [a]", "include is not supported"),
+        ("models: {}", "models is not supported"), ("include: [a]", "a cannot be read"),
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_told(text: str, says: str) -> None:

@@ -1,0 +1,52 @@
+"""``pinnace agent``: holds the lease of a node, for services with ``fencing: self``."""
+
+import argparse
+import os
+import socket
+from collections.abc import Sequence
+from typing import Final
+
+from sidecar.config.units import duration
+from sidecar.errors import ConfigError
+
+__all__ = ["main"]
+
+_DOCKER: Final = "unix:///var/run/docker.sock"
+_SHORTEST: Final = 2.0
+
+
+def main(program: str, arguments: Sequence[str]) -> int:
+    """Run until a signal; return the exit status. Raises ConfigError."""
+    parser = argparse.ArgumentParser(
+        prog=f"pinnace {program}",
+        description="Holds the lease of this node, and stops the containers labelled"
+        " pinnace.fencing=self when it cannot be renewed: so that the scheduler may start them"
+        " elsewhere without two running. Keep it running: what a supervisor starts again within"
+        " the lease loses nothing.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--node", default=socket.gethostname(), help="the node's name [this host's]")
+    add("--store", required=True, metavar="URL", help="where leases are: consul://, etcd://, ...")
+    add("--docker", default=os.environ.get("DOCKER_HOST", _DOCKER), metavar="URL",
+        help="the engine [DOCKER_HOST, else the usual socket]")  # fmt: skip
+    add("--ttl", type=_duration, default=10.0, metavar="TIME",
+        help="how long what is fenced runs on without a renewal [10s]")  # fmt: skip
+    add("--log-format", choices=["text", "json"], default="text", help="[text]")
+    add("--log-level", choices=["debug", "info", "warning", "error"], default="info",
+        help="[info]")  # fmt: skip
+    options = parser.parse_args(arguments)
+    if options.ttl < _SHORTEST:
+        raise ConfigError([f"--ttl: a lease lasts {_SHORTEST:g} s at least"])
+    from sidecar.runtime.log import configure  # noqa: PLC0415 - start-up time
+    from sidecar.scheduler.agent.alone import run  # noqa: PLC0415
+
+    configure(options.log_format, options.log_level)
+    return run(options.node, options.store, options.docker, options.ttl)
+
+
+def _duration(text: str) -> float:
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -1,0 +1,1 @@
+"""The commands of ``pinnace stack``, ``pinnace node`` and ``pinnace why``."""

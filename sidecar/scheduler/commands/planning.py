@@ -1,0 +1,126 @@
+"""Commands that decide without Docker: check, plan, simulate."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from sidecar.errors import ConfigError
+from sidecar.scheduler.commands.asking import FAILED, OK, PENDING, complain, say, show
+from sidecar.scheduler.compose.document import Problems
+from sidecar.scheduler.compose.stack import stack_of
+from sidecar.scheduler.decision import decide, document_of
+from sidecar.scheduler.explaining import lines_of
+from sidecar.scheduler.faults import faults_of
+from sidecar.scheduler.files import content_of, folder_of, read_file
+from sidecar.scheduler.model import NodeView, Placement, Policy
+from sidecar.scheduler.nodes_file import nodes_of
+from sidecar.scheduler.placing import Decision
+from sidecar.scheduler.rehearsal import Rehearsal
+from sidecar.scheduler.spec import StackSpec
+
+__all__ = ["check", "plan", "simulate"]
+
+
+def check(options: argparse.Namespace) -> int:
+    """Tell every mistake in a stack file, and what it means."""
+    stack = _stack(options, is_made=True)
+    names = [service.name for service in stack.services]
+    stay = [each.name for each in stack.services if not each.conduct.moves]
+    if options.json:
+        show({"stack": stack.name, "services": names, "stay": stay})
+        return OK
+    say(f"{stack.name}: {len(names)} services start in this order: {', '.join(names)}")
+    if stay:
+        say(f"not moved when their node is lost, as they keep something there: {', '.join(stay)}")
+    return OK
+
+
+def plan(options: argparse.Namespace) -> int:
+    """Say where containers would go."""
+    stack = _stack(options)
+    nodes, policy = _nodes(options)
+    decisions = decide(stack, nodes, policy)
+    if options.json:
+        show(document_of(decisions))
+    else:
+        say("\n".join(map(_line, decisions)) or "nothing to do: every slot has its container")
+    is_placed = all(isinstance(each, Placement) for each in decisions)
+    return OK if is_placed else PENDING
+
+
+def simulate(options: argparse.Namespace) -> int:
+    """Run a stack on nodes that exist in numbers only, by a virtual clock."""
+    stack = _stack(options)
+    nodes, policy = _nodes(options)
+    faults = []
+    if options.faults:
+        faults = faults_of(_read(options.faults), options.faults, [each.name for each in nodes])
+    rehearsal = Rehearsal(stack, nodes, policy)
+    rehearsal.run(faults, options.seconds)
+    found = rehearsal.document()
+    if options.json:
+        show(found)
+    else:
+        _tell(found)
+    if any(each["phase"] in {"failed", "paused", "rollback_paused"} for each in found["services"]):
+        return FAILED
+    return PENDING if any(each["refusals"] for each in found["services"]) else OK
+
+
+def _tell(found: dict[str, Any]) -> None:
+    for each in found["events"]:
+        where = f" on {each['node']}" if each["node"] else ""
+        say(f"{each['at']:8.1f} s  {each['what']:<10} {each['about']}{where}")
+    for each in found["services"]:
+        text = f"{each['ready']} of {each['wanted']} ready"
+        say(f"{found['ended']:8.1f} s  {each['service']}: {each['phase']}, {text}")
+        for reason in each["refusals"]:
+            say(f"{'':12}{reason}")
+
+
+def _stack(options: argparse.Namespace, *, is_made: bool = False) -> StackSpec:
+    """Read the files; ``is_made``: also what only the making of containers needs."""
+    first, *others = options.file
+    problems = Problems()
+    path = Path.cwd() / "-" if first == "-" else Path(first).resolve()
+    stack = stack_of(
+        _read(first),
+        first,
+        problems,
+        environ=os.environ,
+        name=options.name,
+        folder=folder_of(path),
+        profiles=options.profile,
+        classic=options.compat == "classic",
+        base=str(path.parent),
+        read=read_file,
+        more=[(each, _read(each)) for each in others],
+        is_made=is_made,
+    )
+    wrong = [str(each) for each in problems if each.is_error or options.strict]
+    if wrong:
+        raise ConfigError(wrong)
+    for each in problems:
+        complain(str(each))
+    return stack
+
+
+def _nodes(options: argparse.Namespace) -> tuple[list[NodeView], Policy]:
+    classic = options.compat == "classic"
+    nodes = nodes_of(_read(options.nodes), options.nodes, classic=classic)
+    return nodes, Policy(seed=options.seed, is_classic=classic, domain=options.domain)
+
+
+def _read(path: str) -> str:
+    return sys.stdin.read() if path == "-" else content_of(Path(path)).decode()
+
+
+def _line(decision: Decision) -> str:
+    name = f"{decision.request.service}.{decision.request.slot}"
+    if isinstance(decision, Placement):
+        return f"{name:<24} -> {decision.node}"
+    reasons = "; ".join(lines_of(decision)) or "there is no node"
+    hint = f"\n{'':<24}    {decision.relaxation}" * bool(decision.relaxation)
+    return f"{name:<24} -- {reasons}{hint}"

@@ -1,0 +1,243 @@
+"""What is wanted, kept as keys, and what the loop saw last: the desk of the scheduler.
+
+Every order of a person becomes keys first. They are read back, and only what was read is wanted;
+so it makes no difference which scheduler was asked, and a restart finds the same.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache, partial
+from typing import Final, NamedTuple
+
+from sidecar.errors import StoreConflict
+from sidecar.runtime.log import get_logger
+from sidecar.scheduler import labels
+from sidecar.scheduler.actions import Alarm, Create, Pending
+from sidecar.scheduler.cluster import Cluster, Goal
+from sidecar.scheduler.explaining import lines_of
+from sidecar.scheduler.gauges import Gauges
+from sidecar.scheduler.goals import Told, goals_of, recovered, running_of, told_of
+from sidecar.scheduler.journal import Journal
+from sidecar.scheduler.model import Availability, Refusal
+from sidecar.scheduler.plan import Plan
+from sidecar.scheduler.recipe import Recipe, key_of, spec_of, unpacked
+from sidecar.scheduler.scene import Scene
+from sidecar.scheduler.wanted import (
+    AVAILABILITY,
+    STACKS,
+    Change,
+    Stack,
+    Wanted,
+    say,
+    wanted_of,
+)
+from sidecar.stores.base import KeyValue
+
+__all__ = ["Control"]
+
+_TRIES: Final = 3
+_MOST_PLACED: Final = 10_000
+_log = get_logger("scheduler")
+
+
+class _Stopped(NamedTuple):
+    stack: str
+    service: str
+    spec: str
+
+
+class Control:
+    """Says what is wanted; takes orders; remembers what was seen."""
+
+    name = "control"
+
+    def __init__(
+        self,
+        keys: KeyValue,
+        journal: Journal,
+        *,
+        lost_after: float = 15.0,
+    ) -> None:
+        """Keep what is wanted in ``keys``; slots of a lost node are given up after so long."""
+        self.changed = asyncio.Event()
+        self.journal = journal
+        self.scene = Scene()
+        self._keys = keys
+        self._lost_after = lost_after
+        self._wanted = Wanted()
+        self._told: dict[str, Told] = {}
+        self._recipes: dict[str, Recipe] = {}
+        self._goals: list[Goal] = []
+        self._gauges = Gauges()
+        self._labelled: dict[str, Recipe] = {}
+        self._placed: dict[str, None] = {}
+        self._stopped: asyncio.Queue[_Stopped] = asyncio.Queue()
+        self._lock = asyncio.Lock()
+        self.is_synced = False
+
+    # --- the desk ----------------------------------------------------------------------------
+
+    def goals(self, cluster: Cluster) -> Sequence[Goal]:
+        """Return a goal per service, in the order in which services must start."""
+        self._read_labels(cluster)
+        running = running_of(cluster)
+        goals = [
+            goal
+            for name in sorted(self._told)
+            for goal in goals_of(
+                self._told[name], self._labelled, running, lost_after=self._lost_after
+            )
+        ]
+        lost, recipes = recovered(cluster, self._told)
+        self._recipes.update(recipes)
+        self._goals = [*goals, *lost]
+        return self._goals
+
+    def recipe(self, service: str, spec: str) -> Recipe | None:
+        """Return how containers of a goal are made; None when that is not known (any more)."""
+        stack, _, name = service.partition("/")
+        told = self._told.get(stack)
+        for revision in reversed(told.stack.revisions if told else ()):
+            found = told.service(name, revision) if told else None
+            if found is not None and spec_of(found.recipe) == spec:
+                return found.recipe
+        return self._recipes.get(spec)
+
+    def availability(self, node: str) -> Availability:
+        """Return what an operator wants of a node."""
+        return self._wanted.availability.get(node, Availability.ACTIVE)
+
+    def looked(self, cluster: Cluster, plan: Plan, now: float) -> None:
+        """Take what was seen and decided."""
+        refusals = []
+        for action in plan.actions:
+            if isinstance(action, Create) and action.key not in self._placed:
+                self._note_placement(action)
+            elif isinstance(action, Pending):
+                refusals.append((action.service, action.refusal))
+                self._note_refusal(action.service, action.refusal)
+        for service, spec in plan.memory.paused - self.scene.memory.paused:
+            stack, _, name = service.partition("/")
+            if stack in self._told:
+                self._stopped.put_nowait(_Stopped(stack, name, spec))
+        alarms = tuple(each.text for each in plan.actions if isinstance(each, Alarm))
+        looks = self.scene.looks + 1
+        self.scene = Scene(cluster, plan.memory, now, tuple(refusals), alarms, looks)
+        self._gauges.take(self._goals, self.scene)
+
+    def _note_placement(self, action: Create) -> None:
+        self._placed[action.key] = None
+        if len(self._placed) > _MOST_PLACED:
+            del self._placed[next(iter(self._placed))]
+        found = action.placement
+        self.journal.note(
+            "placed", service=action.service, slot=action.slot, node=found.node, spec=action.spec,
+            incarnation=action.incarnation, strategy=found.request.strategy.value,
+            rank=list(found.key), runner_up=found.runner_up,
+        )  # fmt: skip
+
+    def _note_refusal(self, service: str, refusal: Refusal) -> None:
+        self.journal.note(
+            "refused", service=service, slot=refusal.request.slot, reasons=lines_of(refusal),
+            relaxation=refusal.relaxation,
+        )  # fmt: skip
+
+    def _read_labels(self, cluster: Cluster) -> None:
+        newest: dict[str, tuple[int, Recipe]] = {}
+        for node in cluster.nodes:
+            for view in node.containers:
+                text = view.labels.get(labels.PREV, "")
+                if not text or not labels.is_ours(view.labels):
+                    continue
+                key, age = key_of(view.stack, view.service), labels.number(view.labels, labels.REV)
+                if key not in newest or newest[key][0] < age:
+                    recipe = _unpacked(text)
+                    if recipe is not None:
+                        newest[key] = age, recipe
+        self._labelled = {key: recipe for key, (_, recipe) in newest.items()}
+        self._recipes.update((spec_of(each), each) for each in self._labelled.values())
+
+    # --- the component -----------------------------------------------------------------------
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Follow the keys until cancelled."""
+        await self._reread()
+        ready()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow(STACKS), name="scheduler:stacks")
+            group.create_task(self._follow(AVAILABILITY), name="scheduler:availability")
+            group.create_task(self._keep_stopped(), name="scheduler:stopped")
+
+    async def _follow(self, prefix: str) -> None:
+        async for _ in self._keys.watch(prefix):
+            await self._reread()
+
+    async def _keep_stopped(self) -> None:
+        while True:
+            each = await self._stopped.get()
+            stopped = partial(say, service=each.service, stopped=each.spec)
+            await self.order(each.stack, stopped)
+
+    async def _reread(self) -> None:
+        async with self._lock:
+            entries = [
+                *(await self._keys.list(STACKS)).entries,
+                *(await self._keys.list(AVAILABILITY)).entries,
+            ]
+            wanted = await asyncio.to_thread(
+                wanted_of, [(each.key, each.value) for each in entries]
+            )
+            if wanted == self._wanted and self.is_synced:
+                return
+            for key in {*wanted.unreadable} - {*self._wanted.unreadable}:
+                _log.error("key cannot be read", key=key)
+            self._told = await asyncio.to_thread(self._tell, wanted)
+            self._wanted = wanted
+            self.is_synced = True
+            self.changed.set()
+
+    def _tell(self, wanted: Wanted) -> dict[str, Told]:
+        return {name: told_of(stack, self._told.get(name)) for name, stack in wanted.stacks.items()}
+
+    @property
+    def wanted_goals(self) -> Sequence[Goal]:
+        """Return the goals of the last look."""
+        return self._goals
+
+    # --- orders ------------------------------------------------------------------------------
+
+    @property
+    def stacks(self) -> dict[str, Told]:
+        """Return the stacks that are told of."""
+        return dict(self._told)
+
+    @property
+    def labelled(self) -> Collection[str]:
+        """Return the keys of the services whose labels say what was before."""
+        return self._labelled.keys()
+
+    async def order(self, name: str, order: Callable[[Stack], Change]) -> None:
+        """Change what is wanted of a stack; it is in force on return. Raises PinnaceError."""
+        for attempt in range(_TRIES):
+            told = self._told.get(name)
+            try:
+                await self.write(order(told.stack if told else Stack(name=name)))
+                return
+            except StoreConflict:
+                if attempt == _TRIES - 1:
+                    raise
+                await self._reread()
+
+    async def write(self, change: Change) -> None:
+        """Write keys, and read them back."""
+        for key, value in change.items():
+            if value is None:
+                await self._keys.delete(key)
+            else:
+                is_new = key.startswith(STACKS) and "/rev/" in key
+                await self._keys.put(key, value, cas=0 if is_new else None)
+        if change:
+            await self._reread()
+
+
+_unpacked = lru_cache(maxsize=1_000)(unpacked)

@@ -1,0 +1,1 @@
+"""Who of several schedulers may act: a lock in a store or a file, and the lease on it."""

@@ -1,0 +1,1 @@
+"""Where the numbers come from by which services are scaled."""

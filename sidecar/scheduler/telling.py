@@ -1,0 +1,131 @@
+"""What the API answers: documents of all stacks and nodes, and why something is where it is."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sidecar.errors import ApiError
+from sidecar.scheduler.control import Control
+from sidecar.scheduler.explaining import lines_of
+from sidecar.scheduler.goals import Told
+from sidecar.scheduler.journal import Entry
+from sidecar.scheduler.views import node_view, stack_view
+
+__all__ = ["Teller", "document_of"]
+
+
+class Teller:
+    """Answers from one control; ``leads`` says whether this scheduler acts."""
+
+    def __init__(self, control: Control, leads: Callable[[], bool]) -> None:
+        """Ask ``control``."""
+        self._control = control
+        self._leads = leads
+
+    def state(self) -> dict[str, Any]:
+        """Return how the scheduler itself is."""
+        scene = self._control.scene
+        return {"leads": self._leads(), "looks": scene.looks, "alarms": list(scene.alarms)}
+
+    def stacks(self) -> dict[str, Any]:
+        """Return all stacks with their services."""
+        scene = self._control.scene
+        goals = self._control.goals(scene.cluster)
+        errors = self._control.journal.errors()
+        found = [stack_view(told, goals, scene, errors) for _, told in self._items() if told.is_up]
+        return {"scheduler": self.state(), "stacks": found}
+
+    def _items(self) -> list[tuple[str, Told]]:
+        return sorted(self._control.stacks.items())
+
+    def stack(self, name: str) -> dict[str, Any]:
+        """Return one stack. Raises ApiError."""
+        told = self._control.stacks.get(name)
+        if told is None:
+            known = ", ".join(each for each, found in self._items() if found.is_up) or "none"
+            raise ApiError(404, f"there is no stack {name!r}; known are {known}")
+        scene = self._control.scene
+        goals = self._control.goals(scene.cluster)
+        return stack_view(told, goals, scene, self._control.journal.errors())
+
+    def nodes(self) -> dict[str, Any]:
+        """Return all nodes."""
+        scene = self._control.scene
+        views = sorted(scene.cluster.nodes, key=lambda each: each.name)
+        found = [node_view(each, scene.cluster.since, scene.now) for each in views]
+        for each in found:
+            each["availability"] = self._control.availability(each["name"]).value
+        return {"scheduler": self.state(), "nodes": found}
+
+    def why(self, target: str) -> dict[str, Any]:
+        """Return why a slot, a service's slots or a container are where they are, or nowhere.
+
+        Raises ApiError.
+        """
+        slots = self._slots(target)
+        if not slots:
+            raise ApiError(404, f"there is no container, service or slot {target!r}")
+        return {"target": target, "slots": [self._why(*each) for each in sorted(slots)]}
+
+    def _slots(self, target: str) -> set[tuple[str, str]]:
+        scene = self._control.scene
+        found = {
+            (service, copy.slot)
+            for service, copies in scene.cluster.copies.items()
+            for copy in copies
+            if target == copy.name or (len(target) >= 4 and copy.id.startswith(target))
+        }
+        if found:
+            return found
+        known = {
+            (service, copy.slot)
+            for service, copies in scene.cluster.copies.items()
+            for copy in copies
+        } | {(service, refusal.request.slot) for service, refusal in scene.refusals}
+        return {(service, slot) for service, slot in known if target in _names_of(service, slot)}
+
+    def _why(self, service: str, slot: str) -> dict[str, Any]:
+        scene, journal = self._control.scene, self._control.journal
+        decided = journal.of_slot(service, slot)
+        refusal = next(
+            (
+                each
+                for name, each in scene.refusals
+                if name == service and each.request.slot == slot
+            ),
+            None,
+        )
+        _, entries = journal.since(0)
+        return {
+            "service": service,
+            "slot": slot,
+            "containers": [
+                {"name": copy.name, "node": copy.node, "state": copy.stage.value}
+                for copy in scene.cluster.copies.get(service, ())
+                if copy.slot == slot
+            ],
+            "decided": document_of(decided) if decided else None,
+            "refused": None
+            if refusal is None
+            else {"reasons": lines_of(refusal), "relaxation": refusal.relaxation},
+            "events": [
+                document_of(each) for each in entries if _is_about(each.fields, service, slot)
+            ][-20:],
+        }
+
+
+def _names_of(service: str, slot: str) -> set[str]:
+    _, _, name = service.partition("/")
+    return {
+        service, name, f"{service}/{slot}", f"{name}/{slot}", f"{service}.{slot}", f"{name}.{slot}",
+    }  # fmt: skip
+
+
+def _is_about(fields: Mapping[str, object], service: str, slot: str) -> bool:
+    if (fields.get("service"), str(fields.get("slot"))) == (service, slot):
+        return True
+    return f"/{service}/{slot}/" in str(fields.get("action", ""))
+
+
+def document_of(entry: Entry) -> dict[str, Any]:
+    """Return an entry of the journal."""
+    return {"number": entry.number, "at": entry.at, "kind": entry.kind, **entry.fields}

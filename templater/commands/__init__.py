@@ -1,1 +1,0 @@
-"""Commands around a file: the check before it is placed, the reload after."""

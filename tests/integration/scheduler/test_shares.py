@@ -1,0 +1,136 @@
+"""Canaries and scaling by measures, on a real engine and a real HAProxy."""
+
+import json
+import subprocess
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.tools.engine import PrivateEngine
+from tests.support.load import Load
+from tests.support.pinnace import Pinnace, until
+
+pytestmark = [pytest.mark.engine, pytest.mark.haproxy]
+
+_SCRIPT = (
+    "echo $$WHO > /www/index.html; "
+    "f=/www/cgi-bin/who; cp /www/cgi-bin/slow $$f; echo '#!/bin/sh' > $$f; "
+    """echo 'echo "Status: $$STATUS x"; echo; echo -n "$$WHO"' >> $$f; """
+    "trap 'exit 0' TERM; httpd -f -p 80 -h /www & wait"
+)
+_SHOP = f"""
+services:
+  front:
+    image: web
+    entrypoint: ["sh", "-c", {json.dumps(_SCRIPT)}]
+    environment: {{WHO: "%(who)s", STATUS: "%(status)s"}}
+    ports: ["80"]
+    network_mode: bridge
+    stop_grace_period: 1s
+    deploy: {{replicas: 2, update_config: {{parallelism: 2, monitor: 0s}}}}
+    x-pinnace:
+      drain: 1s
+      canary: {{steps: [20], hold: 1s, min_requests: 50, deadline: 5m, auto_promote: false}}
+"""
+_SCALED = """
+services:
+  front:
+    image: web
+    ports: ["80"]
+    network_mode: bridge
+    stop_grace_period: 1s
+    x-pinnace:
+      drain: 1s
+      autoscale:
+        max: 3
+        period: 1s
+        metrics: [requests: 10]
+        down: {stabilisation: 3s, period: 1s}
+"""
+
+
+@pytest.fixture
+def engine(engine: PrivateEngine) -> Iterator[PrivateEngine]:
+    """The engine without what a stack left on it."""
+    yield engine
+    found = engine.docker("ps", "-aq", "--filter", "label=pinnace.stack").split()
+    if found:
+        engine.docker("rm", "-f", "-v", *found)
+
+
+@pytest.fixture
+def socket() -> Iterator[str]:
+    """A path that is short enough for a socket."""
+    with tempfile.TemporaryDirectory(prefix="pnc-") as folder:
+        yield f"{folder}/api"
+
+
+def _started(engine: PrivateEngine, folder: Path, socket: str, stack: str) -> Pinnace:
+    file = folder / "compose.yaml"
+    file.write_text(stack)
+    env = {"PINNACE_SCHEDULER__API": socket, "XDG_STATE_HOME": str(folder)}
+    return Pinnace(engine.url, "--stack", str(file), "--log-level", "debug", env=env)
+
+
+def _ask(here: Pinnace, count: int, path: str = "/") -> "Counter[tuple[int, str]]":
+    return Counter(here.fetch("front.localhost", path) for _ in range(count))
+
+
+def _shop(who: str, status: int = 200) -> str:
+    return _SHOP % {"who": who, "status": status}
+
+
+@pytest.mark.timeout(300)  # three rollouts
+def test_a_canary_gets_its_share_to_the_point_and_is_aborted_when_it_fails(
+    engine: PrivateEngine, tmp_path: Path, socket: str
+) -> None:
+    file = tmp_path / "compose.yaml"
+    with _started(engine, tmp_path, socket, _shop("one")) as here:
+        until(lambda: _ask(here, 3) == {(200, "one"): 3})
+        until(lambda: len(here.instances("front")) == 2)
+        file.write_text(_shop("two"))
+        until(lambda: (200, "two") in _ask(here, 5))
+        found = _ask(here, 400)
+        print("share of canaries:", found[200, "two"] / 4, "%")
+        assert found.keys() == {(200, "one"), (200, "two")}
+        assert abs(found[200, "two"] / 4 - 20) <= 1
+        until(lambda: "it is to be promoted" in here.log_text())
+        command = [
+            here.command[0],
+            "stack",
+            "promote",
+            tmp_path.name,
+            "front",
+            "--detach",
+            "--api",
+            socket,
+        ]
+        subprocess.run(command, check=True, capture_output=True)
+        until(lambda: _ask(here, 20) == {(200, "two"): 20})
+        # The next one answers with errors.
+        until(lambda: len(_canaries(engine)) == 0)
+        file.write_text(_shop("three", 503))
+        until(lambda: (503, "three") in _ask(here, 5, "/cgi-bin/who"))
+        until(lambda: _ask(here, 5, "/cgi-bin/who") and "was aborted" in here.log_text())
+        until(lambda: len(_canaries(engine)) == 0)
+        assert _ask(here, 20) == {(200, "two"): 20}
+
+
+def _canaries(engine: PrivateEngine) -> list[str]:
+    return engine.docker("ps", "-q", "--filter", "label=pinnace.role=canary").split()
+
+
+def test_a_service_grows_with_its_requests_and_shrinks_without_them(
+    engine: PrivateEngine, tmp_path: Path, socket: str
+) -> None:
+    with _started(engine, tmp_path, socket, _SCALED) as here:
+        until(lambda: here.fetch("front.localhost")[0] == 200)
+        with Load(here.lb_port, "front.localhost", clients=4, pause=0.08) as load:
+            grown = until(lambda: len(here.instances("front")) == 3, pause=0.1)
+            until(lambda: len(here.bodies("front.localhost", 12)) == 3)
+        shrunk = until(lambda: len(here.instances("front")) == 1, pause=0.1)
+        print(f"1 -> 3 within {grown:.1f} s, 3 -> 1 within {shrunk:.1f} s")
+        assert load.failures == []

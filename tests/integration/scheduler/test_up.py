@@ -1,0 +1,48 @@
+"""``pinnace up --stack`` on one host: what it starts is in the catalogue, in DNS and routed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.tools.engine import PrivateEngine
+from tests.support.pinnace import Pinnace, until
+
+pytestmark = [pytest.mark.engine, pytest.mark.haproxy]
+
+SHOP = """
+services:
+  front:
+    image: web
+    ports: ["80"]
+    network_mode: bridge
+    deploy: {replicas: 2}
+"""
+
+
+@pytest.fixture
+def engine(engine: PrivateEngine) -> Iterator[PrivateEngine]:
+    """The engine without what a stack left on it."""
+    yield engine
+    found = engine.docker("ps", "-aq", "--filter", "label=pinnace.stack").split()
+    if found:
+        engine.docker("rm", "-f", "-v", *found)
+
+
+def test_a_stack_needs_nothing_but_its_file(engine: PrivateEngine, tmp_path: Path) -> None:
+    file = tmp_path / "compose.yaml"
+    file.write_text(SHOP)
+    with Pinnace(engine.url, "--stack", str(file), env={"XDG_RUNTIME_DIR": str(tmp_path)}) as here:
+        until(lambda: len(here.instances("front")) == 2)
+        assert len(here.srv_ports("front")) == 2
+        until(lambda: len(here.bodies("front.localhost", 10)) == 2)
+        first = engine.docker("ps", "-q", "--filter", "label=pinnace.slot=1")
+        engine.docker("kill", first)
+        until(lambda: len(here.bodies("front.localhost", 10)) == 2 and first not in _ids(engine))
+        file.write_text(SHOP.replace("replicas: 2", "replicas: 1"))
+        until(lambda: len(_ids(engine)) == 1)
+        until(lambda: len(here.instances("front")) == 1)
+
+
+def _ids(engine: PrivateEngine) -> list[str]:
+    return engine.docker("ps", "-q").split()
