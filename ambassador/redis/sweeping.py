@@ -60,8 +60,8 @@ def _time_out(hub: "Hub", before: "dict[Link, _Seen]", now: float) -> "dict[Link
             link.takes_new = not is_stuck and not link.is_lane
             if is_stuck:
                 _relieve(hub, node, link, head_since)
-            # A script may run for long while the server says that it does.
-            quiet = max(since, node.heard) if link.is_lane else since
+            # A script may run for long; the server says so, but only after its first seconds.
+            quiet = max(since, node.heard) + limit if link.is_lane else since
             if limit and now - quiet > limit:
                 node.suspect()
                 link.close(TIMED_OUT)
