@@ -97,15 +97,6 @@ class Scheduler:
 
     # For people
 
-    def cluster(self) -> Cluster | None:
-        """Return what was seen at the last look."""
-        return self._cluster
-
-    @property
-    def memory(self) -> Memory:
-        """What is remembered of failures and rollouts."""
-        return self._memory
-
     def trouble(self) -> str | None:
         """Return what is wrong in one line, or None."""
         alarm = (

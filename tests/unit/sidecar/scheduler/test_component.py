@@ -362,6 +362,33 @@ def test_another_leader_ends_what_was_begun_and_nothing_more_is_done() -> None:
     play(scene)
 
 
+def test_what_is_under_way_is_let_go_when_another_one_leads() -> None:
+    async def scene(harness: Harness) -> None:
+        for dock in harness.yard.docks.values():
+            dock.took["create"] = 5.0
+        await asyncio.sleep(2)
+        harness.sole.epoch = None
+        harness.sole.changed.set()
+        await asyncio.sleep(60)
+        assert harness.yard.containers(running=False) == []
+
+    play(scene)
+
+
+def test_what_was_running_before_is_not_waited_for_at_the_load_balancer() -> None:
+    async def scene(harness: Harness) -> None:
+        await harness.until(lambda: slots(harness) == THREE)
+        await asyncio.sleep(400)
+        await harness.end()
+        assert isinstance(harness.traffic, Sending)
+        harness.traffic.routed = False
+        harness.begin()
+        await harness.settle()
+        assert changes(harness) == 6
+
+    play(scene)
+
+
 @pytest.mark.parametrize("jump", [-7200.0, 7200.0], ids=["back", "ahead"])
 def test_a_clock_that_jumps_moves_nothing(jump: float) -> None:
     async def scene(harness: Harness) -> None:
