@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -43,6 +44,15 @@ def free_subnets(used: list[ipaddress.IPv4Network], start: int) -> Iterator[ipad
             yield subnet
 
 
+def _own_address() -> str:
+    """A hardware address that is set stays; else a bridge takes that of one of its ports.
+
+    When that port goes, what containers send to the old address is lost until they ask anew, which
+    takes seconds.
+    """
+    return ":".join(f"{octet:02x}" for octet in b"\x02" + secrets.token_bytes(5))
+
+
 @dataclass(frozen=True, slots=True)
 class Bridge:
     """A bridge that is up and has the first address of its subnet."""
@@ -61,7 +71,7 @@ class Bridge:
         for subnet in free_subnets(networks_in_use(), start=os.getpid() % 256):
             name = f"pn{str(subnet.network_address).split('.')[2]}x"
             try:
-                run("ip", "link", "add", name, "type", "bridge")
+                run("ip", "link", "add", name, "address", _own_address(), "type", "bridge")
             except RuntimeError as error:
                 if "File exists" in str(error):
                     continue

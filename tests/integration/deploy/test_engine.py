@@ -36,6 +36,23 @@ def _get(containers: Containers, name: str, path: str = "/") -> str:
     return _printed("curl", "-s", "--retry", "5", "--retry-all-errors", url).strip()
 
 
+def test_bridge_keeps_its_hardware_address_when_ports_come_and_go() -> None:
+    # Else its neighbours go on sending to the old address, for seconds, when a container ends.
+    bridge = Bridge.create()
+    try:
+        address = Path("/sys/class/net", bridge.name, "address")
+        first = address.read_text()
+        _printed("ip", "link", "add", f"{bridge.name}v", "address", "02:00:00:00:00:01",
+                 "type", "veth")  # fmt: skip
+        _printed("ip", "link", "set", f"{bridge.name}v", "master", bridge.name)
+        assert address.read_text() == first
+        _printed("ip", "link", "del", f"{bridge.name}v")
+        assert address.read_text() == first
+    finally:
+        subprocess.run(["ip", "link", "del", f"{bridge.name}v"], capture_output=True, check=False)
+        bridge.remove()
+
+
 def test_web_answers_its_host_name(containers: Containers) -> None:
     name = containers.run("web")
     assert _get(containers, name) == name

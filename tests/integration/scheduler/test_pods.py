@@ -13,7 +13,7 @@ from tests.support.pinnace import Pinnace, until
 
 pytestmark = [pytest.mark.engine, pytest.mark.haproxy]
 
-SHOP = """
+SHOP = r"""
 name: pods
 services:
   shop:
@@ -22,6 +22,7 @@ services:
       sleep 0.1; done; httpd -p 80 -h /www; while true; do sleep 0.1; done"]
     ports: ["80"]
     network_mode: bridge
+    configs: [{source: long, target: /www/cgi-bin/long, mode: 0755}]
     stop_grace_period: 3s
     deploy: {restart_policy: {delay: 100ms}}
     x-pinnace:
@@ -34,6 +35,13 @@ services:
             environment: {GREETING: hello}
             healthcheck: !override {test: [CMD, test, -e, /pod/page], interval: 200ms, retries: 50}
             stop_grace_period: 3s
+configs:
+  long:
+    content: |
+      #!/bin/sh
+      printf 'Content-Type: text/plain\r\nContent-Length: 4\r\n\r\nab'
+      sleep 0.4
+      printf cd
 """
 
 
@@ -101,7 +109,7 @@ def test_requests_go_on_while_what_serves_is_replaced_behind_its_network(
         until(lambda: _is_served(here, "hello") and len(here.instances("shop")) == 2, 60.0)
         until(lambda: len(_of(engine, "shop").split()) == 2, 60.0)
         pods, mains = ({*_of(engine, each).split()} for each in ("shop-pod", "shop"))
-        with Load(here.lb_port, "shop.localhost", clients=2, pause=0.01) as load:
+        with Load(here.lb_port, "shop.localhost", clients=6, path="/cgi-bin/long") as load:
             other = text.replace(
                 "shop:\n    image: web\n", "shop:\n    image: web\n    user: '0'\n"
             )

@@ -304,6 +304,25 @@ def test_a_rollout_of_what_never_becomes_healthy_stops_with_the_old_copies_runni
     play(scene, CHECKED)
 
 
+def test_a_copy_that_the_load_balancer_never_has_is_a_failed_one() -> None:
+    text = ONE.replace("deploy:", "x-pinnace: {rollout: {healthy_deadline: 60s}}\n    deploy:")
+
+    async def scene(harness: Harness) -> None:
+        await harness.until(lambda: slots(harness) == THREE)
+        await asyncio.sleep(20)
+        assert isinstance(harness.traffic, Sending)
+        harness.traffic.routed = False
+        harness.desk.write(text.replace("image: web", "image: web:2"))
+        begun = harness.clock.monotonic()
+        await harness.until(lambda: len(harness.running()) == 4)
+        await harness.until(lambda: slots(harness, "web:2") == Counter())
+        assert 60 <= harness.clock.monotonic() - begun < 75
+        await harness.settle(quiet=100, limit=2000)
+        assert slots(harness) == THREE
+
+    play(scene, text)
+
+
 def test_a_drained_node_is_emptied_without_a_slot_missing() -> None:
     async def scene(harness: Harness) -> None:
         await harness.until(lambda: slots(harness) == THREE)
