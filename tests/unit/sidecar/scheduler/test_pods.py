@@ -93,7 +93,8 @@ def test_the_main_container_starts_after_its_sidecars_in_its_own_slot() -> None:
 def test_what_a_sidecar_runs_can_be_changed() -> None:
     found, _ = _stack(POD)
     sync = found["web-git-sync"].recipe.build.config
-    assert sync["Cmd"] == ["git-sync"]
+    assert "Cmd" not in sync
+    assert found["web-git-sync"].image == "pinnace-git-sync:latest"
     assert {"GITSYNC_ROOT=/srv/git", "GITSYNC_LINK=/srv/live", "GITSYNC_REPO=r"} <= {*sync["Env"]}
     exporter = found["web-exporter-jmx"].recipe.build.config
     assert exporter["Cmd"] == ["adapter", "jmx", "--port", "1"]
