@@ -114,6 +114,7 @@ async def test_the_page_and_the_metrics_show_what_is(here: Office) -> None:
     assert b"&lt;web&gt;" in page
     assert b"<web>" not in page
     assert b"This scheduler leads" in page
+    assert (await _ask(here, "GET", "/ui"))[0] == 301
     here.leads = False
     assert b"stands by" in (await _ask(here, "GET", "/ui/"))[1]
     _, metrics = await _ask(here, "GET", "/metrics")
