@@ -3,6 +3,7 @@
 Each of these may be asked for twice: what is there already, or gone already, is no error.
 """
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
@@ -30,6 +31,7 @@ class Operations:
         self.url = url
         self._tls = tls
         self._open: Connection | None = None
+        self._networking = asyncio.Lock()
 
     async def close(self) -> None:
         """Close the connections."""
@@ -140,12 +142,17 @@ class Operations:
         return frozenset(str(each.get("Name")) for each in await self._list("networks"))
 
     async def make_network(self, name: str, settings: Mapping[str, Any]) -> None:
-        """Make a network where there is none of this name."""
-        if name in await self.networks():  # names are not unique there, so it would make a second
-            return
-        with suppress(EngineConflict):
-            body = {"CheckDuplicate": True, **settings, "Name": name}
-            await self._connection().send("POST", "networks/create", body, timeout=_CREATE)
+        """Make a network where there is none of this name.
+
+        The engine lets two have one name when they are asked for at the same time, whatever
+        ``CheckDuplicate`` says; each use of the name is refused as ambiguous from then on.
+        """
+        async with self._networking:
+            if name in await self.networks():
+                return
+            with suppress(EngineConflict):
+                body = {"CheckDuplicate": True, **settings, "Name": name}
+                await self._connection().send("POST", "networks/create", body, timeout=_CREATE)
 
     async def connect(self, network: str, id_: str, endpoint: Mapping[str, Any]) -> None:
         """Put a container into a network."""

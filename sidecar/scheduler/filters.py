@@ -263,7 +263,7 @@ def _avoided(request: Request, standing: Standing, _: Policy) -> Reason | None:
     if request.only and standing.view.name != request.only:
         return Reason("only", f"it belongs to {request.only}")
     return (
-        Reason("avoid", "it is to move away, or no agent holds the lease of the node")
+        Reason("avoid", "making it failed there just now, it moves away, or no agent has the lease")
         if standing.view.name in request.avoid
         else None
     )
