@@ -41,7 +41,7 @@ _SEEN: Final = ("SERVICE_", "VIRTUAL_", "constraint:", "affinity:", "whitelist:"
 
 KINDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "git-sync": {
-        "command": ["git-sync"],
+        "image": "pinnace-git-sync:latest",
         "environment": {
             "GITSYNC_HTTP_BIND": _READY,
             "GITSYNC_MAX_FAILURES": "-1",

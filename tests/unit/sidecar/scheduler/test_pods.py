@@ -72,8 +72,9 @@ def test_the_pod_has_the_network_and_asks_for_the_room_of_all() -> None:
     assert pod.recipe.build.config["Volumes"] == {"/srv": {}}
     assert pod.recipe.build.config["Env"] == ["SERVICE_TAGS=a"]
     labels = pod.recipe.build.config["Labels"]
-    constraints = {"com.docker.swarm.constraints": '["zone==a"]'}
-    assert labels == {"SERVICE_NAME": "web", "team": "blue", **constraints}
+    assert labels == {
+        "SERVICE_NAME": "web", "team": "blue", "com.docker.swarm.constraints": '["zone==a"]',
+    }  # fmt: skip
     assert web.recipe.build.host["NetworkMode"] == "service:web-pod"
     assert web.recipe.build.host["VolumesFrom"] == ["web-pod"]
     assert web.recipe.build.config["Labels"]["SERVICE_IGNORE"] == "true"
@@ -94,7 +95,8 @@ def test_the_main_container_starts_after_its_sidecars_in_its_own_slot() -> None:
 def test_what_a_sidecar_runs_can_be_changed() -> None:
     found, _ = _stack(POD)
     sync = found["web-git-sync"].recipe.build.config
-    assert sync["Cmd"] == ["git-sync"]
+    assert "Cmd" not in sync
+    assert found["web-git-sync"].image == "pinnace-git-sync:latest"
     assert {"GITSYNC_ROOT=/srv/git", "GITSYNC_LINK=/srv/live", "GITSYNC_REPO=r"} <= {*sync["Env"]}
     exporter = found["web-exporter-jmx"].recipe.build.config
     assert exporter["Cmd"] == ["adapter", "jmx", "--port", "1"]
