@@ -449,6 +449,7 @@ def test_what_docker_compose_made_serves_on_until_ours_has_taken_its_place() -> 
     async def scene(harness: Harness) -> None:
         await harness.end()
         dock = harness.yard.docks["n1"]
+        id_ = ""
         for number in "123":
             labels = {**made, "com.docker.compose.container-number": number}
             id_ = await dock.create(f"shop-web-{number}", {"Image": "web", "Labels": labels})
