@@ -50,8 +50,8 @@ class AllDrains:
 class Balancer(InFlight, Protocol):
     """Who sends work to instances (the load balancer)."""
 
-    def routes_to(self, instance: Instance) -> bool:
-        """Say whether it is to send work to an instance."""
+    def sends_to(self, instance: Instance) -> bool | None:
+        """Say whether an instance is to get new work now; None: no route leads to it."""
 
     async def loads(self) -> Mapping[tuple[str, str, int], Load]:
         """Return what each endpoint does, by service, address and port; none when unknown."""
@@ -90,10 +90,11 @@ class Fleet:
         instances = self._hosts[node].registrar.instances(id_)
         if self._balancer is None or instances is None:
             return
-        wanted = [each for each in instances if self._balancer.routes_to(each)]
+        sent = {each.id: self._balancer.sends_to(each) for each in instances}
+        wanted = [each for each in instances if sent[each.id] is not None]
         if wanted:
             counts = [await self._balancer.in_flight(each) for each in wanted]
-            self._answer(node, id_, is_routed=None not in counts)
+            self._answer(node, id_, is_routed=None not in counts and False not in sent.values())
         elif (node, id_) in self._lacking:
             self._answer(node, id_, is_routed=None)
         else:

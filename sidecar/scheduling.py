@@ -18,10 +18,11 @@ from sidecar.runtime.clock import Clock, LeaseClock
 from sidecar.runtime.component import Component, Health
 from sidecar.scheduler.autoscaler import Autoscaler
 from sidecar.scheduler.component import Scheduler
+from sidecar.scheduler.compose.document import Problems
 from sidecar.scheduler.control import Control
 from sidecar.scheduler.election.opening import open_election
 from sidecar.scheduler.fencer import Fencer
-from sidecar.scheduler.files import StackFile
+from sidecar.scheduler.files import StackFile, gather
 from sidecar.scheduler.journal import Journal
 from sidecar.scheduler.model import Policy
 from sidecar.scheduler.nodes.link import Link
@@ -81,6 +82,14 @@ def _state_file(settings: Settings, environ: Mapping[str, str]) -> Path:
         folder = f"{home}/pinnace"
     which = sha256(f"{settings.docker.url} {settings.scheduler.nodes}".encode()).hexdigest()[:12]
     return Path(folder) / f"scheduler-{which}.db"
+
+
+def _check(path: Path) -> None:
+    """Refuse to start with a wrong stack file; later ones are told of and not taken."""
+    problems = Problems()
+    gather(path, problems, dict(os.environ))
+    if problems.errors:
+        raise ConfigError([str(each) for each in problems.errors])
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,5 +159,6 @@ async def scheduled(
     parts: list[Component] = [control, fleet, scheduler, autoscaler, *doors]
     if given.stack:
         path = Path(given.stack)
+        await asyncio.to_thread(_check, path)
         parts.insert(1, StackFile(path, control, orders, clock=clock, environ=dict(os.environ)))
     return Scheduling(tuple(parts), control, orders, journal)

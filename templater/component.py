@@ -19,6 +19,7 @@ from templater.opening import opened
 from templater.proxy import Proxy
 from templater.routes import Known, Problem, Routes, routes_of
 from templater.status import status
+from templater.upstreams import State
 from templater.work import Counters, load_of
 
 __all__ = ["LoadBalancer"]
@@ -116,14 +117,16 @@ class LoadBalancer:
                 found[place] = load_of(work) + found.get(place, Load())
         return found
 
-    def routes_to(self, instance: Instance) -> bool:
-        """Say whether the newest routes lead to an instance; the proxy may not have them yet."""
-        return any(
-            (one.key.node, one.key.id) == (instance.node, instance.id)
-            for upstream, members in self._routes.upstreams.items()
-            if upstream.service == instance.service
-            for one in members
-        )
+    def sends_to(self, instance: Instance) -> bool | None:
+        """Say whether an instance is to get new work now; None: no route leads to it.
+
+        The proxy may not have these routes yet.
+        """
+        for upstream, members in self._routes.upstreams.items():
+            for one in members if upstream.service == instance.service else ():
+                if (one.key.node, one.key.id) == (instance.node, instance.id):
+                    return one.state is State.READY
+        return None
 
     def status(self) -> dict[str, object]:
         """Return routes, endpoints and the last apply, ready for JSON."""

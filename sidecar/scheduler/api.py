@@ -39,7 +39,12 @@ def api_routes(teller: Teller, orders: Orders, journal: Journal) -> list[web.Rou
         web.post("/v1/nodes/{node}/{order}", _told(ordering.node)),
         web.get("/v1/why/{target:.+}", _told(reading.why)),
         web.get("/v1/events", following.events),
+        web.get("/ui", _to_page),
     ]
+
+
+async def _to_page(_: web.Request) -> web.Response:
+    return web.Response(status=301, headers={"Location": "/ui/"})
 
 
 def _told(answer: Callable[[web.Request], Awaitable[object]]) -> Handler:

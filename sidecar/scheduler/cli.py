@@ -6,10 +6,10 @@ Exit status: 0 done, 1 failure, 2 usage, 3 something has no place, 4 a rollout f
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from sidecar.config.units import duration
 from sidecar.errors import ConfigError, PinnaceError
-from sidecar.scheduler.commands import ordering, planning, showing
 from sidecar.scheduler.commands.asking import FAILURE, USAGE, add_access, add_waiting, complain
 
 __all__ = ["main"]
@@ -39,6 +39,17 @@ def main(program: str, arguments: Sequence[str]) -> int:
         complain(f"pinnace {program}: interrupted; what was ordered stays in force")
         return FAILURE
     return status
+
+
+def _late(module: str, name: str) -> Run:
+    """Return a command of which the module is imported when it runs: one needs little of all."""
+
+    def run(options: argparse.Namespace) -> int:
+        found = import_module(f"sidecar.scheduler.commands.{module}")
+        status: int = getattr(found, name)(options)
+        return status
+
+    return run
 
 
 def _count(number: int, word: str) -> str:
@@ -82,10 +93,14 @@ def _stack() -> argparse.ArgumentParser:
         "stack", "Stacks: services, and the containers that are kept running for them."
     )
     commands = _Commands(parser)
-    check = commands.add("check", planning.check, "read a stack file and tell every mistake")
-    plan = commands.add("plan", planning.plan, "say where containers would go, without Docker")
+    check = commands.add(
+        "check", _late("planning", "check"), "read a stack file and tell every mistake"
+    )
+    plan = commands.add(
+        "plan", _late("planning", "plan"), "say where containers would go, without Docker"
+    )
     simulate = commands.add(
-        "simulate", planning.simulate, "run a stack on made-up nodes by a virtual clock"
+        "simulate", _late("planning", "simulate"), "run a stack on made-up nodes by a virtual clock"
     )
     for each in (check, plan, simulate):
         _add_file(each)
@@ -103,20 +118,22 @@ def _stack() -> argparse.ArgumentParser:
         metavar="DURATION",
         help="end after so long [1h]",
     )
-    up = commands.ask("up", ordering.up, "put a stack file in force", waits=True)
+    up = commands.ask("up", _late("ordering", "up"), "put a stack file in force", waits=True)
     _add_file(up)
-    down = commands.ask("down", ordering.down, "take a stack down", waits=True)
+    down = commands.ask("down", _late("ordering", "down"), "take a stack down", waits=True)
     down.add_argument("stack", metavar="STACK")
-    ps = commands.ask("ps", showing.ps, "show services and their containers")
+    ps = commands.ask("ps", _late("showing", "ps"), "show services and their containers")
     ps.add_argument("stack", metavar="STACK", nargs="?", default="")
     ps.add_argument("-a", "--all", action="store_true", help="those too that were replaced")
-    scale = commands.ask("scale", ordering.scale, "have so many replicas", waits=True)
+    scale = commands.ask("scale", _late("ordering", "scale"), "have so many replicas", waits=True)
     scale.add_argument(
         "words", nargs="+", metavar="[STACK] SERVICE=NUMBER",
         help="SERVICE may be STACK/SERVICE; NUMBER may be file: as many as the stack file says",
     )  # fmt: skip
     _add_orders(commands)
-    events = commands.ask("events", showing.events, "show decisions, orders and actions")
+    events = commands.ask(
+        "events", _late("showing", "events"), "show decisions, orders and actions"
+    )
     events.add_argument("-f", "--follow", action="store_true", help="go on with those to come")
     events.add_argument(
         "--after", type=int, default=0, metavar="NUMBER", help="only those after this one"
@@ -131,7 +148,7 @@ def _add_orders(commands: _Commands) -> None:
         ("rollback", "go back to what a service's containers were before"),
         ("promote", "find the canary of a service good"),
     ):
-        parser = commands.ask(order, ordering.service, text, waits=order != "pause")
+        parser = commands.ask(order, _late("ordering", "service"), text, waits=order != "pause")
         parser.set_defaults(order=order)
         parser.add_argument("words", nargs="+", metavar="SERVICE", help=_TARGET)
 
@@ -161,13 +178,13 @@ def _add_nodes(parser: argparse.ArgumentParser) -> None:
 def _node() -> argparse.ArgumentParser:
     parser = _parser("node", "Nodes: the hosts that containers are kept running on.")
     commands = _Commands(parser)
-    commands.ask("ls", showing.nodes, "show nodes, what they have and what is used")
+    commands.ask("ls", _late("showing", "nodes"), "show nodes, what they have and what is used")
     for order, text in (
         ("drain", "move everything away from a node, and put nothing there"),
         ("undrain", "use a node again"),
         ("pause", "put nothing more on a node, and leave what is there"),
     ):
-        each = commands.ask(order, ordering.node, text, waits=order == "drain")
+        each = commands.ask(order, _late("ordering", "node"), text, waits=order == "drain")
         each.set_defaults(order=order)
         each.add_argument("node", metavar="NODE")
     return parser
@@ -176,7 +193,7 @@ def _node() -> argparse.ArgumentParser:
 def _why() -> argparse.ArgumentParser:
     parser = _parser("why", "Show why a container is where it is, or why a slot has no place.")
     add_access(parser)
-    parser.set_defaults(run=showing.why)
+    parser.set_defaults(run=_late("showing", "why"))
     parser.add_argument(
         "target", metavar="TARGET", help="a container's name or id, SERVICE, or SERVICE/SLOT"
     )

@@ -4,7 +4,7 @@ import http.client
 import json
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from ssl import Purpose, SSLContext, SSLError, create_default_context
@@ -77,7 +77,7 @@ class Client:
         """Take a stack down."""
         return self._asked("DELETE", path, {})
 
-    def events(self, after: int, *, follows: bool) -> Iterator[dict[str, Any]]:
+    def events(self, after: int, *, follows: bool) -> Generator[dict[str, Any], None, None]:
         """Yield entries of the journal; when ``follows``, without end."""
         query = {"after": after, "follow": int(follows)}
         connection, answer = self._answer("GET", ("v1", "events"), query, None)

@@ -97,15 +97,6 @@ class Scheduler:
 
     # For people
 
-    def cluster(self) -> Cluster | None:
-        """Return what was seen at the last look."""
-        return self._cluster
-
-    @property
-    def memory(self) -> Memory:
-        """What is remembered of failures and rollouts."""
-        return self._memory
-
     def trouble(self) -> str | None:
         """Return what is wrong in one line, or None."""
         alarm = (
@@ -167,7 +158,7 @@ class Scheduler:
         now = self._clock.monotonic()
         actions = [action for action, _ in self._under_way.values()]
         fences, sides = self._fencer.fences(now), self._counting.sides()
-        seen = replace(self._picture.taken(), fences=fences, sides=sides)
+        seen = replace(self._picture.taken(now), fences=fences, sides=sides)
         for name in self._picture.suspend(seen):
             self._cancel(name)
         goals = [self._avoiding(goal, now) for goal in self._desk.goals(seen)]

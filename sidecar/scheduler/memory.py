@@ -9,7 +9,7 @@ from math import inf
 from typing import Final
 
 from sidecar.scheduler.canary import Trial
-from sidecar.scheduler.cluster import HEALED, Cluster, Health, Stage
+from sidecar.scheduler.cluster import HEALED, Cluster, Copy, Health, Stage
 
 __all__ = ["Failure", "Memory", "counted"]
 
@@ -48,6 +48,14 @@ class Memory:
     """Which spec of a service was wanted last, and since when."""
     cut_off: float = -inf
     """When most nodes could not be reached, last: what is lost is counted anew from then on."""
+
+    def late(self, service: str, copy: Copy, now: float) -> "Memory":
+        """Return it with a copy that never became ready; taken once."""
+        known = self.failures_of(service, copy.slot, copy.spec)
+        if any(at >= copy.since for at in known):
+            return self
+        failure = Failure(service, copy.slot, copy.spec, copy.node, now)
+        return replace(self, failures=(*self.failures, failure))
 
     def failures_of(self, service: str, slot: str, spec: str) -> list[float]:
         """Return when copies of a slot failed."""

@@ -6,6 +6,7 @@ is us who are cut off, and what sends work is left as it is.
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import Final
 
 from sidecar.scheduler.cluster import Cluster, Copy
 from sidecar.scheduler.desk import Desk
@@ -14,6 +15,8 @@ from sidecar.scheduler.sight import UNREACHABLE
 from sidecar.scheduler.traffic import Traffic
 
 __all__ = ["Picture"]
+
+_LONG: Final = 10.0
 
 
 class Picture:
@@ -26,17 +29,19 @@ class Picture:
         self._traffic = traffic
         self._suspended: set[str] = set()
         self._withdrawn: set[str] = set()
+        self._known: set[str] = set()
         self._routed: set[str] = set()
         """Those that work has reached once: what is wrong later is not their start."""
 
-    def taken(self) -> Cluster:
+    def taken(self, now: float) -> Cluster:
         """Return what is seen now."""
         copies: dict[str, list[Copy]] = {}
         ids: set[str] = set()
         for link in self._links.values():
             for service, copy in link.copies():
                 ids.add(copy.id)
-                copies.setdefault(service, []).append(self._completed(copy))
+                copies.setdefault(service, []).append(self._completed(copy, now))
+        self._known = ids
         self._routed &= ids
         self._traffic.forget(ids)
         nodes = tuple(
@@ -46,7 +51,9 @@ class Picture:
         since = {name: link.reach().since for name, link in self._links.items()}
         return Cluster(nodes, {key: tuple(each) for key, each in copies.items()}, since)
 
-    def _completed(self, copy: Copy) -> Copy:
+    def _completed(self, copy: Copy, now: float) -> Copy:
+        if copy.id not in self._known and now - copy.since > _LONG:
+            self._routed.add(copy.id)  # it served before we began
         is_up = copy.id in self._routed
         if not is_up and self._traffic.is_routed(copy.node, copy.id) is not False:
             self._routed.add(copy.id)

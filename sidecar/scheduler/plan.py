@@ -193,10 +193,10 @@ class _Look:
     def _has_failed(self, goal: Goal, copy: Copy) -> bool:
         if copy.health is Health.UNHEALTHY or copy.is_draining:
             return True
-        is_late = copy.health is Health.STARTING and copy.since + goal.update.deadline <= self._now
-        if copy.health is Health.STARTING and not is_late:
-            self._sight.wait(copy.since + goal.update.deadline)
-        return is_late
+        if not self._sight.is_late(copy, goal):
+            return False
+        self.memory = self.memory.late(goal.service, copy, self._now)
+        return True
 
     def _update(self, goal: Goal, slot: str, olds: Sequence[Copy], in_flux: int) -> int:
         """Begin the update of a slot if it is its turn; go on with one that has begun."""

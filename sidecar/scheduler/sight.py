@@ -121,6 +121,15 @@ class Sight:
         self.wait(copy.since + goal.min_healthy)
         return False
 
+    def is_late(self, copy: Copy, goal: Goal) -> bool:
+        """Return whether a copy should have become ready by now: healthy, and sent work."""
+        if copy.health is not Health.STARTING and copy.is_up:
+            return False
+        deadline = copy.since + goal.update.deadline
+        if deadline > self._now:
+            self.wait(deadline)
+        return deadline <= self._now
+
     def is_watched(self, copy: Copy, goal: Goal) -> bool:
         """Return whether a copy is so young that its failure counts against its rollout."""
         begun = copy.since if copy.started is None else copy.started

@@ -153,6 +153,7 @@ class Sending(Still):
         super().__init__()
         self.told: list[tuple[str, str]] = []
         self.withdrawn: list[str] = []
+        self.routed: bool | None = None
         self._yard = yard
 
     def drains(self, _node: str) -> Drains:
@@ -172,6 +173,9 @@ class Sending(Still):
             is_over = True
         finally:
             self.told.append(("drained" if is_over else "taken back", reference))
+
+    def is_routed(self, _node: str, _id: str) -> bool | None:
+        return self.routed
 
     async def undo(self, reference: str) -> None:
         self.told.append(("undo", reference))

@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from sidecar.stores.embedded import EmbeddedStore
 
 __all__ = ["NODES", "STACK", "Office", "Ran", "office", "ran"]
 
+_NONE: Mapping[str, str] = {}
 NODES = [NodeView(name=f"n{n}", capacity=Resources(4 * NANO, 4 << 30)) for n in (1, 2, 3)]
 STACK = """
 name: shop
@@ -96,7 +97,11 @@ def ran(program: str, arguments: list[str]) -> Ran:
 
 @asynccontextmanager
 async def office(
-    folder: Path, *, keys: KeyValue | None = None, lives: bool = True, **settings: str
+    folder: Path,
+    settings: Mapping[str, str] = _NONE,
+    *,
+    keys: KeyValue | None = None,
+    lives: bool = True,
 ) -> AsyncIterator[Office]:
     """Run an office until the block ends."""
     store = EmbeddedStore(Catalog())

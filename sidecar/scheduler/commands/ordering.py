@@ -8,8 +8,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from sidecar.errors import ConfigError
 from sidecar.scheduler.commands.asking import (
     FAILURE,
@@ -23,8 +21,6 @@ from sidecar.scheduler.commands.asking import (
     target_of,
     wait,
 )
-from sidecar.scheduler.compose.document import Problems
-from sidecar.scheduler.files import gather
 
 _SCALED = re.compile(r"[^=]+=([0-9]{1,6}|file)")
 
@@ -33,6 +29,11 @@ __all__ = ["down", "node", "scale", "service", "up"]
 
 def up(options: argparse.Namespace) -> int:
     """Put a stack file in force."""
+    import msgspec  # noqa: PLC0415 - it takes a while
+
+    from sidecar.scheduler.compose.document import Problems  # noqa: PLC0415 - other orders
+    from sidecar.scheduler.files import gather  # noqa: PLC0415 - read no file
+
     problems = Problems()
     first, *more = map(Path, options.file)
     bundle, stack = gather(

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from sidecar.scheduler.compose.document import Item
@@ -68,8 +68,3 @@ def _closing(text: str, quote: str) -> int:
 
 def _unescaped(text: str) -> str:
     return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[0]), text)
-
-
-def listed(pairs: Mapping[str, str | None]) -> list[str]:
-    """Return variables as the engine takes them."""
-    return [name if value is None else f"{name}={value}" for name, value in pairs.items()]

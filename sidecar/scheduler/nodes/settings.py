@@ -54,11 +54,6 @@ class NodeSettings:
     files: Files | None = None
     is_leader_capable: bool = True
 
-    @property
-    def is_remote(self) -> bool:
-        """Whether it may be another host than this one."""
-        return not self.endpoint.startswith("unix:")
-
 
 def host_of(endpoint: str) -> str:
     """Return the host of an endpoint; empty for a socket of this host."""

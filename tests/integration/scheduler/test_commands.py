@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -98,3 +99,18 @@ def test_a_stack_lives_through_all_that_can_be_ordered(
         assert shell("node", "ls")[1].count("active") == 1
         assert shell("stack", "down", "shop")[0] == 0
         assert engine.docker("ps", "-aq").split() == []
+
+
+def test_the_walk_through_of_the_document_works(engine: PrivateEngine, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs/stacks.md").read_text()
+    walk = text.partition("## A walk through")[2].partition("\n## ")[0]
+    (stack,) = re.findall(r"```yaml\n(.*?)```", walk, re.DOTALL)
+    (commands,) = re.findall(r"```sh\n(.*?)```", walk, re.DOTALL)
+    with Pinnace(engine.url, env={"PINNACE_SCHEDULER__ON": "true"}, lb=False) as here:
+        shell = _Shell(here, tmp_path)
+        shell.file.write_text(stack.replace("nginx", "web\n    network_mode: bridge"))
+        for line in commands.splitlines():
+            words = line.replace("compose.yaml", str(shell.file)).split()
+            assert words[0] == "pinnace"
+            status, out, err = shell(*words[1:])
+            assert status == 0, (line, out, err)

@@ -16,7 +16,8 @@ from tests.support.pinnace import Pinnace, until
 pytestmark = [pytest.mark.engine, pytest.mark.haproxy]
 
 _SCRIPT = (
-    "echo $$WHO > /www/index.html; f=/www/cgi-bin/who; cp /www/cgi-bin/slow $$f; echo '#!/bin/sh' > $$f; "
+    "echo $$WHO > /www/index.html; "
+    "f=/www/cgi-bin/who; cp /www/cgi-bin/slow $$f; echo '#!/bin/sh' > $$f; "
     """echo 'echo "Status: $$STATUS x"; echo; echo -n "$$WHO"' >> $$f; """
     "trap 'exit 0' TERM; httpd -f -p 80 -h /www & wait"
 )
@@ -82,6 +83,7 @@ def _shop(who: str, status: int = 200) -> str:
     return _SHOP % {"who": who, "status": status}
 
 
+@pytest.mark.timeout(300)  # three rollouts
 def test_a_canary_gets_its_share_to_the_point_and_is_aborted_when_it_fails(
     engine: PrivateEngine, tmp_path: Path, socket: str
 ) -> None:
@@ -96,7 +98,16 @@ def test_a_canary_gets_its_share_to_the_point_and_is_aborted_when_it_fails(
         assert found.keys() == {(200, "one"), (200, "two")}
         assert abs(found[200, "two"] / 4 - 20) <= 1
         until(lambda: "it is to be promoted" in here.log_text())
-        command = [here.command[0], "stack", "promote", tmp_path.name, "front", "--api", socket]
+        command = [
+            here.command[0],
+            "stack",
+            "promote",
+            tmp_path.name,
+            "front",
+            "--detach",
+            "--api",
+            socket,
+        ]
         subprocess.run(command, check=True, capture_output=True)
         until(lambda: _ask(here, 20) == {(200, "two"): 20})
         # The next one answers with errors.

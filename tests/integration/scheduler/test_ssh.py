@@ -19,7 +19,7 @@ services:
     image: web
     ports: ["80"]
     network_mode: bridge
-    deploy: {replicas: 2}
+    deploy: {replicas: 2, restart_policy: {delay: 1s}}
 """
 
 

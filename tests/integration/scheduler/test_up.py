@@ -16,7 +16,7 @@ services:
     image: web
     ports: ["80"]
     network_mode: bridge
-    deploy: {replicas: 2}
+    deploy: {replicas: 2, restart_policy: {delay: 1s}}
 """
 
 
@@ -46,3 +46,13 @@ def test_a_stack_needs_nothing_but_its_file(engine: PrivateEngine, tmp_path: Pat
 
 def _ids(engine: PrivateEngine) -> list[str]:
     return engine.docker("ps", "-q").split()
+
+
+def test_it_does_not_start_with_a_wrong_stack_file(tmp_path: Path) -> None:
+    file = tmp_path / "compose.yaml"
+    file.write_text("services: {web: {image: x, imag: y}}")
+    with Pinnace("unix:///nowhere", "--stack", str(file), wait=False, lb=False) as here:
+        assert here.ended() == 78
+        assert f"{file}:1:28: services.web: unknown key 'imag'; did you mean image?" in (
+            here.log_text()
+        )

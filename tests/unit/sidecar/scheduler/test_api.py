@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from tests.support.certificate import certificate as make_certificate
 from tests.support.office import STACK, Office, office
 from tests.support.ports import free_port
 
+_NONE: Mapping[str, str] = {}
+
 
 @pytest.fixture
 async def here(tmp_path: Path) -> AsyncIterator[Office]:
@@ -26,12 +28,12 @@ async def here(tmp_path: Path) -> AsyncIterator[Office]:
 
 
 async def _ask(
-    here: Office, method: str, path: str, body: bytes = b"", **headers: str
+    here: Office, method: str, path: str, body: bytes = b"", *, kind: Mapping[str, str] = _NONE
 ) -> tuple[int, bytes]:
     def ask() -> tuple[int, bytes]:
         client = Client(Access(here.settings.api))
         connection = client._connection()
-        connection.request(method, path, body=body or None, headers=headers)
+        connection.request(method, path, body=body or None, headers=dict(kind))
         answer = connection.getresponse()
         found = answer.status, answer.read()
         connection.close()
@@ -84,10 +86,10 @@ async def test_what_makes_no_sense_is_refused_with_its_reason(
 
 async def test_bundles_are_checked(here: Office) -> None:
     kind = {"Content-Type": "application/json"}
-    status, body = await _ask(here, "PUT", "/v1/stacks/shop", b"{", **kind)
+    status, body = await _ask(here, "PUT", "/v1/stacks/shop", b"{", kind=kind)
     assert (status, b"no bundle" in body) == (400, True)
     bundle = msgspec.json.encode(bundle_of(STACK.encode(), "other"))
-    status, body = await _ask(here, "PUT", "/v1/stacks/shop", bundle, **kind)
+    status, body = await _ask(here, "PUT", "/v1/stacks/shop", bundle, kind=kind)
     assert (status, b"is called 'other'" in body) == (400, True)
 
 
@@ -112,6 +114,7 @@ async def test_the_page_and_the_metrics_show_what_is(here: Office) -> None:
     assert b"&lt;web&gt;" in page
     assert b"<web>" not in page
     assert b"This scheduler leads" in page
+    assert (await _ask(here, "GET", "/ui"))[0] == 301
     here.leads = False
     assert b"stands by" in (await _ask(here, "GET", "/ui/"))[1]
     _, metrics = await _ask(here, "GET", "/metrics")
@@ -130,7 +133,7 @@ async def test_events_are_told_as_they_come_and_again_from_where_a_reader_was(
     here.journal.note("second")
     assert (await asyncio.to_thread(next, events))["kind"] == "second"
     await asyncio.to_thread(events.close)
-    status, body = await _ask(here, "GET", "/v1/events?follow=0", **{"Last-Event-ID": "1"})
+    status, body = await _ask(here, "GET", "/v1/events?follow=0", kind={"Last-Event-ID": "1"})
     assert status == 200
     assert body == (
         b'id: 2\nevent: second\ndata: {"number":2,"at":1700000000.0,"kind":"second"}\n\n'
@@ -174,7 +177,7 @@ async def test_who_comes_by_tcp_needs_the_token_even_on_this_host(tmp_path: Path
     token.write_text("a-secret-that-is-long")
     token.chmod(0o600)
     listen = f"127.0.0.1:{free_port()}"
-    async with office(tmp_path, listen=listen, token_file=str(token)):
+    async with office(tmp_path, {"listen": listen, "token_file": str(token)}):
         good = Client(Access(f"http://{listen}", token_file=str(token)))
         assert (await asyncio.to_thread(good.get, "stacks"))["stacks"] == []
         for access in (Access(f"http://{listen}"), Access(f"tcp://{listen}", ca="x")):
@@ -186,7 +189,7 @@ async def test_who_comes_by_tls_needs_a_certificate_of_the_ca(tmp_path: Path) ->
     certificate, key = await asyncio.to_thread(make_certificate, tmp_path)
     listen = f"127.0.0.1:{free_port()}"
     files = {"tls_certificate": str(certificate), "tls_key": str(key), "tls_ca": str(certificate)}
-    async with office(tmp_path, listen=listen, **files):
+    async with office(tmp_path, {"listen": listen, **files}):
         own = Access(f"https://{listen}", "", str(certificate), str(certificate), str(key))
         assert (await asyncio.to_thread(Client(own).get, "stacks"))["stacks"] == []
         bare = Access(f"https://{listen}", "", str(certificate))
@@ -228,7 +231,7 @@ async def test_a_place_that_nobody_chose_may_be_taken(
     taken = at_path(tmp_path / "default.sock")
     monkeypatch.setattr("sidecar.scheduler.serving.default_socket", lambda _: tmp_path / "d.sock")
     other = await asyncio.to_thread(at_path(tmp_path / "d.sock").open)
-    async with office(tmp_path, api=""):
+    async with office(tmp_path, {"api": ""}):
         pass
     other.close()
     assert taken.trusts_loopback

@@ -304,6 +304,25 @@ def test_a_rollout_of_what_never_becomes_healthy_stops_with_the_old_copies_runni
     play(scene, CHECKED)
 
 
+def test_a_copy_that_the_load_balancer_never_has_is_a_failed_one() -> None:
+    text = ONE.replace("deploy:", "x-pinnace: {rollout: {healthy_deadline: 60s}}\n    deploy:")
+
+    async def scene(harness: Harness) -> None:
+        await harness.until(lambda: slots(harness) == THREE)
+        await asyncio.sleep(20)
+        assert isinstance(harness.traffic, Sending)
+        harness.traffic.routed = False
+        harness.desk.write(text.replace("image: web", "image: web:2"))
+        begun = harness.clock.monotonic()
+        await harness.until(lambda: len(harness.running()) == 4)
+        await harness.until(lambda: slots(harness, "web:2") == Counter())
+        assert 60 <= harness.clock.monotonic() - begun < 75
+        await harness.settle(quiet=100, limit=2000)
+        assert slots(harness) == THREE
+
+    play(scene, text)
+
+
 def test_a_drained_node_is_emptied_without_a_slot_missing() -> None:
     async def scene(harness: Harness) -> None:
         await harness.until(lambda: slots(harness) == THREE)
@@ -339,6 +358,33 @@ def test_another_leader_ends_what_was_begun_and_nothing_more_is_done() -> None:
         await harness.until(lambda: slots(harness) == THREE)
         epochs = {each["Config"]["Labels"]["pinnace.epoch"] for each in harness.yard.containers()}
         assert epochs == {"7"}
+
+    play(scene)
+
+
+def test_what_is_under_way_is_let_go_when_another_one_leads() -> None:
+    async def scene(harness: Harness) -> None:
+        for dock in harness.yard.docks.values():
+            dock.took["create"] = 5.0
+        await asyncio.sleep(2)
+        harness.sole.epoch = None
+        harness.sole.changed.set()
+        await asyncio.sleep(60)
+        assert harness.yard.containers(running=False) == []
+
+    play(scene)
+
+
+def test_what_was_running_before_is_not_waited_for_at_the_load_balancer() -> None:
+    async def scene(harness: Harness) -> None:
+        await harness.until(lambda: slots(harness) == THREE)
+        await asyncio.sleep(400)
+        await harness.end()
+        assert isinstance(harness.traffic, Sending)
+        harness.traffic.routed = False
+        harness.begin()
+        await harness.settle()
+        assert changes(harness) == 6
 
     play(scene)
 
@@ -403,6 +449,7 @@ def test_what_docker_compose_made_serves_on_until_ours_has_taken_its_place() -> 
     async def scene(harness: Harness) -> None:
         await harness.end()
         dock = harness.yard.docks["n1"]
+        id_ = ""
         for number in "123":
             labels = {**made, "com.docker.compose.container-number": number}
             id_ = await dock.create(f"shop-web-{number}", {"Image": "web", "Labels": labels})

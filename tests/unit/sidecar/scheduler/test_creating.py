@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+from typing import Any
 
 import pytest
 
@@ -24,14 +25,14 @@ MARK = Mark(
 NOTHING = Resources()
 
 
-def recipe(care: Care | None = None, **build: object) -> Recipe:
-    return Recipe(build=Build(image="web", **build), care=care or Care())  # type: ignore[arg-type]
+def recipe(care: Care | None = None, **build: Any) -> Recipe:
+    return Recipe(build=Build(image="web", **build), care=care or Care())
 
 
-def held(name: str, service: str = "db", slot: str = "1", **more: object) -> ContainerView:
+def held(name: str, service: str = "db", slot: str = "1", **more: Any) -> ContainerView:
     return ContainerView(
         name=name, id=f"id-{name}", stack="shop", service=service, slot=slot, **more
-    )  # type: ignore[arg-type]
+    )
 
 
 def node(*containers: ContainerView) -> NodeView:

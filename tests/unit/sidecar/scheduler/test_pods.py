@@ -72,7 +72,9 @@ def test_the_pod_has_the_network_and_asks_for_the_room_of_all() -> None:
     assert pod.recipe.build.config["Volumes"] == {"/srv": {}}
     assert pod.recipe.build.config["Env"] == ["SERVICE_TAGS=a"]
     labels = pod.recipe.build.config["Labels"]
-    assert (labels["SERVICE_NAME"], labels["team"]) == ("web", "blue")
+    assert labels == {
+        "SERVICE_NAME": "web", "team": "blue", "com.docker.swarm.constraints": '["zone==a"]',
+    }  # fmt: skip
     assert web.recipe.build.host["NetworkMode"] == "service:web-pod"
     assert web.recipe.build.host["VolumesFrom"] == ["web-pod"]
     assert web.recipe.build.config["Labels"]["SERVICE_IGNORE"] == "true"

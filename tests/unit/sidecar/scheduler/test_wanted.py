@@ -35,8 +35,7 @@ class _Keys:
 
 def test_revisions_count_up_and_the_last_ones_are_kept() -> None:
     keys = _Keys()
-    for number in range(KEPT + 3):
-        stack = keys.deploy(f"text {number}")
+    stack = [keys.deploy(f"text {number}") for number in range(KEPT + 3)][-1]
     assert [each.number for each in stack.revisions] == [4, 5, 6, 7, 8]
     assert stack.newest.bundle == _bundle(f"text {KEPT + 2}")
     assert sorted(keys.held) == [f"pinnace/stacks/shop/rev/{number}" for number in range(4, 9)]

@@ -14,6 +14,8 @@ FILES = {
     "/srv/labels": b"from=file\n",
     "/srv/secret": b"hush",
     "/srv/latin": b"\xff",
+    "/srv/odd": b'A=\'open # no\nB="a\\"b" x\n',
+    "/srv/wrong": b"A=1\n=2\n",
 }
 ENVIRON = {"HOME": "/home/me", "TOKEN": "t0ken", "SET": "is set"}
 
@@ -40,6 +42,7 @@ CONFIG: list[tuple[str, dict[str, Any]]] = [
         {"Env": ["A=1", "B=x # y", "C=a\nb", "D=d", "E=", "HOME=/home/me"]},
     ),
     ("env_file: [{path: raw.env, format: raw}]", {"Env": ['A="1" # raw']}),
+    ("env_file: odd", {"Env": ["A='open", 'B=a"b']}),
     ("env_file: [{path: none.env, required: false}]\nenvironment: [A=2]", {"Env": ["A=2"]}),
     ("env_file: a.env\nenvironment: {A: over}", {"Env": [
         "A=over", "B=x # y", "C=a\nb", "D=d", "E=", "HOME=/home/me"]}),
@@ -48,6 +51,7 @@ CONFIG: list[tuple[str, dict[str, Any]]] = [
     ("hostname: h\ndomainname: d", {"Hostname": "h", "Domainname": "d"}),
     ("labels: {a: b, n: 1}", {"Labels": {"a": "b", "n": "1"}}),
     ("label_file: labels\nlabels: [x=y]", {"Labels": {"from": "file", "x": "y"}}),
+    ("x-pinnace: {fencing: self}", {"Labels": {"pinnace.fencing": "self"}}),
     ("deploy: {labels: {d: e}}", {"Labels": {"d": "e"}}),
     (
         "environment: ['constraint:disk==ssd', 'affinity:image==~web', 'whitelist:node==a|b', A=1]",
@@ -287,6 +291,7 @@ x-pinnace: {drain: 20s}
         ('command: "sh \'a"', "4:14: services.web.command: No closing quotation"),
         ("env_file: none.env", "4:15: /srv/none.env cannot be read"),
         ("env_file: latin", "4:15: latin is no UTF-8 at byte 0"),
+        ("env_file: wrong", "4:15: wrong: line 2 is not NAME=VALUE: '=2'"),
         ("env_file: secret2", "4:15: /srv/secret2 cannot be read"),
         ("volumes: [nope:/x]", "4:15: services.web: there is no volume 'nope' at the top level"),
         ("volumes: ['./a:b']", "4:15: services.web.volumes: './a:b' has no absolute path"),

@@ -138,7 +138,10 @@ def test_labels_of_a_node_are_the_engines_then_the_tags_then_ours() -> None:
 
 
 def test_images_by_their_ids() -> None:
-    listed = [{"Id": "a", "RepoTags": ["web:1", 5]}, {"Id": "b", "RepoTags": None}]
+    listed: list[dict[str, Any]] = [
+        {"Id": "a", "RepoTags": ["web:1", 5]},
+        {"Id": "b", "RepoTags": None},
+    ]
     assert images_of(listed) == {"a": ("web:1",), "b": ()}
 
 
