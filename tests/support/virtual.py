@@ -29,6 +29,10 @@ class _Loop(asyncio.SelectorEventLoop):
         self._skipping = _Selector()
         super().__init__(self._skipping)
 
+    def skip(self, seconds: float) -> None:
+        """Let time pass without anything being done."""
+        self._skipping.skipped += seconds
+
     def time(self) -> float:
         """Return virtual seconds from 1000 on; nothing takes any by itself."""
         return 1000.0 + self._skipping.skipped
@@ -48,6 +52,12 @@ class LoopClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+    def stall(self, seconds: float) -> None:
+        """Let the process get no CPU time for so long."""
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, _Loop)
+        loop.skip(seconds)
 
 
 def run_virtually(main: Coroutine[Any, Any, T]) -> T:

@@ -28,6 +28,8 @@ __all__ = ["Link", "Times"]
 
 RESYNC: Final = 30.0
 _AT_ONCE: Final = 8
+_LAG: Final = 0.5
+"""Seconds by which a time-out is noticed late when this process gets no CPU time."""
 _log = get_logger("scheduler")
 
 
@@ -187,21 +189,27 @@ class Link:
             self._wake()
 
     async def _probe(self) -> None:
+        limit = self._times.probe_timeout
         while True:
             began = self._clock.monotonic()
-            limit = self._times.probe_timeout
-            try:
-                async with asyncio.timeout(limit):
-                    await self.operations.ping(limit)
-            except (TimeoutError, PinnaceError) as error:
-                self.trouble = str(error) or "no answer to a probe in time"
+            trouble = await self._asked(limit)
+            took = self._clock.monotonic() - began
+            if trouble is None:
+                self._note(self._heard.answered(began + took, is_late=took > limit / 2))
+            elif took < limit + _LAG:  # else it was us who were slow, and that says nothing of it
+                self.trouble = trouble
                 self._note(self._heard.missing())
-                left = limit - (self._clock.monotonic() - began)
-            else:
-                took = self._clock.monotonic() - began
-                self._note(self._heard.answered(self._clock.monotonic(), is_late=took > limit / 2))
-                left = self._times.probe - took
-            await self._clock.sleep(max(left, 0.01))
+            pause = self._times.probe if trouble is None else limit
+            await self._clock.sleep(max(pause - took, 0.01))
+
+    async def _asked(self, limit: float) -> str | None:
+        """Probe once; return what went wrong, if anything."""
+        try:
+            async with asyncio.timeout(limit):
+                await self.operations.ping(limit)
+        except (TimeoutError, PinnaceError) as error:
+            return str(error) or "no answer to a probe in time"
+        return None
 
     async def _remind(self) -> None:
         while True:

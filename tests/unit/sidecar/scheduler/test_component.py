@@ -389,6 +389,22 @@ def test_what_was_running_before_is_not_waited_for_at_the_load_balancer() -> Non
     play(scene)
 
 
+def test_when_we_are_slow_ourselves_nobody_else_is_taken_for_lost() -> None:
+    async def scene(harness: Harness) -> None:
+        await harness.until(lambda: slots(harness) == THREE)
+        assert isinstance(harness.clock, LoopClock)
+        assert isinstance(harness.traffic, Sending)
+        harness.yard.docks["n2"].took["ping"] = 0.2
+        for _ in range(200):
+            await asyncio.sleep(0.05)
+            harness.clock.stall(3.0)
+        assert ("suspend", "n2") not in harness.traffic.told
+        await harness.settle()
+        assert changes(harness) == 6
+
+    play(scene)
+
+
 @pytest.mark.parametrize("jump", [-7200.0, 7200.0], ids=["back", "ahead"])
 def test_a_clock_that_jumps_moves_nothing(jump: float) -> None:
     async def scene(harness: Harness) -> None:
