@@ -1,6 +1,5 @@
 """Values of a configuration, checked one by one so that every mistake is told. Pure."""
 
-import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
@@ -35,7 +34,9 @@ def read(
         return found
     for key, value in given.items():
         if key not in fields:
-            near = difflib.get_close_matches(str(key), fields, n=1)
+            from difflib import get_close_matches  # noqa: PLC0415 - memory
+
+            near = get_close_matches(str(key), fields, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             problems.append(f"{where}: there is no key {key!r}{hint}")
             continue

@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 from ambassador.redis.commands import Command, Route
 from ambassador.redis.resp import bulk, packed
 from ambassador.redis.rewriting import is_harmless_script, read_twin
-from ambassador.redis.settings import VIEWS
-from ambassador.redis.views import view
 
 if TYPE_CHECKING:
     from ambassador.redis.client import Client
@@ -22,8 +20,6 @@ def adapted(client: "Client", raw: bytes, words: list[bytes], found: Command) ->
     if name == "ping" and len(words) < 3:
         client.local(bulk(words[1]) if len(words) == 2 else b"+PONG\r\n")
         return None
-    if name in VIEWS:
-        return None if view(client, words, name) else (raw, words, found)
     if name == "eval" and len(words) > 1 and is_harmless_script(words[1]):
         return raw, words, found._replace(route=Route.SCRIPT_READ)
     if name in {"sort", "georadius", "georadiusbymember"}:

@@ -109,7 +109,7 @@ LISTENER: Final[Fields] = {
     "rewrite_ro": ("rewrites_ro", flag),
     "script_flags": ("has_script_flags", flag),
     "ping": ("ping", choice("upstream", "local")),
-    "client_view": ("client_view", choice("upstream", "proxy")),
+    "client_view": ("client_view", choice("proxy", "upstream")),
     "primary_read_weight": ("primary_read_weight", share),
 }  # fmt: skip
 

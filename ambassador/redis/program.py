@@ -3,10 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from ambassador.frame.admin import Admin
 from ambassador.frame.running import run_parts, source_of
 from ambassador.redis.ambassador import RedisAmbassador, Topology
-from ambassador.redis.routes import routes_of
 from ambassador.redis.sentinel import Sentinels
 from ambassador.redis.settings import RedisSettings
 from sidecar.runtime.component import Component
@@ -40,6 +38,9 @@ async def run(
 
     parts.append(ambassador)
     if settings.admin is not None:
+        from ambassador.frame.admin import Admin  # noqa: PLC0415 - memory
+        from ambassador.redis.routes import routes_of  # noqa: PLC0415
+
         routes = routes_of(ambassador, reload_everywhere)
         parts.append(Admin(settings.admin, routes, ambassador.refresh))
     await run_parts(parts, reload)

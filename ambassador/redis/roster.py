@@ -4,7 +4,8 @@ A client knows itself and others by the ids that CLIENT ID tells, which are ours
 clients have no connection to the server of their own. So these commands are asked of the server in
 its own ids, and what it answers of connections that one client has alone is told in ours; the
 clients that share connections are told in the same form. What is wrong with a command the server
-says: it gets it with an id that no connection has.
+says: it gets it with an id that no connection has. With ``client_view: upstream`` the first four
+are about the server's connections, unchanged.
 """
 
 import re
@@ -24,6 +25,7 @@ Translation = tuple[bytes, "After | None"]
 
 _NOBODY: Final = b"%d" % (2**63 - 1)
 _FIELD: Final = re.compile(rb"(?<![^ ])([a-z-]+)=([^ \n]*)")
+_OF_CLIENTS: Final = frozenset({"client|list", "client|info", "client|kill", "client|unblock"})
 _OF_REPLICATION: Final = frozenset({b"master", b"slave", b"replica"})
 
 
@@ -31,6 +33,8 @@ def translated(
     client: "Client", lease: "Lease", raw: bytes, words: list[bytes], name: str
 ) -> Translation:
     """Return a command as the server understands it, and what makes its reply the client's."""
+    if name in _OF_CLIENTS and client.listener.client_view == "upstream":
+        return raw, None
     translate = _TRANSLATORS.get(name)
     return (raw, None) if translate is None else translate(client, lease, raw, words)
 

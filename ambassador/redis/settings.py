@@ -8,17 +8,15 @@ from ambassador.frame.address import Address
 from ambassador.frame.tls import TlsClient, TlsServer
 from ambassador.redis.framing import DEFAULT_LIMITS, CommandLimits
 
-__all__ = ["MODES", "VIEWS", "Listener", "RedisSettings"]
+__all__ = ["MODES", "Listener", "RedisSettings"]
 
-VIEWS: Final = frozenset({"client|list", "client|info", "client|kill", "client|unblock"})
-"""Commands about connections, which the server or we answer (``client_view``)."""
 _STORING: Final = frozenset({"sort", "georadius", "georadiusbymember"})
 MODES: Final = ("primary", "eventual", "bounded", "session")
 
 
 @cache
 def _adapted(*chosen: bool) -> frozenset[str]:
-    several = (_STORING, frozenset({"eval"}), frozenset({"ping"}), VIEWS)
+    several = (_STORING, frozenset({"eval"}), frozenset({"ping"}))
     return frozenset().union(*(one for one, is_on in zip(several, chosen, strict=True) if is_on))
 
 
@@ -49,16 +47,13 @@ class Listener:
     rewrites_ro: bool = False  # SORT and the like go to replicas where they store nothing
     has_script_flags: bool = False  # EVAL goes to replicas where the script says it may
     ping: str = "upstream"  # or local, which says nothing of the primary
-    client_view: str = "upstream"  # or proxy: whose clients CLIENT LIST tells
+    client_view: str = "proxy"  # or upstream: whose clients CLIENT LIST tells
     primary_read_weight: float = 0.0  # the primary's share of the reads beside replicas of 1
 
     @property
     def adapted(self) -> frozenset[str]:
         """Return the names of commands that the options change."""
-        return _adapted(
-            self.rewrites_ro, self.has_script_flags, self.ping == "local",
-            self.client_view == "proxy",
-        )  # fmt: skip
+        return _adapted(self.rewrites_ro, self.has_script_flags, self.ping == "local")
 
     @property
     def label(self) -> str:

@@ -50,6 +50,25 @@ def test_commands_that_store_nothing_are_read_from_a_replica(servers: list[Redis
             assert reads(proxy, one) == (5 if is_on else 0)
 
 
+@pytest.mark.parametrize("view", ["proxy", "upstream"])
+def test_clients_can_be_told_as_the_server_knows_them(server: Redis, view: str) -> None:
+    env = {"AMBASSADOR_LISTENER__CLIENT_VIEW": view}
+    words = ["--primary", f"127.0.0.1:{server.port}"]
+    with (
+        Caller(server.port) as direct,
+        Ambassador(*words, env=env) as proxy,
+        proxy.call() as client,
+    ):
+        direct.do("CLIENT", "SETNAME", "elsewhere")
+        number = str(direct.do("CLIENT", "ID"))
+        place = "{}:{}".format(*direct.sock.getsockname())
+        told = client.do("CLIENT", "LIST")
+        assert (b"name=elsewhere" in told) == (view == "upstream")
+        assert (b"name=ambassador:watch" in told) == (view == "upstream")
+        killed = client.do("CLIENT", "KILL", "ID", number, "ADDR", place)
+        assert killed == (view == "upstream")
+
+
 def test_ping_can_be_answered_here(server: Redis) -> None:
     env = {"AMBASSADOR_LISTENER__PING": "local", "AMBASSADOR_UPSTREAM__FAILOVER_QUEUE": "200ms"}
     words = ["--primary", f"127.0.0.1:{server.port}"]
@@ -78,10 +97,9 @@ def test_the_primary_can_take_a_share_of_the_reads(servers: list[Redis]) -> None
 
 
 def test_clients_can_be_told_of_each_other(server: Redis) -> None:
-    env = {"AMBASSADOR_LISTENER__CLIENT_VIEW": "proxy"}
     words = ["--primary", f"127.0.0.1:{server.port}"]
     with (
-        Ambassador(*words, env=env) as proxy,
+        Ambassador(*words) as proxy,
         proxy.call() as client,
         proxy.call() as other,
         proxy.call() as third,
@@ -91,7 +109,8 @@ def test_clients_can_be_told_of_each_other(server: Redis) -> None:
         assert third.do("SUBSCRIBE", "c") == [b"subscribe", b"c", 1]
         info = client.do("CLIENT", "INFO").decode()
         assert info.startswith(f"id={own} addr=127.0.0.1:")
-        assert "user=default resp=2" in info
+        assert "user=default" in info
+        assert "resp=2" in info
         listed = client.do("CLIENT", "LIST").decode().splitlines()
         assert len(listed) == 3
         assert any(f"id={others} " in line and "name=bob" in line for line in listed)
