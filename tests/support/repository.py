@@ -1,6 +1,7 @@
 """A git repository to be kept in sync with, and ``pinnace git-sync`` beside it."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -49,6 +50,8 @@ class Repository:
 
 class GitSyncProgram(Program):
     """git-sync as a process; what it publishes is in ``root / "live"``."""
+
+    ends_by = signal.SIGTERM
 
     def __init__(self, folder: Path, repo: str) -> None:
         """Sync from there; period and link are fixed."""
