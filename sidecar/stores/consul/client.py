@@ -29,6 +29,7 @@ IN_FLIGHT: Final = 64
 _CALL: Final = 10.0
 _WAIT: Final = 60.0  # of a blocking query; the agent adds up to a sixteenth
 _MARGIN: Final = 10.0
+_MOST_TOLD: Final = 10_000
 _AWAY: Final = frozenset({429, 502, 503, 504})
 _DENIED: Final = frozenset({401, 403})
 
@@ -90,7 +91,7 @@ class _Asked:
     params: Mapping[str, str]
     body: bytes | None = None
     waits: bool = False
-    is_loyal: bool = False
+    loyal_to: int | None = None
 
 
 class Client:
@@ -104,11 +105,13 @@ class Client:
         self._opening = asyncio.Lock()
         self._connections: tuple[Connections, Connections] | None = None
         self._slots = asyncio.Semaphore(IN_FLIGHT)
+        self._told: dict[str, int] = {}  # path to the era in which its index was told
 
     async def close(self) -> None:
         """Close all sockets; a later request opens new ones."""
         async with self._opening:
             connections, self._connections = self._connections, None
+            self._told.clear()
             for each in connections or ():
                 await each.close()
 
@@ -152,16 +155,21 @@ class Client:
     ) -> Answer:
         """Read when the state is newer than ``index``, or after a minute.
 
-        Without the connection that told the index the agent may be a new one, where that index
-        lies in the future and would keep us waiting: then it is read at once.
+        When a connection broke since the index was told, the agent may be a new one, where that
+        index lies in the future and would keep us waiting: then it is read at once.
         """
         known = dict(params or {})
-        if index:
+        connections = (await self._opened())[True]
+        told = self._told.get(path)
+        if index and told is not None:
             asked = {**known, "index": str(index), "wait": f"{limit:g}s"}
             timeout = limit + limit / 16 + _MARGIN
             with suppress(NewConnection):
-                waiting = _Asked("GET", path, asked, waits=True, is_loyal=True)
+                waiting = _Asked("GET", path, asked, waits=True, loyal_to=told)
                 return self.checked(await self._ask(waiting, timeout))
+        if len(self._told) >= _MOST_TOLD:  # of nodes that are long gone, too
+            self._told.clear()
+        self._told[path] = connections.era
         return self.checked(await self._ask(_Asked("GET", path, known, waits=True), _CALL))
 
     def checked(self, answer: Answer) -> Answer:
@@ -195,7 +203,7 @@ class Client:
     async def _send(self, asked: _Asked, connections: Connections, timeout: float) -> Answer:
         query = "&".join(f"{name}={quote(text, safe='')}" for name, text in asked.params.items())
         target = f"/v1/{asked.path}{'?' + query if query else ''}"
-        request = Request(asked.method, target, self._headers(), asked.body, asked.is_loyal)
+        request = Request(asked.method, target, self._headers(), asked.body, asked.loyal_to)
         with self._errors(asked.path):
             async with asyncio.timeout(timeout):
                 head, body = await connections.exchange(request)

@@ -30,13 +30,13 @@ class NewConnection(Exception):
 
 
 class Request(NamedTuple):
-    """What is asked; ``is_loyal``: over a connection that has been used before, or not at all."""
+    """What is asked; ``loyal_to``: only over a connection that was used before, in this era."""
 
     method: str
     target: str
     headers: Mapping[str, str]
     body: bytes | None = None
-    is_loyal: bool = False
+    loyal_to: int | None = None
 
 
 class _Gone(Exception):
@@ -62,6 +62,8 @@ class Connections:
         self._place = urlsplit(address.base)
         self._idle: list[_Link] = []
         self._links: set[_Link] = set()
+        self.era = 0
+        """Grows when a connection broke: who answers over another one may be a new agent."""
 
     async def exchange(self, asked: Request) -> tuple[Head, bytes]:
         """Return the answer. Raises OSError, ProtocolError and NewConnection."""
@@ -69,15 +71,19 @@ class Connections:
         while self._idle:
             link = self._idle.pop()
             if not link.is_usable:
+                self.era += 1
                 self._discard(link)
                 continue
+            if asked.loyal_to not in {None, self.era}:
+                self._idle.append(link)
+                raise NewConnection
             try:
                 return await self._over(link, octets)
             except _Gone:
                 if asked.method not in _SAFE:
                     raise ConnectionResetError("the connection ended") from None
                 break
-        if asked.is_loyal:
+        if asked.loyal_to is not None:
             raise NewConnection
         try:
             return await self._over(await self._opened(), octets)
@@ -109,7 +115,11 @@ class Connections:
             head = await _head(link.reader)
             body = await _body(link.reader, head)
             keeps = head.keeps and link in self._links
+        except (_Gone, OSError):
+            self.era += 1
+            raise
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+            self.era += 1
             raise ProtocolError("the answer ended early, or has a head too long") from error
         finally:
             if keeps:

@@ -146,6 +146,24 @@ async def test_a_blocking_query_keeps_no_request_waiting(agent: StubAgent, clien
         opened.set()
 
 
+async def test_an_index_is_not_used_on_a_connection_that_another_query_opened(
+    agent: StubAgent, client: Client
+) -> None:
+    """Who was late to notice a restart would else take the new agent for the old one."""
+    agent.answers["/v1/"] = Reply(200, b"[]", INDEX)
+    await client.wait("catalog/nodes", 0)
+    await client.wait("health/state/any", 0)
+    agent.cut()
+    await asyncio.sleep(0.05)  # the end has been told
+    await client.wait("health/state/any", 7)
+    assert "index" not in agent.asked[-1].target
+    await client.wait("catalog/nodes", 7)
+    assert "index" not in agent.asked[-1].target
+    await client.wait("catalog/nodes", 7)
+    await client.wait("health/state/any", 7)
+    assert ["index=7" in asked.target for asked in agent.asked[-2:]] == [True, True]
+
+
 async def test_an_index_is_used_on_the_connection_that_told_it_only(
     agent: StubAgent, client: Client
 ) -> None:

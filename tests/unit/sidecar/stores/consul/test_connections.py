@@ -104,7 +104,7 @@ async def test_what_is_not_safe_to_repeat_is_not_repeated() -> None:
 
 
 async def test_a_loyal_request_never_opens_a_connection() -> None:
-    loyal = Request("GET", "/v1/a", {}, is_loyal=True)
+    loyal = Request("GET", "/v1/a", {}, loyal_to=0)
     async with served(lambda n, m: OK if n or m < 2 else None) as (server, connections):
         with pytest.raises(NewConnection):
             await body_of(connections, loyal)
