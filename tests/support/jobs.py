@@ -1,5 +1,6 @@
 """``pinnace run`` as a process, with jobs that write down what they do."""
 
+import signal
 from pathlib import Path
 
 from tests.support.program import Program
@@ -9,6 +10,8 @@ __all__ = ["Jobs"]
 
 class Jobs(Program):
     """One running ``pinnace run``; jobs append to ``story``."""
+
+    ends_by = signal.SIGTERM  # jobs would outlive SIGKILL
 
     def __init__(self, folder: Path, text: str, *, name: str = "jobs.toml") -> None:
         """Write the file; ``@`` in it becomes the folder."""

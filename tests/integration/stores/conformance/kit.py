@@ -198,4 +198,4 @@ def seconds(limit: float) -> Iterator[None]:
     began = loop.time()
     yield
     took = loop.time() - began
-    assert took <= limit, f"took {took:.2f} s, more than {limit} s"
+    assert took <= allowed(limit), f"took {took:.2f} s, more than {limit} s"
