@@ -14,6 +14,7 @@ from dnsd.authority import (
     own_addresses,
     owned,
 )
+from dnsd.lapsing import kept_for
 from dnsd.pointers import pointers
 from dnsd.reading import Reading
 from dnsd.records import Answer, Record
@@ -166,7 +167,7 @@ def _service(question: Question, asked: names.ServiceName) -> Answer:
 
 def _of(question: Question, chosen: tuple[Instance, ...], service: bytes) -> Answer:
     """Answer from instances that are there."""
-    ttl = question.site.ttl_of(service)
+    ttl = kept_for(question.site.ttl_of(service), chosen)
     qtype = question.qtype
     if qtype in TARGETED:
         return targeted(question, chosen, ttl)

@@ -4,7 +4,7 @@ import pytest
 from dnslib import RCODE
 
 from sidecar.catalog.changes import Drop, Put
-from sidecar.catalog.model import InstanceId, Status
+from sidecar.catalog.model import Check, InstanceId, Status
 from tests.support.asker import Asker, instance, node, opt, texts
 
 CHANGES = (
@@ -259,6 +259,25 @@ def test_the_ttl_is_the_one_set() -> None:
     for kind in ("A", "SRV"):
         reply = asker.ask("web.service.consul", kind)
         assert {record.ttl for record in [*reply.rr, *reply.ar]} == {30}
+
+
+@pytest.mark.parametrize(
+    ("definition", "ttl"),
+    [
+        ('{"TTL":"12s"}', 12), ('{"TTL":2500000000}', 2), ('{"TTL":"300ms"}', 1),
+        ('{"TTL":"1h"}', 30), ('{"TTL":"soon"}', 30), ('{"TTL":null}', 30), ('{"TTL', 30),
+        ('{"HTTP":"http://10.0.0.1/","Interval":"5s"}', 30), ('["TTL"]', 30), ("", 30),
+    ],
+)  # fmt: skip
+def test_nobody_keeps_an_answer_longer_than_an_instance_may_be_silent(
+    definition: str, ttl: int
+) -> None:
+    check = Check(id="ttl", name="ttl", status=Status.PASSING, definition=definition)
+    fed = replace(instance(number=2).instance, checks=(check,))
+    asker = Asker(instance(), Put(fed), ttl=30)
+    for kind in ("A", "SRV"):
+        assert {record.ttl for record in asker.ask("web.service.consul", kind).rr} == {ttl}
+    assert {r.ttl for r in Asker(Put(fed)).ask("web.service.consul").rr} == {0}
 
 
 def test_a_long_chain_of_names_is_cut() -> None:
