@@ -21,7 +21,6 @@ from sidecar.config.load import Loaded
 from sidecar.config.model import Settings
 from sidecar.errors import ConfigError
 from sidecar.greeting import greeting
-from sidecar.hosts import Host, Maker, own_ports
 from sidecar.runtime import log, memory
 from sidecar.runtime.clock import Clock, SystemClock
 from sidecar.runtime.component import Component, Health, Phase
@@ -34,6 +33,7 @@ from sidecar.runtime.watchdog import Watchdog
 from sidecar.stores.embedded import EmbeddedStore
 
 if TYPE_CHECKING:
+    from sidecar.hosts import Host, Maker
     from dnsd.component import DnsServer
     from sidecar.catalog.work import Drains
     from sidecar.scheduling import Scheduling
@@ -113,6 +113,8 @@ async def _supervisor(
     node = settings.registrar.node
     clock = SystemClock()
     balancer = _balancer(settings, store)
+    from sidecar.hosts import Maker  # noqa: PLC0415 - memory: what it imports comes last
+
     maker = Maker(settings, store, clock, stack, work=balancer, is_shared=mirror is not None)
     hosts = await _hosts(settings, maker)
     elsewhere = hosts[0].edges[0].url if mirror is not None else ""
@@ -193,7 +195,7 @@ def _keys(settings: Settings, clock: Clock, stack: AsyncExitStack) -> "KeyValue"
     return keys
 
 
-async def _hosts(settings: Settings, maker: Maker) -> list[Host]:
+async def _hosts(settings: Settings, maker: "Maker") -> "list[Host]":
     """Return the hosts whose containers are registered here: this one, or those that are listed."""
     if not settings.scheduler.nodes:
         return [await maker.this_one()]
@@ -204,7 +206,7 @@ async def _hosts(settings: Settings, maker: Maker) -> list[Host]:
     ]
 
 
-def _drains(hosts: Sequence[Host]) -> "Drains":
+def _drains(hosts: "Sequence[Host]") -> "Drains":
     if len(hosts) == 1:
         return hosts[0].drainer
     from sidecar.fleet import AllDrains  # noqa: PLC0415
@@ -215,7 +217,7 @@ def _drains(hosts: Sequence[Host]) -> "Drains":
 async def _scheduling(
     settings: Settings,
     store: EmbeddedStore,
-    hosts: Sequence[Host],
+    hosts: "Sequence[Host]",
     clock: Clock,
     stack: AsyncExitStack,
     *,
@@ -249,6 +251,7 @@ def _dns(settings: Settings, store: EmbeddedStore, mirror: "Mirror | None") -> "
 def _balancer(settings: Settings, store: EmbeddedStore) -> "LoadBalancer | None":
     if settings.lb.kind == "none":
         return None
+    from sidecar.hosts import own_ports  # noqa: PLC0415
     from templater.component import LoadBalancer  # noqa: PLC0415
 
     return LoadBalancer(

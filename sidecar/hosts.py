@@ -22,7 +22,7 @@ from sidecar.config.units import endpoint
 from sidecar.engine.client import Engine, EngineInfo, ExtraTags
 from sidecar.engine.connection import Tls
 from sidecar.runtime.clock import Clock
-from sidecar.scheduler.nodes.settings import NodeSettings, host_of
+from sidecar.scheduler.nodes.node import NodeSettings, host_of
 from sidecar.stores.embedded import EmbeddedStore
 
 if TYPE_CHECKING:

@@ -26,7 +26,8 @@ from sidecar.scheduler.files import StackFile, gather
 from sidecar.scheduler.journal import Journal
 from sidecar.scheduler.model import Policy
 from sidecar.scheduler.nodes.link import Link
-from sidecar.scheduler.nodes.settings import NodeSettings, merged, settings_of
+from sidecar.scheduler.nodes.node import NodeSettings
+from sidecar.scheduler.nodes.settings import merged, settings_of
 from sidecar.scheduler.orders import Orders
 from sidecar.scheduler.scaling import Scaling
 from sidecar.scheduler.serving import panels

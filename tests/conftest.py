@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +18,10 @@ from tests.support.containers import Containers
 from tests.support.faults import FAKETIME
 from tests.support.oracle import consul_program, insist
 from tests.support.prometheus import why_not as without_prometheus
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As a shell starts what runs in its background; programs that tests start would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 OURS = ["sidecar", "registrar", "templater", "dnsd", "ambassador", "adapter"]
 

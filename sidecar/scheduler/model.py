@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from sidecar.scheduler.constraints import Constraint
-from sidecar.scheduler.expressions import Expression
+if TYPE_CHECKING:  # the program of one host has no use for them
+    from sidecar.scheduler.constraints import Constraint
+    from sidecar.scheduler.expressions import Expression
 
 __all__ = [
     "NANO",
@@ -141,7 +142,7 @@ class NodeView:
 class Soft:
     """A wish: an expression about constraints or affinities and what it is worth."""
 
-    expression: Expression | Constraint
+    expression: "Expression | Constraint"
     weight: int = 1
     is_affinity: bool = False
 
@@ -161,9 +162,9 @@ class Request:
     ports: tuple[Port, ...] = ()
     host_network: bool = False
     exposed: tuple[Port, ...] = ()
-    constraints: tuple[Expression | Constraint, ...] = ()
-    affinities: tuple[Expression, ...] = ()
-    whitelists: tuple[Expression, ...] = ()
+    constraints: "tuple[Expression | Constraint, ...]" = ()
+    affinities: "tuple[Expression, ...]" = ()
+    whitelists: "tuple[Expression, ...]" = ()
     soft: tuple[Soft, ...] = ()
     beside: tuple[str, ...] = ()
     """Names of containers that must be on the same node (links, volumes_from, network)."""

@@ -16,7 +16,7 @@ from sidecar.scheduler.compose.stack import stack_of
 from sidecar.scheduler.fencer import Fencer
 from sidecar.scheduler.model import Availability
 from sidecar.scheduler.nodes.link import Link
-from sidecar.scheduler.nodes.settings import NodeSettings
+from sidecar.scheduler.nodes.node import NodeSettings
 from sidecar.scheduler.plan import Plan
 from sidecar.scheduler.recipe import Recipe, key_of, spec_of
 from sidecar.scheduler.spec import ServiceSpec, requests_of

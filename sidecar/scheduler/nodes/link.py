@@ -20,9 +20,9 @@ from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from sidecar.scheduler.cluster import Copy
 from sidecar.scheduler.model import NodeView, State
+from sidecar.scheduler.nodes.node import NodeSettings
 from sidecar.scheduler.nodes.reach import Heard, Reach, reach_of
 from sidecar.scheduler.nodes.reading import Seen, images_of, node_of, seen_of, wall_of
-from sidecar.scheduler.nodes.settings import NodeSettings
 
 __all__ = ["Link", "Times"]
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sidecar.scheduler import labels as names
 from sidecar.scheduler.cluster import Copy, Health, Stage
 from sidecar.scheduler.model import NANO, ContainerView, NodeView, Port, Resources
-from sidecar.scheduler.nodes.settings import NodeSettings
+from sidecar.scheduler.nodes.node import NodeSettings
 from sidecar.scheduler.recipe import key_of
 
 __all__ = ["Seen", "images_of", "node_of", "seen_of", "wall_of"]

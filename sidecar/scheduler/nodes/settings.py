@@ -8,16 +8,15 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from sidecar.config.keys import suggestion
 from sidecar.errors import ConfigError
 from sidecar.scheduler.compose.values import size
 from sidecar.scheduler.model import NANO, Resources
+from sidecar.scheduler.nodes.node import Files, NodeSettings
 
-__all__ = ["Files", "NodeSettings", "host_of", "settings_of"]
+__all__ = ["merged", "settings_of"]
 
 _SCHEMES: Final = ("unix", "tcp", "http", "https", "ssh")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -26,38 +25,6 @@ _KEYS: Final = (
     "verify", "manager",
 )  # fmt: skip
 _SSH: Final = re.compile(r"[A-Za-z0-9_.@:\[\]-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """Certificates for one node; empty: none are given."""
-
-    ca: str = ""
-    cert: str = ""
-    key: str = ""
-    is_verified: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeSettings:
-    """One host; ``name`` is what it is known by everywhere."""
-
-    name: str
-    endpoint: str
-    advertise: str = ""
-    """The address of its published ports; empty: the endpoint's host, or this host's."""
-    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
-    reserve: Resources = field(default_factory=Resources)
-    """What is kept free."""
-    overcommit: tuple[float, float] = (1.0, 1.05)
-    """Of CPUs and of memory."""
-    files: Files | None = None
-    is_leader_capable: bool = True
-
-
-def host_of(endpoint: str) -> str:
-    """Return the host of an endpoint; empty for a socket of this host."""
-    return "" if endpoint.startswith("unix:") else (urlsplit(endpoint).hostname or "")
 
 
 def settings_of(text: str, source: str) -> list[NodeSettings]:

@@ -6,8 +6,8 @@ import pytest
 
 from sidecar.scheduler.cluster import Health, Stage
 from sidecar.scheduler.model import NANO, Port, Resources
+from sidecar.scheduler.nodes.node import NodeSettings
 from sidecar.scheduler.nodes.reading import images_of, node_of, seen_of, wall_of
-from sidecar.scheduler.nodes.settings import NodeSettings
 
 OURS = {
     "pinnace.stack": "shop", "pinnace.service": "web", "pinnace.slot": "2", "pinnace.spec": "abc",

@@ -4,7 +4,8 @@ import pytest
 
 from sidecar.errors import ConfigError
 from sidecar.scheduler.model import NANO, Resources
-from sidecar.scheduler.nodes.settings import Files, NodeSettings, host_of, merged, settings_of
+from sidecar.scheduler.nodes.node import Files, NodeSettings, host_of
+from sidecar.scheduler.nodes.settings import merged, settings_of
 
 WHOLE = """
 [[node]]
