@@ -33,9 +33,9 @@ from sidecar.runtime.watchdog import Watchdog
 from sidecar.stores.embedded import EmbeddedStore
 
 if TYPE_CHECKING:
-    from sidecar.hosts import Host, Maker
     from dnsd.component import DnsServer
     from sidecar.catalog.work import Drains
+    from sidecar.hosts import Host, Maker
     from sidecar.scheduling import Scheduling
     from sidecar.stores.base import KeyValue, Mirror
     from templater.component import LoadBalancer
