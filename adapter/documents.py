@@ -30,11 +30,19 @@ class Problems:
         """``name`` stands in front of each."""
         self.name = name
         self.lines: list[str] = []
+        self.warnings: list[str] = []
 
     def add(self, mark: Any, text: str) -> None:
         """Add a mistake at a place (None: none is known)."""
+        self.lines.append(self._placed(mark, text))
+
+    def warn(self, mark: Any, text: str) -> None:
+        """Add what is no mistake, but has no effect either."""
+        self.warnings.append(self._placed(mark, text))
+
+    def _placed(self, mark: Any, text: str) -> str:
         place = f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""
-        self.lines.append(f"{self.name}{place}: {text}")
+        return f"{self.name}{place}: {text}"
 
     def check(self) -> None:
         """Raise ConfigError when there are any."""
@@ -78,11 +86,17 @@ class Node:
         """Return whether it is a list."""
         return isinstance(self._node, yaml.SequenceNode)
 
-    def fields(self, known: Sequence[str]) -> "Mapping[str, Node]":
-        """Return the values by key, absent ones included; notes unknown and repeated keys."""
+    def fields(self, known: Sequence[str], *, is_strict: bool = True) -> "Mapping[str, Node]":
+        """Return the values by key, absent ones included; notes unknown and repeated keys.
+
+        Not strict, it only warns of those that are unknown.
+        """
         found = {key: Node(self._problems, None, self._below(key), self._mark) for key in known}
-        for key, _, value in self._pairs(lambda key: _unknown(key, known)):
-            found[key] = Node(self._problems, value, self._below(key))
+        for key, mark, value in self._pairs(lambda key: _unknown(key, known) if is_strict else ""):
+            if key in found:
+                found[key] = Node(self._problems, value, self._below(key))
+            else:
+                self._problems.warn(mark, _unknown(key, known))
         return found
 
     def items(self) -> "Iterator[tuple[str, Node]]":

@@ -32,7 +32,7 @@ _TOP: Final = (*_TARGET, "targets", "discovery", "httpServer", "openTelemetry")
 def settings_of(text: str, source: str, environ: Mapping[str, str]) -> Settings:
     """Return the settings that a file means. Raises ConfigError with every mistake."""
     root, problems = document(text, source)
-    fields = root.fields(_TOP)
+    fields = root.fields(_TOP, is_strict=False)  # files for the peer have keys of others
     base = _target(root, fields, Target(name="", place=_NOWHERE), environ)
     http = config_http.http_of(fields["httpServer"], environ)
     targets = [base] if base.place != _NOWHERE else []
@@ -42,7 +42,7 @@ def settings_of(text: str, source: str, environ: Mapping[str, str]) -> Settings:
     if not targets and discovery is None and not problems.lines:
         root.wrong("one of hostPort, jmxUrl, targets and discovery is needed")
     problems.check()
-    warnings = []
+    warnings = problems.warnings
     if fields["openTelemetry"]:
         warnings.append(f"{source}: openTelemetry is not supported: metrics are only served")
     return Settings(

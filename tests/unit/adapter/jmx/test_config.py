@@ -138,10 +138,18 @@ def test_older_names_of_keys_are_known() -> None:
     assert not target.tls.registry
 
 
+def test_an_unknown_key_at_the_top_is_a_warning_with_its_place() -> None:
+    settings = _settings("hostPort: h:1\nhostPrt: x\nx-ours: {a: 1}\n")
+    assert [each.split(":", 1)[1] for each in settings.warnings] == [
+        "2:1: unknown key 'hostPrt'; did you mean hostPort?",
+        "3:1: unknown key 'x-ours'",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "place", "words"),
     [
-        ("hostPort: h:1\ntpye: x\n", "2:1", "unknown key 'tpye'"),
+        ("hostPort: h:1\nstartDelaySeconds: 1\nstartDelaySeconds: 2\n", "3:1", "given twice"),
         ("hostPort: h:1\njmxUrl: x\n", "2:9", "only one of hostPort and jmxUrl"),
         ("jmxUrl: rmi://h\n", "1:9", "is not service:jmx:rmi"),
         ("jmxUrl: http://u:p@h/jolokia\n", "1:9", "no password in it"),
