@@ -8,7 +8,7 @@ from typing import Final
 from sidecar.scheduler.canary import CanaryPolicy
 from sidecar.scheduler.compose.document import Item
 from sidecar.scheduler.compose.reader import Reader
-from sidecar.scheduler.compose.values import seconds, truth, whole
+from sidecar.scheduler.compose.values import ratio, seconds, truth, whole
 from sidecar.scheduler.conduct import Keeps
 from sidecar.scheduler.fencing import Fencing
 from sidecar.scheduler.scale import Direction, Metric, ScalePolicy
@@ -54,7 +54,7 @@ def canary_of(own: Reader) -> CanaryPolicy | None:
     return CanaryPolicy(
         steps=steps,
         hold=hold,
-        max_error_ratio=reader.value("max_error_ratio", _ratio, 0.01),
+        max_error_ratio=reader.value("max_error_ratio", ratio, 0.01),
         max_p95=reader.value("max_p95_ms", _milliseconds, None),
         min_requests=reader.value("min_requests", whole, 100),
         auto_promote=reader.value("auto_promote", truth, True),
@@ -93,16 +93,6 @@ def _positive(text: str) -> float:
     return number
 
 
-def _ratio(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number <= 1:
-        raise ValueError(f"{text!r} is no share from 0 to 1")
-    return number
-
-
 def _milliseconds(text: str) -> float | None:
     return _positive(text) / 1000
 
@@ -130,7 +120,7 @@ def autoscale_of(own: Reader) -> Autoscale | None:
     try:
         policy = ScalePolicy(
             least, most, tuple(each.metric for each in metrics),
-            reader.value("tolerance", _ratio, 0.1), up, down,
+            reader.value("tolerance", ratio, 0.1), up, down,
         )  # fmt: skip
     except ValueError as error:
         reader.error(item, f"{reader.where}: {error}")

@@ -10,7 +10,7 @@ from typing import Final
 from sidecar.scheduler.compose.document import Item
 from sidecar.scheduler.compose.extras import autoscale_of, canary_of, fencing_of, keeps_of
 from sidecar.scheduler.compose.reader import Reader
-from sidecar.scheduler.compose.values import seconds, whole
+from sidecar.scheduler.compose.values import ratio, seconds, whole
 from sidecar.scheduler.conduct import Conduct, OnFailure, Order, Restart, Update, When
 from sidecar.scheduler.fencing import Fencing
 
@@ -94,7 +94,7 @@ def _update(config: Reader, rollout: Reader, service: Reader, *, is_alone: bool)
         delay=config.value("delay", seconds, 0.0),
         monitor=config.value("monitor", seconds, _monitor(service.below("healthcheck"))),
         on_failure=OnFailure(config.one_of("failure_action", actions, OnFailure.PAUSE)),
-        max_failure_ratio=config.value("max_failure_ratio", _ratio, 0.0),
+        max_failure_ratio=config.value("max_failure_ratio", ratio, 0.0),
         order=Order(config.one_of("order", list(Order), order)),
         deadline=rollout.value("healthy_deadline", seconds, _DEADLINE),
         min_ready=rollout.value("min_ready", whole, None),
@@ -108,16 +108,6 @@ def _monitor(check: Reader) -> float:
     interval = check.value("interval", seconds, _INTERVAL)
     retries = check.value("retries", whole, _RETRIES)
     return max(_MONITOR, check.value("start_period", seconds, 0.0) + retries * interval)
-
-
-def _ratio(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number <= 1:
-        raise ValueError(f"{text!r} is no share from 0 to 1")
-    return number
 
 
 def _reschedule(service: Reader, own: Reader, classic: Iterable[str]) -> tuple[bool, float | None]:

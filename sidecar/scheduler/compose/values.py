@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from sidecar.config.units import duration
 from sidecar.scheduler.model import NANO, Port
 
-__all__ = ["Published", "cpus", "published", "seconds", "size", "truth", "whole"]
+__all__ = ["Published", "cpus", "published", "ratio", "seconds", "size", "truth", "whole"]
 
 _SIZE: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([bkmgtp]?)(?:i?b)?\s*", re.IGNORECASE)
 _POWERS: Final = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
@@ -63,6 +63,17 @@ def whole(text: str, least: int = 0) -> int:
     if not (plain.isascii() and plain.isdigit()) or len(plain) > 9 or int(plain) < least:
         raise ValueError(f"{text!r} is no whole number from {least} on")
     return int(plain)
+
+
+def ratio(text: str) -> float:
+    """Return a share from 0 to 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise ValueError(f"{text!r} is no share from 0 to 1")
+    return number
 
 
 def truth(text: str) -> bool:
