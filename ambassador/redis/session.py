@@ -101,6 +101,7 @@ class Session:
     def settle_directness(self) -> None:
         """Say whether plain commands may take the short way."""
         client = self._client
+        client.has_waiting = client.has_waiting or self.lease is not None
         client.is_muting = self._is_skipping or self.reply_mode != b"ON"
         client.is_direct = (
             self.lease is None
@@ -278,7 +279,7 @@ class Session:
     async def replicas_with(self, count: int, limit: float) -> bytes:
         """Return the reply to WAIT."""
         client = self._client
-        return await wait_for_replicas(client, client.hub.primary, client.link, count, limit)
+        return await wait_for_replicas(client, client.hub.primary, client.writer.link, count, limit)
 
     def may_pass(self, word: bytes) -> bool:
         """Say whether a long command may go on as it comes: a write that is allowed."""
@@ -390,7 +391,7 @@ class Session:
     def become(self, attributes: Attributes) -> None:
         """Take other attributes; links are chosen anew."""
         self.attributes = attributes
-        self._client.link = None
+        self._client.writer.forget_link()
         self._client.reader.forget_link()
 
     def pause(self) -> None:
