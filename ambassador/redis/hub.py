@@ -13,6 +13,7 @@ from ambassador.frame.dialing import Dialer
 from ambassador.redis import errors
 from ambassador.redis.client import Client
 from ambassador.redis.commands import MAY_BE_SLOW, Command, Route, Table
+from ambassador.redis.framing import word_of
 from ambassador.redis.greeting import Attributes
 from ambassador.redis.node import Node
 from ambassador.redis.reading import Token
@@ -29,6 +30,8 @@ __all__ = ["Hub"]
 
 _log = get_logger("ambassador")
 _SAMPLE: Final = 15
+_MOST_WORDS: Final = 4096
+_LONGEST: Final = 64
 
 
 class Hub(Servers):
@@ -141,6 +144,13 @@ class Hub(Servers):
     def routes(self, listener: Listener) -> dict[bytes, int]:
         """Return the words that a listener's clients need no closer look for."""
         return self._routes.setdefault(listener, {})
+
+    def remember(self, routes: dict[bytes, int], name: bytes, found: Command) -> None:
+        """Let a command pass without a closer look from now on, if it needs none."""
+        is_plain = found.route < Route.SLOW and "|" not in found.name and not found.is_container
+        is_plain = is_plain and found.name not in self.slow_names
+        if is_plain and len(routes) < _MOST_WORDS and len(name) < _LONGEST:
+            routes[word_of(name)] = found.route
 
     def grew(self, client: Client, size: int) -> None:
         """Hear that a client that does not read has more to read; end it beyond its limit."""
