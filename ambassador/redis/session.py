@@ -110,8 +110,6 @@ class Session:
             and not client.hub.is_cluster
         )
 
-    # --- commands ----------------------------------------------------------------------------
-
     def command(self, raw: bytes) -> None:
         """Take one command at its turn."""
         client = self.client
