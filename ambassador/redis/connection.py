@@ -4,14 +4,15 @@ A reply waits for nothing but those before it (``runs``). Who has more to do whe
 as something waits for it, says so (``has_waiting``).
 """
 
-import asyncio
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from ambassador.redis.run import ClientRun
+from ambassador.redis.run import ClientRun, Owner
 
 if TYPE_CHECKING:
+    import asyncio
+
     from ambassador.redis.hub import Hub
     from ambassador.redis.settings import Listener
 
@@ -22,8 +23,8 @@ NOTHING: Final[deque[tuple[bytes, bytes, int, int]]] = deque(maxlen=0)
 """The backlog of most clients, for ever."""
 
 
-class Connection(asyncio.Protocol, ABC):
-    """The side towards a client."""
+class Connection(Owner):
+    """The side towards a client; an asyncio protocol by its methods (see ``Carrier``)."""
 
     __slots__ = (
         "_has_ended",
@@ -78,18 +79,6 @@ class Connection(asyncio.Protocol, ABC):
     @abstractmethod
     def settle(self) -> None:
         """Go on with what waited for replies."""
-
-    @abstractmethod
-    def inspect(self, run: ClientRun, reply: bytes) -> None:
-        """Take replies of which one is an error, or that come too early."""
-
-    @abstractmethod
-    def failed(self, run: ClientRun, why: str, *, was_sent: bool) -> None:
-        """Hear that a run's upstream was lost."""
-
-    @abstractmethod
-    def moved(self, run: ClientRun) -> None:
-        """Send a read on another connection, as it only waits for others where it is."""
 
     @abstractmethod
     def _grew(self, size: int) -> None:

@@ -6,20 +6,27 @@ What is read before or behind a write stays with it, in order, without a wait.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from ambassador.redis.patterns import COMMAND
+
 if TYPE_CHECKING:
     from ambassador.redis.framing import Found
 
 __all__ = ["common", "grouped"]
 
 _WRITE: Final = 2  # Route, as a plain number
+_words_of: Final = COMMAND.findall
 
 
-def common(routes: Mapping[bytes, int], words: list[bytes]) -> int:
-    """Return the kind of run that commands with these words may be, 0 if there is none."""
+def common(routes: Mapping[bytes, int], data: bytes) -> tuple[int, int, bool]:
+    """Return the kind of run that all commands may be, 0 if none; how many; whether all alike."""
+    words = _words_of(data)
+    count = len(words)
+    if words.count(words[0]) == count:
+        return routes.get(words[0], 0), count, True
     kinds = {routes.get(word, 0) for word in set(words)}
     if 0 in kinds:
-        return 0
-    return kinds.pop() if len(kinds) == 1 else _WRITE if _WRITE in kinds else 0
+        return 0, count, False
+    return kinds.pop() if len(kinds) == 1 else _WRITE if _WRITE in kinds else 0, count, False
 
 
 def grouped(

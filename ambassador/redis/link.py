@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from ambassador.redis.carrier import CLOSED, Carrier
 from ambassador.redis.greeting import ALONE, DEFAULT, Attributes, Refused, check, greeting
@@ -48,7 +48,7 @@ class Link(Carrier):
     async def open(self) -> None:
         """Connect and greet. Raises UpstreamUnavailable and Refused, closed then."""
         try:
-            await self._dial(lambda: self)
+            await self._dial(lambda: cast("asyncio.BaseProtocol", self))
             self._check_open()
             self.server_id = await self._greet()
         except OSError as error:
