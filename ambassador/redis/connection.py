@@ -6,7 +6,7 @@ as something waits for it, says so (``has_waiting``).
 
 from abc import abstractmethod
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from ambassador.redis.run import ClientRun, Owner
 
@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     import asyncio
 
     from ambassador.redis.hub import Hub
+    from ambassador.redis.link import Link
     from ambassador.redis.settings import Listener
 
-__all__ = ["NOTHING", "Connection"]
+__all__ = ["NOTHING", "UPSTREAM", "Connection"]
 
+UPSTREAM: Final = 1
+"""Why a client is held: the upstream that it has alone takes no more."""
 _WRITE: Final = 2  # Route, as a plain number for the hot path
 NOTHING: Final[deque[tuple[bytes, bytes, int, int]]] = deque(maxlen=0)
 """The backlog of most clients, for ever."""
@@ -28,7 +31,7 @@ class Connection(Owner):
 
     __slots__ = (
         "_has_ended",
-        "_is_held",
+        "_held",
         "_is_paused",
         "_kept",
         "_most",
@@ -73,7 +76,7 @@ class Connection(Owner):
         self._most = listener.max_outstanding
         self._kept = 0  # bytes of replies that are not at their turn
         self._is_paused = False
-        self._is_held = False  # its upstream takes no more
+        self._held = 0  # reasons to read no more
         self._has_ended = False  # sends no more
 
     @abstractmethod
@@ -190,18 +193,23 @@ class Connection(Owner):
         """Whether as much is under way as may be."""
         limits = self.listener
         return (
-            self._is_held
+            self._held != 0
             or self.outstanding > limits.max_outstanding
             or self.bytes > limits.max_bytes
         )
 
-    def hold(self, *, is_held: bool) -> None:
-        """Read no more while the upstream that the client has alone takes no more."""
-        self._is_held = is_held
+    def hold(self, *, is_held: bool, why: int = UPSTREAM) -> None:
+        """Read no more for a reason, or no more for that one."""
         if is_held:
+            self._held |= why
             self._pause()
         else:
+            self._held &= ~why
             self._resume_if_less()
+
+    def sources(self) -> "set[Link]":
+        """Return the servers' connections where replies for it come from."""
+        return {cast("Link", run.link) for run in self.runs if run.link is not None}
 
     def _pause(self) -> None:
         if not self._is_paused and self.transport is not None and not self._has_ended:

@@ -16,6 +16,7 @@ from ambassador.redis.commands import MAY_BE_SLOW, Command, Route, Table
 from ambassador.redis.framing import word_of
 from ambassador.redis.greeting import Attributes
 from ambassador.redis.node import Node
+from ambassador.redis.pressure import Pressure
 from ambassador.redis.reading import Token
 from ambassador.redis.resp import arguments
 from ambassador.redis.run import ClientRun, Run
@@ -59,7 +60,7 @@ class Hub(Servers):
         self.clients: set[Client] = set()
         self.slow: set[Client] = set()
         self.buffered = 0
-        self.is_full = False  # of replies that nobody reads
+        self.pressure = Pressure(self)
         self.tallies = Tallies(self)
         self.unknown_outcomes = 0
         self.slowlog = SlowLog(settings.slowlog, settings.slowlog_size)
@@ -129,7 +130,7 @@ class Hub(Servers):
 
     def enter(self, client: Client) -> bool:
         """Take a client, if there is room."""
-        if len(self.clients) >= self.settings.max_clients or self.buffered > self.settings.memory:
+        if len(self.clients) >= self.settings.max_clients or self.pressure.is_full:
             self.dropped("max_clients")
             return False
         self.clients.add(client)

@@ -4,7 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ambassador.redis.errors import TIMED_OUT
-from ambassador.redis.run import ClientRun, Unheard
+from ambassador.redis.pressure import rescued
 
 if TYPE_CHECKING:
     from ambassador.redis.client import Client
@@ -16,7 +16,6 @@ __all__ = ["sweep"]
 
 _PERIOD: Final = 0.05
 _SELDOM: Final = 20  # of those periods
-_READS: Final = (1, 3)  # Route: what may be asked twice
 
 
 async def sweep(hub: "Hub") -> None:
@@ -50,7 +49,7 @@ def _time_out(hub: "Hub", before: "dict[Link, _Seen]", now: float) -> "dict[Link
     for node in list(hub.nodes.values()):
         for link in node.links:
             if not link.queue or link.is_paused:
-                link.takes_new = not link.is_lane and not link.is_closed
+                link.takes_new = not (link.is_lane or link.is_closed or link.is_paused)
                 continue
             progress, since, answered, head_since = before.get(link, _Seen(-1, now, -1, now))
             if progress != link.progress:
@@ -76,53 +75,25 @@ def _relieve(hub: "Hub", node: "Node", link: "Link", since: float) -> None:
     if node.heard < since:
         node.poked.set()  # ask it
         return
-    for run in _rescued(link):
+    for run in rescued(link):
         hub.reissued("slow")
         run.owner.moved(run)
 
 
-def _rescued(link: "Link") -> list[ClientRun]:
-    """Return reads that only wait for others here, to be sent elsewhere.
-
-    What this link answers to them nobody hears. A client with anything else here before them
-    keeps them here, so that its commands stay in order.
-    """
-    found: list[ClientRun] = []
-    bound: set[object] = set()
-    for place, run in enumerate(link.queue):
-        if not isinstance(run, ClientRun):
-            continue
-        is_free = place and run.kind in _READS and run.owner not in bound and run.token <= 0
-        if is_free and run.left == run.count and run.after is None and link.client is None:
-            found.append(run)
-            link.queue[place] = Unheard(run.data, run.count)
-        else:
-            bound.add(run.owner)
-    return found
-
-
 def _count_slow(hub: "Hub", now: float) -> None:
-    """Add up what waits for slow clients; end who is slow for too long; hold the rest back."""
-    total = 0
+    """Count what waits for slow clients; end who is slow for too long; hold back who makes most."""
+    waiting: dict[Client, int] = {}
     for client in list(hub.slow):
-        size = _waiting(client)
-        total += size
+        size = waiting[client] = _waiting(client)
         settings = hub.settings
         soft = settings.push_soft if client.session.is_transparent else settings.reply_soft
         if size <= soft:
             client.slow_since = now
         elif now - client.slow_since > settings.soft_for:
             client.close("slow", is_abort=True)
-    hub.buffered = total
-    is_full = total > hub.settings.memory
-    if is_full != hub.is_full:
-        hub.is_full = is_full
-        for node in hub.nodes.values():
-            for link in node.links:
-                if is_full:
-                    link.pause()
-                else:
-                    link.resume()
+            del waiting[client]
+    hub.buffered = sum(waiting.values())
+    hub.pressure.judge(waiting)
 
 
 def _waiting(client: "Client") -> int:
