@@ -68,6 +68,8 @@ class Client(asyncio.Protocol):
         "listener",
         "outstanding",
         "passage",
+        "peak",
+        "peaked_at",
         "reader",
         "requests",
         "routes",
@@ -90,7 +92,8 @@ class Client(asyncio.Protocol):
         self.writing = 0  # runs with writes that are not answered
         self.outstanding = 0
         self.bytes = 0
-        self.since = hub.now()
+        self.since = self.peaked_at = hub.now()
+        self.peak = 0  # bytes of the largest replies of late
         self.heard = self.since
         self.is_closed = False
         self.is_slow = False  # does not read what we send
@@ -456,6 +459,18 @@ class Client(asyncio.Protocol):
             self.transport.write(data)
             if self.is_slow:
                 self.hub.grew(self, len(data))
+
+    def swelled(self, size: int) -> None:
+        """Hear of replies that a small buffer does not hold."""
+        now = self.hub.now()
+        if size >= self.peak or now - self.peaked_at > self.hub.peak_reset >= 0:
+            self.peak, self.peaked_at = size, now
+
+    @property
+    def waiting(self) -> int:
+        """Return how many bytes of replies wait for their turn, or for the client."""
+        waiting = self.transport.get_write_buffer_size() if self.transport is not None else 0
+        return waiting + self._kept
 
     def settle(self) -> None:
         """Go on with what waited for replies."""

@@ -10,6 +10,7 @@ from ambassador.redis import errors
 from ambassador.redis.commands import Command, Route
 from ambassador.redis.logins import BAD_NAME, auth, hello, is_name, switch
 from ambassador.redis.resp import bulk
+from ambassador.redis.roster import clients_counted
 from ambassador.redis.settings import MODES
 
 if TYPE_CHECKING:
@@ -28,11 +29,12 @@ def take(
 ) -> None:
     """Answer a command; one that is put strangely is answered by the server."""
     handler = _HANDLERS.get(found.name)
-    if handler is None or not handler(session, client, raw, words):
-        if session.lease is not None:
-            session.lease.forward(raw, words, found)
-        else:
-            session.with_lease(lambda lease: lease.forward(raw, words, found))
+    if handler is not None and handler(session, client, raw, words):
+        client.hub.monitors.show(client, words, found)
+    elif session.lease is not None:
+        session.lease.forward(raw, words, found)
+    else:
+        session.with_lease(lambda lease: lease.forward(raw, words, found))
 
 
 def _select(session: "Session", client: "Client", _: bytes, words: list[bytes]) -> bool:
@@ -122,7 +124,7 @@ def _info(session: "Session", client: "Client", raw: bytes, words: list[bytes]) 
     elif session.lease is not None:
         return False
     else:
-        client.emit(raw, 1, Route.LOOK)
+        client.emit(raw, 1, Route.LOOK).after = clients_counted(client)
     return True
 
 

@@ -13,6 +13,7 @@ from ambassador.redis.commands import Command, Route
 from ambassador.redis.feed import Feed
 from ambassador.redis.greeting import Attributes
 from ambassador.redis.link import Link
+from ambassador.redis.monitoring import Monitor
 from ambassador.redis.run import ClientRun
 from sidecar.errors import UpstreamUnavailable
 
@@ -65,6 +66,7 @@ class Lease:
         self._db: int | None = None  # chosen within MULTI
         self._listens = False  # from the end of MULTI on
         self._exec: ClientRun | None = None
+        self._monitor: Monitor | None = None  # where everything passes
         link.pushed = self._pushed
 
     @property
@@ -129,7 +131,10 @@ class Lease:
         """Take a command of the client."""
         name = found.name
         if self.is_permanent:
-            self.link.write_raw(raw)
+            if name == "monitor" and self._monitor is None:
+                monitor = self._monitor = Monitor(self._client.hub, self.link.node)
+                self.link.tap = lambda data: self._client.write(monitor.take(data))
+            self.link.write_raw(raw, self._client)
         elif (not self._in_multi and name in identity.OURS) or name in {"reset", "quit"}:
             identity.take(self._session, self._client, raw, words, found)
         elif self._is_broken:
@@ -346,7 +351,10 @@ class Lease:
     def give_back(self, *, is_clean: bool) -> None:
         """End the use."""
         if self.feed is not None:
-            self.feed.cancel()
+            self.feed.end()
+        if self._monitor is not None:
+            self._monitor.end()
+            self._monitor = None
         if self.is_transparent:
             self._client.reader.shows()
         self.link.resume()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
 from ambassador.redis.greeting import ALONE, DEFAULT, Attributes, Refused, check, greeting
+from ambassador.redis.monitoring import note, place_of
 from ambassador.redis.patterns import REPLY
 from ambassador.redis.replies import Replies
 from ambassador.redis.resp import Failure, packed
@@ -20,12 +21,14 @@ from sidecar.runtime.reason import reason_of
 
 if TYPE_CHECKING:
     from ambassador.frame.dialing import Dial
+    from ambassador.redis.monitored import Log
     from ambassador.redis.node import Node
 
 __all__ = ["DEFAULT", "Attributes", "Link", "Refused"]
 
 _HANDSHAKE: Final = 2.0
 _PUSH: Final = 0x3E
+_LARGE: Final = 1024
 _READS: Final = (1, 3)  # Route: what may be asked twice
 _CLOSED: Final = "closed by the server"
 
@@ -58,6 +61,8 @@ class Link(asyncio.Protocol):
         self.seen, self.seen_at = -1, 0.0  # progress, when somebody looked last
         self.server_id = 0  # what the server calls a connection that somebody has alone
         self.node: Node
+        self.log: Log | None = None  # of what goes out, while somebody uses MONITOR
+        self.port = b""  # ours, as MONITOR tells it
         self.is_ours = True  # set as nobody asked for
         self.refusal: bytes | None = None
         self._is_inside = self._is_pushing = False
@@ -102,6 +107,8 @@ class Link(asyncio.Protocol):
                 data = b"".join(packed(*command) for command in words)
                 run = Ask(data, len(words), self._hear, self._miss)
                 self.queue.append(run)
+                if self.log is not None:
+                    note(self.log, run)
                 self._write(data)
                 async with asyncio.timeout(_HANDSHAKE):
                     answers = await self._greeted
@@ -146,6 +153,9 @@ class Link(asyncio.Protocol):
         if self.covers:
             self._cover()
         self.unsent = []
+        if self.log is not None:
+            for run in unsent:
+                note(self.log, run)
         self.queue.extend(unsent)
         self._write(unsent[0].data if len(unsent) == 1 else b"".join([run.data for run in unsent]))
 
@@ -189,8 +199,14 @@ class Link(asyncio.Protocol):
         if self.is_closed:
             raise UpstreamUnavailable("closed")
 
-    def write_raw(self, data: bytes) -> None:
-        """Write what is not counted (``tap``)."""
+    def write_raw(self, data: bytes, owner: object = None) -> None:
+        """Write a command that is not counted (``tap``); ``owner``: the client whose it is."""
+        if self.log is not None:
+            self.log.add(data, place_of(owner))
+        self._write(data)
+
+    def write_rest(self, data: bytes) -> None:
+        """Write more of a command that has begun."""
         self._write(data)
 
     def close(self, why: str) -> None:
@@ -258,6 +274,8 @@ class Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)
+        name = transport.get_extra_info("sockname")
+        self.port = b"%d" % name[1] if isinstance(name, tuple) else b"unix"
         if self.is_closed:
             self._transport.abort()
 
@@ -278,7 +296,7 @@ class Link(asyncio.Protocol):
         if hold is not None:
             hold(is_held=False)
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: bytes) -> None:  # noqa: C901 - one loop, the hot path
         """Count replies back to the runs."""
         if self.tap is not None:
             self.tap(data)
@@ -315,6 +333,8 @@ class Link(asyncio.Protocol):
                 if replies.has_error:
                     run.has_error, replies.has_error = True, False
                 piece = data if end - at == size else data[at:end]
+                if end - at > _LARGE and isinstance(run, ClientRun):
+                    run.owner.swelled(end - at)
                 at = end
                 if run.left:
                     self._arrived += 1

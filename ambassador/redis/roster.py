@@ -12,18 +12,22 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
+from ambassador.redis.buffers import PEAK_RESET, reply_buffer
 from ambassador.redis.resp import bulk, packed
 
 if TYPE_CHECKING:
     from ambassador.redis.client import Client
     from ambassador.redis.lease import Lease
 
-__all__ = ["target_of", "translated"]
+__all__ = ["clients_counted", "target_of", "translated"]
 
 After = Callable[[bytes], bytes]
 Translation = tuple[bytes, "After | None"]
 
 _NOBODY: Final = b"%d" % (2**63 - 1)
+_ZEROS: Final = b"sub psub ssub qbuf-free argv-mem multi-mem obl watch fd".split()
+_STRUCTURE: Final = 5824  # bytes that Redis 7.0 counts for a client without buffers
+_CLIENTS: Final = re.compile(rb"(?<=\nconnected_clients:)\d+(?=\r)")
 _FIELD: Final = re.compile(rb"(?<![^ ])([a-z-]+)=([^ \n]*)")
 _OF_CLIENTS: Final = frozenset({"client|list", "client|info", "client|kill", "client|unblock"})
 _OF_REPLICATION: Final = frozenset({b"master", b"slave", b"replica"})
@@ -116,9 +120,19 @@ def _renamed(line: bytes, client: "Client") -> bytes:
 def _sharing(model: bytes, client: "Client") -> bytes:
     """Return the line of a client without a connection of its own."""
     attributes = client.session.attributes
-    zeros = b"sub psub ssub qbuf qbuf-free argv-mem multi-mem rbs rbp obl oll omem tot-mem watch fd"
-    facts = dict.fromkeys(zeros.split(), b"0") | {
-        b"idle": b"%d" % (client.hub.now() - client.heard),
+    now = client.hub.now()
+    size, peak = reply_buffer(
+        now - client.since, client.peak, now - client.peaked_at, client.hub.peak_reset
+    )
+    waiting, begun = client.waiting, client.requests.pending
+    facts = dict.fromkeys(_ZEROS, b"0") | {
+        b"qbuf": b"%d" % begun,
+        b"rbs": b"%d" % size,
+        b"rbp": b"%d" % peak,
+        b"oll": b"%d" % -(-waiting // size),
+        b"omem": b"%d" % waiting,
+        b"tot-mem": b"%d" % (_STRUCTURE + size + waiting + begun),
+        b"idle": b"%d" % (now - client.heard),
         b"flags": b"N",
         b"db": b"%d" % attributes.db,
         b"multi": b"-1",
@@ -148,6 +162,46 @@ def _text(like: bytes, text: bytes) -> bytes:
     if like.startswith(b"="):
         return b"=%d\r\ntxt:%b\r\n" % (len(text) + 4, text)
     return bulk(text)
+
+
+# --- INFO and DEBUG ------------------------------------------------------------------------------
+
+
+def clients_counted(client: "Client") -> After | None:
+    """Return what makes INFO count the clients that CLIENT LIST tells."""
+    if client.listener.client_view == "upstream":
+        return None
+
+    def after(reply: bytes) -> bytes:
+        lines = reply[reply.find(b"\n") + 1 : -2]
+        told = _CLIENTS.sub(b"%d" % len(client.hub.clients), lines)
+        if told == lines:
+            return reply
+        if reply.startswith(b"="):
+            return b"=%d\r\n%b\r\n" % (len(told), told)
+        return bulk(told)
+
+    return after
+
+
+def _counted(client: "Client", _: "Lease", raw: bytes, _words: list[bytes]) -> Translation:
+    return raw, clients_counted(client)
+
+
+def _debug(client: "Client", _: "Lease", raw: bytes, words: list[bytes]) -> Translation:
+    """Take how long large replies are remembered, as Redis' own tests choose it."""
+    options = [word.lower() for word in words[1:]]
+    if len(options) != 3 or options[:2] != [b"replybuffer", b"peak-reset-time"]:
+        return raw, None
+
+    def after(reply: bytes) -> bytes:
+        if reply.startswith(b"+"):
+            named = {b"never": -1.0, b"reset": PEAK_RESET}
+            value = named.get(options[2])
+            client.hub.peak_reset = int(options[2]) / 1000 if value is None else value
+        return reply
+
+    return raw, after
 
 
 # --- CLIENT KILL and UNBLOCK ---------------------------------------------------------------------
@@ -298,6 +352,8 @@ def _of_server(client: "Client", number: bytes) -> bytes:
 
 
 _TRANSLATORS: Final[dict[str, Callable[["Client", "Lease", bytes, list[bytes]], Translation]]] = {
+    "info": _counted,
+    "debug": _debug,
     "client|id": _id,
     "client|list": _list,
     "client|info": _info,

@@ -61,6 +61,9 @@ class Owner(Protocol):
     def streamed(self, run: "ClientRun") -> None:
         """Take what there is of a long reply."""
 
+    def swelled(self, size: int) -> None:
+        """Hear of replies that a small buffer does not hold."""
+
     def failed(self, run: "ClientRun", why: str, *, was_sent: bool) -> None:
         """Hear that a run's upstream was lost."""
 

@@ -269,6 +269,7 @@ class Session:
             self.on_once(raw, words, found)
             return
         count, limit = int(words[1]), int(words[2]) / 1000
+        self._client.hub.monitors.show(self._client, words, found)
 
         async def ask() -> None:
             self.resume_with(await self.replicas_with(count, limit))

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ambassador.redis.errors import TIMED_OUT
 
 if TYPE_CHECKING:
-    from ambassador.redis.client import Client
     from ambassador.redis.hub import Hub
     from ambassador.redis.link import Link
     from ambassador.redis.node import Node
@@ -83,7 +82,7 @@ def _count_slow(hub: "Hub", now: float) -> None:
     """Add up what waits for slow clients; end who is slow for too long; hold the rest back."""
     total = 0
     for client in list(hub.slow):
-        size = _waiting(client)
+        size = client.waiting
         total += size
         settings = hub.settings
         soft = settings.push_soft if client.session.is_transparent else settings.reply_soft
@@ -101,10 +100,6 @@ def _count_slow(hub: "Hub", now: float) -> None:
                     link.pause()
                 else:
                     link.resume()
-
-
-def _waiting(client: "Client") -> int:
-    return client.transport.get_write_buffer_size() if client.transport is not None else 0
 
 
 def _seldom(hub: "Hub", now: float) -> None:
