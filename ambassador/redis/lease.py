@@ -136,7 +136,10 @@ class Lease:
                 self.link.tap = lambda data: self._client.write(monitor.take(data))
             self.link.write_raw(raw, self._client)
         elif (not self._in_multi and name in identity.OURS) or name in {"reset", "quit"}:
-            identity.take(self._session, self._client, raw, words, found)
+            session, client = self._session, self._client
+            identity.if_permitted(
+                session, client, found, lambda: identity.take(session, client, raw, words, found)
+            )
         elif self._is_broken:
             self._refuse(name)
         elif self.feed is not None:
@@ -156,6 +159,23 @@ class Lease:
         self.feed = Feed(self, self._session, self._client)
         self.feed.is_for_good = self._is_tracking
         self.feed.take(raw, found, words)
+
+    def pass_on(self, raw: bytes, words: list[bytes], found: Command) -> None:
+        """Send what the server has to answer."""
+        if self.feed is not None:
+            self.feed.take(raw, found, words)
+        else:
+            self.forward(raw, words, found)
+
+    def send(self, raw: bytes) -> ClientRun:
+        """Send a command that has one reply and changes nothing."""
+        client = self._client
+        run = ClientRun(client, raw, 1, 0, client.hub.now())
+        run.link = self.link
+        run.is_muted = client.is_muting
+        client.add(run)
+        self.link.send(run)
+        return run
 
     def forward(self, raw: bytes, words: list[bytes], found: Command) -> None:
         """Send a command that has one reply."""
@@ -193,14 +213,10 @@ class Lease:
         after = None
         if not self._in_multi:
             raw, after = roster.translated(client, self, raw, words, name)
-        run = ClientRun(client, raw, 1, 0, client.hub.now())
-        run.link = self.link
-        run.is_muted = client.is_muting
+        run = self.send(raw)
         run.after = after or self._follower(run, words, name)
         if not self._in_multi and "readonly" not in found.flags:
             run.after = self._covered(run.after)
-        client.add(run)
-        self.link.send(run)
 
     def _follower(
         self, run: ClientRun, words: list[bytes], name: str

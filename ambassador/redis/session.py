@@ -242,7 +242,10 @@ class Session:
 
     def on_session(self, raw: bytes, words: list[bytes], found: Command) -> None:
         """Answer what is about the connection."""
-        identity.take(self, self._client, raw, words, found)
+        client = self._client
+        identity.if_permitted(
+            self, client, found, lambda: identity.take(self, client, raw, words, found)
+        )
 
     def wait_for(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
         """Run something when all before it is answered; it ends by ``resume_with``."""
@@ -274,7 +277,8 @@ class Session:
         async def ask() -> None:
             self.resume_with(await self.replicas_with(count, limit))
 
-        self.wait_for(ask, "wait")
+        client = self._client
+        identity.if_permitted(self, client, found, lambda: self.wait_for(ask, "wait"))
 
     async def replicas_with(self, count: int, limit: float) -> bytes:
         """Return the reply to WAIT."""
