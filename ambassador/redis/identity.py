@@ -37,12 +37,17 @@ _PROBES: Final[dict[str, tuple[bytes, ...]]] = {
 
 
 def if_permitted(
-    session: "Session", client: "Client", found: Command, act: Callable[[], None]
+    session: "Session",
+    client: "Client",
+    words: list[bytes],
+    found: Command,
+    act: Callable[[], None],
 ) -> None:
     """Do what is answered here, unless the server does not allow it to who is logged in."""
     probe = _PROBES.get(found.name)
     lease = session.lease
     is_asked = lease is None or not (lease.is_transparent or lease.is_broken)
+    is_asked = is_asked and probe is not None and len(words) == len(probe)
     if probe is None or not is_asked or session.attributes.user in _ANYBODY:
         act()
         return
@@ -208,6 +213,8 @@ def follower(
             session.become(attributes._replace(user=user, password=words[-1]))
         elif name == "client|setname" and len(words) == 3:
             session.name = words[2]
+        elif name == "client|setinfo" and len(words) == 4:
+            session.facts = {**session.facts, words[2].lower(): words[3]}
         return reply
 
     return after

@@ -14,6 +14,7 @@ from ambassador.redis.feed import Feed
 from ambassador.redis.greeting import Attributes
 from ambassador.redis.link import Link
 from ambassador.redis.monitoring import Monitor
+from ambassador.redis.replies import elements
 from ambassador.redis.run import ClientRun
 from sidecar.errors import UpstreamUnavailable
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Lease", "opened"]
 
 _PAUSE = 0.05
+_QUEUED = b"+QUEUED\r\n"
 
 
 async def opened(session: "Session", client: "Client", attributes: Attributes) -> Link:
@@ -63,9 +65,12 @@ class Lease:
         self._is_watching = False
         self._is_tracking = False
         self._is_broken = False
-        self._db: int | None = None  # chosen within MULTI
+        self._queued = 0  # commands since MULTI
+        self._effects: list[tuple[int, Callable[[bytes], bytes]]] = []
+        """What follows the replies to some of those, which come with that to EXEC."""
         self._listens = False  # from the end of MULTI on
         self._exec: ClientRun | None = None
+        self._last: ClientRun | None = None  # the end of a transaction, under way
         self._monitor: Monitor | None = None  # where everything passes
         link.pushed = self._pushed
 
@@ -110,9 +115,9 @@ class Lease:
         """Whether it carries what never ends: MONITOR, tracking."""
         return self._is_tracking or (self.feed is not None and self.feed.is_for_good)
 
-    def in_transaction(self) -> None:
-        """Take that MULTI goes out before what is taken next."""
-        self._in_multi = True
+    def in_transaction(self, queued: int) -> None:
+        """Take that MULTI goes out before what is taken next, and so many commands behind it."""
+        self._in_multi, self._queued = True, queued
 
     def is_last(self, run: ClientRun) -> bool:
         """Say whether this is the EXEC of the transaction."""
@@ -138,7 +143,11 @@ class Lease:
         elif (not self._in_multi and name in identity.OURS) or name in {"reset", "quit"}:
             session, client = self._session, self._client
             identity.if_permitted(
-                session, client, found, lambda: identity.take(session, client, raw, words, found)
+                session,
+                client,
+                words,
+                found,
+                lambda: identity.take(session, client, raw, words, found),
             )
         elif self._is_broken:
             self._refuse(name)
@@ -210,39 +219,52 @@ class Lease:
     def _forward(self, raw: bytes, words: list[bytes], found: Command) -> None:
         client, name = self._client, found.name
         self.is_plain = self.is_plain and found.leaves_no_trace
-        after = None
-        if not self._in_multi:
-            raw, after = roster.translated(client, self, raw, words, name)
+        raw, after = roster.translated(client, self, raw, words, name)
         run = self.send(raw)
-        run.after = after or self._follower(run, words, name)
+        run.after = self._follower(run, words, name, after)
         if not self._in_multi and "readonly" not in found.flags:
             run.after = self._covered(run.after)
 
     def _follower(
-        self, run: ClientRun, words: list[bytes], name: str
+        self, run: ClientRun, words: list[bytes], name: str, after: Callable[[bytes], bytes] | None
     ) -> Callable[[bytes], bytes] | None:
-        """Return what keeps the state by the reply."""
+        """Return what keeps the state by the reply, and makes that the client's."""
         if name == "multi":
-            self._in_multi = True
-            return self._began
-        if name in {"exec", "discard"}:
-            self._exec = run if name == "exec" else None
-            return self._executed
-        if name == "select" and len(words) == 2 and words[1].isdigit():
-            return self._chosen(int(words[1]))
+            was_multi, self._in_multi = self._in_multi, True
+            return None if was_multi else self._began
         if name == "watch":
             self._is_watching = True
             return None
-        return None if self._in_multi else self._follower_of_session(words, name)
+        if name in {"exec", "discard"} and self._in_multi:
+            self._session.waits = True  # what comes behind is not in the transaction
+            self._last, self._exec = run, run if name == "exec" else None
+            return self._executed if name == "exec" else self._discarded
+        after = after or self._follower_of_session(words, name)
+        return self._in_turn(after) if self._in_multi else after
+
+    def _in_turn(self, after: Callable[[bytes], bytes] | None) -> Callable[[bytes], bytes]:
+        """Return a follower that acts when EXEC is answered, if the command is queued."""
+
+        def queued(reply: bytes) -> bytes:
+            if reply != _QUEUED:
+                return reply if after is None else after(reply)
+            if after is not None:
+                self._effects.append((self._queued, after))
+            self._queued += 1
+            return reply
+
+        return queued
 
     def _follower_of_session(
         self, words: list[bytes], name: str
     ) -> Callable[[bytes], bytes] | None:
+        if name == "select" and len(words) == 2 and words[1].isdigit():
+            return self._chosen(int(words[1]))
         if name == "unwatch":
             return self._unwatched
         if name == "client|tracking" and len(words) > 2:
             return self._tracked(is_on=words[2].upper() == b"ON")
-        if name in {"hello", "auth"}:
+        if name in {"hello", "auth", "client|setname", "client|setinfo"}:
             return identity.follower(self._session, self._client, words, name)
         return None
 
@@ -256,26 +278,41 @@ class Lease:
         return both
 
     def _began(self, reply: bytes) -> bytes:
-        if not reply.startswith(b"+OK"):
-            self._in_multi = reply.startswith(b"-ERR MULTI calls can not be nested")
+        self._in_multi = reply.startswith(b"+OK")
         return reply
 
-    def _executed(self, reply: bytes) -> bytes:
-        self._in_multi = self._is_watching = False
+    def _discarded(self, reply: bytes) -> bytes:
+        self._session.waits = False
+        if reply.startswith(b"+OK"):
+            self._forget_transaction()
+        return reply
+
+    def _forget_transaction(self) -> None:
+        self._in_multi = self._is_watching = self._listens = False
         self._exec = None
+        self._queued = 0
+        self._effects = []
+
+    def _executed(self, reply: bytes) -> bytes:
+        self._session.waits = False
+        effects, listens = self._effects, self._listens
+        self._forget_transaction()
         self._client.reader.wrote_alone(self.link)
-        if self._db is not None and not reply.startswith((b"-", b"*-1", b"_")):
-            self._session.become(self._session.attributes._replace(db=self._db))
-        self._db = None
-        if self._listens and reply.startswith((b"*", b">")):
+        is_done = reply.startswith((b"*", b">")) and not reply.startswith(b"*-")
+        if is_done and effects:
+            parts = elements(reply)
+            for place, effect in effects:
+                parts[place + 1] = effect(parts[place + 1])
+            reply = b"".join(parts)
+        if is_done and listens:
             # Subscribed within the transaction: messages may follow at once, and stay.
             self.feed = Feed(self, self._session, self._client)
             self.feed.is_for_good = True
-        self._listens = False
         return reply
 
     def _unwatched(self, reply: bytes) -> bytes:
-        self._is_watching = False
+        if reply.startswith(b"+OK"):
+            self._is_watching = False
         return reply
 
     def _tracked(self, *, is_on: bool) -> Callable[[bytes], bytes]:
@@ -287,12 +324,8 @@ class Lease:
         return after
 
     def _chosen(self, db: int) -> Callable[[bytes], bytes]:
-        is_queued = self._in_multi
-
         def after(reply: bytes) -> bytes:
-            if is_queued and reply.startswith(b"+QUEUED"):
-                self._db = db
-            elif reply.startswith(b"+OK"):
+            if reply.startswith(b"+OK"):
                 self._session.become(self._session.attributes._replace(db=db))
             return reply
 
@@ -307,6 +340,8 @@ class Lease:
     def lost(self, run: ClientRun, *, was_sent: bool) -> None:
         """Answer for a command that has no reply; a transaction goes on to its end, refused."""
         run.after = None
+        if run is self._last:
+            self._session.waits = False
         if run is self._exec:
             self._in_multi = self._is_watching = self._is_broken = False
             self._exec = None
@@ -337,13 +372,12 @@ class Lease:
         if name == "multi" and not self._in_multi:
             self._in_multi = True
             client.local(b"+OK\r\n")
-        elif name in {"exec", "discard", "unwatch"}:
-            was_multi, self._in_multi = self._in_multi, False
-            self._is_watching = self._is_broken = False
-            client.local(
-                errors.ABORTED if name == "exec" and was_multi
-                else b"+OK\r\n" if name != "exec" else b"-ERR EXEC without MULTI\r\n"
-            )  # fmt: skip
+        elif name in {"exec", "discard"} and not self._in_multi:
+            client.local(b"-ERR %b without MULTI\r\n" % name.upper().encode())
+        elif name in {"exec", "discard"} or (name == "unwatch" and not self._in_multi):
+            self._is_broken = False
+            self._forget_transaction()
+            client.local(errors.ABORTED if name == "exec" else b"+OK\r\n")
             if not client.runs:
                 self._session.release(is_clean=False)
         else:

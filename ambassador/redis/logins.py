@@ -104,6 +104,8 @@ def hello(session: "Session", client: "Client", _: bytes, words: list[bytes]) ->
     told = asked(words, session.attributes.protocol)
     if told is None or not client.hub.hello:
         return False
+    if told.refusal and not client.listener.users:
+        return False  # some versions of Redis log in before they see what is wrong
     if told.refusal or (not session.is_known and told.password is None):
         client.local(told.refusal or errors.NO_AUTH_HELLO)
         return True

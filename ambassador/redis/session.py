@@ -244,7 +244,7 @@ class Session:
         """Answer what is about the connection."""
         client = self._client
         identity.if_permitted(
-            self, client, found, lambda: identity.take(self, client, raw, words, found)
+            self, client, words, found, lambda: identity.take(self, client, raw, words, found)
         )
 
     def wait_for(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
@@ -278,7 +278,7 @@ class Session:
             self.resume_with(await self.replicas_with(count, limit))
 
         client = self._client
-        identity.if_permitted(self, client, found, lambda: self.wait_for(ask, "wait"))
+        identity.if_permitted(self, client, words, found, lambda: self.wait_for(ask, "wait"))
 
     async def replicas_with(self, count: int, limit: float) -> bytes:
         """Return the reply to WAIT."""

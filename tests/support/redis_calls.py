@@ -59,7 +59,7 @@ _BY_NATURE: Final = frozenset(
     b" function|list command|list command|count pubsub|channels pubsub|shardchannels dbsize".split()
 )  # fmt: skip
 _WITHOUT_ORDER: Final = frozenset(
-    b"smembers sunion sinter sdiff keys sort sort_ro hgetall hkeys hvals".split()
+    b"smembers spop sunion sinter sdiff keys sort sort_ro hgetall hkeys hvals".split()
 )
 
 
