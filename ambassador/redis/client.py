@@ -416,6 +416,8 @@ class Client(asyncio.Protocol):
         if runs[0] is not run:
             run.out = reply
             self._keep(len(reply))
+            if self._moving:  # what is at its turn may have waited for this one
+                self._move()
             return
         runs.popleft()
         self.write(reply)

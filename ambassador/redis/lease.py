@@ -272,19 +272,23 @@ class Lease:
         """Return a follower that also lets reads elsewhere see what was written."""
 
         def both(reply: bytes) -> bytes:
-            self._client.reader.wrote_alone(self.link)
+            if not self._in_multi:  # else at its end, as whatever goes out now is in it
+                self._client.reader.wrote_alone(self.link)
             return reply if after is None else after(reply)
 
         return both
 
     def _began(self, reply: bytes) -> bytes:
         self._in_multi = reply.startswith(b"+OK")
+        if not self._in_multi:
+            self._client.reader.wrote_alone(self.link)
         return reply
 
     def _discarded(self, reply: bytes) -> bytes:
         self._session.waits = False
         if reply.startswith(b"+OK"):
             self._forget_transaction()
+            self._client.reader.wrote_alone(self.link)
         return reply
 
     def _forget_transaction(self) -> None:

@@ -43,6 +43,8 @@ def twin(real: int, ours: int, seed: int, rounds: int, said: Callable[[str], Non
             at = draw.randrange(_CLIENTS)
             batch = [_next(calls, draw, queues[at]) for _ in range(draw.choice((1, 1, 2, 5, 20)))]
             made += len(batch)
+            if __import__("os").environ.get("CTX"):
+                said(f"NOW client {at}")
             answers = [_exchange(caller, batch) for caller in pairs[at]]
             _compare(batch, answers, queues[at], lambda text: said(f"client {at}: {text}"))
     finally:
@@ -62,7 +64,16 @@ def _next(calls: Calls, draw: random.Random, queue: list[bytes]) -> tuple[bytes,
 def _exchange(caller: Caller, batch: list[tuple[bytes, list[bytes]]]) -> list[object]:
     for _, words in batch:
         caller.send(*words)
-    return [caller.read() for _ in batch]
+    answers = []
+    for _ in batch:
+        try:
+            answers.append(caller.read())
+        except (TimeoutError, EOFError) as failure:
+            begun = [words for _, words in batch[: len(answers) + 1]]
+            raise AssertionError(
+                f"{caller.sock.getsockname()} no reply to the last of {begun!r}"
+            ) from failure
+    return answers
 
 
 def _compare(
