@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Final, cast
 
+from ambassador.redis.monitoring import note, place_of
 from ambassador.redis.patterns import replies_of
 from ambassador.redis.replies import Replies
 from ambassador.redis.run import ClientRun, RoleRun, Run
@@ -19,11 +20,13 @@ from sidecar.runtime.reason import reason_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ambassador.redis.monitored import Log
     from ambassador.redis.node import Node
 
 __all__ = ["CLOSED", "Carrier"]
 
 _PUSH: Final = 0x3E
+_LARGE: Final = 1024
 CLOSED: Final = "closed by the server"
 _ALL_OF: Final = {count: replies_of(count).match for count in (1, 2, 4, 8, 16, 32, 64)}
 """What finds the end of so many short replies at once."""
@@ -49,6 +52,7 @@ class Carrier(ABC):
         self.heard = 0.0  # when anything came last
         self.takes_new = True  # not closed, and nothing slow is under way
         self.client: object = None  # who has it alone
+        self.log: Log | None = None  # of what goes out, while somebody uses MONITOR
         self.answered = 0
         self.tap: Callable[[bytes], None] | None = None
         """Takes all that comes, uncounted."""
@@ -92,6 +96,9 @@ class Carrier(ABC):
         if self.covers:
             self._cover()
         self.unsent = []
+        if self.log is not None:
+            for run in unsent:
+                note(self.log, run)
         self.queue.extend(unsent)
         self._write(unsent[0].data if len(unsent) == 1 else b"".join([run.data for run in unsent]))
 
@@ -104,8 +111,14 @@ class Carrier(ABC):
 
         self.unsent.append(RoleRun(b"master", tell))
 
-    def write_raw(self, data: bytes) -> None:
-        """Write what is not counted (``tap``)."""
+    def write_raw(self, data: bytes, owner: object = None) -> None:
+        """Write a command that is not counted (``tap``); ``owner``: the client whose it is."""
+        if self.log is not None:
+            self.log.add(data, place_of(owner))
+        self._write(data)
+
+    def write_rest(self, data: bytes) -> None:
+        """Write more of a command that has begun."""
         self._write(data)
 
     def close(self, why: str) -> None:
@@ -203,6 +216,8 @@ class Carrier(ABC):
             match = None if all_of is None else all_of(data, at)
             if match is None:
                 at = self._over_some(run, data, at)
+                if at - begin > _LARGE and isinstance(run, ClientRun):
+                    run.owner.swelled(at - begin)
                 if run.left:
                     run.partial(data[begin:at])
                     continue

@@ -47,6 +47,8 @@ class Connection(Owner):
         "is_slow",
         "listener",
         "outstanding",
+        "peak",
+        "peaked_at",
         "runs",
         "since",
         "slow_since",
@@ -60,7 +62,8 @@ class Connection(Owner):
         self.listener = listener
         self.id = hub.next_id()
         self.transport: asyncio.Transport | None = None
-        self.since = hub.now()
+        self.since = self.peaked_at = hub.now()
+        self.peak = 0  # bytes of the largest replies of late
         self.heard = self.since
         self.is_closed = False
         self.is_slow = False  # does not read what we send
@@ -143,6 +146,8 @@ class Connection(Owner):
         if runs[0] is not run:
             run.out = reply
             self._keep(len(reply))
+            if self.has_waiting:  # what is at its turn may have waited for this one
+                self.settle()
             return
         runs.popleft()
         self.write(reply)
@@ -185,6 +190,18 @@ class Connection(Owner):
             self.transport.write(data)
             if self.is_slow:
                 self._grew(len(data))
+
+    def swelled(self, size: int) -> None:
+        """Hear of replies that a small buffer does not hold."""
+        now = self.hub.now()
+        if size >= self.peak or now - self.peaked_at > self.hub.peak_reset >= 0:
+            self.peak, self.peaked_at = size, now
+
+    @property
+    def waiting(self) -> int:
+        """Return how many bytes of replies wait for their turn, or for the client."""
+        waiting = self.transport.get_write_buffer_size() if self.transport is not None else 0
+        return waiting + self._kept
 
     # --- how much may be under way and wait --
 

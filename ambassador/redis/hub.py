@@ -11,10 +11,12 @@ from ambassador.frame.address import Address
 from ambassador.frame.balance import Chooser
 from ambassador.frame.dialing import Dialer
 from ambassador.redis import errors
+from ambassador.redis.buffers import PEAK_RESET
 from ambassador.redis.client import Client
 from ambassador.redis.commands import MAY_BE_SLOW, Command, Route, Table
 from ambassador.redis.framing import word_of
 from ambassador.redis.greeting import Attributes
+from ambassador.redis.monitoring import Monitors
 from ambassador.redis.node import Node
 from ambassador.redis.pressure import Pressure
 from ambassador.redis.reading import Token
@@ -62,6 +64,8 @@ class Hub(Servers):
         self.buffered = 0
         self.pressure = Pressure(self)
         self.tallies = Tallies(self)
+        self.monitors = Monitors(self)
+        self.peak_reset = PEAK_RESET
         self.unknown_outcomes = 0
         self.slowlog = SlowLog(settings.slowlog, settings.slowlog_size)
         self.slow_names: set[str] = set()

@@ -66,6 +66,10 @@ class Owner(ABC):
         """Take what there is of a long reply."""
 
     @abstractmethod
+    def swelled(self, size: int) -> None:
+        """Hear of replies that a small buffer does not hold."""
+
+    @abstractmethod
     def failed(self, run: "ClientRun", why: str, *, was_sent: bool) -> None:
         """Hear that a run's upstream was lost."""
 

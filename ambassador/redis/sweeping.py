@@ -84,7 +84,7 @@ def _count_slow(hub: "Hub", now: float) -> None:
     """Count what waits for slow clients; end who is slow for too long; hold back who makes most."""
     waiting: dict[Client, int] = {}
     for client in list(hub.slow):
-        size = waiting[client] = _waiting(client)
+        size = waiting[client] = client.waiting
         settings = hub.settings
         soft = settings.push_soft if client.session.is_transparent else settings.reply_soft
         if size <= soft:
@@ -94,10 +94,6 @@ def _count_slow(hub: "Hub", now: float) -> None:
             del waiting[client]
     hub.buffered = sum(waiting.values())
     hub.pressure.judge(waiting)
-
-
-def _waiting(client: "Client") -> int:
-    return client.transport.get_write_buffer_size() if client.transport is not None else 0
 
 
 def _seldom(hub: "Hub", now: float) -> None:

@@ -24,6 +24,9 @@ class Noting(Owner):
         run.is_streamed = True
         run.parts = []
 
+    def swelled(self, size: int) -> None:
+        self.told.append(("swelled", size))
+
     def failed(self, run: ClientRun, why: str, *, was_sent: bool) -> None:
         self.told.append(("failed", (why, was_sent)))
 
