@@ -38,6 +38,7 @@ class Node:
         self.health = Health()
         self.observation: Observation | None = None
         self.offset = -1  # a replica's, never too high
+        self.tells_role = True
         self.is_readable = False
         self.is_draining = False  # says the catalogue
         self.is_drained = False  # says a person

@@ -72,6 +72,7 @@ class Reader:
         "_node",
         "_shard",
         "_weight",
+        "_window",
         "mode",
         "token",
     )
@@ -89,6 +90,7 @@ class Reader:
         self._link: Link | None = None
         self._chooser = client.hub.chooser(client.listener)
         self._weight = client.listener.primary_read_weight
+        self._window = client.listener.window
         self._keeps_primary: bool | None = None
 
     @property
@@ -121,10 +123,12 @@ class Reader:
                 return self._falls_back()
             if token.generation != hub.generation:
                 token.generation, token.offset = hub.generation, hub.switch_offset
-            wanted = max(token.offset, hub.floor)
-            if wanted > node.offset:
-                young = self._client.listener.young
-                if wanted >= MOVED or run.since - token.wrote_at < young:
+                token.wrote_at = max(token.wrote_at, run.since if self._window else -1.0)
+            if self._window:
+                if run.since - token.wrote_at < self._window:
+                    return self._falls_back()
+            elif (wanted := max(token.offset, hub.floor)) > node.offset:
+                if not self._may_ask(node, wanted, run.since - token.wrote_at):
                     return self._falls_back()
                 return self._guarded(run, node, wanted)
             self._hub.tallies.direct += 1
@@ -141,12 +145,22 @@ class Reader:
         link.send(run)
         return True
 
+    def _may_ask(self, node: "Node", offset: int, age: float) -> bool:
+        """Say whether to ask a replica how far it is, along with a read."""
+        listener = self._client.listener
+        return (
+            offset < MOVED
+            and age >= listener.young
+            and listener.session_fallback == "guarded"
+            and node.tells_role
+        )
+
     def elsewhere(self, run: ClientRun) -> bool:
         """Send a read to another replica than where it failed; False: to the primary."""
         failed = getattr(run.link, "node", None)
         if self._node is failed and failed is not None:
             failed.suspect()
-            self._token.offset = max(self._token.offset, MOVED)
+            self._miss()
             self.leave()
         if self.mode == "primary" or run.tries > 1:
             return False
@@ -159,6 +173,10 @@ class Reader:
         token = self._token
         if run.kind == Route.WRITE:
             token.wrote_at = run.since
+        if self._window:
+            if run.kind == Route.WRITE and run.after is None:
+                run.after = self._answered
+            return
         token.uncovered += 1
         link.covers.append(self._covered)
 
@@ -166,7 +184,7 @@ class Reader:
         """Hear that a client's own upstream has executed something: ask how far the primary is."""
         if self.mode != "session" or not self._shard.readable:
             return
-        if link.is_closed:
+        if link.is_closed or self._window:
             self.moved()
             return
         self._token.uncovered += 1
@@ -175,8 +193,18 @@ class Reader:
     def moved(self) -> None:
         """Read from the primary until it is known how far that is."""
         if self.mode == "session":
-            token = self._token
-            token.offset = max(token.offset, MOVED)
+            self._miss()
+
+    def _miss(self) -> None:
+        token = self._token
+        token.offset = max(token.offset, MOVED)
+        if self._window:
+            token.wrote_at = self._hub.now()
+
+    def _answered(self, reply: bytes) -> bytes:
+        """Count the time without replicas from a write's reply on."""
+        self._token.wrote_at = self._hub.now()
+        return reply
 
     def hides(self) -> None:
         """Hear that a client may write where nobody counts, until ``shows``."""
@@ -262,7 +290,7 @@ class Reader:
         if node is not self._node:
             if self._node is not None and self.mode == "session":
                 # What was seen there may be newer than what the other has.
-                self._token.offset = max(self._token.offset, MOVED)
+                self._miss()
             self.leave()
             self._node, self._link = node, None
             node.clients += 1

@@ -7,7 +7,8 @@ import pytest
 
 from ambassador.frame.address import Address
 from ambassador.redis.cli import parser
-from ambassador.redis.configuring import LISTENER, OTHERS, UPSTREAM, Given, settings_of
+from ambassador.redis.configuring import Given, settings_of
+from ambassador.redis.options import LISTENER, OTHERS, UPSTREAM
 from ambassador.tcp.settings import settings_of as tcp_settings_of
 from sidecar.errors import ConfigError
 
