@@ -9,54 +9,20 @@ grow. Of another the offset is asked in the same write as the read, before it; i
 reply is dropped and the read asked of the primary.
 """
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING
 
 from ambassador.redis import errors
 from ambassador.redis.commands import Route
 from ambassador.redis.run import ClientRun, RoleRun
+from ambassador.redis.tokens import FREE, MOVED, NEVER, Shard, Token
 
 if TYPE_CHECKING:
     from ambassador.redis.client import Client
     from ambassador.redis.hub import Hub
     from ambassador.redis.link import Link
     from ambassador.redis.node import Node
-    from ambassador.redis.roles import Lag
 
-__all__ = ["FREE", "MOVED", "NEVER", "Reader", "Shard", "Token"]
-
-NEVER: Final = 1 << 62
-"""An offset that no replica has: until the next probes of the primary."""
-FREE: Final = -1
-"""In place of an offset: whatever the replica has is good."""
-MOVED: Final = NEVER - 1
-"""The same, until the next ROLE on the primary's link."""
-
-
-class Token:
-    """What a client, or all of a listener, must not miss."""
-
-    __slots__ = ("generation", "offset", "uncovered", "wrote_at")
-
-    def __init__(self, generation: int) -> None:
-        """Start with nothing written; ``generation`` is the hub's."""
-        self.offset = 0
-        self.uncovered = 0  # ROLEs under way
-        self.wrote_at = -1.0
-        self.generation = generation
-
-
-class Shard(Protocol):
-    """A primary and its replicas: all there is, or a part of a cluster."""
-
-    readable: "tuple[Node, ...]"
-    generation: int
-    switch_offset: int
-    floor: int
-    lag: "Lag"
-    uncertain: dict[Token, int]
-
-    def token(self, client: "Client") -> Token:
-        """Return what a client's writes are remembered in."""
+__all__ = ["Reader"]
 
 
 class Reader:
@@ -118,18 +84,10 @@ class Reader:
         if node is None or not node.is_readable or not self._keeps:
             node = self._keep_to(self._chooser.choose(hub.readable))
         if mode == "session":
-            token = self._token
-            if token.uncovered:
+            wanted = self._wanted(run, node)
+            if wanted is None:
                 return self._falls_back()
-            if token.generation != hub.generation:
-                token.generation, token.offset = hub.generation, hub.switch_offset
-                token.wrote_at = max(token.wrote_at, run.since if self._window else -1.0)
-            if self._window:
-                if run.since - token.wrote_at < self._window:
-                    return self._falls_back()
-            elif (wanted := max(token.offset, hub.floor)) > node.offset:
-                if not self._may_ask(node, wanted, run.since - token.wrote_at):
-                    return self._falls_back()
+            if wanted != FREE:
                 return self._guarded(run, node, wanted)
             self._hub.tallies.direct += 1
         elif mode == "bounded" and not self._is_near(node):
@@ -145,15 +103,27 @@ class Reader:
         link.send(run)
         return True
 
-    def _may_ask(self, node: "Node", offset: int, age: float) -> bool:
-        """Say whether to ask a replica how far it is, along with a read."""
+    def _wanted(self, run: ClientRun, node: "Node") -> int | None:
+        """Return what offset a replica has to be asked for; None: it is not to be read."""
+        shard, token = self._shard, self._token
+        if token.uncovered:
+            return None
+        if token.generation != shard.generation:
+            token.generation, token.offset = shard.generation, shard.switch_offset
+            token.wrote_at = max(token.wrote_at, run.since if self._window else -1.0)
+        if self._window:
+            return None if run.since - token.wrote_at < self._window else FREE
+        wanted = max(token.offset, shard.floor)
+        if wanted <= node.offset:
+            return FREE
         listener = self._client.listener
-        return (
-            offset < MOVED
-            and age >= listener.young
+        may_be_asked = (
+            wanted < MOVED
+            and run.since - token.wrote_at >= listener.young
             and listener.session_fallback == "guarded"
             and node.tells_role
         )
+        return wanted if may_be_asked else None
 
     def elsewhere(self, run: ClientRun) -> bool:
         """Send a read to another replica than where it failed; False: to the primary."""

@@ -75,7 +75,8 @@ def observation_of(role: object, info: object, now: float) -> Observation:
     if isinstance(role, Failure) and role.startswith(b"LOADING"):
         return Observation(role="slave", offset=-1, is_loading=True, is_linked=False, since=now)
     is_told = not (isinstance(role, Failure) and role.startswith(_NOT_ALLOWED) and "role" in facts)
-    match role if is_told else _role_in(facts):
+    told = role if is_told else _role_in(facts)
+    match told:
         case [b"master", int(offset), list(followers)]:
             kind, linked, count = "master", True, len(followers)
         case [b"slave", _, _, bytes(state), int(offset)]:
@@ -83,7 +84,7 @@ def observation_of(role: object, info: object, now: float) -> Observation:
             is_syncing = facts.get("master_sync_in_progress") == "1"
             kind, linked, count = "slave", state == b"connected" and is_up and not is_syncing, 0
         case Failure():
-            raise ProtocolError(f"ROLE is refused: {role.decode(errors='replace')}")
+            raise ProtocolError(f"ROLE is refused: {told.decode(errors='replace')}")
         case _:
             raise ProtocolError("ROLE is answered by something else")
     return Observation(
