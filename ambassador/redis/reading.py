@@ -71,7 +71,7 @@ class Reader:
             self._node.clients -= 1
             self._node = self._link = None
 
-    def reads(self, run: ClientRun) -> bool:  # noqa: C901, PLR0911 - one case after the other
+    def reads(self, run: ClientRun) -> bool:  # noqa: PLR0911 - one case after the other
         """Send a read to a replica; False if it goes to the primary."""
         hub, mode = self._shard, self.mode
         if mode == "primary":
@@ -270,7 +270,7 @@ class Reader:
         link = self._link
         if link is None or not link.takes_new or link.node is not node or run.is_slow:
             is_same = link is not None and not link.is_closed and link.node is node
-            if link is not None and is_same and self._client.is_under_way(link):
+            if link is not None and is_same and self._client.writer.is_under_way(link):
                 return link  # though it is slow: reads are answered from newer and newer states
             choose = node.lane if run.is_slow else node.link
             attributes = self._client.session.attributes

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ambassador.redis.node import Node
     from ambassador.redis.roles import Lag
 
-__all__ = ["FREE", "MOVED", "NEVER", "Shard", "Token"]
+__all__ = ["FREE", "MOVED", "NEVER", "Shard", "Token", "cover"]
 
 NEVER: Final = 1 << 62
 """An offset that no replica has: until the next probes of the primary."""
@@ -31,6 +31,16 @@ class Token:
         self.uncovered = 0  # ROLEs under way
         self.wrote_at = -1.0
         self.generation = generation
+
+
+def cover(uncertain: dict[Token, int], offset: int) -> None:
+    """Take how far a primary is by a probe: past all that was uncertain before it."""
+    for token, left in list(uncertain.items()):
+        if left > 1:
+            uncertain[token] = left - 1
+        else:
+            del uncertain[token]
+            token.offset = offset
 
 
 class Shard(Protocol):
