@@ -19,16 +19,14 @@ _DEEPEST: Final = 20
 
 def document_of(text: str, name: str) -> tuple[object, Place]:
     """Return what a file says and where. Raises ConfigError."""
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise ConfigError([f"{name}{_at(mark)}: {error.problem or error.context}"]) from error
     except yaml.YAMLError as error:
         raise ConfigError([f"{name}: {' '.join(str(error).split())}"]) from error
-    finally:
-        loader.dispose()
     reading = _Reading(loader, name)
     value = reading.value(node, ())
     if reading.problems:
@@ -66,10 +64,11 @@ class _Reading:
     def _mapping(self, node: yaml.MappingNode, steps: Steps) -> dict[str, object]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
             if key.value in seen:
                 self.problems.append(f"{self._name}{_at(key.start_mark)}: {key.value} stands twice")
-            if isinstance(key.value, str):
-                seen.add(key.value)
+            seen.add(key.value)
         self._loader.flatten_mapping(node)  # what ``<<`` brings, before its own
         found: dict[str, object] = {}
         for key, one in node.value:

@@ -92,6 +92,8 @@ def _checked(
             mistakes.append(((str(key),), f"there is no such key{near(key, (*fields, *others))}"))
             continue
         name, check = known
+        if value is None:
+            continue  # as if it were not there
         if name in found:
             mistakes.append(((str(key),), "is given twice"))
         try:

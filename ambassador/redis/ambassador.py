@@ -163,5 +163,8 @@ class RedisAmbassador:
             self.hub.tallies.refresh()
 
     def trouble(self) -> str | None:
-        """Say so while there is no primary."""
-        return None if self.hub is None else self.hub.trouble()
+        """Say so while there is no primary, or no replica where one is asked for."""
+        hub = self.hub
+        if hub is None:
+            return "not serving yet"
+        return hub.trouble() or (hub.unreadable() if hub.settings.ready == "replica" else None)

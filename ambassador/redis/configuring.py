@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from ambassador.frame.fields import Place, near, read
 from ambassador.redis.fitting import mistakes_in
 from ambassador.redis.framing import CommandLimits
-from ambassador.redis.options import LISTENER, OTHERS, UPSTREAM, Fields
+from ambassador.redis.options import LISTENER, OTHERS, UPSTREAM
 from ambassador.redis.settings import Listener, RedisSettings
 from sidecar.errors import ConfigError
 
@@ -98,16 +98,16 @@ def _variables(environ: Mapping[str, str], problems: list[str]) -> _Variables:
         for step in reversed(steps):
             asked = {step: asked}
         table |= read(asked, fields, Place(""), told)
-        problems += [_of_variable(variable, one, fields, section if rest else "") for one in told]
+        problems += [_of_variable(variable, one) for one in told]
     return found
 
 
-def _of_variable(variable: str, mistake: str, fields: Fields, section: str) -> str:
-    _, _, why = mistake.removeprefix(": ").partition(": ")
-    if why.startswith("there is no such key"):
-        front = f"{_PREFIX}{section.upper()}__" if section else _PREFIX
-        everything = [f"{front}{key.upper()}" for key in fields]
-        why = f"there is no such variable{near(variable, everything)}"
+def _of_variable(variable: str, mistake: str) -> str:
+    path, _, why = mistake.removeprefix(": ").partition(": ")
+    if why.startswith("there is no such key") and "." not in path:
+        tables = (("", OTHERS), ("UPSTREAM__", UPSTREAM), ("LISTENER__", LISTENER))
+        known = [f"{_PREFIX}{front}{key.upper()}" for front, table in tables for key in table]
+        why = f"there is no such variable{near(variable, known)}"
     return f"{variable}: {why}"
 
 

@@ -15,6 +15,7 @@ __all__ = ["settle_lost"]
 MAX_CLIENTS: Final = error("ERR max number of clients reached")
 NO_PRIMARY: Final = error("ERR ambassador: no primary available")
 NO_REPLICA: Final = error("ERR ambassador: no replica available for reads")
+CROWDED: Final = error("ERR ambassador: dedicated_max connections are in use")
 UNKNOWN_OUTCOME: Final = error("ERR ambassador: connection to primary lost, write outcome unknown")
 READ_LOST: Final = error("ERR ambassador: connection to the server lost")
 TIMEOUT: Final = error("ERR ambassador: upstream timeout")

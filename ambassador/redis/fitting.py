@@ -68,11 +68,11 @@ def _of_listener(settings: RedisSettings, listener: Listener) -> Iterator[tuple[
         yield "cursor", "scans of a cluster are on primaries"
     if listener.scope != "connection" and settings.workers > 1:
         yield "session_scope", "with several workers it can only be connection"
-    if listener.after_write == "replica" and listener.mode != "eventual":
-        yield (
-            "read_after_inflight_write",
-            "replica is for mode eventual: others show what is written",
-        )
+    if listener.after_write == "replica":
+        if listener.mode != "eventual":
+            yield "read_after_inflight_write", "replica is for mode eventual alone"
+        if settings.source == "cluster":
+            yield "read_after_inflight_write", "reads of a slot stay behind its writes in a cluster"
     if listener.window and listener.mode != "session":
         yield "session_window", "is for mode session"
     if listener.balance == "zone_first" and not settings.zone:

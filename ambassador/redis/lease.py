@@ -13,6 +13,7 @@ from ambassador.redis.commands import Command, Route
 from ambassador.redis.feed import Feed
 from ambassador.redis.greeting import Attributes
 from ambassador.redis.link import Link
+from ambassador.redis.node import Crowded
 from ambassador.redis.run import ClientRun
 from sidecar.errors import UpstreamUnavailable
 
@@ -36,8 +37,9 @@ async def opened(session: "Session", client: "Client", attributes: Attributes) -
         try:
             link = await node.lease(attributes)
             await link.name_as(session.name)
-        except UpstreamUnavailable:
-            node.suspect()
+        except UpstreamUnavailable as error:
+            if not isinstance(error, Crowded):
+                node.suspect()
             await asyncio.sleep(_PAUSE)
             continue
         link.client = client

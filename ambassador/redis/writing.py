@@ -39,7 +39,7 @@ class Writer:
         client = self._client
         hub = client.hub
         primary = hub.primary
-        if client.guards and not run.token:
+        if client.guards and not run.token and not client.is_parallel:
             self._wait(run)  # a read that may come back to the primary goes first
             return
         if primary is None or hub.held:
