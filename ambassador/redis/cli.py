@@ -79,23 +79,27 @@ def _check_files(settings: RedisSettings) -> None:
 
 
 def _worker(asked: argparse.Namespace, settings: RedisSettings, number: int) -> int:
-    admin = settings.admin and nth(settings.admin, number)
-    settings = dataclasses.replace(settings, admin=admin)
     try:
-        return _run(asked, settings)
+        return _run(asked, _of_worker(settings, number), number)
     except PinnaceError as error:
         print(f"pinnace: {error}", file=sys.stderr)
         return error.exit_status
 
 
-def _run(asked: argparse.Namespace, settings: RedisSettings) -> int:
+def _of_worker(settings: RedisSettings, number: int) -> RedisSettings:
+    """Return the settings of one worker: each has an admin address of its own."""
+    admin = settings.admin and nth(settings.admin, number)
+    return dataclasses.replace(settings, admin=admin)
+
+
+def _run(asked: argparse.Namespace, settings: RedisSettings, number: int = 0) -> int:
     from ambassador.redis.program import run  # noqa: PLC0415 - after mistakes are told
 
     tell_all = reload_all if settings.workers > 1 else None
     # What is loaded stays; without it among the rest, what ended clients leave is found sooner.
     gc.collect()
     gc.freeze()
-    uvloop.run(run(settings, lambda: _load(asked), tell_all))
+    uvloop.run(run(settings, lambda: _of_worker(_load(asked), number), tell_all))
     return 0
 
 

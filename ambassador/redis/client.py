@@ -111,6 +111,7 @@ class Client(Connection):
         """Take commands."""
         if self.is_closed:
             return
+        self.hub.taken += len(data)
         if self.is_direct and not self.backlog and not self.requests.is_begun:
             # Short commands that go the same way, the most common by far: no look at each.
             words = _words_of(data)

@@ -101,7 +101,7 @@ def _answer(client: "Client", run: "ClientRun", why: str) -> None:
     run.parts.clear()
     complete, _ = Replies().take(came, 0, run.count - run.left) if run.count > run.left else (0, 0)
     if run.kind == Route.WRITE:
-        client.hub.unknown_outcomes += run.left
+        client.hub.lost_sight(run)
         what = UNKNOWN_OUTCOME
     else:
         what = TIMEOUT if why == TIMED_OUT else READ_LOST

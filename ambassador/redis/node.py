@@ -51,7 +51,8 @@ class Node:
         self.clients = 0
         self.latency = 0.0005
         self.counts = [0, 0, 0, 0]  # commands answered, by kind
-        self.errors = 0
+        self.errors = [0, 0, 0, 0]  # of those, with an error
+        self.unknown = [0, 0, 0, 0]  # ... and with nobody knows what
         self.poked = asyncio.Event()
         self._links: dict[Attributes, list[Link]] = {}
         self._spare: dict[Attributes, list[tuple[float, Link]]] = {}
