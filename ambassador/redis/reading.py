@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ambassador.redis.node import Node
     from ambassador.redis.roles import Lag
 
-__all__ = ["FREE", "MOVED", "NEVER", "Reader", "Shard", "Token"]
+__all__ = ["FREE", "MOVED", "NEVER", "Reader", "Shard", "Token", "cover"]
 
 NEVER: Final = 1 << 62
 """An offset that no replica has: until the next probes of the primary."""
@@ -43,6 +43,16 @@ class Token:
         self.uncovered = 0  # ROLEs under way
         self.wrote_at = -1.0
         self.generation = generation
+
+
+def cover(uncertain: dict[Token, int], offset: int) -> None:
+    """Take how far a primary is by a probe: past all that was uncertain before it."""
+    for token, left in list(uncertain.items()):
+        if left > 1:
+            uncertain[token] = left - 1
+        else:
+            del uncertain[token]
+            token.offset = offset
 
 
 class Shard(Protocol):
@@ -272,7 +282,7 @@ class Reader:
         link = self._link
         if link is None or not link.takes_new or link.node is not node or run.is_slow:
             is_same = link is not None and not link.is_closed and link.node is node
-            if link is not None and is_same and self._client.is_under_way(link):
+            if link is not None and is_same and self._client.writer.is_under_way(link):
                 return link  # though it is slow: reads are answered from newer and newer states
             choose = node.lane if run.is_slow else node.link
             attributes = self._client.session.attributes

@@ -15,11 +15,12 @@ from ambassador.frame.address import Address
 from ambassador.redis import errors
 from ambassador.redis.client import Client
 from ambassador.redis.cluster.slots import SLOTS, ShardView, View
-from ambassador.redis.hub import LOST, Hub
+from ambassador.redis.hub import Hub
 from ambassador.redis.node import Node
-from ambassador.redis.reading import NEVER, Token
+from ambassador.redis.reading import NEVER, Token, cover
 from ambassador.redis.roles import Lag
 from ambassador.redis.run import ClientRun
+from ambassador.redis.servers import LOST
 from sidecar.runtime.log import get_logger
 
 __all__ = ["ClusterHub", "Shard"]
@@ -83,12 +84,7 @@ class Shard:
                 self._ask_soon()
             else:
                 self.floor = offset
-        for token, left in list(self.uncertain.items()):
-            if left > 1:
-                self.uncertain[token] = left - 1
-            else:
-                del self.uncertain[token]
-                token.offset = offset
+        cover(self.uncertain, offset)
 
 
 class ClusterHub(Hub):
@@ -229,7 +225,7 @@ class ClusterHub(Hub):
         primaries = self.primaries
         self.primary = primaries[0] if primaries else None
         self.changed.fire()
-        if self.held and primaries:
+        if primaries:
             self.release()
 
     def _settle(self, shard: Shard, primary: Node | None) -> None:
