@@ -44,6 +44,7 @@ class Client(Connection):
         "_barrier",
         "_is_pumping",
         "is_direct",
+        "is_parallel",
         "passage",
         "reader",
         "requests",
@@ -60,6 +61,7 @@ class Client(Connection):
         self._barrier: Callable[[], None] | None = None
         self.passage: Passage | None = None  # of a long command
         self.routes = hub.routes(listener)
+        self.is_parallel = listener.after_write == "replica"  # reads beside unanswered writes
         self.requests = Requests(listener.limits)
         self.session = Session(self)
         self.reader = Reader(self)
@@ -109,13 +111,14 @@ class Client(Connection):
         """Take commands."""
         if self.is_closed:
             return
+        self.hub.taken += len(data)
         if self.is_direct and not self.backlog and not self.requests.is_begun:
             # Short commands that go the same way, the most common by far: no look at each.
             words = _words_of(data)
             word, count = words[0], len(words)
             route = self.routes.get(word, 0)
             if count > 1 and route and words.count(word) < count:
-                route = common(self.routes, words)
+                route = common(self.routes, words, is_parallel=self.is_parallel)
             if route:
                 self.emit(data, count, route)
                 if self.outstanding > self._most or self.bytes > self.listener.max_bytes:
@@ -147,7 +150,7 @@ class Client(Connection):
 
     def _group(self, buffer: bytes, found: "list[Found]") -> None:
         """Send runs of commands that go the same way, up to one that needs a closer look."""
-        runs, taken = grouped(self.routes, buffer, found)
+        runs, taken = grouped(self.routes, buffer, found, is_parallel=self.is_parallel)
         for data, count, kind in runs:
             self.emit(data, count, kind)
         if taken < len(found):
@@ -168,7 +171,7 @@ class Client(Connection):
         self.runs.append(run)
         self.outstanding += count
         self.bytes += len(data)
-        if kind == _READ and not self.writing and self.reader.reads(run):
+        if kind == _READ and (not self.writing or self.is_parallel) and self.reader.reads(run):
             return run
         if kind == _WRITE:
             self.writing += 1
@@ -180,7 +183,7 @@ class Client(Connection):
         run = SlowRun(self, data, 1, kind, self.hub.now())
         run.is_muted = self.is_muting
         self.add(run)
-        if kind == _READ and not self.writing and self.reader.reads(run):
+        if kind == _READ and (not self.writing or self.is_parallel) and self.reader.reads(run):
             return
         if kind == _WRITE:
             self.writing += 1

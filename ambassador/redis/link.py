@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from ambassador.redis.carrier import CLOSED, Carrier
 from ambassador.redis.greeting import ALONE, DEFAULT, Attributes, Refused, check, greeting
 from ambassador.redis.resp import Failure, packed
-from ambassador.redis.run import Ask
+from ambassador.redis.run import Ask, ClientRun
 from sidecar.errors import UpstreamUnavailable
 from sidecar.runtime.reason import reason_of
 
@@ -67,6 +67,10 @@ class Link(Carrier):
             raise
         self.is_ready = True
         self._settled.set()
+        now = self._loop.time()
+        for run in self.unsent:
+            if isinstance(run, ClientRun):
+                run.sent = now
         self.flush()
 
     async def _greet(self) -> int:

@@ -234,7 +234,8 @@ class Session:
         except Refused as refused:
             failure = b"-" + refused.reply + b"\r\n"
         except (TimeoutError, UpstreamUnavailable):
-            pass
+            node = self.place()
+            failure = errors.CROWDED if node is not None and node.is_crowded else failure
         self.waits = False
         if client.is_closed:
             if link is not None:

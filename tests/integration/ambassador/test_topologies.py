@@ -190,7 +190,7 @@ def test_a_reload_keeps_clients_and_takes_new_listeners(server: Redis, tmp_path:
         assert client.do("GET", "k") == b"v"
         config.write_text(listener + upstream + "nonsense: 1\n")
         os.kill(proxy.pid, signal.SIGHUP)
-        until(lambda: "there is no key" in proxy.log_text(), 20)
+        until(lambda: "there is no such key" in proxy.log_text(), 20)
         assert client.do("GET", "k") == b"v"
 
 
