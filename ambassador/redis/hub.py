@@ -18,6 +18,7 @@ from ambassador.redis.greeting import Attributes
 from ambassador.redis.node import Node
 from ambassador.redis.resp import arguments
 from ambassador.redis.run import ClientRun, Run
+from ambassador.redis.scripts import Scripts
 from ambassador.redis.servers import Servers
 from ambassador.redis.settings import Listener, RedisSettings
 from ambassador.redis.slowlog import SlowLog
@@ -63,6 +64,7 @@ class Hub(Servers):
         self.tallies = Tallies(self)
         self.unknown_outcomes = 0
         self.slowlog = SlowLog(settings.slowlog, settings.slowlog_size)
+        self.scripts = Scripts()
         self.slow_names: set[str] = set()
         self._draw = draw
         self._ids = 0
