@@ -46,6 +46,7 @@ class Client(Connection):
         "_is_pumping",
         "_usual",
         "is_direct",
+        "is_parallel",
         "passage",
         "reader",
         "requests",
@@ -64,6 +65,7 @@ class Client(Connection):
         self.routes = hub.routes(listener)
         self._usual = COMMAND.match  # of as many commands as came last
         self._count = 1
+        self.is_parallel = listener.after_write == "replica"  # reads beside unanswered writes
         self.requests = Requests(listener.limits)
         self.session = Session(self)
         self.reader = Reader(self)
@@ -113,13 +115,14 @@ class Client(Connection):
         """Take commands."""
         if self.is_closed:
             return
+        self.hub.taken += len(data)
         if self.is_direct and not self.backlog and not self.requests.is_begun:
             # Short commands that go the same way, the most common by far: no look at each.
             match = self._usual(data)
             if match is not None and match.end() == len(data):
                 route, count = self.routes.get(match[1], 0), self._count
             else:
-                route, count, is_alike = common(self.routes, data)
+                route, count, is_alike = common(self.routes, data, is_parallel=self.is_parallel)
                 if is_alike and count in _COUNTS:  # who sends so many does so again
                     pattern = alike_of(count) if count > 1 else COMMAND
                     self._usual, self._count = pattern.match, count
@@ -156,7 +159,7 @@ class Client(Connection):
 
     def _group(self, buffer: bytes, found: "list[Found]") -> None:
         """Send runs of commands that go the same way, up to one that needs a closer look."""
-        runs, taken = grouped(self.routes, buffer, found)
+        runs, taken = grouped(self.routes, buffer, found, is_parallel=self.is_parallel)
         for data, count, kind in runs:
             self.emit(data, count, kind)
         if taken < len(found):
@@ -177,7 +180,7 @@ class Client(Connection):
         self.runs.append(run)
         self.outstanding += count
         self.bytes += len(data)
-        if kind == _READ and not self.writing and self.reader.reads(run):
+        if kind == _READ and (not self.writing or self.is_parallel) and self.reader.reads(run):
             return run
         if kind == _WRITE:
             self.writing += 1
@@ -189,7 +192,7 @@ class Client(Connection):
         run = SlowRun(self, data, 1, kind, self.hub.now())
         run.is_muted = self.is_muting
         self.add(run)
-        if kind == _READ and not self.writing and self.reader.reads(run):
+        if kind == _READ and (not self.writing or self.is_parallel) and self.reader.reads(run):
             return
         if kind == _WRITE:
             self.writing += 1

@@ -187,6 +187,7 @@ class Connection(Owner):
     def write(self, data: bytes) -> None:
         """Write to the client."""
         if data and self.transport is not None:
+            self.hub.given += len(data)
             self.transport.write(data)
             if self.is_slow:
                 self._grew(len(data))

@@ -1,6 +1,7 @@
 """Make runs of consecutive commands that go the same way. Pure; the hot path.
 
-What is read before or behind a write stays with it, in order, without a wait.
+What is read before or behind a write stays with it, in order, without a wait; unless reads may
+run beside writes (``is_parallel``).
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,9 @@ _WRITE: Final = 2  # Route, as a plain number
 _words_of: Final = COMMAND.findall
 
 
-def common(routes: Mapping[bytes, int], data: bytes) -> tuple[int, int, bool]:
+def common(
+    routes: Mapping[bytes, int], data: bytes, *, is_parallel: bool = False
+) -> tuple[int, int, bool]:
     """Return the kind of run that all commands may be, 0 if none; how many; whether all alike."""
     words = _words_of(data)
     count = len(words)
@@ -26,11 +29,13 @@ def common(routes: Mapping[bytes, int], data: bytes) -> tuple[int, int, bool]:
     kinds = {routes.get(word, 0) for word in set(words)}
     if 0 in kinds:
         return 0, count, False
-    return kinds.pop() if len(kinds) == 1 else _WRITE if _WRITE in kinds else 0, count, False
+    if len(kinds) == 1:
+        return kinds.pop(), count, False
+    return _WRITE if _WRITE in kinds and not is_parallel else 0, count, False
 
 
 def grouped(
-    routes: Mapping[bytes, int], buffer: bytes, found: "list[Found]"
+    routes: Mapping[bytes, int], buffer: bytes, found: "list[Found]", *, is_parallel: bool = False
 ) -> tuple[list[tuple[bytes, int, int]], int]:
     """Return runs (bytes, number of commands, kind), and how many commands are in them.
 
@@ -44,7 +49,7 @@ def grouped(
         if not route:
             break
         taken += 1
-        if kind == 0 or (route != kind and _WRITE not in {kind, route}):
+        if kind == 0 or (route != kind and (is_parallel or _WRITE not in {kind, route})):
             if count:
                 runs.append((buffer[begin:last], count, kind))
             kind, count, begin = route, 1, at

@@ -13,22 +13,31 @@ if TYPE_CHECKING:
 __all__ = ["BY_ROUTE"]
 
 
-def _plain(session: "Session", raw: bytes, _words: list[bytes], found: Command) -> None:
+def _plain(session: "Session", raw: bytes, words: list[bytes], found: Command) -> None:
     """Send what needs no closer look."""
+    if found.name == "script|load" and len(words) == 3:
+        session.client.hub.scripts.saw(words[2])
     if found.name in session.client.hub.slow_names:
         session.client.emit_slow(raw, found.route)
     else:
         session.client.emit(raw, 1, found.route)
 
 
-def _script(session: "Session", raw: bytes, _words: list[bytes], _found: Command) -> None:
+def _script(session: "Session", raw: bytes, words: list[bytes], found: Command) -> None:
     """Send a script: nobody knows how long it takes."""
+    _note(session, words, found)
     session.client.emit_slow(raw, Route.WRITE)
 
 
-def _script_read(session: "Session", raw: bytes, _words: list[bytes], _found: Command) -> None:
+def _script_read(session: "Session", raw: bytes, words: list[bytes], found: Command) -> None:
     """Send a script that writes nothing; one that a replica does not know comes back."""
+    _note(session, words, found)
     session.client.emit_slow(raw, Route.READ)
+
+
+def _note(session: "Session", words: list[bytes], found: Command) -> None:
+    if found.name in {"eval", "eval_ro"} and len(words) > 1:
+        session.client.hub.scripts.saw(words[1])
 
 
 def _cursor(session: "Session", raw: bytes, words: list[bytes], _found: Command) -> None:

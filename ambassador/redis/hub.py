@@ -19,13 +19,14 @@ from ambassador.redis.greeting import Attributes
 from ambassador.redis.monitoring import Monitors
 from ambassador.redis.node import Node
 from ambassador.redis.pressure import Pressure
-from ambassador.redis.reading import Token
 from ambassador.redis.resp import arguments
 from ambassador.redis.run import ClientRun, Run
+from ambassador.redis.scripts import Scripts
 from ambassador.redis.servers import Servers
 from ambassador.redis.settings import Listener, RedisSettings
 from ambassador.redis.slowlog import SlowLog
 from ambassador.redis.telemetry import ERRORS, SECONDS, Tallies
+from ambassador.redis.tokens import Token
 from sidecar.runtime.clock import SystemClock
 from sidecar.runtime.log import get_logger
 
@@ -33,6 +34,7 @@ __all__ = ["Hub"]
 
 _log = get_logger("ambassador")
 _SAMPLE: Final = 15
+_QUIET: Final = 1.0  # seconds between two lines of the log about slow commands
 _MOST_WORDS: Final = 4096
 _LONGEST: Final = 64
 
@@ -68,17 +70,26 @@ class Hub(Servers):
         self.peak_reset = PEAK_RESET
         self.unknown_outcomes = 0
         self.slowlog = SlowLog(settings.slowlog, settings.slowlog_size)
+        self.scripts = Scripts()
         self.slow_names: set[str] = set()
         self._draw = draw
         self._ids = 0
         self._ticks = 0
+        self._said_slow = -_QUIET
+        self._unsaid = 0
+        self.taken = self.given = 0  # bytes from and to clients
         self._tokens: dict[object, Token] = {}
         self._choosers: dict[str, Chooser] = {}
 
     def take(self, settings: RedisSettings) -> None:
         """Take other limits and times; those connected stay."""
         self.settings = settings
-        self.slowlog.limit = settings.slowlog or float("inf")
+        self.slowlog.resize(settings.slowlog, settings.slowlog_size)
+        self.dialer.limit = settings.connect_timeout
+        self._choosers.clear()
+        zones = dict(settings.zones)
+        for node in self.nodes.values():
+            node.zone = zones.get(node.label, "")
 
     def new_node(self, address: Address) -> Node:
         """Return a server that nobody has asked yet."""
@@ -110,8 +121,9 @@ class Hub(Servers):
             return
         held, self.held, self.held_bytes = self.held, deque(), 0
         # Refused commands come back late, and go before those that came after them.
+        now = self.now()
         for _, run in sorted(held, key=lambda one: one[1].since):
-            client = run.owner
+            client, run.sent = run.owner, now
             if isinstance(client, Client) and not client.is_closed:
                 client.to_primary(run)
 
@@ -165,6 +177,8 @@ class Hub(Servers):
         hard = self.settings.push_hard if is_push else self.settings.reply_hard
         if transport is not None and transport.get_write_buffer_size() > hard:
             client.close("reply_buffer", is_abort=True)
+        elif self.buffered > self.settings.memory:
+            self.pressure.stop(client)
 
     def token(self, client: Client) -> Token:
         """Return what a client's writes are remembered in."""
@@ -246,11 +260,37 @@ class Hub(Servers):
         node.counts[run.kind if run.kind < Route.SLOW else 0] += run.count
         took = link.heard - run.since
         if took > self.slowlog.limit:
-            self.slowlog.add(run, node.label, took)
+            self._slow(run, node.label, link.heard)
         self._ticks += 1
         if not self._ticks & _SAMPLE:
             node.took(took)
             SECONDS[run.kind if run.kind < Route.SLOW else 0].observe(took)
+
+    def _slow(self, run: ClientRun, node: str, heard: float) -> None:
+        """Keep a run that took long; say so, but not of each when there are many."""
+        lease = getattr(getattr(run.owner, "session", None), "lease", None)
+        if lease is not None and lease.is_blocking:
+            return  # it waited for something to come
+        slow = self.slowlog.add(run, node, heard, self.command)
+        now = self.now()
+        if now - self._said_slow < _QUIET:
+            self._unsaid += 1
+            return
+        self._said_slow, unsaid, self._unsaid = now, self._unsaid, 0
+        _log.warning("slow command", **slow._asdict(), others=unsaid)
+
+    def erred(self, run: ClientRun, count: int) -> None:
+        """Count so many error replies as the answer to a run."""
+        node = getattr(run.link, "node", None)
+        if node is not None:
+            node.errors[run.kind if run.kind < Route.SLOW else 0] += count
+
+    def lost_sight(self, run: ClientRun) -> None:
+        """Count writes whose outcome nobody knows."""
+        self.unknown_outcomes += run.left
+        node = getattr(run.link, "node", None)
+        if node is not None:
+            node.unknown[run.kind] += run.left
 
     def failed_with(self, code: str) -> None:
         """Count an error reply by its code."""

@@ -15,6 +15,7 @@ from ambassador.redis.feed import Feed
 from ambassador.redis.greeting import Attributes
 from ambassador.redis.link import Link
 from ambassador.redis.monitoring import Monitor
+from ambassador.redis.node import Crowded
 from ambassador.redis.run import ClientRun
 from ambassador.redis.tracking import target_of
 from sidecar.errors import UpstreamUnavailable
@@ -39,8 +40,9 @@ async def opened(session: "Session", client: "Client", attributes: Attributes) -
         try:
             link = await node.lease(attributes)
             await link.name_as(session.name)
-        except UpstreamUnavailable:
-            node.suspect()
+        except UpstreamUnavailable as error:
+            if not isinstance(error, Crowded):
+                node.suspect()
             await asyncio.sleep(_PAUSE)
             continue
         link.client = client

@@ -8,7 +8,7 @@ from ambassador.redis.carrier import CLOSED, Carrier
 from ambassador.redis.greeting import ALONE, DEFAULT, Attributes, Refused, check, greeting
 from ambassador.redis.monitoring import note
 from ambassador.redis.resp import Failure, packed
-from ambassador.redis.run import Ask
+from ambassador.redis.run import Ask, ClientRun
 from sidecar.errors import UpstreamUnavailable
 from sidecar.runtime.reason import reason_of
 
@@ -53,6 +53,7 @@ class Link(Carrier):
             await self._dial(lambda: cast("asyncio.BaseProtocol", self))
             self._check_open()
             self.server_id = await self._greet()
+            self._check_open()  # the server may have ended it behind its answer
         except OSError as error:
             why = "no answer" if isinstance(error, TimeoutError) else reason_of(error)
             self.close(why)
@@ -69,6 +70,10 @@ class Link(Carrier):
             raise
         self.is_ready = True
         self._settled.set()
+        now = self._loop.time()
+        for run in self.unsent:
+            if isinstance(run, ClientRun):
+                run.sent = now
         self.flush()
 
     async def _greet(self) -> int:

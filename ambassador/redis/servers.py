@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ambassador.frame.address import Address
 from ambassador.redis.node import Node
-from ambassador.redis.reading import MOVED, Token, cover
 from ambassador.redis.roles import Lag, Verdict, judge
+from ambassador.redis.tokens import MOVED, Token, cover
 from sidecar.runtime.log import get_logger
 from sidecar.runtime.signal import Signal
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["LOST", "Servers"]
 
 _log = get_logger("ambassador")
-_LAST_WORDS: Final = 0.2
 LOST: Final = "no primary any more"
 
 
@@ -160,7 +159,8 @@ class Servers(ABC):
             # Commands under way there may have been executed; nobody will say so any more.
             former.close(LOST)
         else:  # it answers: each command is told whether it was refused
-            asyncio.get_running_loop().call_later(_LAST_WORDS, former.end_links, LOST)
+            later = asyncio.get_running_loop().call_later
+            later(self.settings.drain, former.end_links, LOST)
 
     def _judge_readers(self) -> None:
         readable = tuple(node for node in self.nodes.values() if self._may_be_read(node))
@@ -202,6 +202,10 @@ class Servers(ABC):
     def trouble(self) -> str | None:
         """Say why clients cannot be served."""
         return None if self.primary is not None else self.verdict.why or "no primary"
+
+    def unreadable(self) -> str | None:
+        """Say why no replica can be read."""
+        return None if self.readable else "no replica can be read"
 
     def parts(self) -> dict[str, object]:
         """Return what else there is to say of who serves what."""

@@ -39,7 +39,7 @@ class Writer:
         client = self._client
         hub = client.hub
         primary = hub.primary
-        if client.guards and not run.token:
+        if client.guards and not run.token and not client.is_parallel:
             self._wait(run)  # a read that may come back to the primary goes first
             return
         if primary is None or hub.held:
@@ -60,7 +60,9 @@ class Writer:
         if not self._client.guards and (self._old is None or not self.is_under_way(self._old)):
             self._old = None
             moving, self._moving = self._moving, []
+            now = self._client.hub.now()
             for run in moving:
+                run.sent = now
                 self._client.to_primary(run)
 
     def is_under_way(self, link: "Link") -> bool:

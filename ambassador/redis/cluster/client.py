@@ -251,6 +251,7 @@ class ClusterClient(Client):
         elif (found := redirect_of(reply, cast("Link", run.link).node.address.host)) is not None:
             self._redirect(run, found)
         else:
+            self.hub.erred(run, 1)
             self.answered(run, reply)
 
     def _retry(self, run: SlotRun) -> None:

@@ -17,17 +17,16 @@ from ambassador.redis.client import Client
 from ambassador.redis.cluster.slots import SLOTS, ShardView, View
 from ambassador.redis.hub import Hub
 from ambassador.redis.node import Node
-from ambassador.redis.reading import NEVER, Token, cover
 from ambassador.redis.roles import Lag
 from ambassador.redis.run import ClientRun
 from ambassador.redis.servers import LOST
+from ambassador.redis.tokens import NEVER, Token, cover
 from sidecar.runtime.log import get_logger
 
 __all__ = ["ClusterHub", "Shard"]
 
 _log = get_logger("ambassador")
 _PROBES: Final = 2  # the first may have been asked before what it has to be past
-_LAST_WORDS: Final = 0.2
 _RETRY: Final = 0.05
 
 
@@ -193,6 +192,15 @@ class ClusterHub(Hub):
         )
         return f"{SLOTS - served} of {SLOTS} slots have no primary" if served < SLOTS else None
 
+    def unreadable(self) -> str | None:
+        """Say so while a shard that has slots has no replica that can be read."""
+        bare = sum(1 for shard in self.shards if shard.ranges and not shard.readable)
+        return (
+            f"{bare} of {len(self.shards)} shards have no replica that can be read"
+            if bare
+            else None
+        )
+
     def parts(self) -> dict[str, object]:
         """Return which shard has which slots."""
         return {
@@ -240,7 +248,7 @@ class ClusterHub(Hub):
                 # Commands under way there may have been executed; nobody will say so any more.
                 old.close(LOST)
             else:
-                asyncio.get_running_loop().call_later(_LAST_WORDS, old.end_links, LOST)
+                asyncio.get_running_loop().call_later(self.settings.drain, old.end_links, LOST)
         if primary is None:
             return
         _log.info("primary is known", server=primary.label)
