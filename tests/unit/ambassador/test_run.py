@@ -135,13 +135,13 @@ def test_the_slow_log_keeps_name_and_key_but_no_value() -> None:
 )
 def test_the_slow_log_shows_no_word_but_names_and_a_key(words: list[str], shown: str) -> None:
     log = SlowLog(0.1, 2)
-    run = ClientRun(Owner(), packed(*(word.encode() for word in words)), 1, 0, 1.0)
+    run = ClientRun(Noting(), packed(*(word.encode() for word in words)), 1, 0, 1.0)
     run.sent = 1.25
     slow = log.add(run, "n", 2.0, Table().command)
     assert slow.command == shown
     assert (slow.seconds, slow.queue, slow.wire) == (1.0, 0.25, 0.75)
     begun = packed(b"SET", b"key", b"v" * 3000)[:30]
-    log.add(ClientRun(Owner(), begun, 1, 0, 0.0), "n", 1.0, Table().command)
+    log.add(ClientRun(Noting(), begun, 1, 0, 0.0), "n", 1.0, Table().command)
     assert log.entries[-1].command == "SET key"
 
 
