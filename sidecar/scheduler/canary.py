@@ -18,6 +18,8 @@ from typing import Final
 
 import msgspec
 
+from sidecar.catalog.matching import Lot
+
 __all__ = ["PREFIX", "CanaryPolicy", "Phase", "Sides", "Tally", "Trial", "is_canary", "step"]
 
 PREFIX: Final = "canary-"
@@ -47,6 +49,8 @@ class CanaryPolicy:
     auto_promote: bool = True
     deadline: float = 600.0
     """So long a step waits for its least number of requests."""
+    match: str = ""
+    """Requests that are all for canaries, as ``matches_of`` reads them."""
 
     def count(self, replicas: int, number: int) -> int:
         """Return how many canaries a step has."""
@@ -99,6 +103,10 @@ class Trial(msgspec.Struct, frozen=True, omit_defaults=True):
         if self.phase in {Phase.TRYING, Phase.WAITING}:
             return policy.steps[self.number]
         return 0.0
+
+    def lot(self, policy: CanaryPolicy) -> Lot:
+        """Return what canaries get of the requests now; those that match, as long as they serve."""
+        return Lot(self.share(policy), "" if self.phase is Phase.ABORTED else policy.match)
 
     @property
     def has_canaries(self) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from sidecar.catalog.matching import Lot
 from sidecar.scheduler.canary import CanaryPolicy, Sides
 from sidecar.scheduler.conduct import HEALED, Keeps, OnFailure, Order, Restart, Update, When
 from sidecar.scheduler.fencing import Fences, Fencing
@@ -73,8 +74,8 @@ class Copy:
     """Whether the catalogue has instances of it."""
     is_up: bool = True
     """Whether the load balancer sends it work, where there is one."""
-    share: float | None = None
-    """The share of traffic that canaries were given last; None: none yet."""
+    share: Lot | None = None
+    """What canaries were given of the traffic last; None: nothing yet."""
     started: float | None = None
     """When it began to run; None when that is not known."""
 

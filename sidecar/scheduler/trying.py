@@ -43,11 +43,12 @@ def tried(goal: Goal, cluster: Cluster, memory: Memory, sight: Sight, now: float
     if after.phase is Phase.PROMOTED and _is_done(goal, stable, sight):
         return Split(((goal, copies),), _without(memory, goal.service))
     memory = replace(memory, trials={**memory.trials, goal.service: after})
+    lot = after.lot(goal.canary)
     actions: list[Action] = [
-        Weigh(goal.service, copy, after.share(goal.canary))
+        Weigh(goal.service, copy, lot)
         for copy in canaries
         if copy.stage is Stage.RUNNING and sight.is_reachable(copy)
-        and copy.share != after.share(goal.canary) and copy.spec == goal.spec
+        and copy.share != lot and copy.spec == goal.spec
     ]  # fmt: skip
     if after.phase is Phase.ABORTED and (goal.service, goal.spec) not in memory.paused:
         memory = replace(memory, paused=memory.paused | {(goal.service, goal.spec)})

@@ -33,7 +33,8 @@ services:
     deploy: {{replicas: 2, update_config: {{parallelism: 2, monitor: 0s}}}}
     x-pinnace:
       drain: 1s
-      canary: {{steps: [20], hold: 1s, min_requests: 50, deadline: 5m, auto_promote: false}}
+      canary: {{steps: [20], hold: 1s, min_requests: 50, deadline: 5m, auto_promote: false,
+               match: {{header: {{X-Who: new}}}}}}
 """
 _SCALED = """
 services:
@@ -97,6 +98,8 @@ def test_a_canary_gets_its_share_to_the_point_and_is_aborted_when_it_fails(
         print("share of canaries:", found[200, "two"] / 4, "%")
         assert found.keys() == {(200, "one"), (200, "two")}
         assert abs(found[200, "two"] / 4 - 20) <= 1
+        new = [here.fetch("front.localhost", headers={"X-Who": "new"}) for _ in range(20)]
+        assert new == [(200, "two")] * 20
         # What came before the counters were read first does not count.
         until(lambda: _ask(here, 20) and "it is to be promoted" in here.log_text())
         command = [

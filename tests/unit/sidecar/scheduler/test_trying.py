@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from sidecar.catalog.matching import Lot
 from sidecar.scheduler.actions import Alarm, Weigh
-from sidecar.scheduler.canary import CanaryPolicy, Phase, Sides, Tally, is_canary
+from sidecar.scheduler.canary import CanaryPolicy, Phase, Sides, Tally, Trial, is_canary
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, OnFailure, Order, Stage, Update
 from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.model import NANO, NodeView, Request, Resources
@@ -35,7 +36,7 @@ class World(Simulation):
 
     def turn(self, seconds: float) -> None:
         super().turn(seconds)
-        shares = [copy.share or 0.0 for copy in self.canaries()]
+        shares = [copy.share.percent for copy in self.canaries() if copy.share]
         share = max(shares, default=0.0)
         if not self.shares or self.shares[-1] != share:
             self.shares.append(share)
@@ -197,3 +198,25 @@ def test_going_back_by_hand_needs_no_canary() -> None:
     assert world.memory.trials == {}
     weighed = [a for plan in world.plans for a in plan.actions if isinstance(a, Weigh)]
     assert {action.key for action in weighed} == {"weigh/web/canary-1/1/10"}
+
+
+def test_requests_that_match_are_for_canaries_from_their_start_until_they_are_aborted() -> None:
+    policy = replace(POLICY, match="header:X-Canary=1")
+    world = running(canary=policy)
+    lots: list[Lot] = []
+
+    def turn(seconds: float) -> None:
+        World.turn(world, seconds)
+        found = [copy.share for copy in world.canaries() if copy.share is not None]
+        lots.extend(lot for lot in found if lot not in lots)
+
+    world.turn = turn  # type: ignore[method-assign]
+    world.run(10.0)
+    assert lots[0] == Lot(0.0, "header:X-Canary=1") or lots[0] == Lot(10.0, "header:X-Canary=1")
+    world.ratio = 1.0
+    world.run(5.0)
+    assert lots[-1].match == "header:X-Canary=1"
+    assert world.memory.trials["web"].phase is Phase.ABORTED
+    assert Trial("b", phase=Phase.ABORTED).lot(policy) == Lot(0.0)
+    assert Trial("b").lot(policy) == Lot(0.0, "header:X-Canary=1")
+    assert Trial("b", phase=Phase.TRYING, number=1).lot(policy) == Lot(50.0, "header:X-Canary=1")
