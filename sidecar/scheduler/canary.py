@@ -20,7 +20,10 @@ import msgspec
 
 from sidecar.catalog.matching import Lot
 
-__all__ = ["PREFIX", "CanaryPolicy", "Phase", "Sides", "Tally", "Trial", "is_canary", "step"]
+__all__ = [
+    "PREFIX", "CanaryPolicy", "Kept", "Phase", "Sides", "Tally", "Trial", "is_canary", "kept_of",
+    "step",
+]  # fmt: skip
 
 PREFIX: Final = "canary-"
 """Slots of canaries are called so, with a number behind."""
@@ -95,8 +98,9 @@ class Trial(msgspec.Struct, frozen=True, omit_defaults=True):
     since: float = 0.0
     """When it was begun."""
     begun: Sides = Sides()
-    """What was counted by then."""
+    """What had been counted at ``counted``: by then, or when another process went on with it."""
     why: str = ""
+    counted: float = 0.0
 
     def share(self, policy: CanaryPolicy) -> float:
         """Return which part of the requests canaries get now, in per cent."""
@@ -112,6 +116,27 @@ class Trial(msgspec.Struct, frozen=True, omit_defaults=True):
     def has_canaries(self) -> bool:
         """Whether canaries are to run beside the stable copies."""
         return self.phase in {Phase.STARTING, Phase.TRYING, Phase.WAITING}
+
+
+class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is written down of a trial, for a process that goes on with it; the time of day."""
+
+    spec: str
+    phase: Phase
+    number: int = 0
+    at: float = 0.0
+    why: str = ""
+
+    def resumed(self, policy: CanaryPolicy, seen: Sides, now: float, wall: float) -> Trial:
+        """Return the trial as it goes on: at its step, held as long; requests count from now."""
+        number = min(self.number, len(policy.steps) - 1)
+        since = now - max(0.0, wall - self.at)
+        return Trial(self.spec, self.phase, number, since, seen, self.why, now)
+
+
+def kept_of(trial: Trial, now: float, wall: float) -> Kept:
+    """Return what is to be written down of a trial."""
+    return Kept(trial.spec, trial.phase, trial.number, wall - (now - trial.since), trial.why)
 
 
 def is_canary(slot: str) -> bool:
@@ -150,7 +175,7 @@ def _held(policy: CanaryPolicy, trial: Trial, seen: Sides, now: float, *, is_rea
         return trial
     requests = seen.canary.since(trial.begun.canary).requests
     if requests < policy.min_requests:
-        if held < policy.deadline:
+        if now - trial.counted < policy.deadline:
             return trial
         why = f"{requests} of {policy.min_requests} requests within {policy.deadline:g} s"
         return msgspec.structs.replace(trial, phase=Phase.WAITING, why=why)
@@ -164,7 +189,7 @@ def _held(policy: CanaryPolicy, trial: Trial, seen: Sides, now: float, *, is_rea
 
 def _tried(trial: Trial, number: int, seen: Sides, now: float) -> Trial:
     return msgspec.structs.replace(
-        trial, phase=Phase.TRYING, number=number, since=now, begun=seen, why=""
+        trial, phase=Phase.TRYING, number=number, since=now, begun=seen, why="", counted=now
     )
 
 

@@ -158,7 +158,9 @@ class Scheduler:
         now = self._clock.monotonic()
         actions = [action for action, _ in self._under_way.values()]
         fences, sides = self._fencer.fences(now), self._counting.sides()
-        seen = replace(self._picture.taken(now), fences=fences, sides=sides)
+        seen = replace(
+            self._picture.taken(now), fences=fences, sides=sides, wall=self._clock.wall()
+        )
         for name in self._picture.suspend(seen):
             self._cancel(name)
         goals = [self._avoiding(goal, now) for goal in self._desk.goals(seen)]
@@ -169,6 +171,7 @@ class Scheduler:
             self._actor.lead()
         except NotLeading:
             self._stop_acting()
+            self._memory = Memory()  # whoever leads now goes on without us
             return None
         found = plan(goals, self._cluster, self._memory, now=now, policy=self._policy)
         self._memory, self.last = found.memory, found

@@ -85,7 +85,10 @@ class Orders:
 
         def back(known: Stack) -> Change:
             attempt = known.override(service).attempt + 1
-            return say(known, service, pinned=number, is_paused=False, stopped="", attempt=attempt)
+            return say(
+                known, service, pinned=number, is_paused=False, stopped="", attempt=attempt,
+                promoted="", trial=None,
+            )  # fmt: skip
 
         await self._control.order(stack, back)
         self._note("rolled back", stack=stack, service=key_of(stack, service), revision=number)

@@ -36,7 +36,7 @@ from sidecar.scheduler.leaning import Leaning
 from sidecar.scheduler.memory import Memory, counted
 from sidecar.scheduler.model import NodeView, Placement, Policy
 from sidecar.scheduler.placing import Placer
-from sidecar.scheduler.rollout import begun, can_begin, effective, has_failed, recalled
+from sidecar.scheduler.rollout import begun, can_begin, effective, has_failed, recalled, resumed
 from sidecar.scheduler.sight import UNREACHABLE, Sight
 from sidecar.scheduler.sizing import sized
 from sidecar.scheduler.trying import tried
@@ -121,6 +121,7 @@ class _Look:
                 slots[copy.slot].append(copy)
             if self._sight.is_withheld(copy, goal):
                 self.actions.append(Deregister(goal.service, copy))
+        self.memory = resumed(self.memory, goal, [each for held in slots.values() for each in held])
         self._ready = {slot for slot, held in slots.items() if self._has_ready(goal, held)}
         self._judge(goal)
         in_flux = sum(self._is_in_flux(goal, held) for held in slots.values())

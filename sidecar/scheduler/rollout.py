@@ -24,7 +24,8 @@ from sidecar.scheduler.model import Request
 from sidecar.scheduler.sight import Sight
 
 __all__ = [
-    "Phase", "Rollout", "begun", "can_begin", "effective", "has_failed", "recalled", "rollout_of",
+    "Phase", "Rollout", "begun", "can_begin", "effective", "has_failed", "recalled", "resumed",
+    "rollout_of",
 ]  # fmt: skip
 
 _MANY: Final = 3
@@ -71,6 +72,15 @@ def begun(memory: Memory, goal: Goal, now: float) -> Memory:
     if memory.begun.get(goal.service, ("",))[0] == goal.spec:
         return memory
     return replace(memory, begun={**memory.begun, goal.service: (goal.spec, now)})
+
+
+def resumed(memory: Memory, goal: Goal, copies: Sequence[Copy]) -> Memory:
+    """Return the memory with when a slot was updated last, where another process has done that."""
+    alive = [copy for copy in copies if copy.stage is not Stage.EXITED]
+    since = [copy.since for copy in alive if copy.spec == goal.spec]
+    if goal.service in memory.updated or len(since) in {0, len(alive)}:
+        return memory
+    return replace(memory, updated={**memory.updated, goal.service: max(since)})
 
 
 def recalled(memory: Memory, goal: Goal) -> Memory:

@@ -18,6 +18,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from sidecar.scheduler.bundle import Bundle
+from sidecar.scheduler.canary import Kept
 from sidecar.scheduler.model import Availability
 
 __all__ = [
@@ -66,6 +67,8 @@ class Override(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempt: int = 0
     promoted: str = ""
     """The spec whose canary was found good."""
+    trial: Kept | None = None
+    """How far its trial has got."""
 
 
 _NOTHING: Final = Override()
