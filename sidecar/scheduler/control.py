@@ -13,6 +13,7 @@ from sidecar.errors import PinnaceError, StoreConflict
 from sidecar.runtime.log import get_logger
 from sidecar.scheduler import labels
 from sidecar.scheduler.actions import Alarm, Create, Pending
+from sidecar.scheduler.bundle import Bundle
 from sidecar.scheduler.canary import Trial, kept_of
 from sidecar.scheduler.cluster import Cluster, Goal
 from sidecar.scheduler.explaining import lines_of
@@ -23,12 +24,14 @@ from sidecar.scheduler.model import Availability, Refusal
 from sidecar.scheduler.plan import Plan
 from sidecar.scheduler.recipe import Recipe, key_of, spec_of, unpacked
 from sidecar.scheduler.scene import Scene
+from sidecar.scheduler.spec import StackSpec
 from sidecar.scheduler.wanted import (
     AVAILABILITY,
     STACKS,
     Change,
     Stack,
     Wanted,
+    deployed,
     say,
     wanted_of,
 )
@@ -94,6 +97,17 @@ class Control:
         self._recipes.update(recipes)
         self._goals = [*goals, *lost]
         return self._goals
+
+    def goals_with(self, name: str, bundle: Bundle, spec: StackSpec) -> Sequence[Goal]:
+        """Return the goals of one stack as they were if this were deployed now."""
+        told = self._told.get(name)
+        stack = told.stack if told is not None else Stack(name=name)
+        following = deployed(stack, bundle)
+        specs = {**(told.specs if told is not None else {}), following.newest.number: spec}
+        running = running_of(self.scene.cluster)
+        return goals_of(
+            Told(following, specs), self._labelled, running, lost_after=self._lost_after
+        )
 
     def recipe(self, service: str, spec: str) -> Recipe | None:
         """Return how containers of a goal are made; None when that is not known (any more)."""
