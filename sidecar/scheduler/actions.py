@@ -105,9 +105,10 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """What a person should know."""
+    """What a person should know; ``is_trouble``: as long as it is so, we are not ready."""
 
     text: str
+    is_trouble: bool = True
 
 
 Action = Create | Start | Drain | Stop | Remove | Deregister | Weigh | Fence | Pending | Alarm

@@ -99,12 +99,9 @@ class Scheduler:
 
     def trouble(self) -> str | None:
         """Return what is wrong in one line, or None."""
-        alarm = (
-            next((a for a in self.last.actions if isinstance(a, Alarm)), None)
-            if self.last
-            else None
-        )
-        return alarm.text if alarm is not None else None
+        actions = self.last.actions if self.last is not None else ()
+        alarms = (each for each in actions if isinstance(each, Alarm) and each.is_trouble)
+        return next((each.text for each in alarms), None)
 
     # The loop
 

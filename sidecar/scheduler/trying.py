@@ -57,7 +57,8 @@ def tried(goal: Goal, cluster: Cluster, memory: Memory, sight: Sight, now: float
         memory = replace(memory, paused=memory.paused | {(goal.service, goal.spec)})
         actions.append(Alarm(f"the canary of {goal.service} was aborted: {after.why}"))
     elif after.phase is Phase.WAITING:
-        actions.append(Alarm(f"the canary of {goal.service} waits: {after.why}"))
+        text = f"the canary of {goal.service} waits: {after.why}"
+        actions.append(Alarm(text, is_trouble=False))
     parts = (
         (_stable_goal(goal, after), stable),
         (_canary_goal(goal, goal.canary, after), canaries),

@@ -20,8 +20,8 @@ __all__ = ["autoscale_of", "canary_of", "fencing_of", "keeps_of"]
 _PLAIN: Final = {Kind.CPU, Kind.MEMORY, Kind.SESSIONS, Kind.REQUESTS, Kind.QUEUE}
 _SHARES: Final = {Kind.CPU, Kind.MEMORY}
 _KEYS: Final = {
-    Kind.NGINX: ("target", "port", "path"),
-    Kind.ENDPOINT: ("target", "port", "path", "series"),
+    Kind.NGINX: ("target", "port", "path", "of"),
+    Kind.ENDPOINT: ("target", "port", "path", "series", "rate"),
     Kind.PROMETHEUS: ("target", "url", "query", "total"),
     Kind.KEY: ("target", "name"),
 }
@@ -215,9 +215,14 @@ def _remote(kind: Kind, reader: Reader) -> Wanted | None:
         return None
     is_total = kind is Kind.KEY or (kind is Kind.PROMETHEUS and reader.flag("total", default=True))
     default = {Kind.NGINX: "/stub_status", Kind.ENDPOINT: "/metrics"}.get(kind, "")
+    of_requests = reader.one_of("of", ("connections", "requests"), "connections") == "requests"
+    is_rate = of_requests or reader.flag("rate")
+    words = (kind, query, "requests" * of_requests, "per second" * is_rate)
+    name = " ".join(filter(None, words))
     return Wanted(
         kind=kind,
-        metric=Metric(f"{kind} {query}".strip(), target, is_total),
+        is_rate=is_rate,
+        metric=Metric(name, target, is_total),
         url=url,
         query=query,
         port=reader.value("port", whole, 0),

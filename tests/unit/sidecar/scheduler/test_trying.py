@@ -271,6 +271,8 @@ def test_a_trial_that_waits_is_promoted_or_aborted_outlives_its_process() -> Non
     world = running(canary=replace(POLICY, steps=(10,), auto_promote=False))
     world.run(40.0)
     assert world.memory.trials["web"].phase is Phase.WAITING
+    (alarm,) = [each for each in world.look().actions if isinstance(each, Alarm)]
+    assert not alarm.is_trouble, "who waits for a person is ready"
     taken_over(world, 1_000.0, after=1.0).run(5.0)
     assert world.memory.trials["web"].phase is Phase.WAITING
     assert max(copy.share.percent for copy in world.canaries() if copy.share) == 10.0
