@@ -96,7 +96,10 @@ class Orders:
 
     async def promote(self, stack: str, service: str) -> None:
         """Find the canary of a service good. Raises ApiError."""
-        spec = spec_of(self._service(stack, service).recipe)
+        found = self._service(stack, service)
+        if found.conduct.canary is None:
+            raise ApiError(409, f"{service} has no canary: x-pinnace.canary says how one is tried")
+        spec = spec_of(found.recipe)
         await self._control.order(stack, lambda known: say(known, service, promoted=spec))
         self._note("promoted", stack=stack, service=key_of(stack, service), spec=spec)
 

@@ -34,7 +34,7 @@ def stack_or_here(name: str, client: Client) -> str:
     if name:
         return name
     known: list[str] = sorted(each["name"] for each in client.get("stacks")["stacks"])
-    text = f"known are {', '.join(known)}" if known else "there is none"
+    text = f"up are {', '.join(known)}" if known else "none is up"
     file = _here()
     if file is not None:
         own = _name_in(file)

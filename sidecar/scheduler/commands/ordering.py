@@ -22,6 +22,7 @@ from sidecar.scheduler.commands.asking import (
     wait,
 )
 
+_STACK_AND_SERVICE = 2
 _SCALED = re.compile(r"[^=]+=([0-9]{1,6}|file)")
 
 __all__ = ["bundled", "down", "node", "scale", "service", "up"]
@@ -111,6 +112,9 @@ def scale(options: argparse.Namespace) -> int:
 
 def service(options: argparse.Namespace) -> int:
     """Pause, resume, roll back or promote a service."""
+    if len(options.words) > _STACK_AND_SERVICE:
+        complain(f"{' '.join(options.words)}: one service at a time, as SERVICE or STACK SERVICE")
+        return USAGE
     client = client_of(options)
     stack, name = target_of(client, options.words)
     answer = client.post("stacks", stack, "services", name, options.order)

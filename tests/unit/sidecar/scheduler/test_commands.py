@@ -242,14 +242,14 @@ async def test_down_needs_no_name_for_the_file_here_or_the_only_stack(
     here: Office, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     none = await here.run("stack", "down")
-    assert (none.status, none.err) == (1, "pinnace stack: name the stack; there is none\n")
+    assert (none.status, none.err) == (1, "pinnace stack: name the stack; none is up\n")
     path = here.write(STACK, "shop.yaml")
     await here.run("stack", "up", path)
     assert (await here.run("stack", "down")).out == "shop is down\n"
     await here.run("stack", "up", path)
     await here.run("stack", "up", path, "--name", "other", "--detach")
     two = await here.run("stack", "down")
-    assert (two.status, "name the stack; known are other, shop" in two.err) == (1, True)
+    assert (two.status, "name the stack; up are other, shop" in two.err) == (1, True)
     monkeypatch.chdir(tmp_path)
     usage = await here.run("stack", "up")
     assert (usage.status, "name the stack file: none of compose.yaml," in usage.err) == (2, True)
@@ -259,3 +259,11 @@ async def test_down_needs_no_name_for_the_file_here_or_the_only_stack(
     here.write(STACK.replace("name: shop", "name: other"))
     assert (await here.run("stack", "down")).out == "other is down\n"
     assert (await here.run("stack", "plan")).status == 0
+
+
+async def test_orders_that_mean_nothing_are_told(here: Office) -> None:
+    await here.run("stack", "up", here.write(STACK))
+    told = await here.run("stack", "promote", "web")
+    assert (told.status, "web has no canary" in told.err) == (1, True)
+    many = await here.run("stack", "pause", "shop", "web", "db")
+    assert (many.status, "one service at a time" in many.err) == (2, True)
