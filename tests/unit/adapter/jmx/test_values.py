@@ -113,6 +113,10 @@ def test_other_numbers_are_found_by_what_they_hold() -> None:
 
 def test_dates_are_seconds_and_enumerations_names() -> None:
     assert meant(_value(java.date(1234567890123))) == 1234567890.123
+    stamp = _value(java.date(5000))
+    assert isinstance(stamp, JavaObject)
+    stamp.fields["nanos"] = 234_999_999  # as a java.sql.Timestamp has them
+    assert meant(stamp) == 5.234
     assert meant(_value(java.enum("a.B", "ON"))) == "ON"
     damaged = java.obj(java.desc("java.util.Date", flags=3), b"", b"")
     assert meant(_value(damaged)) is UNSUPPORTED
