@@ -79,7 +79,10 @@ def _transaction(session: "Session", raw: bytes, words: list[bytes], found: Comm
 
 def _session(session: "Session", raw: bytes, words: list[bytes], found: Command) -> None:
     """Answer what is about the connection."""
-    identity.take(session, session.client, raw, words, found)
+    client = session.client
+    identity.if_permitted(
+        session, client, words, found, lambda: identity.take(session, client, raw, words, found)
+    )
 
 
 def _wait(session: "Session", raw: bytes, words: list[bytes], found: Command) -> None:
@@ -88,11 +91,13 @@ def _wait(session: "Session", raw: bytes, words: list[bytes], found: Command) ->
         _once(session, raw, words, found)
         return
     count, limit = int(words[1]), int(words[2]) / 1000
+    client = session.client
+    client.hub.monitors.show(client, words, found)
 
     async def ask() -> None:
         session.resume_with(await session.replicas_with(count, limit))
 
-    session.wait_for(ask, "wait")
+    identity.if_permitted(session, client, words, found, lambda: session.wait_for(ask, "wait"))
 
 
 BY_ROUTE: Final[dict[Route, Callable[["Session", bytes, list[bytes], Command], None]]] = {

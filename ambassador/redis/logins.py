@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ambassador.redis.session import Session
     from ambassador.redis.settings import Listener
 
-__all__ = ["BAD_NAME", "auth", "hello", "is_name", "switch"]
+__all__ = ["BAD_NAME", "asked", "auth", "hello", "is_name", "switch"]
 
 _OK: Final = b"+OK\r\n"
 BAD_NAME: Final = error("ERR Client names cannot contain spaces, newlines or special characters.")
@@ -74,46 +74,54 @@ class _Hello(NamedTuple):
     name: bytes | None = None
     refusal: bytes = b""
 
+    def attributes(self, before: Attributes) -> Attributes:
+        """Return what a connection is set to after it."""
+        after = before._replace(protocol=self.protocol)
+        if self.password is None:
+            return after
+        return after._replace(user=self.user, password=self.password)
 
-def _asked(words: list[bytes], protocol: int) -> _Hello | None:
+
+def asked(words: list[bytes], protocol: int) -> _Hello | None:
     """Read HELLO; None: the server has the right words for what is wrong."""
-    asked, rest = _Hello(protocol), words[1:]
+    found, rest = _Hello(protocol), words[1:]
     if rest:
         if rest[0] not in {b"2", b"3"}:
             is_number = rest[0].lstrip(b"-").isdigit()
-            return asked._replace(refusal=errors.NO_PROTOCOL) if is_number else None
-        asked, rest = asked._replace(protocol=int(rest[0])), rest[1:]
+            return found._replace(refusal=errors.NO_PROTOCOL) if is_number else None
+        found, rest = found._replace(protocol=int(rest[0])), rest[1:]
     while rest:
         option = rest[0].upper()
         if option == b"AUTH" and len(rest) >= 3:
-            asked, rest = asked._replace(user=rest[1], password=rest[2]), rest[3:]
+            found, rest = found._replace(user=rest[1], password=rest[2]), rest[3:]
         elif option == b"SETNAME" and len(rest) >= 2:
-            asked, rest = asked._replace(name=rest[1]), rest[2:]
+            found, rest = found._replace(name=rest[1]), rest[2:]
         else:
             text = f"ERR Syntax error in HELLO option '{rest[0].decode('latin-1')}'"
-            return asked._replace(refusal=error(text))
-    if asked.name is not None and not is_name(asked.name):
-        return asked._replace(refusal=BAD_NAME)
-    return asked
+            return found._replace(refusal=error(text))
+    if found.name is not None and not is_name(found.name):
+        return found._replace(refusal=BAD_NAME)
+    return found
 
 
 def hello(session: "Session", client: "Client", _: bytes, words: list[bytes]) -> bool:
     """Answer HELLO."""
-    asked = _asked(words, session.attributes.protocol)
-    if asked is None or not client.hub.hello:
+    told = asked(words, session.attributes.protocol)
+    if told is None or not client.hub.hello:
         return False
-    if asked.refusal or (not session.is_known and asked.password is None):
-        client.local(asked.refusal or errors.NO_AUTH_HELLO)
+    if told.refusal and not client.listener.users:
+        return False  # some versions of Redis log in before they see what is wrong
+    if told.refusal or (not session.is_known and told.password is None):
+        client.local(told.refusal or errors.NO_AUTH_HELLO)
         return True
 
     def reply() -> bytes:
-        if asked.name is not None:
-            session.name = asked.name
-        return _facts(client, asked.protocol)
+        if told.name is not None:
+            session.name = told.name
+        return _facts(client, told.protocol)
 
-    wanted = session.attributes._replace(protocol=asked.protocol)
-    if asked.password is not None:
-        wanted = wanted._replace(user=asked.user, password=asked.password)
+    wanted = told.attributes(session.attributes)
+    if told.password is not None:
         _login(session, client, wanted, reply)
     else:
         switch(session, client, wanted, reply)
