@@ -63,9 +63,9 @@ class Client(Connection):
         self._barrier: Callable[[], None] | None = None
         self.passage: Passage | None = None  # of a long command
         self.routes = hub.routes(listener)
-        self.is_parallel = listener.after_write == "replica"  # reads beside unanswered writes
         self._usual = COMMAND.match  # of as many commands as came last
         self._count = 1
+        self.is_parallel = listener.after_write == "replica"  # reads beside unanswered writes
         self.requests = Requests(listener.limits)
         self.session = Session(self)
         self.reader = Reader(self)

@@ -177,6 +177,8 @@ class Hub(Servers):
         hard = self.settings.push_hard if is_push else self.settings.reply_hard
         if transport is not None and transport.get_write_buffer_size() > hard:
             client.close("reply_buffer", is_abort=True)
+        elif self.buffered > self.settings.memory:
+            self.pressure.stop(client)
 
     def token(self, client: Client) -> Token:
         """Return what a client's writes are remembered in."""

@@ -2,12 +2,12 @@
 
 First who makes most of them is read no more: slow clients send nothing more, and the servers'
 connections that carry their replies are paused, the largest first. Others leave such a connection:
-reads that wait behind are asked on another, what comes anew goes there. Only when nothing is left
-to pause are new clients refused. A write of somebody else that waits behind all the same cannot go
-elsewhere: then the client with the most ends, as with Redis' own ``maxmemory-clients``.
+reads that wait behind are asked on another, what comes anew goes there. If something of others
+waits behind all the same, the client with the most ends, as with Redis' own ``maxmemory-clients``.
+When nothing is left to pause new clients are refused.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from ambassador.redis.run import ClientRun, Unheard
 
@@ -22,7 +22,6 @@ __all__ = ["PRESSED", "Pressure", "rescued"]
 
 PRESSED: Final = 2
 """Why a client is held: so that another reason does not end with this one."""
-_RELIEF: Final = 0.75
 _READS: Final = (1, 3)  # Route: what may be asked twice
 
 
@@ -41,18 +40,14 @@ class Pressure:
         total, limit = sum(waiting.values()), self._hub.settings.memory
         if total > limit:
             self._press(waiting)
-            if self._are_others_kept(waiting):
-                max(waiting, key=waiting.__getitem__).close("memory", is_abort=True)
-        elif (self._clients or self._links) and total < limit * _RELIEF:
+        elif self._clients or self._links:
             self._relieve()
 
-    def _are_others_kept(self, slow: "Collection[object]") -> bool:
-        """Say whether commands of others wait behind what is paused, and cannot go elsewhere."""
-        return any(
-            isinstance(run, ClientRun) and run.owner not in slow
-            for link in self._links
-            for run in link.queue
-        )
+    def stop(self, client: "Client") -> None:
+        """Stop what sends to a slow client just now, as there is no room for more."""
+        link = cast("Link | None", client.runs[0].link) if client.runs else None
+        if link is not None and link.client is None:
+            self._stop(link)
 
     def _press(self, waiting: "dict[Client, int]") -> None:
         made: dict[Link, int] = {}
@@ -64,15 +59,29 @@ class Pressure:
                     made[link] = made.get(link, 0) + size
         self.is_full = not made
         if made:
-            self._stop(max(made, key=made.__getitem__), waiting)
+            self._stop(max(made, key=made.__getitem__))
+        for link in list(self._links):
+            if link.queue and getattr(link.queue[0], "owner", None) in waiting:
+                self._free(link, waiting)
+            else:  # what comes next is for somebody who reads it, or has gone
+                self._links.discard(link)
+                link.resume()
 
-    def _stop(self, link: "Link", slow: "Collection[Client]") -> None:
+    def _stop(self, link: "Link") -> None:
         self._links.add(link)
         link.pause()
         link.takes_new = False
-        for run in rescued(link, slow):
+
+    def _free(self, link: "Link", waiting: "dict[Client, int]") -> None:
+        """Let others go on that wait behind slow clients."""
+        for run in rescued(link, waiting, most_tries=0):
+            run.tries += 1  # it may be one of those replies itself, so it moves only once
             self._hub.reissued("pressure")
             run.owner.moved(run)
+        here = {run.owner for run in link.queue if isinstance(run, ClientRun)}
+        slow = [client for client in waiting if client in here and not client.is_closed]
+        if slow and any(_is_stuck(owner, waiting) for owner in here):
+            max(slow, key=waiting.__getitem__).close("memory", is_abort=True)
 
     def _relieve(self) -> None:
         self.is_full = False
@@ -84,7 +93,14 @@ class Pressure:
             client.hold(is_held=False, why=PRESSED)
 
 
-def rescued(link: "Link", bound: "Collection[object]" = ()) -> list[ClientRun]:
+def _is_stuck(owner: object, slow: "Collection[object]") -> bool:
+    """Say whether a run is of somebody who would read its reply."""
+    return owner not in slow and not getattr(owner, "is_closed", False)
+
+
+def rescued(
+    link: "Link", bound: "Collection[object]" = (), most_tries: int = 99
+) -> list[ClientRun]:
     """Return reads that only wait for others there, to be sent elsewhere.
 
     What the link answers to them nobody hears. A client with anything else before them there, or
@@ -96,6 +112,7 @@ def rescued(link: "Link", bound: "Collection[object]" = ()) -> list[ClientRun]:
         if not isinstance(run, ClientRun):
             continue
         is_free = place and run.kind in _READS and run.owner not in stay and run.token <= 0
+        is_free = is_free and run.tries <= most_tries
         if is_free and run.left == run.count and run.after is None and link.client is None:
             found.append(run)
             link.queue[place] = Unheard(run.data, run.count)

@@ -72,8 +72,9 @@ def test_what_was_seen_to_be_long_goes_apart(server: Redis) -> None:
 def test_who_makes_most_of_what_nobody_reads_is_stopped_first(server: Redis) -> None:
     big, times = "x" * (4 << 20), 12
     server.do("SET", "big", big)
+    env = {"AMBASSADOR_MEMORY": "8MiB"}
     with (
-        Ambassador(*words_of(server), env={"AMBASSADOR_MEMORY": "8MiB"}) as proxy,
+        Ambassador(*words_of(server), env=env) as proxy,
         proxy.call() as other,
         proxy.call() as slow,
     ):
