@@ -242,7 +242,7 @@ class Link(asyncio.Protocol):
             if not isinstance(run, ClientRun):
                 continue
             is_free = place and run.kind in _READS and run.owner not in bound and run.token <= 0
-            if is_free and run.left == run.count and run.after is None and self.client is None:
+            if is_free and run.left == run.count and self.client is None:
                 found.append(run)
                 self.queue[place] = Unheard(run.data, run.count)
             else:
