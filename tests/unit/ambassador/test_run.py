@@ -30,6 +30,9 @@ class Owner:
     def inspect(self, run: ClientRun, reply: bytes) -> None:
         self.told.append(("inspect", reply))
 
+    def swelled(self, size: int) -> None:
+        self.told.append(("swelled", size))
+
     def moved(self, run: ClientRun) -> None:
         self.told.append(("moved", run.data))
 
