@@ -87,8 +87,8 @@ _OVERLAY: Final[Mapping[Route, str]] = {
     " latency|latest latency|help latency|reset slowlog|get slowlog|len slowlog|help slowlog|reset"
     # What consumers have read and when is not the same on a replica.
     " xinfo|stream xinfo|groups xinfo|consumers xinfo|help xgroup|help pubsub|help"
-    " function|help script|help module|list module|help command|help config object memory pubsub module xgroup xinfo client|help readonly readwrite"
-    " asking",
+    " function|help script|help module|list module|help command|help config object memory pubsub"
+    " module xgroup xinfo client|help readonly readwrite asking",
     Route.SCRIPT_READ: "eval_ro evalsha_ro fcall_ro",
     Route.CURSOR: "scan sscan hscan zscan",
     Route.XREAD: "xread",

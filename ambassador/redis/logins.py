@@ -15,6 +15,7 @@ from sidecar.errors import UpstreamUnavailable
 if TYPE_CHECKING:
     from ambassador.redis.client import Client
     from ambassador.redis.session import Session
+    from ambassador.redis.settings import Listener
 
 __all__ = ["BAD_NAME", "asked", "auth", "hello", "is_name", "switch"]
 
@@ -35,11 +36,11 @@ def auth(session: "Session", client: "Client", _: bytes, words: list[bytes]) -> 
 def _login(
     session: "Session", client: "Client", wanted: Attributes, reply: Callable[[], bytes]
 ) -> None:
-    users = client.listener.users
-    if not users:
+    listener = client.listener
+    if not listener.checks_logins:
         switch(session, client, wanted, reply)
         return
-    if not _is_right(users, wanted.user or b"default", wanted.password or b""):
+    if not _is_right(listener, wanted.user or b"default", wanted.password or b""):
         client.hub.failed_with("WRONGPASS")
         client.local(errors.WRONG_PASSWORD)
         return
@@ -49,14 +50,18 @@ def _login(
     switch(session, client, own, reply)
 
 
-def _is_right(users: tuple[tuple[str, str], ...], user: bytes, password: bytes) -> bool:
+def _is_right(listener: "Listener", user: bytes, password: bytes) -> bool:
     """Compare with each, so that time tells nothing."""
-    from hmac import compare_digest  # noqa: PLC0415 - memory
+    from hashlib import sha256  # noqa: PLC0415 - memory
+    from hmac import compare_digest  # noqa: PLC0415
 
+    hashed = b"#" + sha256(password).hexdigest().encode()
+    known = [(name, f">{secret}") for name, secret in listener.users]
     found = False
-    for name, secret in users:
+    for name, secret in (*known, *listener.secrets):
+        told = hashed if secret.startswith("#") else b">" + password
         is_name = compare_digest(name.encode(), user)
-        found |= compare_digest(secret.encode(), password) and is_name
+        found |= compare_digest(secret.encode(), told) and is_name
     return found
 
 

@@ -87,7 +87,7 @@ class Monitors:
         hub, hides = self._hub, {"admin", "skip_monitor"} & found.flags
         if not self._uses or hides or found.name in _UNTOLD or hub.is_cluster:
             return
-        link, primary = client.link, hub.primary
+        link, primary = client.writer.link, hub.primary
         if (link is None or link.is_closed) and primary is not None:
             link = primary.link(client.session.attributes)
         if link is not None:

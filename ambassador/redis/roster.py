@@ -13,24 +13,25 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from ambassador.redis.buffers import PEAK_RESET, reply_buffer
+from ambassador.redis.ids import is_id, server_id
+from ambassador.redis.killing import kill, unblock
 from ambassador.redis.resp import bulk, packed
+from ambassador.redis.tracking import redirection, tracking, tracking_info
 
 if TYPE_CHECKING:
     from ambassador.redis.client import Client
     from ambassador.redis.lease import Lease
 
-__all__ = ["clients_counted", "target_of", "translated"]
+__all__ = ["clients_counted", "translated"]
 
 After = Callable[[bytes], bytes]
 Translation = tuple[bytes, "After | None"]
 
-_NOBODY: Final = b"%d" % (2**63 - 1)
 _ZEROS: Final = b"sub psub ssub qbuf-free argv-mem multi-mem obl watch fd".split()
 _STRUCTURE: Final = 5824  # bytes that Redis 7.0 counts for a client without buffers
 _CLIENTS: Final = re.compile(rb"(?<=\nconnected_clients:)\d+(?=\r)")
 _FIELD: Final = re.compile(rb"(?<![^ ])([a-z-]+)=([^ \n]*)")
 _OF_CLIENTS: Final = frozenset({"client|list", "client|info", "client|kill", "client|unblock"})
-_OF_REPLICATION: Final = frozenset({b"master", b"slave", b"replica"})
 
 
 def translated(
@@ -49,7 +50,7 @@ def translated(
 def _list(client: "Client", lease: "Lease", raw: bytes, words: list[bytes]) -> Translation:
     wanted: set[int] | None = None
     is_any = len(words) == 2
-    if len(words) > 3 and words[2].upper() == b"ID" and all(map(_is_id, words[3:])):
+    if len(words) > 3 and words[2].upper() == b"ID" and all(map(is_id, words[3:])):
         wanted, raw, is_any = set(map(int, words[3:])), packed(*words[:2]), True
     is_normal = is_any or (len(words) == 4 and words[3].lower() == b"normal")
 
@@ -81,7 +82,7 @@ def _told(
     asking: "Client", lease: "Lease", lines: list[bytes], others: Iterable["Client"]
 ) -> dict[int, bytes]:
     """Return the lines of all clients that we know, by our ids."""
-    by_server = {_server_id(client): client for client in asking.hub.clients}
+    by_server = {server_id(client): client for client in asking.hub.clients}
     told = {}
     model = b""
     for line in lines:
@@ -92,14 +93,9 @@ def _told(
         if client is not None and number:
             told[client.id] = _renamed(line, client)
     for client in others:
-        if client.id not in told and not _server_id(client):
+        if client.id not in told and not server_id(client):
             told[client.id] = _sharing(model, client)
     return told
-
-
-def _server_id(client: "Client") -> int:
-    lease = client.session.lease
-    return lease.link.server_id if lease is not None else 0
 
 
 def _renamed(line: bytes, client: "Client") -> bytes:
@@ -204,151 +200,8 @@ def _debug(client: "Client", _: "Lease", raw: bytes, words: list[bytes]) -> Tran
     return raw, after
 
 
-# --- CLIENT KILL and UNBLOCK ---------------------------------------------------------------------
-
-
-def _kill(client: "Client", _: "Lease", raw: bytes, words: list[bytes]) -> Translation:
-    if len(words) < 3:
-        return raw, None
-    if len(words) == 3:
-        return packed(*words[:2], b"-:0"), lambda reply: _killed_at(client, words[2], reply)
-    filters = _filters(words[2:])
-    if filters is None:
-        return packed(*_without_ids(words)), None  # the server says what is wrong
-    kind = filters.get(b"TYPE", b"").lower()
-    if kind in _OF_REPLICATION and len(filters) == 1:
-        return raw, None  # no client of ours is one
-
-    def after(reply: bytes) -> bytes:
-        if reply.startswith(b"-"):
-            return reply
-        chosen = [one for one in list(client.hub.clients) if _is_meant(one, client, filters)]
-        for one in chosen:
-            _end(one, client)
-        return b":%d\r\n" % len(chosen)
-
-    return packed(*_without_ids(words)), after
-
-
-def _without_ids(words: list[bytes]) -> list[bytes]:
-    """Return CLIENT KILL so that it is checked, and meets nobody."""
-    found = words[:2]
-    for place in range(2, len(words), 2):
-        option = words[place : place + 2]
-        if len(option) == 2 and option[0].upper() == b"ID" and _is_id(option[1]):
-            continue
-        found += option
-    return [*found, b"ID", _NOBODY]
-
-
-def _filters(words: list[bytes]) -> dict[bytes, bytes] | None:
-    """Return what CLIENT KILL says, None for what is not understood here."""
-    known = {b"ID", b"TYPE", b"ADDR", b"LADDR", b"USER", b"SKIPME"}
-    filters = {
-        option.upper(): value for option, value in zip(words[::2], words[1::2], strict=False)
-    }
-    is_good = len(words) % 2 == 0 and filters.keys() <= known
-    return filters if is_good and _is_id(filters.get(b"ID", b"1")) else None
-
-
-def _is_meant(one: "Client", asking: "Client", filters: dict[bytes, bytes]) -> bool:
-    if one is asking and filters.get(b"SKIPME", b"yes").lower() == b"yes":
-        return False
-    lease = one.session.lease
-    listens = lease is not None and lease.feed is not None
-    facts = {
-        b"ID": b"%d" % one.id,
-        b"ADDR": one.peer,
-        b"LADDR": one.place,
-        b"USER": one.session.attributes.user or b"default",
-    }
-    kind = filters.get(b"TYPE")
-    return (kind is None or kind.lower() == (b"pubsub" if listens else b"normal")) and all(
-        fact == filters.get(option, fact) for option, fact in facts.items()
-    )
-
-
-def _killed_at(client: "Client", place: bytes, reply: bytes) -> bytes:
-    """Kill by address, the old form; the reply is that to an address that nobody has."""
-    for one in list(client.hub.clients):
-        if one.peer == place:
-            _end(one, client)
-            return b"+OK\r\n"
-    return reply
-
-
-def _end(one: "Client", asking: "Client") -> None:
-    if one is asking:
-        one.barrier(lambda: one.close("killed"))  # behind its reply
-    else:
-        one.close("killed", is_abort=False)
-
-
-def _unblock(client: "Client", _: "Lease", raw: bytes, words: list[bytes]) -> Translation:
-    if len(words) < 3 or not _is_id(words[2]):
-        return raw, None
-    return packed(*words[:2], _of_server(client, words[2]), *words[3:]), None
-
-
-# --- tracking --------------------------------------------------------------------------
-
-
-def _tracking(client: "Client", lease: "Lease", raw: bytes, words: list[bytes]) -> Translation:
-    options = [word.upper() for word in words]
-    if b"REDIRECT" not in options[:-1]:
-        lease.redirects_to = 0
-        return raw, None
-    place = options.index(b"REDIRECT") + 1
-    if not _is_id(words[place]):
-        return raw, None
-    lease.redirects_to = int(words[place])
-    changed = [*words[:place], _of_server(client, words[place]), *words[place + 1 :]]
-    return packed(*changed), None
-
-
-def target_of(client: "Client", words: list[bytes]) -> "Client | None":
-    """Return the client that tracking is to be told to, if it has no upstream alone yet."""
-    options = [word.upper() for word in words]
-    if b"REDIRECT" not in options[:-1]:
-        return None
-    number = words[options.index(b"REDIRECT") + 1]
-    for one in client.hub.clients if _is_id(number) else ():
-        if one.id == int(number):
-            return None if one.session.lease is not None else one
-    return None
-
-
-def _redirection(_: "Client", lease: "Lease", raw: bytes, _words: list[bytes]) -> Translation:
-    def after(reply: bytes) -> bytes:
-        if not reply.startswith(b":") or reply in {b":0\r\n", b":-1\r\n"}:
-            return reply
-        return b":%d\r\n" % lease.redirects_to
-
-    return raw, after
-
-
-def _tracking_info(_: "Client", lease: "Lease", raw: bytes, _words: list[bytes]) -> Translation:
-    def after(reply: bytes) -> bytes:
-        ours = rb"\g<1>%d\r" % lease.redirects_to
-        return re.sub(rb"(\$8\r\nredirect\r\n:)[1-9]\d*\r", ours, reply)
-
-    return raw, after
-
-
 def _id(client: "Client", _: "Lease", raw: bytes, _words: list[bytes]) -> Translation:
     return raw, lambda reply: b":%d\r\n" % client.id if reply.startswith(b":") else reply
-
-
-def _is_id(word: bytes) -> bool:
-    return word.isdigit() and 0 < int(word) < 2**63
-
-
-def _of_server(client: "Client", number: bytes) -> bytes:
-    """Return the server's id for one of ours; that of nobody if it has none there."""
-    for one in client.hub.clients:
-        if one.id == int(number):
-            return b"%d" % (_server_id(one) or int(_NOBODY))
-    return _NOBODY
 
 
 _TRANSLATORS: Final[dict[str, Callable[["Client", "Lease", bytes, list[bytes]], Translation]]] = {
@@ -357,9 +210,9 @@ _TRANSLATORS: Final[dict[str, Callable[["Client", "Lease", bytes, list[bytes]], 
     "client|id": _id,
     "client|list": _list,
     "client|info": _info,
-    "client|kill": _kill,
-    "client|unblock": _unblock,
-    "client|tracking": _tracking,
-    "client|getredir": _redirection,
-    "client|trackinginfo": _tracking_info,
+    "client|kill": kill,
+    "client|unblock": unblock,
+    "client|tracking": tracking,
+    "client|getredir": redirection,
+    "client|trackinginfo": tracking_info,
 }

@@ -4,8 +4,10 @@ import asyncio
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ambassador.redis.errors import TIMED_OUT
+from ambassador.redis.pressure import rescued
 
 if TYPE_CHECKING:
+    from ambassador.redis.client import Client
     from ambassador.redis.hub import Hub
     from ambassador.redis.link import Link
     from ambassador.redis.node import Node
@@ -47,7 +49,7 @@ def _time_out(hub: "Hub", before: "dict[Link, _Seen]", now: float) -> "dict[Link
     for node in list(hub.nodes.values()):
         for link in node.links:
             if not link.queue or link.is_paused:
-                link.takes_new = not link.is_lane and not link.is_closed
+                link.takes_new = not (link.is_lane or link.is_closed or link.is_paused)
                 continue
             progress, since, answered, head_since = before.get(link, _Seen(-1, now, -1, now))
             if progress != link.progress:
@@ -73,33 +75,25 @@ def _relieve(hub: "Hub", node: "Node", link: "Link", since: float) -> None:
     if node.heard < since:
         node.poked.set()  # ask it
         return
-    for run in link.rescued():
+    for run in rescued(link):
         hub.reissued("slow")
         run.owner.moved(run)
 
 
 def _count_slow(hub: "Hub", now: float) -> None:
-    """Add up what waits for slow clients; end who is slow for too long; hold the rest back."""
-    total = 0
+    """Count what waits for slow clients; end who is slow for too long; hold back who makes most."""
+    waiting: dict[Client, int] = {}
     for client in list(hub.slow):
-        size = client.waiting
-        total += size
+        size = waiting[client] = client.waiting
         settings = hub.settings
         soft = settings.push_soft if client.session.is_transparent else settings.reply_soft
         if size <= soft:
             client.slow_since = now
         elif now - client.slow_since > settings.soft_for:
             client.close("slow", is_abort=True)
-    hub.buffered = total
-    is_full = total > hub.settings.memory
-    if is_full != hub.is_full:
-        hub.is_full = is_full
-        for node in hub.nodes.values():
-            for link in node.links:
-                if is_full:
-                    link.pause()
-                else:
-                    link.resume()
+            del waiting[client]
+    hub.buffered = sum(waiting.values())
+    hub.pressure.judge(waiting)
 
 
 def _seldom(hub: "Hub", now: float) -> None:

@@ -3,14 +3,14 @@
 import pytest
 
 from ambassador.frame.address import Address
-from ambassador.redis.commands import Route
+from ambassador.redis.commands import Route, Table
 from ambassador.redis.resp import packed
-from ambassador.redis.run import STREAM, Ask, ClientRun, RoleRun, SlowRun, Unheard
+from ambassador.redis.run import STREAM, Ask, ClientRun, Owner, RoleRun, SlowRun, Unheard
 from ambassador.redis.settings import Listener
 from ambassador.redis.slowlog import SlowLog
 
 
-class Owner:
+class Noting(Owner):
     """Notes what it is told."""
 
     def __init__(self) -> None:
@@ -24,25 +24,25 @@ class Owner:
         run.is_streamed = True
         run.parts = []
 
+    def swelled(self, size: int) -> None:
+        self.told.append(("swelled", size))
+
     def failed(self, run: ClientRun, why: str, *, was_sent: bool) -> None:
         self.told.append(("failed", (why, was_sent)))
 
     def inspect(self, run: ClientRun, reply: bytes) -> None:
         self.told.append(("inspect", reply))
 
-    def swelled(self, size: int) -> None:
-        self.told.append(("swelled", size))
-
     def moved(self, run: ClientRun) -> None:
         self.told.append(("moved", run.data))
 
 
-def client_run(owner: Owner) -> ClientRun:
+def client_run(owner: Noting) -> ClientRun:
     return ClientRun(owner, packed(b"GET", b"k"), 1, Route.READ, 0.0)
 
 
 def test_a_reply_in_pieces_is_answered_whole() -> None:
-    owner = Owner()
+    owner = Noting()
     run = client_run(owner)
     run.partial(b"$3\r\na")
     run.finish(b"bc\r\n")
@@ -50,7 +50,7 @@ def test_a_reply_in_pieces_is_answered_whole() -> None:
 
 
 def test_a_long_reply_goes_on_as_it_comes() -> None:
-    owner = Owner()
+    owner = Noting()
     run = client_run(owner)
     run.partial(b"x" * (STREAM + 1))
     run.partial(b"y")
@@ -61,7 +61,7 @@ def test_a_long_reply_goes_on_as_it_comes() -> None:
 
 @pytest.mark.parametrize("attribute", ["has_error", "is_stale"])
 def test_what_may_be_asked_elsewhere_is_looked_at_first(attribute: str) -> None:
-    owner = Owner()
+    owner = Noting()
     run = client_run(owner)
     setattr(run, attribute, True)
     run.partial(b"x" * (STREAM + 1))  # not passed on before that
@@ -70,7 +70,7 @@ def test_what_may_be_asked_elsewhere_is_looked_at_first(attribute: str) -> None:
 
 
 def test_a_lost_upstream_is_the_owners_to_judge() -> None:
-    owner = Owner()
+    owner = Noting()
     client_run(owner).lost("reset", was_sent=True)
     assert owner.told == [("failed", ("reset", True))]
 
@@ -105,16 +105,44 @@ def test_an_offset_counts_only_from_the_role_that_is_expected() -> None:
 
 def test_the_slow_log_keeps_name_and_key_but_no_value() -> None:
     log = SlowLog(0.1, 2)
-    owner = Owner()
+    find = Table().command
+    owner = Noting()
     for key in (b"a", b"b", b"secret-free"):
         data = packed(b"SET", key, b"secret")
-        log.add(ClientRun(owner, data, 1, Route.WRITE, 0.0), "192.0.2.1:1", 0.5)
+        log.add(ClientRun(owner, data, 1, Route.WRITE, 0.0), "192.0.2.1:1", 0.5, find)
     assert [entry.command for entry in log.entries] == ["SET b", "SET secret-free"]
     assert log.entries[0].kind == "write"
-    log.add(ClientRun(owner, packed(b"SET", b"k", b"v" * 100_000), 1, 0, 0.0), "n", 1.0)
+    log.add(ClientRun(owner, packed(b"SET", b"k", b"v" * 100_000), 1, 0, 0.0), "n", 1.0, find)
     assert log.entries[-1].command == "SET k"
     assert log.entries[-1].kind == "other"
     assert SlowLog(0, 1).limit == float("inf")
+    log.resize(0.5, 1)
+    assert (len(log.entries), log.limit) == (1, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["EVAL", "return 'secret'", "0"], "EVAL"),
+        (["config", "set", "requirepass", "secret"], "config set"),
+        (["OBJECT", "ENCODING", "key"], "OBJECT ENCODING key"),
+        (["MIGRATE", "192.0.2.1", "6379", "key", "0", "5", "AUTH", "secret"], "MIGRATE key"),
+        (["module.odd", "secret"], "module.odd"),
+        (["PING"], "PING"),
+        (["SET", "k" * 200, "v"], "SET " + "k" * 124),
+        (["SET", "\x1b", "v"], "SET \x1b"),
+    ],
+)
+def test_the_slow_log_shows_no_word_but_names_and_a_key(words: list[str], shown: str) -> None:
+    log = SlowLog(0.1, 2)
+    run = ClientRun(Noting(), packed(*(word.encode() for word in words)), 1, 0, 1.0)
+    run.sent = 1.25
+    slow = log.add(run, "n", 2.0, Table().command)
+    assert slow.command == shown
+    assert (slow.seconds, slow.queue, slow.wire) == (1.0, 0.25, 0.75)
+    begun = packed(b"SET", b"key", b"v" * 3000)[:30]
+    log.add(ClientRun(Noting(), begun, 1, 0, 0.0), "n", 1.0, Table().command)
+    assert log.entries[-1].command == "SET key"
 
 
 def test_addresses_and_listeners_have_names() -> None:
@@ -134,6 +162,6 @@ def test_what_somebody_else_answers_is_dropped() -> None:
 
 
 def test_a_slow_command_is_known_as_such() -> None:
-    owner = Owner()
+    owner = Noting()
     assert SlowRun(owner, b"", 1, Route.WRITE, 0.0).is_slow
     assert not client_run(owner).is_slow
