@@ -123,7 +123,7 @@ def rescued(
             continue
         is_free = place and run.kind in _READS and run.owner not in stay and run.token <= 0
         is_free = is_free and run.tries <= most_tries
-        if is_free and run.left == run.count and run.after is None and link.client is None:
+        if is_free and run.left == run.count and link.client is None:
             found.append(run)
             link.queue[place] = Unheard(run.data, run.count)
         else:

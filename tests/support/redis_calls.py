@@ -39,10 +39,16 @@ _SHAS: Final = [
     b"e0e1f9fabfc9d4800c877a703b823ac0578ff8db", b"0" * 40,
     b"d3c21d0c2b9ca22f82737626a27bcaf5d288f99f",
 ]  # fmt: skip
-_LIBRARY: Final = (
-    b"#!lua name=one\nredis.register_function('put', function(keys, args)"
-    b" return redis.call('set', keys[1], args[1]) end)\nredis.register_function{function_name='look',"
-    b" callback=function(keys, args) return redis.call('get', keys[1]) end, flags={'no-writes'}}"
+_LIBRARY: Final = b"\n".join(
+    [
+        b"#!lua name=one",
+        b"redis.register_function('put', function(keys, args)",
+        b"  return redis.call('set', keys[1], args[1])",
+        b"end)",
+        b"redis.register_function{function_name='look', callback=function(keys, args)",
+        b"  return redis.call('get', keys[1])",
+        b"end, flags={'no-writes'}}",
+    ]
 )
 _FAR: Final = b"4102444800"  # 2100
 _GROUPS: Final = (
@@ -76,12 +82,7 @@ class Calls:
                 if one not in _LEFT_OUT and name not in _LEFT_OUT:
                     self._docs[one] = about
         self._names = sorted(self._docs)
-        self._count_at: int | None = None
-
-    @property
-    def names(self) -> list[bytes]:
-        """Return what is called."""
-        return self._names
+        self._group = b""
 
     def call(self, name: bytes | None = None) -> tuple[bytes, list[bytes]]:
         """Return a command's name and a call of it."""
@@ -145,7 +146,7 @@ class Calls:
             return [b"%s:%d" % (group, draw.randrange(4))]
         return [self._scalar(name, kind, called)]
 
-    def _scalar(self, name: bytes, kind: bytes, called: bytes) -> bytes:  # noqa: PLR0911
+    def _scalar(self, name: bytes, kind: bytes, called: bytes) -> bytes:
         draw = self._draw
         if called == b"numkeys":
             return b"numkeys"

@@ -1,6 +1,5 @@
 """The same calls to two addresses: what one Redis answers and what the ambassador does."""
 
-import os
 import random
 from collections.abc import Callable
 from typing import Any
@@ -41,12 +40,10 @@ def twin(real: int, ours: int, seed: int, rounds: int, said: Callable[[str], Non
     try:
         for _ in range(rounds):
             at = draw.randrange(_CLIENTS)
-            batch = [_next(calls, draw, queues[at]) for _ in range(draw.choice((1, 1, 2, 5, 20)))]
+            batch = [_next(calls, draw) for _ in range(draw.choice((1, 1, 2, 5, 20)))]
             made += len(batch)
-            if __import__("os").environ.get("CTX"):
-                said(f"NOW client {at}")
             answers = [_exchange(caller, batch) for caller in pairs[at]]
-            _compare(batch, answers, queues[at], lambda text: said(f"client {at}: {text}"))
+            _compare(batch, answers, queues[at], said)
     finally:
         for pair in pairs:
             for caller in pair:
@@ -54,7 +51,7 @@ def twin(real: int, ours: int, seed: int, rounds: int, said: Callable[[str], Non
     return made
 
 
-def _next(calls: Calls, draw: random.Random, queue: list[bytes]) -> tuple[bytes, list[bytes]]:
+def _next(calls: Calls, draw: random.Random) -> tuple[bytes, list[bytes]]:
     chance = draw.random()
     if chance < 0.04:
         return calls.call(b"exec")
@@ -70,9 +67,7 @@ def _exchange(caller: Caller, batch: list[tuple[bytes, list[bytes]]]) -> list[ob
             answers.append(caller.read())
         except (TimeoutError, EOFError) as failure:
             begun = [words for _, words in batch[: len(answers) + 1]]
-            raise AssertionError(
-                f"{caller.sock.getsockname()} no reply to the last of {begun!r}"
-            ) from failure
+            raise AssertionError(f"no reply to the last of {begun!r}") from failure
     return answers
 
 
@@ -82,9 +77,7 @@ def _compare(
     queue: list[bytes],
     said: Callable[[str], None],
 ) -> None:
-    for place, ((name, words), one, other) in enumerate(zip(batch, *answers, strict=True)):
-        if os.environ.get("CTX"):
-            said(f"CTX {place} {words!r} -> {one!r} / {other!r}")
+    for (name, words), one, other in zip(batch, *answers, strict=True):
         if name == b"exec":
             _compare_transaction(queue, one, other, said)
             queue.clear()
