@@ -20,7 +20,7 @@ __all__ = ["HOT", "compile_into"]
 
 HOT = (
     "carrier", "client", "connection", "framing", "grouping", "hub", "link", "node", "reading",
-    "replies", "run", "servers", "session", "writing",
+    "replies", "run", "servers", "session", "skipping", "writing",
 )  # fmt: skip
 _ROOT = Path(__file__).parent.parent
 _PACKAGES = ("sidecar", "ambassador", "registrar", "templater", "dnsd", "adapter", "typings")
@@ -33,13 +33,15 @@ setup(name="hot", packages=[], ext_modules=mypycify(options + {files!r}, opt_lev
 """
 _FED = """\
 import hashlib, random, sys
-from ambassador.redis import framing, replies
+from ambassador.redis import framing, replies, skipping
 from ambassador.redis.resp import packed
 from sidecar.errors import ProtocolError
 
 draw, seen = random.Random(3), hashlib.sha256()
 COMMANDS = packed(b"SET", b"key", b"value") * 3 + packed(b"MSET", *[b"x"] * 9) + b"PING\\r\\n"
+LONG = packed(b"SET", b"key", b"x" * 110) * 2 + packed(b"SET", b"k", b"x" * 100, b"EX", b"60")
 REPLIES = b"+OK $3 abc *2 :1 $-1 %1 +a +b >1 +x -ERR ".replace(b" ", b"\\r\\n")
+BULKS = (b"$101\\r\\n" + b"x" * 101 + b"\\r\\n") * 3
 
 def mutated(good):
     data = bytearray(good)
@@ -49,11 +51,13 @@ def mutated(good):
     return bytes(data[:at]), bytes(data[at:])
 
 for _ in range(int(sys.argv[1])):
+    long = draw.random() < 0.3
     requests, framer, at = framing.Requests(), replies.Replies(takes_pushes=True), 0
-    for piece in mutated(COMMANDS):
+    for piece in mutated(LONG if long else COMMANDS):
+        seen.update(repr(skipping.alike(piece, 1000)).encode())
         seen.update(repr((requests.split(piece), requests.failure)).encode())
     try:
-        for piece in mutated(REPLIES):
+        for piece in mutated(BULKS + REPLIES if long else REPLIES):
             at = 0
             while at < len(piece):
                 at, done = framer.take(piece, at, 3)

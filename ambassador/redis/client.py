@@ -21,6 +21,7 @@ from ambassador.redis.patterns import COMMAND, alike_of
 from ambassador.redis.reading import Reader
 from ambassador.redis.run import ClientRun, SlowRun
 from ambassador.redis.session import Session
+from ambassador.redis.skipping import alike
 from ambassador.redis.writing import Writer
 
 if TYPE_CHECKING:
@@ -124,6 +125,9 @@ class Client(Connection):
                 if is_alike and count in _COUNTS:  # who sends so many does so again
                     pattern = alike_of(count) if count > 1 else COMMAND
                     self._usual, self._count = pattern.match, count
+            if not route and count == 1:
+                word, count = alike(data, self.requests.longest)
+                route = self.routes.get(word, 0)
             if route:
                 self.emit(data, count, route)
                 if self.outstanding > self._most or self.bytes > self.listener.max_bytes:

@@ -15,6 +15,7 @@ from ambassador.redis.inline import UnbalancedQuotes, command_of
 from ambassador.redis.numbers import number_of
 from ambassador.redis.passing import LONG, Remainder
 from ambassador.redis.patterns import COMMAND
+from ambassador.redis.skipping import over_commands
 
 __all__ = ["DEFAULT_LIMITS", "Batch", "CommandLimits", "Found", "Requests", "word_of"]
 
@@ -99,6 +100,12 @@ class Requests:
         return self._bulk >= LONG and bool(self._word) and bool(self._buffer)
 
     @property
+    def longest(self) -> int:
+        """Return how many bytes an argument may have."""
+        most = self.limits.bulk
+        return min(most, _STRANGER_BULK) if self.is_stranger else most
+
+    @property
     def word(self) -> bytes:
         """Return the word of the command that has come in part."""
         return self._word
@@ -132,11 +139,15 @@ class Requests:
         found: list[Found] = []
         at = 0
         scan = COMMAND.match
+        most = self.longest
         while not self.has_failed:
             while (match := scan(data, at)) is not None and (word := match[1]):
                 end = match.end()
                 found.append((word, at, end))
                 at = end
+            if at < len(data) and (end := over_commands(data, at, most, found)) > at:
+                at = end
+                continue
             if at >= len(data) and not self._buffer:
                 break
             # Not a short command: walk it, in the kept bytes if there are any.

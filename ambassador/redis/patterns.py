@@ -3,7 +3,9 @@
 A bulk string is ``$3\\r\\nabc\\r\\n``: its length stands before it, which a regular expression
 cannot use, but it can name each short length in turn (``3\\r\\n.{3}\\r\\n|4\\r\\n.{4}\\r\\n|...``,
 as a tree of digits). So one call of the engine, which is compiled code, frames and checks what
-would take a loop per argument. What is longer or stranger is walked (``framing``).
+would take a loop per argument. Of a command with one longer argument, and of a longer reply, the
+header is matched and the bytes that it announces are skipped by whoever asked. What is stranger is
+walked (``framing``).
 
 Every repetition is possessive (``.{3}+``), as a length leaves nothing to try again; that is also
 what the engine does fastest. Several commands or replies in one match cost a third of as many
@@ -14,7 +16,7 @@ import re
 from functools import cache
 from typing import Final
 
-__all__ = ["COMMAND", "REPLY", "alike_of", "replies_of"]
+__all__ = ["COMMAND", "LONG_COMMAND", "LONG_REPLY", "REPLY", "alike_of", "replies_of", "tail_of"]
 
 _SHORT: Final = 99
 _MEDIUM: Final = 999
@@ -70,6 +72,30 @@ return the words of all commands, and an empty one last for what is none.
 """
 
 
+_LONG: Final = r"\$([1-9]\d{2,8})\r\n"
+
+
+def _up_to_long(most: int) -> str:
+    """Return a pattern of at most so many short arguments and the header of a longer one."""
+    return rf"{_LONG}|{_SHORT_BULK}(?:{_up_to_long(most - 1)})" if most else _LONG
+
+
+LONG_COMMAND: Final = re.compile(
+    rf"\*[2-9]\r\n({_WORD})\r\n(?:{_up_to_long(3)})".encode(), re.DOTALL
+)
+"""A command up to and with the header of its first longer argument.
+
+The groups are the word and then the length: the second group if that argument is the first after
+the word, the third if it is the second, and so on (``lastindex``).
+"""
+
+
+@cache
+def tail_of(count: int) -> re.Pattern[bytes]:
+    """Return a pattern of so many short arguments, behind a longer one."""
+    return re.compile(rf"(?>{_SHORT_BULK}){{{count}}}+".encode(), re.DOTALL)
+
+
 @cache
 def alike_of(count: int) -> re.Pattern[bytes]:
     """Return a pattern of exactly so many commands with short arguments and the same word."""
@@ -84,6 +110,10 @@ def _reply(sizes: str) -> str:
 
 REPLY: Final = re.compile(_reply(_sized(_MEDIUM)).encode(), re.DOTALL)
 """One short reply that is no error and no aggregate."""
+
+
+LONG_REPLY: Final = re.compile(_LONG.encode())
+"""The header of a longer bulk string; the group is its length."""
 
 
 @cache

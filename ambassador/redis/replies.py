@@ -7,6 +7,7 @@ from typing import Final
 
 from ambassador.redis.numbers import number_of
 from ambassador.redis.patterns import REPLY, replies_of
+from ambassador.redis.skipping import over_replies
 from sidecar.errors import ProtocolError
 
 __all__ = ["Replies", "elements"]
@@ -68,7 +69,7 @@ class Replies:
         """
         done = 0
         if not self._needed and not self._header:
-            at, done = _short(data, at, count)
+            at, done = _simple(data, at, count)
         size = len(data)
         while done < count and at < size:
             at = self._step(data, at)
@@ -78,6 +79,8 @@ class Replies:
                     self.pushes += 1
                 else:
                     done += 1
+                at, now = over_replies(data, at, count - done)
+                done += now
         return at, done
 
     def take_one(self, data: bytes, at: int) -> tuple[int, int]:
@@ -164,6 +167,20 @@ class Replies:
             self._needed += max(length, 0) * each  # and the reply itself is still to come
             return
         self._needed += max(length, 0) * each - 1
+
+
+def _simple(data: bytes, at: int, count: int) -> tuple[int, int]:
+    """Go over bulk strings and short replies as far as that goes without a walk."""
+    done = 0
+    while True:
+        at, now = over_replies(data, at, count - done)
+        done += now
+        if done == count:
+            return at, done
+        at, now = _short(data, at, count - done)
+        if not now:
+            return at, done
+        done += now
 
 
 def _short(data: bytes, at: int, count: int) -> tuple[int, int]:

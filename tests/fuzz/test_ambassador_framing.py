@@ -14,9 +14,14 @@ from ambassador.redis.messages import Subscriptions
 from ambassador.redis.patterns import alike_of, replies_of
 from ambassador.redis.replies import Replies
 from ambassador.redis.resp import arguments, packed
+from ambassador.redis.skipping import alike
 from sidecar.errors import ProtocolError
 
-WORDS = st.lists(st.binary(max_size=120), min_size=1, max_size=9)
+LENGTHS = st.sampled_from([100, 999, 1000, 1024, 2500])
+LONG = st.tuples(LENGTHS, st.sampled_from([b"x", b"\r\n", b"*3\r\n$3\r\nSET\r\n"])).map(
+    lambda which: (which[1] * which[0])[: which[0]]
+)
+WORDS = st.lists(st.binary(max_size=120) | LONG, min_size=1, max_size=9)
 COMMANDS = st.lists(WORDS, min_size=1, max_size=6)
 MUTATIONS = int(os.environ.get("PINNACE_TESTS_MUTATIONS", "20000"))
 
@@ -80,6 +85,29 @@ def test_commands_found_at_once_are_those_found_one_by_one(count: int, draw: st.
     assert found_singly[-1][2] == match.end()
 
 
+@given(st.integers(1, 6), st.data())
+def test_long_commands_found_at_once_are_those_found_byte_by_byte(
+    count: int, draw: st.DataObject
+) -> None:
+    rest = draw.draw(st.sampled_from([[], [b"EX", b"60"], [b"NX"]]))
+    keys = st.lists(st.sampled_from([b"key", b"yek"]), max_size=2)
+    command = st.tuples(keys, LONG)
+    commands = draw.draw(st.lists(command, min_size=1, max_size=1)) * count
+    if draw.draw(st.booleans()):
+        commands = draw.draw(st.lists(command, min_size=count, max_size=count))
+    data = bytearray(b"".join(packed(b"SET", *keys, long, *rest) for keys, long in commands))
+    for _ in range(draw.draw(st.integers(0, 2))):
+        place = draw.draw(st.integers(0, len(data) - 1) | st.integers(0, min(30, len(data) - 1)))
+        data[place] = draw.draw(st.sampled_from(b"*$\r\n0123-x"))
+    single = found(Requests(), [bytes([byte]) for byte in data])
+    assert single == found(Requests(), [bytes(data)])
+    word, number = alike(bytes(data), 1 << 29)
+    if word:
+        assert len(single[0]) == number
+        assert b"".join(single[0]) == data
+        assert {one[4 : 4 + len(word)] for one in single[0]} == {word}
+
+
 @given(st.sampled_from([1, 2, 4, 8, 16]), st.data())
 def test_replies_found_at_once_are_those_found_one_by_one(count: int, draw: st.DataObject) -> None:
     short = st.binary(max_size=60).map(lambda text: b"$%d\r\n%b\r\n" % (len(text), text))
@@ -104,6 +132,7 @@ def mutations() -> Iterable[bytes]:
         packed(b"SET", b"key", b"value") * 3,
         packed(b"MSET", *[b"x"] * 9) + b"PING\r\n" + packed(b"GET", b"k" * 150),
         b'SET a "b c"\r\n' + packed(b"EVAL", b"return 1", b"0"),
+        packed(b"SET", b"key", b"x" * 100) * 3 + packed(b"SET", b"k", b"y" * 120, b"EX", b"60"),
     ]
     for _ in range(MUTATIONS):
         data = bytearray(draw.choice(seeds))
@@ -131,7 +160,7 @@ REPLY: st.SearchStrategy[bytes] = st.deferred(
         st.sampled_from(
             [b"+OK\r\n", b":5\r\n", b"$-1\r\n", b"*-1\r\n", b"_\r\n", b"#t\r\n", b",1\r\n"]
         )
-        | st.binary(max_size=150).map(lambda text: b"$%d\r\n%b\r\n" % (len(text), text))
+        | (st.binary(max_size=150) | LONG).map(lambda text: b"$%d\r\n%b\r\n" % (len(text), text))
         | st.binary(max_size=20).map(lambda text: b"=%d\r\n%b\r\n" % (len(text), text))
         | st.lists(REPLY, max_size=3).map(lambda them: b"*%d\r\n" % len(them) + b"".join(them))
         | st.lists(REPLY, max_size=2).map(
@@ -170,6 +199,7 @@ def test_no_more_replies_are_taken_than_are_wanted(
 def test_mutated_replies_raise_nothing_but_a_protocol_error(takes_pushes: bool) -> None:
     draw = random.Random(5)
     good = b"+OK\r\n$3\r\nabc\r\n*2\r\n:1\r\n$-1\r\n%1\r\n+a\r\n+b\r\n>2\r\n+x\r\n+y\r\n-ERR no\r\n"
+    good += (b"$100\r\n" + b"x" * 100 + b"\r\n") * 2
     for _ in range(MUTATIONS):
         data = bytearray(good)
         for _ in range(draw.randrange(1, 4)):
