@@ -270,7 +270,10 @@ def _addresses(
 
 
 def follow(question: Question, alias: bytes, ttl: int) -> Answer:
-    """Answer with a CNAME and, in our zones, what it leads to (at most 8, no loop)."""
+    """Answer with a CNAME and, in our zones, what it leads to (at most 8, no loop).
+
+    Where that is nothing, its code and its SOA are the answer's (RFC 6604 3, RFC 2308 2).
+    """
     link = Record(codes.CNAME, ttl, names=(alias,))
     seen = question.seen | {question.name}
     step = None
@@ -279,8 +282,9 @@ def follow(question: Question, alias: bytes, ttl: int) -> Answer:
     if step is None:
         return Answer(codes.NOERROR, question.zone, (link,))
     return Answer(
-        codes.NOERROR,
+        step.rcode,
         question.zone,
         (link, *owned(step.chain, alias)),
         owned(step.records, alias),
+        owned(step.authority, alias),
     )

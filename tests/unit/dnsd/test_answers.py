@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from dnslib import RCODE
+from dnslib import QTYPE, RCODE
 
 from sidecar.catalog.changes import Drop, Put
 from sidecar.catalog.model import CANARY, CANARY_MATCH, Check, InstanceId, Status
@@ -315,3 +315,43 @@ def test_a_view_shares_what_did_not_change() -> None:
     assert asker.verdict("_a.consul") == "NODATA"
     asker.catalog.commit([Drop("db", InstanceId("db-1"))])
     assert asker.responder.replies().view.services is not first.services
+
+
+@pytest.mark.parametrize(
+    ("name", "qtype", "code"),
+    [
+        ("inside.service.consul", "AAAA", "NOERROR"),
+        ("astray.service.consul", "A", "NXDOMAIN"),
+        ("further.service.consul", "A", "NXDOMAIN"),
+    ],
+)
+def test_an_alias_of_what_is_not_there_says_so_with_the_soa(
+    name: str, qtype: str, code: str
+) -> None:
+    asker = Asker(
+        instance("web"),
+        instance("inside", address="web.service.consul"),
+        instance("astray", address="nix.service.consul"),
+        instance("further", address="astray.service.consul"),
+    )
+    for serial in (101, 102):
+        asker.catalog.commit([instance("web", serial)])
+        reply = asker.ask(name, qtype)
+        assert RCODE[reply.header.rcode] == code
+        assert {QTYPE[record.rtype] for record in reply.rr} == {"CNAME"}
+        assert [str(record.rname) for record in reply.auth] == ["consul."]
+        assert reply.auth[0].rdata.times[0] == serial
+
+
+def test_an_alias_of_what_is_not_known_yet_is_not_denied() -> None:
+    asker = Asker(instance("astray", address="nix.service.consul"), synced=False)
+    assert asker.verdict("astray.service.consul") == "SERVFAIL"
+
+
+def test_an_ipv4_address_in_the_form_of_ipv6_is_what_it_means() -> None:
+    """As with Consul; no AAAA record leads to such a host on a network without IPv6."""
+    asker = Asker(instance("web", address="::ffff:10.0.0.60"))
+    assert asker.verdict("web.service.consul") == "A 10.0.0.60"
+    assert asker.verdict("web.service.consul", "AAAA") == "NODATA"
+    assert asker.verdict("web.service.consul", "SRV") == "SRV 1 1 80 0a00003c.addr.dc1.consul."
+    assert asker.verdict("60.0.0.10.in-addr.arpa", "PTR") == "PTR web.service.dc1.consul."
