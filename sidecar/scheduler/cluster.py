@@ -131,6 +131,10 @@ class Goal:
     is_everywhere: bool = False
     adopts: bool = False
     """It takes over what docker-compose made for it."""
+    rebalances: bool = False
+    """Copies move to nodes that joined."""
+    orphan_keep: float = 3600.0
+    """A copy that lost to its replacement is kept for so long."""
     pod: str = ""
     """The service in whose network each slot is, on the same node."""
     follows: bool = False

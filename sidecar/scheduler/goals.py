@@ -163,6 +163,8 @@ def _goal(stack: str, service: ServiceSpec, lost_after: float) -> Goal:
         size=None if is_everywhere else service.replicas,
         is_everywhere=is_everywhere,
         adopts=service.adopts,
+        rebalances=conduct.rebalances and conduct.moves and not service.volumes,
+        orphan_keep=conduct.orphan_keep,
         pod=key_of(stack, service.pod) if service.pod else "",
         follows=bool(service.pod and service.scaled_as),
     )

@@ -10,6 +10,7 @@ from typing import Final
 
 from sidecar.scheduler.cluster import Cluster, Copy
 from sidecar.scheduler.desk import Desk
+from sidecar.scheduler.model import State
 from sidecar.scheduler.nodes.link import Link
 from sidecar.scheduler.sight import UNREACHABLE
 from sidecar.scheduler.traffic import Traffic
@@ -70,9 +71,17 @@ class Picture:
         self._withdrawn.add(copy.id)
 
     def suspend(self, cluster: Cluster) -> frozenset[str]:
-        """Keep work from nodes that cannot be reached now; return those that are new."""
+        """Keep work from nodes that cannot be reached now; return those that are new.
+
+        When most are away what gets work is as before: also of those that went first, a moment
+        ago, and are not down yet.
+        """
         away = {node.name for node in cluster.nodes if node.state in UNREACHABLE}
         if len(away) * 2 > len(cluster.nodes):
+            suspects = {node.name for node in cluster.nodes if node.state is State.SUSPECT}
+            for name in self._suspended & suspects:
+                self._traffic.suspend(name, on=False)
+            self._suspended -= suspects
             return frozenset()
         new = frozenset(away - self._suspended)
         for name in new:

@@ -3,7 +3,7 @@
 It notes when an answer that depends on time will change (``look_again``).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from math import inf
 from typing import Final
@@ -18,16 +18,29 @@ __all__ = ["UNREACHABLE", "Sight"]
 
 UNREACHABLE: Final = frozenset({State.SUSPECT, State.DOWN, State.FENCED})
 
+_GONE: Final = frozenset({State.DOWN, State.FENCED})
+
 
 class Sight:
     """Answers about copies at one moment."""
 
-    def __init__(self, cluster: Cluster, now: float, *, cut_off: float = -inf) -> None:
-        """Take what was seen and when; ``cut_off``: when it was us who reached nobody, last."""
+    def __init__(
+        self,
+        cluster: Cluster,
+        now: float,
+        *,
+        cut_off: float = -inf,
+        moving: Container[tuple[str, str, int]] = (),
+    ) -> None:
+        """Take what was seen and when; ``cut_off``: when it was us who reached nobody, last.
+
+        ``moving`` are service, slot and incarnation of copies that are to leave their node.
+        """
         self.look_again: float | None = None
         self.to_fence: set[Fence] = set()
         """What keeps slots on lost nodes from being placed elsewhere."""
         self._cut_off = cut_off
+        self._moving = moving
         self._cluster = cluster
         self._now = now
         self._nodes = {node.name: node for node in cluster.nodes}
@@ -66,10 +79,19 @@ class Sight:
         return (-copy.since, 0) if goal.keeps is Keeps.LONGEST else (epoch, incarnation)
 
     def is_withheld(self, copy: Copy, goal: Goal) -> bool:
-        """Return whether a copy must get no work: its node is silent, though not yet given up."""
+        """Return whether a copy must leave the catalogue: its node is down, if not yet given up.
+
+        At a suspicion its node gets no work already, which can be taken back if it is us.
+        """
         if copy.stage is Stage.EXITED or not copy.is_registered:
             return False
-        return goal.fencing is not Fencing.NONE and not self.is_reachable(copy)
+        node = self._nodes.get(copy.node)
+        if goal.fencing is Fencing.NONE or (node is not None and node.state not in _GONE):
+            return False
+        if self._now - self._cut_off >= goal.lost_after:
+            return True
+        self.wait(self._cut_off + goal.lost_after)
+        return False
 
     def allowed(self, request: Request, goal: Goal) -> Request:
         """Return a request that goes only to nodes whose agent could stop it."""
@@ -101,7 +123,9 @@ class Sight:
         """Return whether a copy is what is wanted, and where it may stay."""
         node = self._nodes.get(copy.node)
         is_leaving = node is not None and node.availability is Availability.DRAIN
-        return copy.spec == goal.spec and not is_leaving
+        if is_leaving or (goal.service, copy.slot, copy.incarnation) in self._moving:
+            return False
+        return copy.spec == goal.spec
 
     def is_reachable(self, copy: Copy) -> bool:
         """Return whether anything can be done to a copy."""
@@ -137,6 +161,10 @@ class Sight:
             return False
         self.wait(begun + goal.update.monitor)
         return True
+
+    def move(self, moving: Container[tuple[str, str, int]]) -> None:
+        """Take other copies for those that are to leave their node."""
+        self._moving = moving
 
     def wait(self, until: float) -> None:
         """Note when to look again at the latest."""

@@ -25,7 +25,7 @@ __all__ = ["service_of"]
 _STRATEGIES: Final = {**{each.value: each for each in Strategy}, "binpacking": Strategy.BINPACK}
 _OWN: Final = (
     "strategy", "soft", "reschedule", "autoscale", "canary", "drain", "sidecars", "fencing",
-    "adopt", "rollout", "reconcile", "shared", "pod_image",
+    "adopt", "rollout", "reconcile", "shared", "pod_image", "rebalance", "orphan",
 )  # fmt: skip
 
 

@@ -171,6 +171,7 @@ def _view(document: Mapping[str, Any], labels: Mapping[str, str], stage: Stage) 
         exposed=tuple(filter(None, map(_port, _table(config, "ExposedPorts")))),
         resources=_reserved(labels) or _resources(host),
         running=is_running,
+        is_over=stage is Stage.EXITED and names.is_ours(labels),
         volumes=tuple(_volumes(_list(document, "Mounts"))),
         stack=labels.get(names.STACK, ""),
         service=labels.get(names.SERVICE, ""),

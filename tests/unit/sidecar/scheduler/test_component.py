@@ -130,6 +130,32 @@ def test_an_engine_that_is_gone_gives_its_slots_to_others_and_its_copies_get_no_
     play(scene)
 
 
+def test_when_most_engines_go_one_by_one_work_is_sent_as_before_and_nothing_moves() -> None:
+    async def scene(harness: Harness) -> None:
+        await harness.until(lambda: slots(harness) == THREE)
+        before = changes(harness)
+        assert isinstance(harness.traffic, Sending)
+        told = harness.traffic.told
+        harness.yard.docks["n1"].is_frozen = True
+        await harness.until(lambda: ("suspend", "n1") in told)
+        harness.yard.docks["n2"].is_frozen = True
+        assert await harness.until(lambda: told[-1:] == [("resume", "n1")]) < 5
+        assert harness.scheduler is not None
+        await asyncio.sleep(60)
+        assert "2 of 3 nodes cannot be reached" in str(harness.scheduler.trouble())
+        assert ("alarm", harness.scheduler.trouble()) in [
+            (kind, fields.get("text")) for kind, fields in harness.book.notes
+        ]
+        for name in ("n1", "n2"):
+            harness.yard.docks[name].is_frozen = False
+        await harness.until(lambda: harness.scheduler.trouble() is None)  # type: ignore[union-attr]
+        await asyncio.sleep(30)
+        assert changes(harness) == before
+        assert harness.traffic.withdrawn == []
+
+    play(scene)
+
+
 def test_a_frozen_engine_gets_nothing_new_within_four_seconds() -> None:
     async def scene(harness: Harness) -> None:
         await harness.until(lambda: slots(harness) == THREE)
