@@ -59,6 +59,8 @@ class Copy:
     id: str = ""
     """The engine's."""
     role: str = "main"
+    needs: tuple[str, ...] = ()
+    """The services of its stack that it depends on."""
     within: str = ""
     """The id of the container whose network it shares."""
     epoch: int = 0

@@ -8,8 +8,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final
 
-from sidecar.scheduler.cluster import Cluster, Copy
+from sidecar.scheduler.cluster import Cluster, Copy, Stage
 from sidecar.scheduler.desk import Desk
+from sidecar.scheduler.labels import relabelled
 from sidecar.scheduler.model import State
 from sidecar.scheduler.nodes.link import Link
 from sidecar.scheduler.sight import UNREACHABLE
@@ -42,6 +43,7 @@ class Picture:
             for service, copy in link.copies():
                 ids.add(copy.id)
                 copies.setdefault(service, []).append(self._completed(copy, now))
+        self._relabel()
         self._known = ids
         self._routed &= ids
         self._traffic.forget(ids)
@@ -65,6 +67,23 @@ class Picture:
             is_registered=copy.id not in self._withdrawn,
             share=self._traffic.share(copy.id),
         )
+
+    def _relabel(self) -> None:
+        """Have what runs registered by the labels that its stack gives it now."""
+        live: dict[tuple[str, str], Mapping[str, str] | None] = {}
+        for name, link in self._links.items():
+            for service, copy in link.copies():
+                seen = link.seen(copy.id)
+                if copy.stage is not Stage.RUNNING or seen is None:
+                    continue
+                key = service, copy.spec
+                if key not in live:
+                    recipe = self._desk.recipe(*key)
+                    live[key] = recipe.care.labels if recipe is not None else None
+                wanted = live[key]
+                if wanted is not None:
+                    labels = relabelled(seen.view.labels, wanted)
+                    self._traffic.relabel(name, copy.id, labels)
 
     def withdrawn(self, copy: Copy) -> None:
         """Note that a copy is in the catalogue no more."""

@@ -139,6 +139,9 @@ class Still:
     def weigh(self, _node: str, _id: str, _share: float) -> None:
         return None
 
+    def relabel(self, _node: str, _id: str, labels: Mapping[str, str] | None) -> None:
+        return None
+
     def share(self, _id: str) -> float | None:
         return None
 

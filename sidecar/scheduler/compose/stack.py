@@ -114,10 +114,11 @@ def _check(
                     f"services.{service.name}.depends_on: {dependency.service!r} {why}",
                 )
             elif dependency.condition is Condition.HEALTHY and not target.has_healthcheck:
-                problems.warn(
+                problems.error(
                     place,
                     f"services.{service.name}.depends_on.{target.name}: service_healthy needs a"
-                    " healthcheck of that service or of its image",
+                    " healthcheck of that service; if its image has one, say so by any key of it,"
+                    " as in healthcheck: {interval: 10s}",
                 )
     cycle = _cycle(by_name)
     if cycle:

@@ -112,6 +112,7 @@ def seen_of(document: Mapping[str, Any], node: str) -> Seen:
         name=view.name,
         id=view.id,
         role=labels.get(names.ROLE, "main"),
+        needs=names.needs_of(labels),
         within=_within(_text(_table(document, "HostConfig"), "NetworkMode")),
         node=node,
         slot=labels[names.SLOT],
