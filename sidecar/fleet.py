@@ -133,6 +133,8 @@ class Fleet:
             del self._labels[id_]
         else:
             self._labels[id_] = labels
+        self._asked.pop((node, id_), None)  # other labels, other routes
+        self._lacking.discard((node, id_))
         self._hosts[node].registrar.relabel(id_, labels)
 
     def share(self, id_: str) -> float | None:

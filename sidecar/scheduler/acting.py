@@ -148,6 +148,8 @@ class Actor:
             raise
         seen = await link.refresh(id_)
         if seen is not None:
+            if recipe.care.role == names.POD:  # nobody is in it yet who could serve
+                self._traffic.relabel(link.name, id_, names.hidden(seen.view.labels))
             await self._begin(link, id_, recipe)
 
     def _is_there(self, link: Link, action: Create) -> bool:

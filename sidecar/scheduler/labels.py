@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 __all__ = [
-    "CANARY", "EPOCH", "FENCING", "ID", "INCARNATION", "NEEDS", "PREV", "RECIPE", "RESERVED",
-    "REV", "ROLE", "SERVICE", "SHARE", "SLOT", "SPEC", "STACK", "WHY", "is_live", "is_ours",
-    "needs_of", "number", "relabelled",
+    "CANARY", "EPOCH", "FENCING", "ID", "IGNORE", "INCARNATION", "MAIN", "NEEDS", "POD", "PREV",
+    "RECIPE", "RESERVED", "REV", "ROLE", "SERVICE", "SHARE", "SLOT", "SPEC", "STACK", "WHY",
+    "hidden", "is_live", "is_ours", "needs_of", "number", "relabelled",
 ]  # fmt: skip
 
 STACK: Final = "pinnace.stack"
@@ -28,6 +28,9 @@ WHY: Final = "pinnace.why"
 """Why it was placed there."""
 FENCING: Final = "pinnace.fencing"
 SHARE: Final = "pinnace.canary"
+IGNORE: Final = "SERVICE_IGNORE"
+MAIN: Final = "main"
+POD: Final = "pod"
 CANARY: Final = "canary"
 """The role of containers on which a new spec is tried."""
 
@@ -49,6 +52,11 @@ def relabelled(labels: Mapping[str, str], wanted: Mapping[str, str]) -> Mapping[
     found = {name: text for name, text in labels.items() if not is_live(name)}
     found |= {name: text for name, text in wanted.items() if is_live(name)}
     return None if found == labels else found
+
+
+def hidden(labels: Mapping[str, str]) -> Mapping[str, str]:
+    """Return a container's labels so that it is not registered."""
+    return {**labels, IGNORE: "true"}
 
 
 def is_ours(labels: Mapping[str, str]) -> bool:

@@ -8,9 +8,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final
 
-from sidecar.scheduler.cluster import Cluster, Copy, Stage
+from sidecar.scheduler.cluster import WELL, Cluster, Copy, Stage
 from sidecar.scheduler.desk import Desk
-from sidecar.scheduler.labels import relabelled
+from sidecar.scheduler.labels import MAIN, POD, hidden, relabelled
 from sidecar.scheduler.model import State
 from sidecar.scheduler.nodes.link import Link
 from sidecar.scheduler.sight import UNREACHABLE
@@ -32,6 +32,8 @@ class Picture:
         self._suspended: set[str] = set()
         self._withdrawn: set[str] = set()
         self._known: set[str] = set()
+        self._idle: set[str] = set()
+        """Pods in which nothing can serve now: they are not registered."""
         self._routed: set[str] = set()
         """Those that work has reached once: what is wrong later is not their start."""
 
@@ -39,11 +41,11 @@ class Picture:
         """Return what is seen now."""
         copies: dict[str, list[Copy]] = {}
         ids: set[str] = set()
+        self._relabel()
         for link in self._links.values():
             for service, copy in link.copies():
                 ids.add(copy.id)
                 copies.setdefault(service, []).append(self._completed(copy, now))
-        self._relabel()
         self._known = ids
         self._routed &= ids
         self._traffic.forget(ids)
@@ -58,7 +60,10 @@ class Picture:
         if copy.id not in self._known and now - copy.since > _LONG:
             self._routed.add(copy.id)  # it served before we began
         is_up = copy.id in self._routed
-        if not is_up and self._traffic.is_routed(copy.node, copy.id) is not False:
+        if copy.id in self._idle:
+            self._routed.discard(copy.id)
+            is_up = False
+        elif not is_up and self._traffic.is_routed(copy.node, copy.id) is not False:
             self._routed.add(copy.id)
             is_up = True
         return replace(
@@ -70,6 +75,13 @@ class Picture:
 
     def _relabel(self) -> None:
         """Have what runs registered by the labels that its stack gives it now."""
+        manned = {
+            copy.within
+            for link in self._links.values()
+            for _, copy in link.copies()
+            if copy.role == MAIN and copy.stage is Stage.RUNNING and copy.health in WELL
+        }
+        self._idle = set()
         live: dict[tuple[str, str], Mapping[str, str] | None] = {}
         for name, link in self._links.items():
             for service, copy in link.copies():
@@ -81,7 +93,10 @@ class Picture:
                     recipe = self._desk.recipe(*key)
                     live[key] = recipe.care.labels if recipe is not None else None
                 wanted = live[key]
-                if wanted is not None:
+                if copy.role == POD and copy.id not in manned:
+                    self._idle.add(copy.id)
+                    self._traffic.relabel(name, copy.id, hidden(seen.view.labels))
+                elif wanted is not None:
                     labels = relabelled(seen.view.labels, wanted)
                     self._traffic.relabel(name, copy.id, labels)
 

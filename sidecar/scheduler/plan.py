@@ -104,14 +104,13 @@ class _Look:
             self._rebalance(*split.parts[0])
         for part, copies in split.parts:
             self._part(part, copies)
+        self.leaning.note(goal, self.actions, self.memory)
 
     def _rebalance(self, goal: Goal, copies: Iterable[Copy]) -> None:
         """Choose which copy moves to another node next: it counts as outdated from now on."""
-        most = most_moves(self._cluster)
-        self.memory = rebalanced(
-            goal, copies, self.memory, self._sight, self._board, self._now, most
-        )
-        self._sight.move(self.memory.moves)
+        at_most, sight = most_moves(self._cluster), self._sight
+        self.memory = rebalanced(goal, copies, self.memory, sight, self._board, self._now, at_most)
+        sight.move(self.memory.moves)
 
     def _part(self, goal: Goal, copies: Iterable[Copy]) -> None:
         """Look at the slots of one spec."""
@@ -134,7 +133,9 @@ class _Look:
 
     def retire_all(self, service: str) -> None:
         """Retire all copies of a service that is wanted no more."""
-        for copy in self._cluster.copies.get(service, ()):
+        copies = self._cluster.copies.get(service, ())
+        self.leaning.gone(copies)
+        for copy in copies:
             self._retire(service, copy)
 
     def fence(self, goals: Iterable[Goal]) -> None:
@@ -227,6 +228,8 @@ class _Look:
         return 1
 
     def _may_update(self, goal: Goal, slot: str, in_flux: int) -> bool:
+        if not self.leaning.may_change(goal):
+            return False
         is_ready = slot in self._ready
         ready = len(self._ready)
         if not can_begin(goal, self.memory, in_flux=in_flux, is_ready=is_ready, ready=ready):
@@ -255,10 +258,8 @@ class _Look:
         if last is not None and last.spec == goal.spec and not self._is_due(goal, last):
             return
         is_first = last is None and not self._last[slot]
-        needs = [need for need in goal.needs if is_first or need.is_same_slot]
-        if not all(self.leaning.is_met(need, slot) for need in needs):
-            return
-        self._create(goal, slot)
+        if self.leaning.may_start(goal, slot, is_first=is_first):
+            self._create(goal, slot)
 
     def _is_due(self, goal: Goal, last: Copy) -> bool:
         """Return whether an ended copy is to be followed by another one now."""

@@ -9,7 +9,7 @@ from math import inf
 from typing import Final
 
 from sidecar.scheduler.actions import Fence, Unfence
-from sidecar.scheduler.cluster import Cluster, Copy, Goal, Health, Stage
+from sidecar.scheduler.cluster import WELL, Cluster, Copy, Goal, Health, Stage
 from sidecar.scheduler.conduct import Keeps
 from sidecar.scheduler.fencing import Fencing
 from sidecar.scheduler.model import Availability, Request, State
@@ -136,7 +136,7 @@ class Sight:
         """Return whether a copy takes work."""
         if copy.stage is not Stage.RUNNING or copy.is_draining or not self.is_reachable(copy):
             return False
-        if not copy.is_up:
+        if not copy.is_up or not all(self._is_manned(copy, each) for each in goal.members):
             return False
         if copy.health is not Health.NONE:
             return copy.health is Health.HEALTHY
@@ -144,6 +144,18 @@ class Sight:
             return True
         self.wait(copy.since + goal.min_healthy)
         return False
+
+    def _is_manned(self, pod: Copy, member: str) -> bool:
+        """Return whether a pod has a member that is well, or has done its work."""
+        return any(
+            copy.slot == pod.slot
+            and copy.within in {"", pod.id}
+            and (
+                (copy.stage is Stage.EXITED and not copy.exit_code and not copy.is_draining)
+                or (copy.stage is Stage.RUNNING and not copy.is_draining and copy.health in WELL)
+            )
+            for copy in self._cluster.copies.get(member, ())
+        )
 
     def is_late(self, copy: Copy, goal: Goal) -> bool:
         """Return whether a copy should have become ready by now: healthy, and sent work."""

@@ -156,6 +156,7 @@ class Sending(Still):
         super().__init__()
         self.told: list[tuple[str, str]] = []
         self.withdrawn: list[str] = []
+        self.labels: dict[str, Mapping[str, str]] = {}
         self.routed: bool | None = None
         self._yard = yard
 
@@ -185,6 +186,12 @@ class Sending(Still):
 
     def withdraw(self, _node: str, id_: str) -> None:
         self.withdrawn.append(id_)
+
+    def relabel(self, _node: str, id_: str, labels: Mapping[str, str] | None) -> None:
+        if labels is None:
+            self.labels.pop(id_, None)
+        else:
+            self.labels[id_] = labels
 
     def suspend(self, node: str, *, on: bool, but: Collection[str] = ()) -> None:
         self.told.append(("suspend" if on else "resume", node))

@@ -22,6 +22,8 @@ services:
     deploy: {replicas: 3, update_config: {parallelism: 1, order: start-first}}
 """
 TWO = ONE.replace("image: web", "image: web:2")
+DAILY = "image: web\n    pull_policy: daily"
+LABELLED = ONE.replace("network", "labels: {pinnace.http.host: a.example.org}\n    network")
 CHECKED = ONE.replace("network_mode", "healthcheck: {test: [CMD, /bin/true]}\n    network_mode")
 THREE = Counter("123")
 
@@ -527,3 +529,46 @@ def test_what_docker_compose_made_is_left_alone_unless_it_is_said() -> None:
         assert len(harness.yard.containers()) == 4
 
     play(scene, names="n1")
+
+
+def test_an_image_is_asked_for_again_when_it_is_as_old_as_it_may_be() -> None:
+    async def scene(harness: Harness) -> None:
+        await harness.until(lambda: slots(harness) == Counter("1"))
+        dock = harness.yard.docks["n1"]
+        assert dock.pulled == ["web"], "nobody knows how old it is"
+
+        async def again(after: float) -> list[str]:
+            await asyncio.sleep(after)
+            before = changes(harness)
+            dock.die(next(each["Id"] for each in harness.yard.containers()))
+            await harness.until(lambda: changes(harness) > before + 1, limit=100)
+            await harness.until(lambda: slots(harness) == Counter("1"))
+            return dock.pulled
+
+        assert await again(3600) == ["web"]
+        assert await again(86_400) == ["web", "web"]
+        dock.failing["pull"] = EngineUnavailable("no registry")
+        assert await again(86_400) == ["web", "web"], "the old one does"
+
+    daily = ONE.replace("replicas: 3", "replicas: 1").replace("image: web", DAILY)
+    play(scene, daily, "n1")
+
+
+def test_labels_that_only_we_read_change_without_another_container() -> None:
+    async def scene(harness: Harness) -> None:
+        await harness.until(lambda: slots(harness) == THREE)
+        await harness.settle()
+        before = changes(harness)
+        assert isinstance(harness.traffic, Sending)
+        assert harness.traffic.labels == {}
+        harness.desk.write(LABELLED.replace("a.example", "b.example"))
+        await harness.until(lambda: len(harness.traffic.labels) == 3)  # type: ignore[attr-defined]
+        for labels in harness.traffic.labels.values():
+            assert labels["pinnace.http.host"] == "b.example.org"
+        await harness.settle()
+        assert changes(harness) == before
+        harness.desk.write(LABELLED)
+        await harness.until(lambda: harness.traffic.labels == {})  # type: ignore[attr-defined]
+        assert changes(harness) == before
+
+    play(scene, LABELLED)
