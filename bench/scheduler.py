@@ -1,7 +1,7 @@
 """How fast places are decided, on one core: ``python -m bench.scheduler [--quick]``.
 
-The decision alone, without commit and start. ``same``: nodes that are alike; ``mixed``: their labels,
-capacities and what they hold differ. Then a simulation: a rack of a large cluster fails and comes
+The decision alone, without commit and start. ``same``: nodes that are alike; ``mixed``: by labels,
+capacities and what they hold. Then a simulation: a rack of a large cluster fails and comes
 back.
 """
 
