@@ -72,7 +72,8 @@ def test_a_fixed_port_of_a_full_host_is_free_for_who_follows_what_ended(
     text = SHOP.replace('["80"]', f"['127.0.0.1:{port}:80']").replace("replicas: 2", only)
     file.write_text(text)
     with Pinnace(engine.url, "--stack", str(file), env={"XDG_RUNTIME_DIR": str(tmp_path)}) as here:
-        until(lambda: len(here.bodies("front.localhost", 3)) == 1)
+        until(lambda: here.fetch("front.localhost")[0] == 200)
         (first,) = _ids(engine)
         engine.docker("kill", first)
-        until(lambda: first not in _ids(engine) and len(here.bodies("front.localhost", 3)) == 1)
+        until(lambda: len(_ids(engine)) == 1 and first not in _ids(engine))
+        until(lambda: here.fetch("front.localhost")[0] == 200)
