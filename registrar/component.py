@@ -158,6 +158,10 @@ class Registrar:
         """Give a container other requests, as a canary, than its labels say."""
         self._write(id_, self._holdings.share(id_, lot))
 
+    def relabel(self, id_: str, labels: Mapping[str, str] | None) -> None:
+        """Take these for a container's labels from now on; None: its own again."""
+        self._write(id_, self._holdings.relabel(id_, labels))
+
     def suspend(self, *, on: bool, but: Collection[str] = ()) -> None:
         """Mark all entries as draining, also those to come, or take that back but for some."""
         self._write("", self._holdings.suspend(on=on, but=but))
