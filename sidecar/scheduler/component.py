@@ -159,7 +159,7 @@ class Scheduler:
         actions = [action for action, _ in self._under_way.values()]
         fences, sides = self._fencer.fences(now), self._counting.sides()
         seen = replace(self._picture.taken(now), fences=fences, sides=sides)
-        for name in self._picture.suspend(seen):
+        for name in self._picture.suspend(seen, now):
             self._cancel(name)
         goals = [self._avoiding(goal, now) for goal in self._desk.goals(seen)]
         self._cluster = with_under_way(

@@ -1,7 +1,8 @@
 """What the scheduler sees at a look: all nodes and copies, and whether work reaches them.
 
 A node that cannot be reached gets no new work at once; unless most of them cannot, because then it
-is us who are cut off, and what sends work is left as it is.
+is us who are cut off, and what sends work is left as it is. Not all probes fail in one moment, so
+what was kept from the first of them shortly before is taken back then.
 """
 
 from collections.abc import Collection, Mapping
@@ -17,6 +18,8 @@ from sidecar.scheduler.traffic import Traffic
 __all__ = ["Picture"]
 
 _LONG: Final = 10.0
+_TOGETHER: Final = 10.0
+"""Nodes that went within so many seconds are taken to have gone for one reason."""
 
 
 class Picture:
@@ -27,7 +30,8 @@ class Picture:
         self._links = links
         self._desk = desk
         self._traffic = traffic
-        self._suspended: set[str] = set()
+        self._suspended: dict[str, float] = {}
+        """Since when."""
         self._withdrawn: set[str] = set()
         self._known: set[str] = set()
         self._routed: set[str] = set()
@@ -69,21 +73,24 @@ class Picture:
         """Note that a copy is in the catalogue no more."""
         self._withdrawn.add(copy.id)
 
-    def suspend(self, cluster: Cluster) -> frozenset[str]:
+    def suspend(self, cluster: Cluster, now: float) -> frozenset[str]:
         """Keep work from nodes that cannot be reached now; return those that are new."""
         away = {node.name for node in cluster.nodes if node.state in UNREACHABLE}
         if len(away) * 2 > len(cluster.nodes):
+            for name in [name for name, at in self._suspended.items() if now - at < _TOGETHER]:
+                self._traffic.suspend(name, on=False, but=self._withdrawn)
+                del self._suspended[name]
             return frozenset()
-        new = frozenset(away - self._suspended)
+        new = frozenset(away - self._suspended.keys())
         for name in new:
             self._traffic.suspend(name, on=True)
-        self._suspended |= new
+        self._suspended |= dict.fromkeys(new, now)
         return new
 
     def resume(self, cluster: Cluster, but: Collection[str]) -> None:
         """Let nodes that are back have work again, but for copies (ids) that are to go."""
         away = {node.name for node in cluster.nodes if node.state in UNREACHABLE}
-        for name in self._suspended - away:
+        for name in self._suspended.keys() - away:
             self._traffic.suspend(name, on=False, but=but)
-            self._suspended.discard(name)
+            del self._suspended[name]
             self._withdrawn -= {copy.id for _, copy in self._links[name].copies()}

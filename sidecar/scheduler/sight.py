@@ -17,6 +17,7 @@ from sidecar.scheduler.model import Availability, Request, State
 __all__ = ["UNREACHABLE", "Sight"]
 
 UNREACHABLE: Final = frozenset({State.SUSPECT, State.DOWN, State.FENCED})
+_GIVEN_UP: Final = frozenset({State.DOWN, State.FENCED})
 
 
 class Sight:
@@ -66,10 +67,14 @@ class Sight:
         return (-copy.since, 0) if goal.keeps is Keeps.LONGEST else (epoch, incarnation)
 
     def is_withheld(self, copy: Copy, goal: Goal) -> bool:
-        """Return whether a copy must get no work: its node is silent, though not yet given up."""
-        if copy.stage is Stage.EXITED or not copy.is_registered:
+        """Return whether a copy must leave the catalogue: another may take its place soon.
+
+        One whose node is only suspect is kept from new work, which can be taken back.
+        """
+        if copy.stage is Stage.EXITED or not copy.is_registered or goal.fencing is Fencing.NONE:
             return False
-        return goal.fencing is not Fencing.NONE and not self.is_reachable(copy)
+        node = self._nodes.get(copy.node)
+        return node is None or node.state in _GIVEN_UP
 
     def allowed(self, request: Request, goal: Goal) -> Request:
         """Return a request that goes only to nodes whose agent could stop it."""
