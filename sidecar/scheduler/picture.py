@@ -77,7 +77,8 @@ class Picture:
         """Keep work from nodes that cannot be reached now; return those that are new."""
         away = {node.name for node in cluster.nodes if node.state in UNREACHABLE}
         if len(away) * 2 > len(cluster.nodes):
-            for name in [name for name, at in self._suspended.items() if now - at < _TOGETHER]:
+            late = {name for name, at in self._suspended.items() if now - at < _TOGETHER}
+            for name in late & self._links.keys():
                 self._traffic.suspend(name, on=False, but=self._withdrawn)
                 del self._suspended[name]
             return frozenset()
@@ -90,6 +91,8 @@ class Picture:
     def resume(self, cluster: Cluster, but: Collection[str]) -> None:
         """Let nodes that are back have work again, but for copies (ids) that are to go."""
         away = {node.name for node in cluster.nodes if node.state in UNREACHABLE}
+        for name in self._suspended.keys() - self._links.keys():  # it is listed no more
+            del self._suspended[name]
         for name in self._suspended.keys() - away:
             self._traffic.suspend(name, on=False, but=but)
             del self._suspended[name]
