@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sidecar.config.model import SchedulerSettings, Settings
+from sidecar.config.text import text_of
 from sidecar.engine.connection import Tls
 from sidecar.engine.operations import Operations
 from sidecar.errors import ConfigError
@@ -58,16 +59,7 @@ def nodes_of(settings: SchedulerSettings) -> list[NodeSettings]:
             found += sorted(each for each in path.iterdir() if each.suffix in {".toml", ".json"})
         elif word != STORE:
             found.append(path)
-    return merged(settings_of(_text(each), str(each)) for each in found)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except OSError as error:
-        raise ConfigError([f"{path}: {error.strerror}"]) from None
-    except UnicodeDecodeError as error:
-        raise ConfigError([f"{path}: this is no UTF-8 at byte {error.start}"]) from None
+    return merged(settings_of(text_of(each), str(each)) for each in found)
 
 
 class Nodes:
