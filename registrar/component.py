@@ -157,6 +157,10 @@ class Registrar:
         """Give a container another share of the requests, as a canary, than its label says."""
         self._write(id_, self._holdings.share(id_, percent))
 
+    def relabel(self, id_: str, labels: Mapping[str, str] | None) -> None:
+        """Take these for a container's labels from now on; None: its own again."""
+        self._write(id_, self._holdings.relabel(id_, labels))
+
     def suspend(self, *, on: bool, but: Collection[str] = ()) -> None:
         """Mark all entries as draining, also those to come, or take that back but for some."""
         self._write("", self._holdings.suspend(on=on, but=but))

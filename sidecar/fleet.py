@@ -76,6 +76,7 @@ class Fleet:
         self._asked: dict[tuple[str, str], bool | None] = {}
         self._lacking: set[tuple[str, str]] = set()
         self._shares: dict[str, float] = {}
+        self._labels: dict[str, Mapping[str, str]] = {}
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Ask the load balancer about those that somebody waits for."""
@@ -116,6 +117,7 @@ class Fleet:
 
     def withdraw(self, node: str, id_: str) -> None:
         """Take a container that cannot be reached out of the catalogue."""
+        self._labels.pop(id_, None)  # it is forgotten with the rest, and told anew
         self._hosts[node].registrar.withdraw(id_)
 
     def suspend(self, node: str, *, on: bool, but: Collection[str] = ()) -> None:
@@ -126,6 +128,18 @@ class Fleet:
         """Let all canaries of a container's service have such a share of its requests."""
         self._shares[id_] = share
         self._hosts[node].registrar.share(id_, share)
+
+    def relabel(self, node: str, id_: str, labels: Mapping[str, str] | None) -> None:
+        """Take these for a container's labels; None: its own again."""
+        if self._labels.get(id_) == labels:
+            return
+        if labels is None:
+            del self._labels[id_]
+        else:
+            self._labels[id_] = labels
+        self._asked.pop((node, id_), None)  # other labels, other routes
+        self._lacking.discard((node, id_))
+        self._hosts[node].registrar.relabel(id_, labels)
 
     def share(self, id_: str) -> float | None:
         """Return the share that a container was given last, None: none yet."""
@@ -165,4 +179,5 @@ class Fleet:
         """Forget all containers but these."""
         self._asked = {key: known for key, known in self._asked.items() if key[1] in ids}
         self._lacking = {key for key in self._lacking if key[1] in ids}
+        self._labels = {id_: found for id_, found in self._labels.items() if id_ in ids}
         self._shares = {id_: share for id_, share in self._shares.items() if id_ in ids}

@@ -156,7 +156,7 @@ class Scheduler:
         fences, sides = self._fencer.fences(now), self._counting.sides()
         seen = replace(self._picture.taken(now), fences=fences, sides=sides)
         acting = {_node_of(action) for action in actions}
-        for name in self._picture.suspend(seen, now) | (acting - self._links.keys()):
+        for name in self._picture.suspend(seen) | (acting - self._links.keys()):
             self._cancel(name)
         goals = [self._avoiding(goal, now) for goal in self._desk.goals(seen)]
         self._cluster = with_under_way(

@@ -8,6 +8,7 @@ import io
 import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Final
 
 from sidecar.scheduler import labels as names
@@ -19,6 +20,7 @@ from sidecar.scheduler.recipe import Build, Hook, Joined, Recipe, packed
 __all__ = ["Lacking", "Mark", "archive_of", "body_of", "endpoint_of", "exec_of", "name_of"]
 
 _COMPOSE: Final = "com.docker.compose"
+_SWARM_ID: Final = "com.docker.swarm.id"
 _OWNERS: Final = ("NetworkMode", "IpcMode", "PidMode")
 _ONLY_OURS: Final = {"Name": "no"}
 _NAME: Final = "SERVICE_NAME"
@@ -41,6 +43,7 @@ class Mark:
     rev: int
     epoch: int
     previous: Recipe | None = None
+    why: str = ""
 
 
 def name_of(create: Create, recipe: Recipe, node: NodeView) -> str:
@@ -69,6 +72,7 @@ def labels_of(recipe: Recipe, mark: Mark, reserved: Resources) -> dict[str, str]
         names.SHARE: "0" if is_canary(mark.slot) else "",  # until it is weighed
         names.RESERVED: f"{reserved.cpu},{reserved.memory}",
         names.RECIPE: packed(recipe),
+        names.WHY: mark.why,
         names.PREV: packed(mark.previous) if mark.previous is not None else "",
     }
     compose = {
@@ -76,10 +80,11 @@ def labels_of(recipe: Recipe, mark: Mark, reserved: Resources) -> dict[str, str]
         f"{_COMPOSE}.service": mark.service,
         f"{_COMPOSE}.container-number": mark.slot,
         f"{_COMPOSE}.oneoff": "False",
+        _SWARM_ID: sha256(own[names.ID].encode()).hexdigest(),
     }
     given = recipe.build.config.get("Labels", {})
     registered = {} if _is_named(recipe.build) else {_NAME: mark.service}
-    found = {**compose, **registered, **given}
+    found = {**compose, **registered, **given, **recipe.care.labels}
     return {**found, **{key: value for key, value in own.items() if value}}
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from sidecar.scheduler.canary import Trial
 from sidecar.scheduler.cluster import HEALED, Cluster, Copy, Health, Stage
 
-__all__ = ["Failure", "Memory", "counted"]
+__all__ = ["Failure", "Memory", "Move", "counted"]
 
 _STRAIN: Final = 300.0
 
@@ -27,6 +27,14 @@ class Failure:
     at: float
     age: float = 0.0
     """How long it had run, 0 when that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A copy that is to leave a node for a better one, and since when."""
+
+    node: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,13 @@ class Memory:
     """Which spec of a service was wanted last, and since when."""
     cut_off: float = -inf
     """When most nodes could not be reached, last: what is lost is counted anew from then on."""
+
+    moves: Mapping[tuple[str, str, int], Move] = field(default_factory=dict)
+    """Copies that move to other nodes: service, slot and incarnation of each."""
+    moved: tuple[float, ...] = ()
+    """When moves began of late."""
+    unmoved: Mapping[str, float] = field(default_factory=dict)
+    """When a move of a service failed."""
 
     def late(self, service: str, copy: Copy, now: float) -> "Memory":
         """Return it with a copy that never became ready; taken once."""

@@ -26,7 +26,7 @@ from sidecar.scheduler.ranking import Branch, Choice, Ranking, branch_of, rank_o
 from sidecar.scheduler.standing import Standing
 from sidecar.scheduler.strategies import Key
 
-__all__ = ["AllNodes", "Buckets", "Search", "home_of"]
+__all__ = ["AllNodes", "Buckets", "Search", "home_of", "worth_of"]
 
 
 class Search(Protocol):
@@ -195,13 +195,13 @@ class AllNodes:
             return
         bucket = Bucket(0, standing.cpu, standing.memory, standing.count)
         copies = standing.copies.get(request.key, 0)
-        key = rank_of(request, standing.view, bucket, _worth(request, standing), copies)
+        key = rank_of(request, standing.view, bucket, worth_of(request, standing), copies)
         self._keys[node] = key
         tie = crc32(f"{self._stem}{node}".encode())
         heappush(self._heaps.setdefault(self._branches.of(node), []), (key, tie, node))
 
 
-def _worth(request: Request, standing: Standing) -> int:
+def worth_of(request: Request, standing: Standing) -> int:
     """Return the sum of the wishes that a node fulfils."""
     worth = 0
     for wish in request.soft:

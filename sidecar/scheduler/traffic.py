@@ -27,6 +27,9 @@ class Traffic(Protocol):
     def weigh(self, node: str, id_: str, share: float) -> None:
         """Let all canaries of a container's service have such a share, in per cent."""
 
+    def relabel(self, node: str, id_: str, labels: Mapping[str, str] | None) -> None:
+        """Take these for a container's labels, whatever its engine says; None: its own again."""
+
     def share(self, id_: str) -> float | None:
         """Return the share that a container was given last, None: none yet."""
 

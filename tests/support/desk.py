@@ -140,6 +140,9 @@ class Still:
     def weigh(self, _node: str, _id: str, _share: float) -> None:
         return None
 
+    def relabel(self, _node: str, _id: str, labels: Mapping[str, str] | None) -> None:
+        return None
+
     def share(self, _id: str) -> float | None:
         return None
 
@@ -154,6 +157,7 @@ class Sending(Still):
         super().__init__()
         self.told: list[tuple[str, str]] = []
         self.withdrawn: list[str] = []
+        self.labels: dict[str, Mapping[str, str]] = {}
         self.routed: bool | None = None
         self._yard = yard
 
@@ -183,6 +187,12 @@ class Sending(Still):
 
     def withdraw(self, _node: str, id_: str) -> None:
         self.withdrawn.append(id_)
+
+    def relabel(self, _node: str, id_: str, labels: Mapping[str, str] | None) -> None:
+        if labels is None:
+            self.labels.pop(id_, None)
+        else:
+            self.labels[id_] = labels
 
     def suspend(self, node: str, *, on: bool, but: Collection[str] = ()) -> None:
         self.told.append(("suspend" if on else "resume", node))

@@ -25,7 +25,7 @@ __all__ = ["service_of"]
 _STRATEGIES: Final = {**{each.value: each for each in Strategy}, "binpacking": Strategy.BINPACK}
 _OWN: Final = (
     "strategy", "soft", "reschedule", "autoscale", "canary", "drain", "sidecars", "fencing",
-    "adopt", "rollout", "reconcile", "shared", "pod_image",
+    "adopt", "rollout", "reconcile", "shared", "pod_image", "rebalance", "orphan",
 )  # fmt: skip
 
 
@@ -71,6 +71,7 @@ def service_of(
         constraints=tuple(rules.constraints),
         affinities=tuple(rules.affinities),
         whitelists=tuple(rules.whitelists),
+        reschedule=tuple(rules.reschedule),
         soft=tuple(rules.soft),
         beside=_beside(service, network),
         pod=network.removeprefix("service:") if network.startswith("service:") else "",
@@ -271,7 +272,8 @@ def _dependencies(service: Reader) -> tuple[Dependency, ...]:
 
 
 def _has_healthcheck(service: Reader) -> bool:
+    """Return whether it has one; keys without ``test`` are about the one of its image."""
     check = service.below("healthcheck")
     test = check.get("test")
     is_none = test is not None and (test.text == "NONE" or [e.text for e in test.items] == ["NONE"])
-    return test is not None and not is_none and not check.flag("disable")
+    return bool(check.item.map) and not is_none and not check.flag("disable")
