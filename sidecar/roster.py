@@ -92,10 +92,11 @@ class Roster:
         self._is_heard = keys is None
         self._trouble: str | None = None
         self._bad: dict[str, bytes] = {}
+        self._failed: dict[str, str] = {}
 
     def trouble(self) -> str | None:
         """Return what keeps the list from being taken, or None."""
-        return self._trouble
+        return self._trouble or next(iter(self._failed.values()), None)
 
     async def open(self) -> None:
         """Read the files. Raises ConfigError."""
@@ -186,6 +187,7 @@ class Roster:
         for name, place in [*self._places.items()]:
             if wanted.get(name) != place.given:
                 await self._leave(name)
+        self._failed = {name: why for name, why in self._failed.items() if name in wanted}
         for name, node in wanted.items():
             if name not in self._places:
                 await self._join(node)
@@ -196,8 +198,11 @@ class Roster:
             host = await self._maker(stack).node(node)
         except PinnaceError as error:
             await stack.aclose()
-            self._trouble = f"{node.name}: {error}"
+            if node.name not in self._failed:
+                _log.error("a node cannot be taken", node=node.name, reason=error)
+            self._failed[node.name] = f"{node.name}: {error}"
             return
+        self._failed.pop(node.name, None)
         parts = [part for edge in host.edges for part in edge.components]
         supervisor = Supervisor([*parts, host.registrar], clock=self._clock, grace=_GRACE)
         served = asyncio.Event()
