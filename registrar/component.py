@@ -170,6 +170,11 @@ class Registrar:
         """Remove the entries of a container whose engine cannot be reached."""
         self._write(id_, self._holdings.withdraw(id_))
 
+    def withdraw_all(self) -> None:
+        """Remove the entries of all containers: the host is ours no more."""
+        for id_ in [*self._holdings]:
+            self.withdraw(id_)
+
     def instances(self, id_: str) -> tuple[Instance, ...] | None:
         """Return a container's entries; None: it was not looked at yet, or does not live."""
         return self._holdings.of(id_) if id_ in self._holdings else None

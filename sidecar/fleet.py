@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from sidecar.catalog.matching import Lot
 from sidecar.catalog.model import Instance
 from sidecar.catalog.work import Drains, InFlight, Load, Step
+from sidecar.errors import ApiError
 from sidecar.hosts import Host
 from sidecar.runtime.clock import Clock
 
@@ -41,6 +42,8 @@ class AllDrains:
         await (await self._found(reference)).undo(reference)
 
     async def _found(self, reference: str) -> Drains:
+        if not self._hosts:
+            raise ApiError(404, "there is no host")
         *others, last = self._hosts
         for host in others:
             if host.registrar.trouble() is None and await host.drainer.has(reference):
@@ -89,7 +92,8 @@ class Fleet:
 
         Routes follow the catalogue at once, so what they lack a second time they are to lack.
         """
-        instances = self._hosts[node].registrar.instances(id_)
+        host = self._hosts.get(node)
+        instances = host.registrar.instances(id_) if host is not None else None
         if self._balancer is None or instances is None:
             return
         sent = {each.id: self._balancer.sends_to(each) for each in instances}

@@ -140,7 +140,7 @@ class Actor:
             previous=self._previous(action),
             why=why_of(action.placement, link.wall()),
         )
-        body = body_of(recipe, mark, request.resources, view)
+        body = body_of(recipe, mark, request.resources, view, is_only=len(self._links) == 1)
         try:
             id_ = await link.operations.create(name, body, platform=recipe.build.platform)
         except EngineConflict:

@@ -94,15 +94,18 @@ def _is_named(build: Build) -> bool:
     return _NAME in variables or _NAME in build.config.get("Labels", {})
 
 
-def body_of(recipe: Recipe, mark: Mark, reserved: Resources, node: NodeView) -> dict[str, Any]:
+def body_of(
+    recipe: Recipe, mark: Mark, reserved: Resources, node: NodeView, *, is_only: bool = False
+) -> dict[str, Any]:
     """Return the body of the create call. Raises Lacking.
 
-    The engine never starts it again by itself: an engine that comes back would start what has
-    moved elsewhere meanwhile.
+    The engine never starts it again by itself unless it is the only one: an engine that comes back
+    would start what has moved elsewhere meanwhile.
     """
     build = recipe.build
     labels = labels_of(recipe, mark, reserved)
-    host = {**build.host, "RestartPolicy": _ONLY_OURS}
+    by_engine = build.host.get("RestartPolicy", _ONLY_OURS)
+    host = {**build.host, "RestartPolicy": by_engine if is_only else _ONLY_OURS}
     for key in _OWNERS:
         if str(host.get(key, "")).startswith("service:"):
             wanted = host[key].removeprefix("service:")

@@ -126,6 +126,7 @@ class Picture:
     def resume(self, cluster: Cluster, but: Collection[str]) -> None:
         """Let nodes that are back have work again, but for copies (ids) that are to go."""
         away = {node.name for node in cluster.nodes if node.state in UNREACHABLE}
+        self._suspended &= self._links.keys()  # others are listed no more
         for name in self._suspended - away:
             self._traffic.suspend(name, on=False, but=but)
             self._suspended.discard(name)

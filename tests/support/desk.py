@@ -17,6 +17,7 @@ from sidecar.scheduler.compose.stack import stack_of
 from sidecar.scheduler.fencer import Fencer
 from sidecar.scheduler.model import Availability
 from sidecar.scheduler.nodes.link import Link
+from sidecar.scheduler.nodes.links import Links
 from sidecar.scheduler.nodes.node import NodeSettings
 from sidecar.scheduler.plan import Plan
 from sidecar.scheduler.recipe import Recipe, key_of, spec_of
@@ -235,8 +236,9 @@ class Harness:
             )
             for name, dock in self.yard.docks.items()
         ]
+        self.links = Links(links, is_complete=lambda: True)
         self.scheduler = Scheduler(
-            links,
+            self.links,
             self.desk,
             self.sole,
             self.traffic,

@@ -4,7 +4,7 @@ import json
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -16,6 +16,7 @@ from sidecar.scheduler.compose.rules import LABELS
 from sidecar.scheduler.compose.setting import Setting
 from sidecar.scheduler.compose.values import Published, seconds, weeks
 from sidecar.scheduler.compose.volumes import octal, volumes_of
+from sidecar.scheduler.conduct import When
 from sidecar.scheduler.labels import NEEDS, is_live
 from sidecar.scheduler.recipe import EVERY, Build, Care, File, Hook, Joined, Made, Recipe
 from sidecar.scheduler.spec import ServiceSpec
@@ -26,6 +27,9 @@ _DAY: Final = 86_400
 _PULLS: Final = {
     "always": "always", "never": "never", "missing": "missing", "if_not_present": "missing",
     "build": "missing", "daily": f"{EVERY}{_DAY}", "weekly": f"{EVERY}{7 * _DAY}",
+}  # fmt: skip
+_BY_ENGINE: Final = {
+    When.ANY: "unless-stopped", When.ON_FAILURE: "on-failure", When.NONE: "no",
 }  # fmt: skip
 _AFTER: Final = "every_"
 _REFRESH: Final = "refresh"
@@ -49,7 +53,7 @@ def recipe_of(
     build = Build(
         image=spec.image,
         config=config_of(service, spec, setting, labels),
-        host=host_of(service, ports, setting),
+        host=host_of(service, ports, setting) | _restarts(service, spec),
         links=tuple(
             each.text for key in ("links", "external_links") for each in service.texts(key)
         ),
@@ -59,6 +63,14 @@ def recipe_of(
     )
     care = _care(service, spec, setting, networks, dict(files))
     return Recipe(build=build, care=msgspec.structs.replace(care, labels=_live(spec, labels)))
+
+
+def _restarts(service: Reader, spec: ServiceSpec) -> dict[str, Any]:
+    """Return the engine's own restart policy, which is used where there is but one node."""
+    own = service.below("x-pinnace")
+    if own.one_of("restart_by", ("pinnace", "engine"), "pinnace") == "pinnace":
+        return {}
+    return {"RestartPolicy": {"Name": _BY_ENGINE[spec.conduct.restart.condition]}}
 
 
 def _live(spec: ServiceSpec, labels: Mapping[str, str]) -> dict[str, str]:

@@ -26,6 +26,7 @@ _STRATEGIES: Final = {**{each.value: each for each in Strategy}, "binpacking": S
 _OWN: Final = (
     "strategy", "soft", "reschedule", "autoscale", "canary", "drain", "sidecars", "fencing",
     "adopt", "rollout", "reconcile", "shared", "pod_image", "rebalance", "orphan",
+    "restart_by",
 )  # fmt: skip
 
 

@@ -148,6 +148,8 @@ def _stage(state: Mapping[str, Any]) -> Stage:
 
 
 def _health(state: Mapping[str, Any]) -> Health:
+    if _text(state, "Status") == "restarting":  # by its engine, after a while
+        return Health.STARTING
     try:
         return Health(_text(_table(state, "Health"), "Status") or "none")
     except ValueError:

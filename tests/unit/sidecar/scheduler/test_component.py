@@ -229,6 +229,22 @@ def test_when_most_nodes_are_gone_nothing_moves_and_an_alarm_says_so() -> None:
     play(scene)
 
 
+def test_when_most_nodes_go_one_after_the_other_the_first_gets_its_work_back() -> None:
+    async def scene(harness: Harness) -> None:
+        await harness.until(lambda: slots(harness) == THREE)
+        harness.yard.docks["n2"].crash()
+        assert isinstance(harness.traffic, Sending)
+        told = harness.traffic.told
+        await harness.until(lambda: ("suspend", "n2") in told)
+        harness.yard.docks["n3"].crash()
+        await harness.until(lambda: ("resume", "n2") in told)
+        await asyncio.sleep(120)
+        assert changes(harness) == 6
+        assert ("suspend", "n3") not in told
+
+    play(scene)
+
+
 def test_a_node_without_the_image_is_passed_over() -> None:
     async def scene(harness: Harness) -> None:
         dock = harness.yard.docks["n2"]

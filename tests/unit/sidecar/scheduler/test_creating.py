@@ -71,10 +71,14 @@ def test_a_name_of_its_own_in_the_catalogue_stays(config: dict[str, object]) -> 
     assert labels.get("SERVICE_NAME") in {None, "own"}
 
 
-def test_the_engine_never_starts_it_again_by_itself() -> None:
+def test_the_engine_does_not_start_it_again_unless_it_is_the_only_one() -> None:
     host = {"RestartPolicy": {"Name": "always"}, "Memory": 5}
     body = body_of(recipe(host=host), MARK, NOTHING, node())
     assert body["HostConfig"] == {"RestartPolicy": {"Name": "no"}, "Memory": 5}
+    only = body_of(recipe(host=host), MARK, NOTHING, node(), is_only=True)
+    assert only["HostConfig"] == host, "it is the only one, and may"
+    only = body_of(recipe(), MARK, NOTHING, node(), is_only=True)
+    assert only["HostConfig"]["RestartPolicy"] == {"Name": "no"}
     assert "NetworkingConfig" not in body
 
 

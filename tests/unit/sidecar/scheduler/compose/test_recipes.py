@@ -157,6 +157,10 @@ volumes: [{type: bind, source: x, target: /x, read_only: true,
     ("deploy: {resources: {limits: {cpus: '2', memory: 2g, pids: 9}, reservations: {memory: 1g}}}",
      {"NanoCpus": 2 * 10**9, "Memory": 2 << 30, "PidsLimit": 9, "MemoryReservation": 1 << 30}),
     ("network_mode: host", {"NetworkMode": "host"}),
+    ("x-pinnace: {restart_by: engine}", {"RestartPolicy": {"Name": "unless-stopped"}}),
+    ("x-pinnace: {restart_by: engine}\nrestart: on-failure",
+     {"RestartPolicy": {"Name": "on-failure"}}),
+    ("x-pinnace: {restart_by: pinnace}", {}),
 ]  # fmt: skip
 
 
