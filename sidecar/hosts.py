@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sidecar.catalog.work import InFlight
     from sidecar.stores.base import Edge
 
-__all__ = ["Host", "Maker", "own_ports"]
+__all__ = ["Host", "Maker", "names_kept", "own_ports"]
 
 _SSH: Final = "ssh:"
 _LOOKUP: Final = 1.0
@@ -47,7 +47,7 @@ class Host:
     edges: "tuple[Edge, ...]"
 
 
-def _kept(dns: DnsSettings) -> Callable[[str], float]:
+def names_kept(dns: DnsSettings) -> Callable[[str], float]:
     """Return for how long a client may use what it was told of a service: its TTL and a second.
 
     The second is for who asked a moment ago and connects now.
@@ -168,7 +168,7 @@ class Maker:
             work=self._work,
             default=self._settings.lb.drain,
             is_shared=self._is_shared,
-            kept=_kept(self._settings.dns),
+            kept=names_kept(self._settings.dns),
         )
         return Host(node, engine, registrar, drainer, tuple(edges))
 
