@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ambassador.frame.address import Address
 from ambassador.frame.listening import Door
@@ -16,10 +16,20 @@ from ambassador.redis.watching import watch
 from sidecar.errors import AddressInUse, ConfigError, UpstreamUnavailable
 from sidecar.runtime.log import get_logger
 
+if TYPE_CHECKING:
+    import ssl
+
 __all__ = ["RedisAmbassador", "Topology"]
 
 _log = get_logger("ambassador")
 _DRAIN: Final = 5.0
+
+
+_FIXED: Final = ("upstream.source", "upstream.tls", "workers")
+
+
+def _of(settings: RedisSettings, name: str) -> object:
+    return getattr(settings, name.removeprefix("upstream."))
 
 
 class Topology(Protocol):
@@ -85,8 +95,9 @@ class RedisAmbassador:
         Raises ConfigError and AddressInUse.
         """
         hub = self.serving
-        if (settings.source, settings.tls) != (self._settings.source, self._settings.tls):
-            raise ConfigError(["upstream.source and upstream.tls need a restart"])
+        fixed = [name for name in _FIXED if _of(settings, name) != _of(self._settings, name)]
+        if fixed:
+            raise ConfigError([f"{name}: this needs a restart" for name in fixed])
         await self._open(hub, settings)
         self._settings = settings
         hub.take(settings)
@@ -109,10 +120,13 @@ class RedisAmbassador:
     async def _open(self, hub: Hub, settings: RedisSettings) -> None:
         """Listen where it does not yet; nothing is opened when one cannot be."""
         opened: dict[Address, Door] = {}
+        changed: list[tuple[Door, ssl.SSLContext | None]] = []
         try:
             for listener in settings.listeners:
                 context = await asyncio.to_thread(server_context, listener.tls)
                 if listener.bind in self._doors:
+                    if listener.tls or self._listeners[listener.bind].tls:
+                        changed.append((self._doors[listener.bind], context))
                     continue
                 door = Door(
                     listener.bind,
@@ -126,6 +140,8 @@ class RedisAmbassador:
             for door in opened.values():
                 door.close()
             raise
+        for door, fresh in changed:
+            await door.change(fresh)  # the certificate may be another in the same file
         self._doors |= opened
         self._listeners = {listener.bind: listener for listener in settings.listeners}
         for bind, door in opened.items():
@@ -163,5 +179,8 @@ class RedisAmbassador:
             self.hub.tallies.refresh()
 
     def trouble(self) -> str | None:
-        """Say so while there is no primary."""
-        return None if self.hub is None else self.hub.trouble()
+        """Say so while there is no primary, or no replica where one is asked for."""
+        hub = self.hub
+        if hub is None:
+            return "not serving yet"
+        return hub.trouble() or (hub.unreadable() if hub.settings.ready == "replica" else None)

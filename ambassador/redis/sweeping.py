@@ -4,6 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ambassador.redis.errors import TIMED_OUT
+from ambassador.redis.run import ClientRun, Unheard
 
 if TYPE_CHECKING:
     from ambassador.redis.client import Client
@@ -15,6 +16,7 @@ __all__ = ["sweep"]
 
 _PERIOD: Final = 0.05
 _SELDOM: Final = 20  # of those periods
+_READS: Final = (1, 3)  # Route: what may be asked twice
 
 
 async def sweep(hub: "Hub") -> None:
@@ -74,9 +76,29 @@ def _relieve(hub: "Hub", node: "Node", link: "Link", since: float) -> None:
     if node.heard < since:
         node.poked.set()  # ask it
         return
-    for run in link.rescued():
+    for run in _rescued(link):
         hub.reissued("slow")
         run.owner.moved(run)
+
+
+def _rescued(link: "Link") -> list[ClientRun]:
+    """Return reads that only wait for others here, to be sent elsewhere.
+
+    What this link answers to them nobody hears. A client with anything else here before them
+    keeps them here, so that its commands stay in order.
+    """
+    found: list[ClientRun] = []
+    bound: set[object] = set()
+    for place, run in enumerate(link.queue):
+        if not isinstance(run, ClientRun):
+            continue
+        is_free = place and run.kind in _READS and run.owner not in bound and run.token <= 0
+        if is_free and run.left == run.count and run.after is None and link.client is None:
+            found.append(run)
+            link.queue[place] = Unheard(run.data, run.count)
+        else:
+            bound.add(run.owner)
+    return found
 
 
 def _count_slow(hub: "Hub", now: float) -> None:

@@ -5,7 +5,7 @@ import pytest
 from adapter.jmx.feed import Feed
 from adapter.jmx.leaves import Unsupported, leaves
 from adapter.jmx.numbers import java_number, java_text
-from adapter.jmx.records import JavaArray, JavaObject, Single
+from adapter.jmx.records import ClassDesc, JavaArray, JavaObject, Single
 from adapter.jmx.stream import Reader
 from adapter.jmx.values import (
     UNSUPPORTED,
@@ -87,6 +87,20 @@ def test_big_numbers_are_read() -> None:
     assert meant(_object("java.math.BigInteger", {"signum": java.NULL})) is UNSUPPORTED
 
 
+@pytest.mark.parametrize(
+    ("whole", "scale", "text"), [(1000, 4, "0.1000"), (1, -3, "1E+3"), (1, 8, "1E-8"), (7, 0, "7")]
+)
+def test_a_decimal_shows_its_last_zeros(whole: int, scale: int, text: str) -> None:
+    magnitude = JavaArray("[B")
+    magnitude.items = whole.to_bytes(2, "big")
+    integer = JavaObject(ClassDesc("java.math.BigInteger"))
+    integer.fields |= {"signum": 1, "magnitude": magnitude}
+    decimal = JavaObject(ClassDesc("java.math.BigDecimal"))
+    decimal.fields |= {"scale": scale, "intVal": integer}
+    assert java_text(meant(decimal)) == text
+    assert meant(decimal) == float(text)
+
+
 def test_other_numbers_are_found_by_what_they_hold() -> None:
     adder = "java.util.concurrent.atomic.LongAdder$SerializationProxy"
     assert meant(_object(adder, {"value": (44).to_bytes(8, "big")}, "J")) == 44
@@ -153,6 +167,23 @@ def test_nothing_is_made_of_null_and_arrays_and_the_rest_is_refused() -> None:
         _leaves(_value(java.obj(java.desc("a.Thread"))))
     with pytest.raises(Unsupported):
         _leaves(_object("javax.management.openmbean.TabularDataSupport", {"dataMap": java.NULL}))
+
+
+def test_an_item_that_is_no_number_costs_no_other() -> None:
+    name = java.name_of("a:b=c")
+    inside = {"a": java.boxed(1), "on": name, "z": java.boxed(2)}
+    found = _leaves(_value(java.composite(inside)))
+    assert [leaf[2:] for leaf in found] == [("a", 1), ("z", 2)]
+    rows = [(java.NULL, {"id": name, "n": java.boxed(5), "on": name})]
+    assert _leaves(_value(java.tabular(["id"], rows))) == [
+        ({"type": "T", "id": "a:b=c"}, ("Attr",), "n", 5)
+    ]
+
+
+def test_objects_with_a_text_can_be_labels() -> None:
+    assert text_of(_value(java.name_of("a:b=c"))) == "a:b=c"
+    assert text_of(_object("java.lang.Character", {"value": b"\x00x"}, "C")) == "x"
+    assert text_of(_object("java.lang.Thread", {"value": java.NULL})) is None
 
 
 def test_values_that_contain_themselves_end() -> None:
