@@ -339,3 +339,12 @@ def test_an_ipv4_address_in_the_form_of_ipv6_is_what_it_means() -> None:
     assert asker.verdict("web.service.consul", "AAAA") == "NODATA"
     assert asker.verdict("web.service.consul", "SRV") == "SRV 1 1 80 0a00003c.addr.dc1.consul."
     assert asker.verdict("60.0.0.10.in-addr.arpa", "PTR") == "PTR web.service.dc1.consul."
+
+
+def test_the_name_of_a_server_without_a_known_address_leads_where_others_reach_it() -> None:
+    outward = b"\xc0\0\2\7"
+    asker = Asker(addresses=(), outward=(outward,))
+    assert asker.verdict("ns.consul") == "A 192.0.2.7"
+    assert [str(r.rdata) for r in asker.ask("consul", "NS").ar] == ["192.0.2.7"]
+    known = Asker(node("node-1", "192.0.2.1"), addresses=(), outward=(outward,))
+    assert known.verdict("ns.consul") == "A 192.0.2.1"
