@@ -73,6 +73,10 @@ class Node:
         """Note a mistake at this place."""
         self._problems.add(self._mark, f"{self.path}: {text}" if self.path else text)
 
+    def warn(self, text: str) -> None:
+        """Note what is no mistake to the peer, but has no effect either."""
+        self._problems.warn(self._mark, f"{self.path}: {text}" if self.path else text)
+
     @property
     def line(self) -> int:
         """Return the line, from 1."""

@@ -18,7 +18,7 @@ from dnsd.lapsing import kept_for
 from dnsd.pointers import pointers
 from dnsd.reading import Reading
 from dnsd.records import Answer, Record
-from dnsd.services import TARGETED, Found, found_in, targeted, texts
+from dnsd.services import TARGETED, Found, found_in, targeted, texts, weighed
 from dnsd.site import Site
 from dnsd.view import CONNECT, INGRESS, View, folded_tags, packed_address
 from dnsd.view import host_name as host_name_of
@@ -170,14 +170,14 @@ def _of(question: Question, chosen: tuple[Instance, ...], service: bytes) -> Ans
     ttl = kept_for(question.site.ttl_of(service), chosen)
     qtype = question.qtype
     if qtype in TARGETED:
-        return targeted(question, chosen, ttl, _addresses_of)
+        return targeted(question, weighed(chosen), ttl, _addresses_of)
     if qtype == codes.TXT and question.site.service_meta:
         records = {record: None for i in chosen for record in texts(i.meta, ttl)}
         if records:
             return Answer(codes.NOERROR, question.zone, records=tuple(records))
     if qtype not in _ADDRESSED:
         return other(question)
-    found = found_in(question, chosen)
+    found = found_in(question, weighed(chosen))
     return _addresses(question, found.weights, ttl, found.aliases)
 
 

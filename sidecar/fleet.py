@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
 from typing import Final, Protocol
 
+from sidecar.catalog.matching import Lot
 from sidecar.catalog.model import Instance
 from sidecar.catalog.work import Drains, InFlight, Load, Step
 from sidecar.hosts import Host
@@ -72,7 +73,7 @@ class Fleet:
         self._balancer = balancer
         self._asked: dict[tuple[str, str], bool | None] = {}
         self._lacking: set[tuple[str, str]] = set()
-        self._shares: dict[str, float] = {}
+        self._shares: dict[str, Lot] = {}
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Ask the load balancer about those that somebody waits for."""
@@ -118,13 +119,13 @@ class Fleet:
         """Send nothing new to all that runs on a node, or take that back but for some ids."""
         self._hosts[node].registrar.suspend(on=on, but=but)
 
-    def weigh(self, node: str, id_: str, share: float) -> None:
-        """Let all canaries of a container's service have such a share of its requests."""
+    def weigh(self, node: str, id_: str, share: Lot) -> None:
+        """Let all canaries of a container's service have these of its requests."""
         self._shares[id_] = share
         self._hosts[node].registrar.share(id_, share)
 
-    def share(self, id_: str) -> float | None:
-        """Return the share that a container was given last, None: none yet."""
+    def share(self, id_: str) -> Lot | None:
+        """Return what a container was given last, None: nothing yet."""
         return self._shares.get(id_)
 
     async def loads(self, containers: Mapping[str, str]) -> Mapping[str, Load]:

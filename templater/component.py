@@ -113,8 +113,14 @@ class LoadBalancer:
         }
         found: dict[tuple[str, str, int], Load] = {}
         for key, work in counters.endpoints.items():
-            if (place := places.get(key)) is not None:
-                found[place] = load_of(work) + found.get(place, Load())
+            if (place := places.get(key)) is None:
+                continue
+            load, before = load_of(work), found.get(place)
+            if before is not None:
+                both = load + before
+                # Connections are with the address, in whichever upstream it is.
+                load = both if load.has_queue else both._replace(sessions=load.sessions)
+            found[place] = load
         return found
 
     def sends_to(self, instance: Instance) -> bool | None:

@@ -49,9 +49,11 @@ def _float_text(value: float) -> str:
 
 
 def _shortest(value: float) -> str:
+    """Return the shortest text of two digits or more that is this number and no other."""
     if not isinstance(value, Single):
-        return repr(float(value))
-    shorter = (f"{value:.{digits}g}" for digits in range(1, 10))
+        two = f"{value:.1e}"
+        return two if float(two) == value else repr(float(value))
+    shorter = (f"{value:.{digits}e}" for digits in range(1, 9))
     packed = struct.pack(">f", value)
     return next(text for text in shorter if struct.pack(">f", float(text)) == packed)
 

@@ -107,6 +107,9 @@ def _seconds(value: JavaObject) -> object:
     if not isinstance(block, bytes) or len(block) != 8:
         return UNSUPPORTED
     (milliseconds,) = struct.unpack(">q", block)
+    nanoseconds = value.fields.get("nanos")  # of a java.sql.Timestamp, which has whole seconds else
+    if isinstance(nanoseconds, int):
+        milliseconds += nanoseconds // 1_000_000
     return milliseconds / 1000
 
 

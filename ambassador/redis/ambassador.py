@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ambassador.frame.address import Address
 from ambassador.frame.listening import Door
+from ambassador.frame.room import room_for
 from ambassador.frame.tls import client_context, server_context
 from ambassador.redis.client import Client
 from ambassador.redis.hub import Hub
@@ -26,6 +28,13 @@ _DRAIN: Final = 5.0
 
 
 _FIXED: Final = ("upstream.source", "upstream.tls", "workers")
+
+
+def _fitted(settings: RedisSettings) -> RedisSettings:
+    """Return the settings with as many clients as there are descriptors for."""
+    is_shared = settings.is_multiplexed
+    most = room_for(settings.max_clients, each=2 - is_shared, shared=0.25 * is_shared)
+    return replace(settings, max_clients=most)
 
 
 def _of(settings: RedisSettings, name: str) -> object:
@@ -78,7 +87,7 @@ class RedisAmbassador:
         context = await asyncio.to_thread(client_context, settings.tls)
         async with asyncio.TaskGroup() as group:
             make, self._make = _kinds(settings)
-            hub = self.hub = make(settings, group, watch, context=context)
+            hub = self.hub = make(_fitted(settings), group, watch, context=context)
             sweeping = group.create_task(sweep(hub), name="sweep")
             self._following = group.create_task(self._topology.follow(hub), name="topology")
             self._group = group
@@ -100,7 +109,7 @@ class RedisAmbassador:
             raise ConfigError([f"{name}: this needs a restart" for name in fixed])
         await self._open(hub, settings)
         self._settings = settings
-        hub.take(settings)
+        hub.take(_fitted(settings))
         wanted = {listener.bind for listener in settings.listeners}
         for bind in [known for known in self._doors if known not in wanted]:
             door = self._doors.pop(bind)

@@ -60,7 +60,6 @@ class Hub(Servers):
         self.clients: set[Client] = set()
         self.slow: set[Client] = set()
         self.buffered = 0
-        self.is_full = False  # of replies that nobody reads
         self.tallies = Tallies(self)
         self.unknown_outcomes = 0
         self.slowlog = SlowLog(settings.slowlog, settings.slowlog_size)
@@ -170,6 +169,10 @@ class Hub(Servers):
         hard = self.settings.push_hard if is_push else self.settings.reply_hard
         if transport is not None and transport.get_write_buffer_size() > hard:
             client.close("reply_buffer", is_abort=True)
+        elif self.buffered > self.settings.memory and client.runs:
+            feeding: Any = client.runs[0].link
+            if feeding is not None:
+                feeding.pause()  # until it is looked at again (``sweeping``)
 
     def token(self, client: Client) -> Token:
         """Return what a client's writes are remembered in."""

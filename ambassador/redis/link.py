@@ -51,6 +51,7 @@ class Link(Carrier):
             await self._dial(lambda: self)
             self._check_open()
             self.server_id = await self._greet()
+            self._check_open()  # the server may have ended it behind its answer
         except OSError as error:
             why = "no answer" if isinstance(error, TimeoutError) else reason_of(error)
             self.close(why)

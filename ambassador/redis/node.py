@@ -239,7 +239,8 @@ class Node:
     @property
     def _least(self) -> int:
         """Return how many connections for single clients are to be unused, at least."""
-        return self.hub.settings.dedicated_min - self.dedicated if self.is_primary else 0
+        least = self.hub.settings.dedicated_min - self.dedicated
+        return least if least > 0 and self.is_primary else 0
 
     def _keep_least(self) -> None:
         """Open connections for clients that may come."""

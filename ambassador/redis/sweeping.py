@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ambassador.redis.hub import Hub
     from ambassador.redis.link import Link
     from ambassador.redis.node import Node
+    from ambassador.redis.run import Run
 
 __all__ = ["sweep"]
 
@@ -50,7 +51,7 @@ def _time_out(hub: "Hub", before: "dict[Link, _Seen]", now: float) -> "dict[Link
     for node in list(hub.nodes.values()):
         for link in node.links:
             if not link.queue or link.is_paused:
-                link.takes_new = not link.is_lane and not link.is_closed
+                link.takes_new = not (link.is_lane or link.is_closed or link.is_paused)
                 continue
             progress, since, answered, head_since = before.get(link, _Seen(-1, now, -1, now))
             if progress != link.progress:
@@ -102,7 +103,7 @@ def _rescued(link: "Link") -> list[ClientRun]:
 
 
 def _count_slow(hub: "Hub", now: float) -> None:
-    """Add up what waits for slow clients; end who is slow for too long; hold the rest back."""
+    """Add up what waits for slow clients; end who is slow for too long, or too many."""
     total = 0
     for client in list(hub.slow):
         size = _waiting(client)
@@ -114,15 +115,31 @@ def _count_slow(hub: "Hub", now: float) -> None:
         elif now - client.slow_since > settings.soft_for:
             client.close("slow", is_abort=True)
     hub.buffered = total
-    is_full = total > hub.settings.memory
-    if is_full != hub.is_full:
-        hub.is_full = is_full
-        for node in hub.nodes.values():
-            for link in node.links:
-                if is_full:
-                    link.pause()
-                else:
-                    link.resume()
+    _restrain(hub, is_full=total > hub.settings.memory)
+
+
+def _restrain(hub: "Hub", *, is_full: bool) -> None:
+    """Take no more from servers for slow clients while there is no room; others go elsewhere.
+
+    When others wait behind them all the same, the one with the most ends, as with Redis' own
+    ``maxmemory-clients``.
+    """
+    are_waiting = False
+    for node in hub.nodes.values():
+        for link in node.links:
+            if is_full and link.queue and _is_for_slow(link.queue[0]):
+                link.pause()
+                are_waiting = are_waiting or any(not _is_for_slow(run) for run in link.queue)
+            elif link.is_paused:
+                link.resume()
+    if are_waiting and hub.slow:
+        max(hub.slow, key=_waiting).close("memory", is_abort=True)
+
+
+def _is_for_slow(run: "Run") -> bool:
+    """Say whether a reply is for a client that does not read."""
+    owner = getattr(run, "owner", None)
+    return owner is not None and owner.is_slow and not owner.is_closed
 
 
 def _waiting(client: "Client") -> int:

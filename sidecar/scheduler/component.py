@@ -99,12 +99,9 @@ class Scheduler:
 
     def trouble(self) -> str | None:
         """Return what is wrong in one line, or None."""
-        alarm = (
-            next((a for a in self.last.actions if isinstance(a, Alarm)), None)
-            if self.last
-            else None
-        )
-        return alarm.text if alarm is not None else None
+        actions = self.last.actions if self.last is not None else ()
+        alarms = (each for each in actions if isinstance(each, Alarm) and each.is_trouble)
+        return next((each.text for each in alarms), None)
 
     # The loop
 
@@ -158,7 +155,9 @@ class Scheduler:
         now = self._clock.monotonic()
         actions = [action for action, _ in self._under_way.values()]
         fences, sides = self._fencer.fences(now), self._counting.sides()
-        seen = replace(self._picture.taken(now), fences=fences, sides=sides)
+        seen = replace(
+            self._picture.taken(now), fences=fences, sides=sides, wall=self._clock.wall()
+        )
         for name in self._picture.suspend(seen):
             self._cancel(name)
         goals = [self._avoiding(goal, now) for goal in self._desk.goals(seen)]
@@ -169,6 +168,7 @@ class Scheduler:
             self._actor.lead()
         except NotLeading:
             self._stop_acting()
+            self._memory = Memory()  # whoever leads now goes on without us
             return None
         found = plan(goals, self._cluster, self._memory, now=now, policy=self._policy)
         self._memory, self.last = found.memory, found

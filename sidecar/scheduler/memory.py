@@ -37,7 +37,9 @@ class Memory:
     counted: frozenset[tuple[str, int, float]] = frozenset()
     """Name, incarnation and time of each end that is in ``failures``."""
     updated: Mapping[str, float] = field(default_factory=dict)
-    """When a slot of a service was updated last."""
+    """When a slot of a service was updated last: begun, and later when it was done."""
+    moving: frozenset[str] = frozenset()
+    """Services of which an update of slots is under way."""
     trials: Mapping[str, Trial] = field(default_factory=dict)
     """Canaries, by service."""
     paused: frozenset[tuple[str, str]] = frozenset()

@@ -44,6 +44,7 @@ class Simulation:
     ) -> None:
         """``goals`` may be exchanged at any time."""
         self.now = 0.0
+        self.wall = 0.0
         self.goals = list(goals)
         self.memory = Memory()
         self.plans: list[Plan] = []
@@ -77,7 +78,7 @@ class Simulation:
             replace(node, containers=tuple(held.get(name, ())))
             for name, node in self._nodes.items()
         )
-        return Cluster(nodes, self.copies, dict(self._since))
+        return Cluster(nodes, self.copies, dict(self._since), wall=self.wall)
 
     def look(self) -> Plan:
         """Let the scheduler look once, and begin what it says."""

@@ -6,47 +6,19 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from ambassador.redis.resp import Failure
 from deploy.tools.consul import Consul
-from deploy.tools.server import Server
 from tests.support.ambassador import Ambassador, Caller, follow, put, replicas_of
 from tests.support.pinnace import until
 from tests.support.ports import free_port
 from tests.support.redis import Redis
+from tests.support.sentinel import Sentinel
 
 pytestmark = pytest.mark.redis
-
-
-class Sentinel(Server):
-    """One Redis Sentinel that watches a primary."""
-
-    name = "sentinel"
-
-    def __init__(self, primary: Redis, quorum: int = 1) -> None:
-        super().__init__(1)
-        self._watched = f"127.0.0.1 {primary.port} {quorum}"
-
-    def command(self) -> Sequence[str | Path]:
-        path = self.folder / "sentinel.conf"
-        path.write_text(
-            f"port {self.numbers[0]}\nbind 127.0.0.1\ndir {self.folder}\n"
-            f"sentinel monitor mymaster {self._watched}\n"
-            "sentinel down-after-milliseconds mymaster 500\n"
-            "sentinel failover-timeout mymaster 5000\n"
-        )
-        return ["redis-sentinel", path]
-
-    def serves(self) -> bool:
-        try:
-            with Caller(self.numbers[0], timeout=1) as client:
-                return bool(client.do("PING") == b"PONG")
-        except (OSError, EOFError):
-            return False
 
 
 def test_sentinel_promotes_and_clients_stay_connected(servers: list[Redis]) -> None:
@@ -54,10 +26,8 @@ def test_sentinel_promotes_and_clients_stay_connected(servers: list[Redis]) -> N
     follow(one, primary)
     follow(two, primary)
     with Sentinel(primary) as sentinel:
-        words = ["--sentinel", f"127.0.0.1:{sentinel.numbers[0]}", "--master-name", "mymaster"]
-        with Caller(sentinel.numbers[0]) as asking:
-            until(lambda: len(asking.do("SENTINEL", "REPLICAS", "mymaster")) == 2, 30, 0.1)
-        with Ambassador(*words) as proxy, proxy.call() as client:
+        sentinel.until_knows(2)
+        with Ambassador(*sentinel.words) as proxy, proxy.call() as client:
             proxy.until_reads(one, two)
             assert client.do("SET", "n", "0") == b"OK"
             assert client.do("WAIT", "2", "5000") == 2

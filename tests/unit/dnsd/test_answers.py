@@ -4,7 +4,7 @@ import pytest
 from dnslib import QTYPE, RCODE
 
 from sidecar.catalog.changes import Drop, Put
-from sidecar.catalog.model import Check, InstanceId, Status
+from sidecar.catalog.model import CANARY, CANARY_MATCH, Check, InstanceId, Status
 from tests.support.asker import Asker, instance, node, opt, texts
 
 CHANGES = (
@@ -252,6 +252,22 @@ def test_a_warning_instance_has_its_own_weight() -> None:
     weak = replace(instance(status=Status.WARNING, weight=10).instance, warning_weight=3)
     verdict = Asker(Put(weak)).verdict("web.service.consul", "SRV")
     assert verdict == "SRV 1 3 80 0a000001.addr.dc1.consul."
+
+
+def test_canaries_have_the_weights_that_the_load_balancer_gives_them() -> None:
+    def srv(*metas: dict[str, str]) -> list[int]:
+        found = [replace(instance(number=n).instance, meta=meta) for n, meta in enumerate(metas, 1)]
+        reply = Asker(*map(Put, found)).ask("web.service.consul", "SRV")
+        return [int(str(record.rdata).split()[1]) for record in reply.rr]
+
+    assert sorted(srv({}, {}, {CANARY: "20"})) == [1, 2, 2]
+    assert sorted(srv({}, {}, {CANARY: "0", CANARY_MATCH: "header:X=1"})) == [1, 1]
+    assert sorted(srv({}, {CANARY_MATCH: "header:X=1"})) == [1]
+    assert sorted(srv({}, {CANARY: "100"}, {CANARY: "100"})) == [1, 1]
+    assert srv({CANARY: "0"}) == [1]  # there is nobody else
+    assert sorted(srv({}, {CANARY: "many"})) == [1, 1]
+    stable, canary = instance(), replace(instance(number=2).instance, meta={CANARY: "0"})
+    assert Asker(stable, Put(canary)).verdict("web.service.consul") == "A 10.0.0.1"
 
 
 def test_the_ttl_is_the_one_set() -> None:

@@ -38,6 +38,7 @@ def _object(name: str, fields: dict[str, bytes], codes: str = "") -> object:
         (1.0, "1.0"), (1e7, "1.0E7"), (9999999.0, "9999999.0"), (12345678.5, "1.23456785E7"),
         (0.001, "0.001"), (0.00025, "2.5E-4"), (1e10, "1.0E10"), (-1.5e-9, "-1.5E-9"),
         (math.nan, "NaN"), (math.inf, "Infinity"), (-math.inf, "-Infinity"), (100.0, "100.0"),
+        (5e-324, "4.9E-324"), (1e-323, "9.9E-324"), (Single(1.4e-45), "1.4E-45"),
         (0.5, "0.5"), (-12.25, "-12.25"), (Single(0.10000000149011612), "0.1"),
         (Single(16777216.0), "1.6777216E7"), (Single(0.3333333432674408), "0.33333334"),
         (Single(1.00000011920929), "1.0000001"), (Single(33554430.0), "3.355443E7"),
@@ -113,6 +114,10 @@ def test_other_numbers_are_found_by_what_they_hold() -> None:
 
 def test_dates_are_seconds_and_enumerations_names() -> None:
     assert meant(_value(java.date(1234567890123))) == 1234567890.123
+    stamp = _value(java.date(5000))
+    assert isinstance(stamp, JavaObject)
+    stamp.fields["nanos"] = 234_999_999  # as a java.sql.Timestamp has them
+    assert meant(stamp) == 5.234
     assert meant(_value(java.enum("a.B", "ON"))) == "ON"
     damaged = java.obj(java.desc("java.util.Date", flags=3), b"", b"")
     assert meant(_value(damaged)) is UNSUPPORTED
