@@ -55,9 +55,18 @@ class Journal:
         self._done: dict[tuple[str, str], Done] = {}
         self._at: float | None = None
 
-    def of(self, group: str, address: str) -> Done:
-        """Return what an endpoint has done."""
-        return self._done.get((group, address)) or Done()
+    def of(self, groups: Iterable[str], address: str) -> Done:
+        """Return what an endpoint has done in all these groups."""
+        found = [one for group in groups if (one := self._done.get((group, address))) is not None]
+        if len(found) == 1:
+            return found[0]
+        return Done(
+            requests=sum(one.requests for one in found),
+            failures=sum(one.failures for one in found),
+            retries=sum(one.retries for one in found),
+            latency=max((one.latency for one in found if one.latency is not None), default=None),
+            rate=sum(one.rate for one in found),
+        )
 
     def keep(self, places: Iterable[tuple[str, str]]) -> None:
         """Forget all others than these groups and addresses."""

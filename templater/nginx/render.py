@@ -21,7 +21,7 @@ from templater.nginx.maps import serving
 from templater.nginx.names import GroupName, quoted, word
 from templater.nginx.overriding import overridden
 from templater.nginx.sites import Block, Front, Names
-from templater.nginx.streams import STREAM, listener, log_groups
+from templater.nginx.streams import STREAM, listener
 from templater.routes import Endpoint, Protocol, Routes, Upstream
 from templater.shapes import Balance, Shape
 from templater.upstreams import patience
@@ -131,7 +131,7 @@ class Renderer:
             listener(self._place.host, port, upstream, is_served=upstream in served)
             for port, upstream in routes.listeners.items()
         ]
-        head = STREAM, log_groups(routes.listeners), *_zone("tcp", groups, routes)
+        head = STREAM, *_zone("tcp", groups, routes)
         return "".join((*head, *parts, *listens, "}\n"))
 
     def _group(self, upstream: Upstream, routes: Routes) -> str:

@@ -1,6 +1,6 @@
 """The text of nginx's configuration for TCP listeners. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from templater.names import Address, Port, SocketAddress
@@ -8,11 +8,11 @@ from templater.nginx.names import GroupName, word
 from templater.routes import Upstream
 from templater.shapes import Shape
 
-__all__ = ["STREAM", "listener", "log_groups"]
+__all__ = ["STREAM", "listener"]
 
 STREAM: Final = """
 stream {
-    log_format pinnace "$pinnace_group;$upstream_addr;$status;$upstream_connect_time";
+    log_format pinnace "tcp:$server_port;$upstream_addr;$status;$upstream_connect_time";
     access_log counts.log pinnace buffer=32k flush=1s;
     tcp_nodelay on;
     proxy_connect_timeout 1s;
@@ -20,14 +20,6 @@ stream {
     proxy_socket_keepalive on;
     proxy_next_upstream_tries 4;
 """
-
-
-def log_groups(listeners: Mapping[Port, Upstream]) -> str:
-    """Return what names the group of each port in the log."""
-    lines = (
-        f'        {word(port)} "{word(GroupName(to))}";\n' for port, to in sorted(listeners.items())
-    )
-    return f"    map $server_port $pinnace_group {{\n{''.join(lines)}    }}\n"
 
 
 def listener(host: Address, port: Port, upstream: Upstream, *, is_served: bool) -> str:

@@ -4,7 +4,7 @@ nginx itself counts connections and requests as a whole (``stub_status``) and no
 What an endpoint has done is in the log of requests, that it has connections in the kernel's tables.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from templater.names import SocketAddress
@@ -50,8 +50,8 @@ class Tally:
         """Return what is known; ``connections`` tells those with an endpoint."""
         requests = self.take(words, at)
         endpoints = {
-            (upstream, one.key): self._work(group, one, connections(one))
-            for upstream, group, one in _seats(routes)
+            (upstream, one.key): self._work(groups, one, connections(one))
+            for upstream, groups, one in _seats(routes)
         }
         active = counters_of(words).get("active")
         lacks = _LACKS_ALL if self.journal is None else _LACKS
@@ -68,12 +68,14 @@ class Tally:
     def keep(self, routes: Routes) -> None:
         """Forget endpoints that are not of these routes."""
         if self.journal is not None:
-            self.journal.keep((group, _address(one)) for _, group, one in _seats(routes))
+            self.journal.keep(
+                (group, _address(one)) for _, groups, one in _seats(routes) for group in groups
+            )
 
-    def _work(self, group: str, one: Endpoint, connections: int) -> Work:
+    def _work(self, groups: Iterable[str], one: Endpoint, connections: int) -> Work:
         if self.journal is None:
             return Work(connections)
-        done = self.journal.of(group, _address(one))
+        done = self.journal.of(groups, _address(one))
         return Work(
             connections,
             requests=done.requests,
@@ -84,12 +86,15 @@ class Tally:
         )
 
 
-def _seats(routes: Routes) -> Iterator[tuple[Upstream, str, Endpoint]]:
-    """Yield each endpoint with what the log calls its group."""
+def _seats(routes: Routes) -> Iterator[tuple[Upstream, Sequence[str], Endpoint]]:
+    """Yield each endpoint with what the log calls its group; of TCP it only knows the ports."""
+    ports: dict[Upstream, list[str]] = {}
+    for port, upstream in routes.listeners.items():
+        ports.setdefault(upstream, []).append(f"tcp:{port}")
     for upstream, members in routes.upstreams.items():
-        group = str(GroupName(upstream))
+        groups = ports.get(upstream) or [str(GroupName(upstream))]
         for one in members:
-            yield upstream, group, one
+            yield upstream, groups, one
 
 
 def _address(one: Endpoint) -> str:
