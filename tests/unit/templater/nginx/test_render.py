@@ -24,6 +24,7 @@ from sidecar.catalog.model import (
 from sidecar.errors import RenderError
 from templater.names import SocketAddress, Wildcard
 from templater.nginx.abilities import fitting
+from templater.nginx.directory import COUNTS
 from templater.nginx.maps import serving
 from templater.nginx.render import Renderer, blamed
 from templater.routes import Routes
@@ -125,7 +126,7 @@ def test_what_must_stand_in_the_file_stands_there() -> None:
     root = parsed(config_of().text)
     block = root.one("http")
     assert root.one("daemon").values == ("off",)
-    assert block.one("access_log").values == ("off",)
+    assert block.one("access_log").values[0] == COUNTS
     assert block.one("proxy_http_version").values == ("1.1",)
     assert block.one("proxy_redirect").values == ("off",)
     headers = {one.values[0] for one in block.all("proxy_set_header")}
