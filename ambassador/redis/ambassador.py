@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from ambassador.frame.address import Address
 from ambassador.frame.listening import Door
@@ -157,8 +157,9 @@ class RedisAmbassador:
             mode = self._listeners[bind].mode
             _log.info("serving", address=str(door.address), mode=mode)
 
-    def _client(self, hub: Hub, bind: Address) -> Client:
-        return self._make(hub, self._listeners[bind])
+    def _client(self, hub: Hub, bind: Address) -> asyncio.BaseProtocol:
+        # A protocol by its methods alone, so that it can be compiled (``Connection``).
+        return cast("asyncio.BaseProtocol", self._make(hub, self._listeners[bind]))
 
     async def _stop(self, hub: Hub, sweeping: asyncio.Task[None]) -> None:
         """Take no more, finish what is under way for some seconds, end."""

@@ -10,7 +10,8 @@ from abc import ABC, abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Final, cast
 
-from ambassador.redis.patterns import REPLY
+from ambassador.redis.monitoring import note, place_of
+from ambassador.redis.patterns import replies_of
 from ambassador.redis.replies import Replies
 from ambassador.redis.run import ClientRun, RoleRun, Run
 from sidecar.errors import ProtocolError
@@ -19,16 +20,24 @@ from sidecar.runtime.reason import reason_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ambassador.redis.monitored import Log
     from ambassador.redis.node import Node
 
 __all__ = ["CLOSED", "Carrier"]
 
 _PUSH: Final = 0x3E
+_LARGE: Final = 1024
 CLOSED: Final = "closed by the server"
+_ALL_OF: Final = {count: replies_of(count).match for count in (1, 2, 4, 8, 16, 32, 64)}
+"""What finds the end of so many short replies at once."""
 
 
-class Carrier(asyncio.Protocol, ABC):
-    """Carries runs; whether it is open others know (``Link``)."""
+class Carrier(ABC):
+    """Carries runs; whether it is open others know (``Link``).
+
+    It has the methods of asyncio's protocols without being one of their classes: mypyc gives
+    compiled attributes only to classes without bases that are not compiled.
+    """
 
     node: "Node"
 
@@ -43,6 +52,7 @@ class Carrier(asyncio.Protocol, ABC):
         self.heard = 0.0  # when anything came last
         self.takes_new = True  # not closed, and nothing slow is under way
         self.client: object = None  # who has it alone
+        self.log: Log | None = None  # of what goes out, while somebody uses MONITOR
         self.answered = 0
         self.tap: Callable[[bytes], None] | None = None
         """Takes all that comes, uncounted."""
@@ -86,6 +96,9 @@ class Carrier(asyncio.Protocol, ABC):
         if self.covers:
             self._cover()
         self.unsent = []
+        if self.log is not None:
+            for run in unsent:
+                note(self.log, run)
         self.queue.extend(unsent)
         self._write(unsent[0].data if len(unsent) == 1 else b"".join([run.data for run in unsent]))
 
@@ -98,8 +111,14 @@ class Carrier(asyncio.Protocol, ABC):
 
         self.unsent.append(RoleRun(b"master", tell))
 
-    def write_raw(self, data: bytes) -> None:
-        """Write what is not counted (``tap``)."""
+    def write_raw(self, data: bytes, owner: object = None) -> None:
+        """Write a command that is not counted (``tap``); ``owner``: the client whose it is."""
+        if self.log is not None:
+            self.log.add(data, place_of(owner))
+        self._write(data)
+
+    def write_rest(self, data: bytes) -> None:
+        """Write more of a command that has begun."""
         self._write(data)
 
     def close(self, why: str) -> None:
@@ -172,50 +191,54 @@ class Carrier(asyncio.Protocol, ABC):
         if self.tap is not None:
             self.tap(data)
             return
-        at, size, replies = 0, len(data), self._replies
         self.heard = self._loop.time()
         try:
-            while at < size:
-                if self._is_alone and (
-                    self._is_pushing or (data[at] == _PUSH and not self._is_inside)
-                ):
-                    at = self._over_push(data, at)
-                    continue
-                if not self.queue:
-                    raise ProtocolError("a reply that nobody asked for")
-                run = self.queue[0]
-                if run.left == 1 and not self._is_inside:
-                    match = REPLY.match(data, at)
-                    if match is not None:  # as most are: one short reply
-                        self.queue.popleft()
-                        end = match.end()
-                        run.left = 0
-                        self.answered += 1
-                        run.finish(data if end - at == size else data[at:end])
-                        at = end
-                        if self._is_tapped() and at < size:
-                            self._pass(data[at:])
-                            return
-                        continue
-                end, done = replies.take(data, at, run.left)
-                self._is_inside = replies.is_inside
-                self.answered += done
-                run.left -= done
-                if replies.has_error:
-                    run.has_error, replies.has_error = True, False
-                piece = data if end - at == size else data[at:end]
-                at = end
-                if run.left:
-                    self._arrived += 1
-                    run.partial(piece)
-                    continue
-                self.queue.popleft()
-                run.finish(piece)
-                if self._is_tapped() and at < size:
-                    self._pass(data[at:])
-                    return
+            self._count(data, len(data))
         except ProtocolError as wrong:
             self.close(str(wrong))
+
+    def _count(self, data: bytes, size: int) -> None:
+        at = 0
+        while at < size:
+            if self._is_alone:
+                if self.tap is not None:  # since the reply before: what follows are no replies
+                    self.tap(data[at:])
+                    return
+                if self._is_pushing or (data[at] == _PUSH and not self._is_inside):
+                    at = self._over_push(data, at)
+                    continue
+            queue = self.queue
+            if not queue:
+                raise ProtocolError("a reply that nobody asked for")
+            run = queue[0]
+            begin, left = at, run.left
+            all_of = None if self._is_inside else _ALL_OF.get(left)
+            match = None if all_of is None else all_of(data, at)
+            if match is None:
+                at = self._over_some(run, data, at)
+                if at - begin > _LARGE and isinstance(run, ClientRun):
+                    run.owner.swelled(at - begin)
+                if run.left:
+                    run.partial(data[begin:at])
+                    continue
+            else:  # as most are: short replies
+                at = match.end()
+                run.left = 0
+                self.answered += left
+            queue.popleft()
+            run.finish(data if at - begin == size else data[begin:at])
+
+    def _over_some(self, run: Run, data: bytes, at: int) -> int:
+        """Go over replies of a run as far as they have come."""
+        replies = self._replies
+        at, done = replies.take(data, at, run.left)
+        self._is_inside = replies.is_inside
+        self.answered += done
+        self._arrived += 1
+        run.left -= done
+        if replies.has_error:
+            run.has_error, replies.has_error = True, False
+        return at
 
     def _over_push(self, data: bytes, at: int) -> int:
         """Hand on a message that is no reply, or what there is of it."""
@@ -226,14 +249,6 @@ class Carrier(asyncio.Protocol, ABC):
             raise ProtocolError("a message that nobody waits for")
         self.pushed(data[at:end])
         return end
-
-    def _is_tapped(self) -> bool:
-        """Say whether what follows is no sequence of replies."""
-        return self.tap is not None
-
-    def _pass(self, data: bytes) -> None:
-        if self.tap is not None:
-            self.tap(data)
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None:

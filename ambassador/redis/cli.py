@@ -15,7 +15,8 @@ from ambassador.frame.fields import Place
 from ambassador.frame.tls import client_context, server_context
 from ambassador.frame.workers import in_workers, nth, reload_all
 from ambassador.redis.configuring import Given, settings_of
-from ambassador.redis.settings import MODES, RedisSettings
+from ambassador.redis.settings import MODES, Listener, RedisSettings
+from ambassador.redis.users import users_in
 from sidecar import __version__
 from sidecar.errors import ConfigError, PinnaceError
 from sidecar.runtime import log
@@ -119,9 +120,24 @@ def _load(asked: argparse.Namespace) -> RedisSettings:
         admin=asked.admin,
         workers=asked.workers,
     )
-    if not asked.config:
-        return settings_of(given, os.environ)
-    return settings_of(given, os.environ, *_document(asked.config))
+    told = _document(asked.config) if asked.config else ()
+    settings = settings_of(given, os.environ, *told)
+    listeners = tuple(_with_users(listener) for listener in settings.listeners)
+    return dataclasses.replace(settings, listeners=listeners)
+
+
+def _with_users(listener: Listener) -> Listener:
+    """Return it with the users of its file. Raises ConfigError."""
+    name = listener.users_file
+    if not name:
+        return listener
+    try:
+        secrets = users_in(Path(name).read_text())
+    except OSError as error:
+        raise ConfigError([f"{name}: {error.strerror or error}"]) from error
+    except ValueError as wrong:
+        raise ConfigError([f"{name}:{wrong}"]) from wrong
+    return dataclasses.replace(listener, secrets=secrets)
 
 
 def _document(name: str) -> tuple[object, Place]:

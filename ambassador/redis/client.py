@@ -17,7 +17,7 @@ from ambassador.redis.framing import Requests
 from ambassador.redis.grouping import common, grouped
 from ambassador.redis.mending import mend
 from ambassador.redis.passage import Passage, begin
-from ambassador.redis.patterns import COMMAND
+from ambassador.redis.patterns import COMMAND, alike_of
 from ambassador.redis.reading import Reader
 from ambassador.redis.run import ClientRun, SlowRun
 from ambassador.redis.session import Session
@@ -32,7 +32,7 @@ __all__ = ["Client"]
 
 _READ: Final = 1  # Route, as plain numbers for the hot path
 _WRITE: Final = 2
-_words_of: Final = COMMAND.findall
+_COUNTS: Final = frozenset({1, 2, 4, 8, 16, 32, 64})
 _HIGH: Final = 1 << 20
 _LOW: Final = 1 << 18
 
@@ -42,7 +42,9 @@ class Client(Connection):
 
     __slots__ = (
         "_barrier",
+        "_count",
         "_is_pumping",
+        "_usual",
         "is_direct",
         "is_parallel",
         "passage",
@@ -61,6 +63,8 @@ class Client(Connection):
         self._barrier: Callable[[], None] | None = None
         self.passage: Passage | None = None  # of a long command
         self.routes = hub.routes(listener)
+        self._usual = COMMAND.match  # of as many commands as came last
+        self._count = 1
         self.is_parallel = listener.after_write == "replica"  # reads beside unanswered writes
         self.requests = Requests(listener.limits)
         self.session = Session(self)
@@ -114,11 +118,14 @@ class Client(Connection):
         self.hub.taken += len(data)
         if self.is_direct and not self.backlog and not self.requests.is_begun:
             # Short commands that go the same way, the most common by far: no look at each.
-            words = _words_of(data)
-            word, count = words[0], len(words)
-            route = self.routes.get(word, 0)
-            if count > 1 and route and words.count(word) < count:
-                route = common(self.routes, words, is_parallel=self.is_parallel)
+            match = self._usual(data)
+            if match is not None and match.end() == len(data):
+                route, count = self.routes.get(match[1], 0), self._count
+            else:
+                route, count, is_alike = common(self.routes, data, is_parallel=self.is_parallel)
+                if is_alike and count in _COUNTS:  # who sends so many does so again
+                    pattern = alike_of(count) if count > 1 else COMMAND
+                    self._usual, self._count = pattern.match, count
             if route:
                 self.emit(data, count, route)
                 if self.outstanding > self._most or self.bytes > self.listener.max_bytes:
@@ -126,7 +133,11 @@ class Client(Connection):
                 return
         if self.passage is not None:
             self.passage.take(data)
-            return
+        else:
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        """Take commands, whatever they are and however they come."""
         for buffer, found in self.requests.split(data):
             if self.is_direct and not self.backlog:
                 self._group(buffer, found)
@@ -145,8 +156,6 @@ class Client(Connection):
             self.break_off()
         elif requests.is_long and self.is_direct and not self.backlog:
             self.barrier(lambda: begin(self))
-
-    # --- routing -----------------------------------------------------------------------------
 
     def _group(self, buffer: bytes, found: "list[Found]") -> None:
         """Send runs of commands that go the same way, up to one that needs a closer look."""
@@ -215,8 +224,6 @@ class Client(Connection):
         if not self.backlog:
             self._resume_if_less()
 
-    # --- what waits --------------------------------------------------------------------------
-
     def settle(self) -> None:
         """Go on with what waited for replies."""
         if self.writer.is_waiting:
@@ -277,9 +284,8 @@ class Client(Connection):
         self.barrier(self._break)
 
     def _break(self) -> None:
-        failure = self.requests.failure
-        if failure:
-            self.write(b"-ERR Protocol error: " + failure.encode("latin-1") + b"\r\n")
+        if self.requests.failure:
+            self.write(b"-ERR Protocol error: %b\r\n" % self.requests.failure.encode("latin-1"))
         self.close("protocol")
 
     def _end_if_done(self) -> None:

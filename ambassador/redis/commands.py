@@ -85,9 +85,10 @@ _OVERLAY: Final[Mapping[Route, str]] = {
     " command|count command|docs command|getkeys command|getkeysandflags command|info"
     " command|list latency|doctor latency|graph latency|histogram latency|history"
     " latency|latest latency|help latency|reset slowlog|get slowlog|len slowlog|help slowlog|reset"
-    " xinfo|help xgroup|help pubsub|help function|help script|help module|list module|help"
-    " command|help config object memory pubsub module xgroup xinfo client|help readonly readwrite"
-    " asking",
+    # What consumers have read and when is not the same on a replica.
+    " xinfo|stream xinfo|groups xinfo|consumers xinfo|help xgroup|help pubsub|help"
+    " function|help script|help module|list module|help command|help config object memory pubsub"
+    " module xgroup xinfo client|help readonly readwrite asking",
     Route.SCRIPT_READ: "eval_ro evalsha_ro fcall_ro",
     Route.CURSOR: "scan sscan hscan zscan",
     Route.XREAD: "xread",

@@ -4,30 +4,34 @@ A reply waits for nothing but those before it (``runs``). Who has more to do whe
 as something waits for it, says so (``has_waiting``).
 """
 
-import asyncio
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
-from ambassador.redis.run import ClientRun
+from ambassador.redis.run import ClientRun, Owner
 
 if TYPE_CHECKING:
+    import asyncio
+
     from ambassador.redis.hub import Hub
+    from ambassador.redis.link import Link
     from ambassador.redis.settings import Listener
 
-__all__ = ["NOTHING", "Connection"]
+__all__ = ["NOTHING", "UPSTREAM", "Connection"]
 
+UPSTREAM: Final = 1
+"""Why a client is held: the upstream that it has alone takes no more."""
 _WRITE: Final = 2  # Route, as a plain number for the hot path
 NOTHING: Final[deque[tuple[bytes, bytes, int, int]]] = deque(maxlen=0)
 """The backlog of most clients, for ever."""
 
 
-class Connection(asyncio.Protocol, ABC):
-    """The side towards a client."""
+class Connection(Owner):
+    """The side towards a client; an asyncio protocol by its methods (see ``Carrier``)."""
 
     __slots__ = (
         "_has_ended",
-        "_is_held",
+        "_held",
         "_is_paused",
         "_kept",
         "_most",
@@ -43,6 +47,8 @@ class Connection(asyncio.Protocol, ABC):
         "is_slow",
         "listener",
         "outstanding",
+        "peak",
+        "peaked_at",
         "runs",
         "since",
         "slow_since",
@@ -56,7 +62,8 @@ class Connection(asyncio.Protocol, ABC):
         self.listener = listener
         self.id = hub.next_id()
         self.transport: asyncio.Transport | None = None
-        self.since = hub.now()
+        self.since = self.peaked_at = hub.now()
+        self.peak = 0  # bytes of the largest replies of late
         self.heard = self.since
         self.is_closed = False
         self.is_slow = False  # does not read what we send
@@ -72,24 +79,12 @@ class Connection(asyncio.Protocol, ABC):
         self._most = listener.max_outstanding
         self._kept = 0  # bytes of replies that are not at their turn
         self._is_paused = False
-        self._is_held = False  # its upstream takes no more
+        self._held = 0  # reasons to read no more
         self._has_ended = False  # sends no more
 
     @abstractmethod
     def settle(self) -> None:
         """Go on with what waited for replies."""
-
-    @abstractmethod
-    def inspect(self, run: ClientRun, reply: bytes) -> None:
-        """Take replies of which one is an error, or that come too early."""
-
-    @abstractmethod
-    def failed(self, run: ClientRun, why: str, *, was_sent: bool) -> None:
-        """Hear that a run's upstream was lost."""
-
-    @abstractmethod
-    def moved(self, run: ClientRun) -> None:
-        """Send a read on another connection, as it only waits for others where it is."""
 
     @abstractmethod
     def _grew(self, size: int) -> None:
@@ -151,6 +146,8 @@ class Connection(asyncio.Protocol, ABC):
         if runs[0] is not run:
             run.out = reply
             self._keep(len(reply))
+            if self.has_waiting:  # what is at its turn may have waited for this one
+                self.settle()
             return
         runs.popleft()
         self.write(reply)
@@ -195,6 +192,18 @@ class Connection(asyncio.Protocol, ABC):
             if self.is_slow:
                 self._grew(len(data))
 
+    def swelled(self, size: int) -> None:
+        """Hear of replies that a small buffer does not hold."""
+        now = self.hub.now()
+        if size >= self.peak or now - self.peaked_at > self.hub.peak_reset >= 0:
+            self.peak, self.peaked_at = size, now
+
+    @property
+    def waiting(self) -> int:
+        """Return how many bytes of replies wait for their turn, or for the client."""
+        waiting = self.transport.get_write_buffer_size() if self.transport is not None else 0
+        return waiting + self._kept
+
     # --- how much may be under way and wait --
 
     @property
@@ -202,18 +211,23 @@ class Connection(asyncio.Protocol, ABC):
         """Whether as much is under way as may be."""
         limits = self.listener
         return (
-            self._is_held
+            self._held != 0
             or self.outstanding > limits.max_outstanding
             or self.bytes > limits.max_bytes
         )
 
-    def hold(self, *, is_held: bool) -> None:
-        """Read no more while the upstream that the client has alone takes no more."""
-        self._is_held = is_held
+    def hold(self, *, is_held: bool, why: int = UPSTREAM) -> None:
+        """Read no more for a reason, or no more for that one."""
         if is_held:
+            self._held |= why
             self._pause()
         else:
+            self._held &= ~why
             self._resume_if_less()
+
+    def sources(self) -> "set[Link]":
+        """Return the servers' connections where replies for it come from."""
+        return {cast("Link", run.link) for run in self.runs if run.link is not None}
 
     def _pause(self) -> None:
         if not self._is_paused and self.transport is not None and not self._has_ended:

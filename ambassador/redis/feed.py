@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from ambassador.redis.commands import Command
 from ambassador.redis.greeting import Refused
 from ambassador.redis.messages import Subscriptions
+from ambassador.redis.monitoring import Monitor
 from ambassador.redis.resp import packed
 from sidecar.errors import UpstreamUnavailable
 
@@ -39,6 +40,7 @@ class Feed:
         self._subscriptions = Subscriptions()
         self._is_leaving = False
         self._timer: asyncio.TimerHandle | None = None
+        self._monitor: Monitor | None = None
         lease.link.tap = self._arrived
 
     def take(self, raw: bytes, found: Command, words: list[bytes]) -> None:
@@ -54,12 +56,17 @@ class Feed:
         self._subscriptions.asked(name, len(words) - 1)
         if "readonly" not in found.flags:
             self._client.reader.hides()
-        self._lease.link.write_raw(raw)
+        link = self._lease.link
+        if name == "monitor" and self._monitor is None:
+            self._monitor = Monitor(self._client.hub, link.node)
+        link.write_raw(raw, self._client)
         self._arm()
 
     def _arrived(self, data: bytes) -> None:
         """Pass on what the upstream sends."""
         client = self._client
+        if self._monitor is not None:
+            data = self._monitor.take(data)
         if self._is_leaving:
             if not data.endswith(_RESET_REPLY):
                 client.write(data)
@@ -88,6 +95,13 @@ class Feed:
         """Give the upstream back as soon as it is as new."""
         self.cancel()
         self._leave()
+
+    def end(self) -> None:
+        """Do nothing any more."""
+        self.cancel()
+        if self._monitor is not None:
+            self._monitor.end()
+            self._monitor = None
 
     def cancel(self) -> None:
         """Do not leave."""

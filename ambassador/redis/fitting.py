@@ -64,6 +64,10 @@ def _of_numbers(settings: RedisSettings) -> Iterator[Mistake]:
 
 
 def _of_listener(settings: RedisSettings, listener: Listener) -> Iterator[tuple[str, str]]:
+    if listener.auth == "proxy" and not listener.checks_logins:
+        yield "auth", "proxy needs users or users_file"
+    if listener.auth == "passthrough" and listener.checks_logins:
+        yield "auth", "with passthrough the servers know the users, not users or users_file"
     if listener.cursor == "sticky" and settings.source == "cluster":
         yield "cursor", "scans of a cluster are on primaries"
     if listener.scope != "connection" and settings.workers > 1:

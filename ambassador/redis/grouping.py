@@ -7,22 +7,31 @@ run beside writes (``is_parallel``).
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from ambassador.redis.patterns import COMMAND
+
 if TYPE_CHECKING:
     from ambassador.redis.framing import Found
 
 __all__ = ["common", "grouped"]
 
 _WRITE: Final = 2  # Route, as a plain number
+_words_of: Final = COMMAND.findall
 
 
-def common(routes: Mapping[bytes, int], words: list[bytes], *, is_parallel: bool = False) -> int:
-    """Return the kind of run that commands with these words may be, 0 if there is none."""
+def common(
+    routes: Mapping[bytes, int], data: bytes, *, is_parallel: bool = False
+) -> tuple[int, int, bool]:
+    """Return the kind of run that all commands may be, 0 if none; how many; whether all alike."""
+    words = _words_of(data)
+    count = len(words)
+    if words.count(words[0]) == count:
+        return routes.get(words[0], 0), count, True
     kinds = {routes.get(word, 0) for word in set(words)}
     if 0 in kinds:
-        return 0
+        return 0, count, False
     if len(kinds) == 1:
-        return kinds.pop()
-    return _WRITE if _WRITE in kinds and not is_parallel else 0
+        return kinds.pop(), count, False
+    return _WRITE if _WRITE in kinds and not is_parallel else 0, count, False
 
 
 def grouped(

@@ -13,22 +13,31 @@ if TYPE_CHECKING:
 __all__ = ["BY_ROUTE"]
 
 
-def _plain(session: "Session", raw: bytes, _words: list[bytes], found: Command) -> None:
+def _plain(session: "Session", raw: bytes, words: list[bytes], found: Command) -> None:
     """Send what needs no closer look."""
+    if found.name == "script|load" and len(words) == 3:
+        session.client.hub.scripts.saw(words[2])
     if found.name in session.client.hub.slow_names:
         session.client.emit_slow(raw, found.route)
     else:
         session.client.emit(raw, 1, found.route)
 
 
-def _script(session: "Session", raw: bytes, _words: list[bytes], _found: Command) -> None:
+def _script(session: "Session", raw: bytes, words: list[bytes], found: Command) -> None:
     """Send a script: nobody knows how long it takes."""
+    _note(session, words, found)
     session.client.emit_slow(raw, Route.WRITE)
 
 
-def _script_read(session: "Session", raw: bytes, _words: list[bytes], _found: Command) -> None:
+def _script_read(session: "Session", raw: bytes, words: list[bytes], found: Command) -> None:
     """Send a script that writes nothing; one that a replica does not know comes back."""
+    _note(session, words, found)
     session.client.emit_slow(raw, Route.READ)
+
+
+def _note(session: "Session", words: list[bytes], found: Command) -> None:
+    if found.name in {"eval", "eval_ro"} and len(words) > 1:
+        session.client.hub.scripts.saw(words[1])
 
 
 def _cursor(session: "Session", raw: bytes, words: list[bytes], _found: Command) -> None:
@@ -70,7 +79,10 @@ def _transaction(session: "Session", raw: bytes, words: list[bytes], found: Comm
 
 def _session(session: "Session", raw: bytes, words: list[bytes], found: Command) -> None:
     """Answer what is about the connection."""
-    identity.take(session, session.client, raw, words, found)
+    client = session.client
+    identity.if_permitted(
+        session, client, words, found, lambda: identity.take(session, client, raw, words, found)
+    )
 
 
 def _wait(session: "Session", raw: bytes, words: list[bytes], found: Command) -> None:
@@ -79,11 +91,13 @@ def _wait(session: "Session", raw: bytes, words: list[bytes], found: Command) ->
         _once(session, raw, words, found)
         return
     count, limit = int(words[1]), int(words[2]) / 1000
+    client = session.client
+    client.hub.monitors.show(client, words, found)
 
     async def ask() -> None:
         session.resume_with(await session.replicas_with(count, limit))
 
-    session.wait_for(ask, "wait")
+    identity.if_permitted(session, client, words, found, lambda: session.wait_for(ask, "wait"))
 
 
 BY_ROUTE: Final[dict[Route, Callable[["Session", bytes, list[bytes], Command], None]]] = {

@@ -11,13 +11,17 @@ from ambassador.frame.address import Address
 from ambassador.frame.balance import Chooser
 from ambassador.frame.dialing import Dialer
 from ambassador.redis import errors
+from ambassador.redis.buffers import PEAK_RESET
 from ambassador.redis.client import Client
 from ambassador.redis.commands import MAY_BE_SLOW, Command, Route, Table
 from ambassador.redis.framing import word_of
 from ambassador.redis.greeting import Attributes
+from ambassador.redis.monitoring import Monitors
 from ambassador.redis.node import Node
+from ambassador.redis.pressure import Pressure
 from ambassador.redis.resp import arguments
 from ambassador.redis.run import ClientRun, Run
+from ambassador.redis.scripts import Scripts
 from ambassador.redis.servers import Servers
 from ambassador.redis.settings import Listener, RedisSettings
 from ambassador.redis.slowlog import SlowLog
@@ -60,9 +64,13 @@ class Hub(Servers):
         self.clients: set[Client] = set()
         self.slow: set[Client] = set()
         self.buffered = 0
+        self.pressure = Pressure(self)
         self.tallies = Tallies(self)
+        self.monitors = Monitors(self)
+        self.peak_reset = PEAK_RESET
         self.unknown_outcomes = 0
         self.slowlog = SlowLog(settings.slowlog, settings.slowlog_size)
+        self.scripts = Scripts()
         self.slow_names: set[str] = set()
         self._draw = draw
         self._ids = 0
@@ -138,7 +146,7 @@ class Hub(Servers):
 
     def enter(self, client: Client) -> bool:
         """Take a client, if there is room."""
-        if len(self.clients) >= self.settings.max_clients or self.buffered > self.settings.memory:
+        if len(self.clients) >= self.settings.max_clients or self.pressure.is_full:
             self.dropped("max_clients")
             return False
         self.clients.add(client)
@@ -169,10 +177,8 @@ class Hub(Servers):
         hard = self.settings.push_hard if is_push else self.settings.reply_hard
         if transport is not None and transport.get_write_buffer_size() > hard:
             client.close("reply_buffer", is_abort=True)
-        elif self.buffered > self.settings.memory and client.runs:
-            feeding: Any = client.runs[0].link
-            if feeding is not None:
-                feeding.pause()  # until it is looked at again (``sweeping``)
+        elif self.buffered > self.settings.memory:
+            self.pressure.stop(client)
 
     def token(self, client: Client) -> Token:
         """Return what a client's writes are remembered in."""

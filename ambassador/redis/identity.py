@@ -8,19 +8,65 @@ from typing import TYPE_CHECKING, Final
 
 from ambassador.redis import errors
 from ambassador.redis.commands import Command, Route
-from ambassador.redis.logins import BAD_NAME, auth, hello, is_name, switch
-from ambassador.redis.resp import bulk
+from ambassador.redis.logins import BAD_NAME, asked, auth, hello, is_name, switch
+from ambassador.redis.resp import bulk, packed
+from ambassador.redis.roster import clients_counted
 from ambassador.redis.settings import MODES
 
 if TYPE_CHECKING:
     from ambassador.redis.client import Client
     from ambassador.redis.session import Session
 
-__all__ = ["OURS", "follower", "take"]
+__all__ = ["OURS", "follower", "if_permitted", "take"]
 
 _OK: Final = b"+OK\r\n"
+_ANYBODY: Final = frozenset({b"", b"default"})
 _ID: Final = re.compile(rb"(\$2\r\nid\r\n:)\d+")
 Take = Callable[["Session", "Client", bytes, list[bytes]], bool]
+
+
+_PROBES: Final[dict[str, tuple[bytes, ...]]] = {
+    "select": (b"SELECT", b"-"),
+    "client|setname": (b"CLIENT", b"SETNAME", b" "),
+    "client|getname": (b"CLIENT", b"GETNAME"),
+    "client|setinfo": (b"CLIENT", b"SETINFO", b"-", b"-"),
+    "client|reply": (b"CLIENT", b"REPLY", b"-"),
+    "wait": (b"WAIT", b"-", b"-"),
+}
+"""What the server refuses to a user who may not use the command, and otherwise does nothing."""
+
+
+def if_permitted(
+    session: "Session",
+    client: "Client",
+    words: list[bytes],
+    found: Command,
+    act: Callable[[], None],
+) -> None:
+    """Do what is answered here, unless the server does not allow it to who is logged in."""
+    probe = _PROBES.get(found.name)
+    lease = session.lease
+    is_asked = lease is None or not (lease.is_transparent or lease.is_broken)
+    is_asked = is_asked and probe is not None and len(words) == len(probe)
+    if probe is None or not is_asked or session.attributes.user in _ANYBODY:
+        act()
+        return
+    refusals: list[bytes] = []
+
+    def after(reply: bytes) -> bytes:
+        if reply.startswith(b"-NOPERM"):
+            refusals.append(reply)
+            return reply
+        return b""
+
+    def go_on() -> None:
+        if not refusals:
+            act()
+
+    raw = packed(*probe)
+    run = client.emit(raw, 1, Route.LOOK) if lease is None else lease.send(raw)
+    run.after = after
+    client.barrier(go_on)
 
 
 def take(
@@ -28,11 +74,12 @@ def take(
 ) -> None:
     """Answer a command; one that is put strangely is answered by the server."""
     handler = _HANDLERS.get(found.name)
-    if handler is None or not handler(session, client, raw, words):
-        if session.lease is not None:
-            session.lease.forward(raw, words, found)
-        else:
-            session.with_lease(lambda lease: lease.forward(raw, words, found))
+    if handler is not None and handler(session, client, raw, words):
+        client.hub.monitors.show(client, words, found)
+    elif session.lease is not None:
+        session.lease.pass_on(raw, words, found)
+    else:
+        session.with_lease(lambda lease: lease.pass_on(raw, words, found))
 
 
 def _select(session: "Session", client: "Client", _: bytes, words: list[bytes]) -> bool:
@@ -46,7 +93,10 @@ def _select(session: "Session", client: "Client", _: bytes, words: list[bytes]) 
     return True
 
 
-def _reset(session: "Session", client: "Client", _: bytes, _words: list[bytes]) -> bool:
+def _reset(session: "Session", client: "Client", _: bytes, words: list[bytes]) -> bool:
+    if len(words) != 1:
+        return False
+
     def act() -> None:
         session.reset()
         client.write(b"+RESET\r\n")
@@ -122,7 +172,7 @@ def _info(session: "Session", client: "Client", raw: bytes, words: list[bytes]) 
     elif session.lease is not None:
         return False
     else:
-        client.emit(raw, 1, Route.LOOK)
+        client.emit(raw, 1, Route.LOOK).after = clients_counted(client)
     return True
 
 
@@ -152,14 +202,19 @@ def follower(
         if reply.startswith(b"-"):
             return reply
         attributes = session.attributes
-        if name == "hello" and len(words) > 1:
-            session.become(attributes._replace(protocol=int(words[1])))
+        if name == "hello":
+            told = asked(words, attributes.protocol)
+            if told is not None:
+                session.become(told.attributes(attributes))
+                session.name = session.name if told.name is None else told.name
             return _ID.sub(rb"\g<1>%d" % client.id, reply)
         if name == "auth":
             user = words[1] if len(words) == 3 else b""
             session.become(attributes._replace(user=user, password=words[-1]))
         elif name == "client|setname" and len(words) == 3:
             session.name = words[2]
+        elif name == "client|setinfo" and len(words) == 4:
+            session.facts = {**session.facts, words[2].lower(): words[3]}
         return reply
 
     return after

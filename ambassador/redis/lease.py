@@ -14,6 +14,7 @@ from ambassador.redis.course import Course
 from ambassador.redis.feed import Feed
 from ambassador.redis.greeting import Attributes
 from ambassador.redis.link import Link
+from ambassador.redis.monitoring import Monitor
 from ambassador.redis.node import Crowded
 from ambassador.redis.run import ClientRun
 from ambassador.redis.tracking import target_of
@@ -63,6 +64,7 @@ class Lease:
         self._session = session
         self._client = client
         self._course = Course(self, session, client)
+        self._monitor: Monitor | None = None  # where everything passes
         link.pushed = self._pushed
 
     @property
@@ -106,9 +108,9 @@ class Lease:
         """Whether it carries what never ends: MONITOR, tracking."""
         return self._course.is_tracking or (self.feed is not None and self.feed.is_for_good)
 
-    def in_transaction(self) -> None:
-        """Take that MULTI goes out before what is taken next."""
-        self._course.in_multi = True
+    def in_transaction(self, queued: int) -> None:
+        """Take that MULTI goes out before what is taken next, and so many commands behind it."""
+        self._course.begin(queued)
 
     def is_last(self, run: ClientRun) -> bool:
         """Say whether this is the EXEC of the transaction."""
@@ -127,9 +129,19 @@ class Lease:
         """Take a command of the client."""
         name = found.name
         if self.is_permanent:
-            self.link.write_raw(raw)
+            if name == "monitor" and self._monitor is None:
+                monitor = self._monitor = Monitor(self._client.hub, self.link.node)
+                self.link.tap = lambda data: self._client.write(monitor.take(data))
+            self.link.write_raw(raw, self._client)
         elif (not self._course.in_multi and name in identity.OURS) or name in {"reset", "quit"}:
-            identity.take(self._session, self._client, raw, words, found)
+            session, client = self._session, self._client
+            identity.if_permitted(
+                session,
+                client,
+                words,
+                found,
+                lambda: identity.take(session, client, raw, words, found),
+            )
         elif self._course.is_broken:
             self._course.refuse(name)
         elif self.feed is not None:
@@ -149,6 +161,23 @@ class Lease:
         self.feed = Feed(self, self._session, self._client)
         self.feed.is_for_good = self._course.is_tracking
         self.feed.take(raw, found, words)
+
+    def pass_on(self, raw: bytes, words: list[bytes], found: Command) -> None:
+        """Send what the server has to answer."""
+        if self.feed is not None:
+            self.feed.take(raw, found, words)
+        else:
+            self.forward(raw, words, found)
+
+    def send(self, raw: bytes) -> ClientRun:
+        """Send a command that has one reply and changes nothing."""
+        client = self._client
+        run = ClientRun(client, raw, 1, 0, client.hub.now())
+        run.link = self.link
+        run.is_muted = client.is_muting
+        client.add(run)
+        self.link.send(run)
+        return run
 
     def forward(self, raw: bytes, words: list[bytes], found: Command) -> None:
         """Send a command that has one reply."""
@@ -183,23 +212,18 @@ class Lease:
     def _forward(self, raw: bytes, words: list[bytes], found: Command) -> None:
         client, name = self._client, found.name
         self.is_plain = self.is_plain and found.leaves_no_trace
-        after = None
-        if not self._course.in_multi:
-            raw, after = roster.translated(client, self, raw, words, name)
-        run = ClientRun(client, raw, 1, 0, client.hub.now())
-        run.link = self.link
-        run.is_muted = client.is_muting
-        run.after = after or self._course.follower(run, words, name)
+        raw, after = roster.translated(client, self, raw, words, name)
+        run = self.send(raw)
+        run.after = self._course.follower(run, words, name, after)
         if not self._course.in_multi and "readonly" not in found.flags:
             run.after = self._covered(run.after)
-        client.add(run)
-        self.link.send(run)
 
     def _covered(self, after: Callable[[bytes], bytes] | None) -> Callable[[bytes], bytes]:
         """Return a follower that also lets reads elsewhere see what was written."""
 
         def both(reply: bytes) -> bytes:
-            self._client.reader.wrote_alone(self.link)
+            if not self._course.in_multi:  # else at its end, as whatever goes out now is in it
+                self._client.reader.wrote_alone(self.link)
             return reply if after is None else after(reply)
 
         return both
@@ -251,7 +275,10 @@ class Lease:
     def give_back(self, *, is_clean: bool) -> None:
         """End the use."""
         if self.feed is not None:
-            self.feed.cancel()
+            self.feed.end()
+        if self._monitor is not None:
+            self._monitor.end()
+            self._monitor = None
         if self.is_transparent:
             self._client.reader.shows()
         self.link.resume()

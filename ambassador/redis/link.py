@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from ambassador.redis.carrier import CLOSED, Carrier
 from ambassador.redis.greeting import ALONE, DEFAULT, Attributes, Refused, check, greeting
+from ambassador.redis.monitoring import note
 from ambassador.redis.resp import Failure, packed
 from ambassador.redis.run import Ask, ClientRun
 from sidecar.errors import UpstreamUnavailable
@@ -37,6 +38,7 @@ class Link(Carrier):
         self.is_lane = False  # for slow commands
         self.given_name = b""  # by the client that has or had it alone
         self.seen, self.seen_at = -1, 0.0  # progress, when somebody looked last
+        self.port = b""  # ours, as MONITOR tells it
         self.server_id = 0  # what the server calls a connection that somebody has alone
         self.is_ours = True  # set as nobody asked for
         self.refusal: bytes | None = None
@@ -48,7 +50,7 @@ class Link(Carrier):
     async def open(self) -> None:
         """Connect and greet. Raises UpstreamUnavailable and Refused, closed then."""
         try:
-            await self._dial(lambda: self)
+            await self._dial(lambda: cast("asyncio.BaseProtocol", self))
             self._check_open()
             self.server_id = await self._greet()
             self._check_open()  # the server may have ended it behind its answer
@@ -82,6 +84,8 @@ class Link(Carrier):
         data = b"".join(packed(*command) for command in words)
         greeted, run = _asked(data, len(words))
         self.queue.append(run)
+        if self.log is not None:
+            note(self.log, run)
         self._write(data)
         async with asyncio.timeout(_HANDSHAKE):
             answers = await greeted
@@ -106,6 +110,12 @@ class Link(Carrier):
         if name != self.given_name:
             self.given_name = name
             await self.ask(packed(b"CLIENT", b"SETNAME", name), 1)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        name = transport.get_extra_info("sockname")
+        self.port = b"%d" % name[1] if isinstance(name, tuple) else b"unix"
+        super().connection_made(transport)
 
     def end(self) -> None:
         """Hear that it is closed, before its runs do."""

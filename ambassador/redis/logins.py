@@ -15,8 +15,9 @@ from sidecar.errors import UpstreamUnavailable
 if TYPE_CHECKING:
     from ambassador.redis.client import Client
     from ambassador.redis.session import Session
+    from ambassador.redis.settings import Listener
 
-__all__ = ["BAD_NAME", "auth", "hello", "is_name", "switch"]
+__all__ = ["BAD_NAME", "asked", "auth", "hello", "is_name", "switch"]
 
 _OK: Final = b"+OK\r\n"
 BAD_NAME: Final = error("ERR Client names cannot contain spaces, newlines or special characters.")
@@ -35,11 +36,11 @@ def auth(session: "Session", client: "Client", _: bytes, words: list[bytes]) -> 
 def _login(
     session: "Session", client: "Client", wanted: Attributes, reply: Callable[[], bytes]
 ) -> None:
-    users = client.listener.users
-    if not users:
+    listener = client.listener
+    if not listener.checks_logins:
         switch(session, client, wanted, reply)
         return
-    if not _is_right(users, wanted.user or b"default", wanted.password or b""):
+    if not _is_right(listener, wanted.user or b"default", wanted.password or b""):
         client.hub.failed_with("WRONGPASS")
         client.local(errors.WRONG_PASSWORD)
         return
@@ -49,14 +50,18 @@ def _login(
     switch(session, client, own, reply)
 
 
-def _is_right(users: tuple[tuple[str, str], ...], user: bytes, password: bytes) -> bool:
+def _is_right(listener: "Listener", user: bytes, password: bytes) -> bool:
     """Compare with each, so that time tells nothing."""
-    from hmac import compare_digest  # noqa: PLC0415 - memory
+    from hashlib import sha256  # noqa: PLC0415 - memory
+    from hmac import compare_digest  # noqa: PLC0415
 
+    hashed = b"#" + sha256(password).hexdigest().encode()
+    known = [(name, f">{secret}") for name, secret in listener.users]
     found = False
-    for name, secret in users:
+    for name, secret in (*known, *listener.secrets):
+        told = hashed if secret.startswith("#") else b">" + password
         is_name = compare_digest(name.encode(), user)
-        found |= compare_digest(secret.encode(), password) and is_name
+        found |= compare_digest(secret.encode(), told) and is_name
     return found
 
 
@@ -69,46 +74,54 @@ class _Hello(NamedTuple):
     name: bytes | None = None
     refusal: bytes = b""
 
+    def attributes(self, before: Attributes) -> Attributes:
+        """Return what a connection is set to after it."""
+        after = before._replace(protocol=self.protocol)
+        if self.password is None:
+            return after
+        return after._replace(user=self.user, password=self.password)
 
-def _asked(words: list[bytes], protocol: int) -> _Hello | None:
+
+def asked(words: list[bytes], protocol: int) -> _Hello | None:
     """Read HELLO; None: the server has the right words for what is wrong."""
-    asked, rest = _Hello(protocol), words[1:]
+    found, rest = _Hello(protocol), words[1:]
     if rest:
         if rest[0] not in {b"2", b"3"}:
             is_number = rest[0].lstrip(b"-").isdigit()
-            return asked._replace(refusal=errors.NO_PROTOCOL) if is_number else None
-        asked, rest = asked._replace(protocol=int(rest[0])), rest[1:]
+            return found._replace(refusal=errors.NO_PROTOCOL) if is_number else None
+        found, rest = found._replace(protocol=int(rest[0])), rest[1:]
     while rest:
         option = rest[0].upper()
         if option == b"AUTH" and len(rest) >= 3:
-            asked, rest = asked._replace(user=rest[1], password=rest[2]), rest[3:]
+            found, rest = found._replace(user=rest[1], password=rest[2]), rest[3:]
         elif option == b"SETNAME" and len(rest) >= 2:
-            asked, rest = asked._replace(name=rest[1]), rest[2:]
+            found, rest = found._replace(name=rest[1]), rest[2:]
         else:
             text = f"ERR Syntax error in HELLO option '{rest[0].decode('latin-1')}'"
-            return asked._replace(refusal=error(text))
-    if asked.name is not None and not is_name(asked.name):
-        return asked._replace(refusal=BAD_NAME)
-    return asked
+            return found._replace(refusal=error(text))
+    if found.name is not None and not is_name(found.name):
+        return found._replace(refusal=BAD_NAME)
+    return found
 
 
 def hello(session: "Session", client: "Client", _: bytes, words: list[bytes]) -> bool:
     """Answer HELLO."""
-    asked = _asked(words, session.attributes.protocol)
-    if asked is None or not client.hub.hello:
+    told = asked(words, session.attributes.protocol)
+    if told is None or not client.hub.hello:
         return False
-    if asked.refusal or (not session.is_known and asked.password is None):
-        client.local(asked.refusal or errors.NO_AUTH_HELLO)
+    if told.refusal and not client.listener.users:
+        return False  # some versions of Redis log in before they see what is wrong
+    if told.refusal or (not session.is_known and told.password is None):
+        client.local(told.refusal or errors.NO_AUTH_HELLO)
         return True
 
     def reply() -> bytes:
-        if asked.name is not None:
-            session.name = asked.name
-        return _facts(client, asked.protocol)
+        if told.name is not None:
+            session.name = told.name
+        return _facts(client, told.protocol)
 
-    wanted = session.attributes._replace(protocol=asked.protocol)
-    if asked.password is not None:
-        wanted = wanted._replace(user=asked.user, password=asked.password)
+    wanted = told.attributes(session.attributes)
+    if told.password is not None:
         _login(session, client, wanted, reply)
     else:
         switch(session, client, wanted, reply)

@@ -5,12 +5,13 @@ each reply of a run is judged by itself.
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ambassador.redis.commands import Route
 from ambassador.redis.framing import Requests
 from ambassador.redis.replies import Replies
-from ambassador.redis.run import ClientRun
+from ambassador.redis.resp import arguments, packed
+from ambassador.redis.run import ClientRun, Unheard
 
 if TYPE_CHECKING:
     from ambassador.redis.client import Client
@@ -42,6 +43,8 @@ def mend(client: "Client", run: ClientRun, reply: bytes) -> None:
         client.answered(run, reply)
         return
     _note(run, replies[again[0]])
+    if reply.startswith(b"-NOSCRIPT "):
+        _teach(client, run)
     if len(again) == run.count:
         run.tries += 1
         _send(client, run, reply)
@@ -71,6 +74,15 @@ def _note(run: ClientRun, reply: bytes) -> None:
             node.observation = replace(node.observation, role="refuses")
         node.hub.rejudge()
     node.suspect()
+
+
+def _teach(client: "Client", run: ClientRun) -> None:
+    """Tell a replica of a script that it does not know, for the next time."""
+    words = arguments(run.data)
+    text = client.hub.scripts.text(words[1]) if len(words) > 1 else None
+    if text is not None:
+        link: Any = run.link
+        link.send(Unheard(packed(b"SCRIPT", b"LOAD", text), 1))
 
 
 def _send(client: "Client", run: ClientRun, reply: bytes) -> None:

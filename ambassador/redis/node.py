@@ -58,6 +58,7 @@ class Node:
         self._spare: dict[Attributes, list[tuple[float, Link]]] = {}
         self._leased: set[Link] = set()
         self._warming = False
+        self.watcher: Link | None = None
 
     @property
     def is_primary(self) -> bool:
@@ -88,6 +89,12 @@ class Node:
     def links(self) -> list[Link]:
         """Return the shared links."""
         return [link for links in self._links.values() for link in links]
+
+    def every_link(self) -> list[Link]:
+        """Return all links: shared, of single clients, spare, and the one that it is watched by."""
+        spare = [link for links in self._spare.values() for _, link in links]
+        watched = [self.watcher] if self.watcher is not None else []
+        return [*self.links, *self._leased, *spare, *watched]
 
     @property
     def weight(self) -> float:
@@ -277,6 +284,7 @@ class Node:
             takes_pushes=takes_pushes,
         )
         link.node = self
+        hub.monitors.take(link)
         link.login = hub.with_login(attributes)
         link.is_ours = attributes._replace(is_reading=False) == DEFAULT
         return link

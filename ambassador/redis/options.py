@@ -78,7 +78,9 @@ LISTENER: Final[Fields] = {
     "replica_answers": ("replica_answers", _movable),
     "allow_admin": ("allow_admin", _admin),
     "deny": ("deny", names),
+    "auth": ("auth", choice("passthrough", "proxy")),
     "users": ("users", _pairs),
+    "users_file": ("users_file", text),
     "tls": (
         "tls", table({"cert": ("cert", text), "key": ("key", text), "ca": ("ca", text)}, TlsServer)
     ),

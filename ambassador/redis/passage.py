@@ -50,7 +50,7 @@ class Passage:
             client.break_off()
             return
         if not link.is_closed:  # else it is lost, and the client was told so
-            link.write_raw(data if end < 0 else data[:end])
+            link.write_rest(data if end < 0 else data[:end])
         if end < 0:
             return
         client.passage = None

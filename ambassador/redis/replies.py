@@ -9,7 +9,7 @@ from ambassador.redis.numbers import number_of
 from ambassador.redis.patterns import REPLY, replies_of
 from sidecar.errors import ProtocolError
 
-__all__ = ["Replies"]
+__all__ = ["Replies", "elements"]
 
 _COUNT_LIMIT: Final = 2**31 - 1
 _HEADER_LIMIT: Final = 32
@@ -22,6 +22,17 @@ _BULKS: Final = frozenset(b"$!=")
 _AGGREGATES: Final = {0x2A: 1, 0x7E: 1, 0x3E: 1, 0x25: 2, 0x7C: 2}
 """First byte to how many elements each counted one has: ``* ~ > % |``."""
 _ATTRIBUTE: Final = 0x7C
+
+
+def elements(reply: bytes) -> list[bytes]:
+    """Return the header of a complete array and its elements."""
+    at = reply.index(b"\n") + 1
+    parts, walk = [reply[:at]], Replies(takes_pushes=True)
+    while at < len(reply):
+        end, _ = walk.take_one(reply, at)
+        parts.append(reply[at:end])
+        at = end
+    return parts
 
 
 class Replies:

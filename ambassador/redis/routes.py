@@ -76,7 +76,7 @@ def _node(hub: Hub, node: Node) -> dict[str, object]:
     return {
         "address": node.label,
         "zone": node.zone,
-        "state": str(node.health.state),
+        "state": _state(node),
         "role": seen.role if seen else None,
         "readable": node.is_readable,
         "draining": node.is_draining or node.is_drained,
@@ -92,6 +92,18 @@ def _node(hub: Hub, node: Node) -> dict[str, object]:
         "outstanding": node.outstanding,
         "commands": dict(zip(("other", "read", "write", "look"), node.counts, strict=True)),
     }
+
+
+def _state(node: Node) -> str:
+    """Return one word for what is thought of a server."""
+    seen = node.observation
+    if node.is_draining or node.is_drained:
+        return "draining"
+    if seen is None or not node.health.is_up:
+        return str(node.health.state)
+    if seen.is_loading:
+        return "loading"
+    return "up" if node.is_readable or node.is_primary else "stale"
 
 
 def _clients(hub: Hub) -> list[dict[str, object]]:

@@ -6,7 +6,7 @@ and what happens when the upstream is lost is decided for it. There is no object
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, Final
 
 from ambassador.redis.resp import Failure, decode
 from sidecar.errors import ProtocolError
@@ -52,21 +52,32 @@ class Run(ABC):
         return found
 
 
-class Owner(Protocol):
+class Owner(ABC):
     """Whose run it is, as a run sees it."""
 
+    __slots__ = ()
+
+    @abstractmethod
     def answered(self, run: "ClientRun", reply: bytes) -> None:
         """Take all replies of a run (the rest of them when it was streamed)."""
 
+    @abstractmethod
     def streamed(self, run: "ClientRun") -> None:
         """Take what there is of a long reply."""
 
+    @abstractmethod
+    def swelled(self, size: int) -> None:
+        """Hear of replies that a small buffer does not hold."""
+
+    @abstractmethod
     def failed(self, run: "ClientRun", why: str, *, was_sent: bool) -> None:
         """Hear that a run's upstream was lost."""
 
+    @abstractmethod
     def moved(self, run: "ClientRun") -> None:
         """Send a read on another connection, as it only waits for others where it is."""
 
+    @abstractmethod
     def inspect(self, run: "ClientRun", reply: bytes) -> None:
         """Take replies of which one is an error."""
 

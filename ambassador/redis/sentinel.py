@@ -22,8 +22,8 @@ __all__ = ["Sentinels", "View", "newest", "view_of"]
 _log = get_logger("ambassador")
 _CHANNELS: Final = (
     b"+switch-master", b"+slave", b"+sdown", b"-sdown", b"+odown", b"-odown",
-    b"+failover-end", b"-failover-abort-no-good-slave", b"+promoted-slave", b"+reboot",
-    b"+convert-to-slave",
+    b"+failover-*", b"-failover-*", b"-odown", b"+promoted-slave", b"+reboot",
+    b"+convert-to-slave", b"+config-update-from",
 )  # fmt: skip
 _PERIOD: Final = 1.0
 _LIMIT: Final = 1.0
@@ -98,7 +98,7 @@ class Sentinels:
             try:
                 await link.open()
                 link.tap = lambda _: poke.set()
-                link.write_raw(packed(b"SUBSCRIBE", *_CHANNELS))
+                link.write_raw(packed(b"PSUBSCRIBE", *_CHANNELS))
                 backoff.reset()
                 await ended.wait()
             except (UpstreamUnavailable, Refused):

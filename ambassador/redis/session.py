@@ -60,7 +60,7 @@ class Session:
         self.reply_mode = b"ON"
         self._skips = False  # the next command
         self._is_skipping = False  # the present one
-        self.is_known = not client.listener.users
+        self.is_known = not client.listener.checks_logins
         self.cursors: Cursors | None = None
         client.requests.is_stranger = not self.is_known
         self.settle_directness()
@@ -276,7 +276,7 @@ class Session:
         """Become as new."""
         self.release(is_clean=False)
         self.name, self.facts = b"", _NO_FACTS
-        self.is_known = not self.client.listener.users
+        self.is_known = not self.client.listener.checks_logins
         self.client.requests.is_stranger = not self.is_known
         self._skips = self._is_skipping = False
         self.client.reader.take_mode(self.client.listener.mode)

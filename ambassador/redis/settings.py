@@ -43,7 +43,10 @@ class Listener:
     replica_answers: frozenset[str] = _BY_REPLICAS  # of MOVABLE
     allow_admin: frozenset[str] = frozenset()
     deny: frozenset[str] = frozenset()
-    users: tuple[tuple[str, str], ...] = ()  # with any, logins are checked here
+    auth: str = ""  # passthrough or proxy; empty: proxy if there are users
+    users: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # of auth proxy
+    users_file: str = ""  # more of them
+    secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # that are in it
     tls: TlsServer | None = None
     is_pinnable: bool = False  # AMBASSADOR PIN and MODE
     limits: CommandLimits = DEFAULT_LIMITS
@@ -56,6 +59,11 @@ class Listener:
     ping: str = "upstream"  # or local, which says nothing of the primary
     client_view: str = "proxy"  # or upstream: whose clients CLIENT LIST tells
     primary_read_weight: float = 0.0  # the primary's share of the reads beside replicas of 1
+
+    @property
+    def checks_logins(self) -> bool:
+        """Whether logins are checked here, and not by the servers."""
+        return bool(self.users or self.users_file)
 
     @property
     def adapted(self) -> frozenset[str]:

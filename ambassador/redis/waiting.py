@@ -39,6 +39,8 @@ async def wait_for_replicas(
     except (UpstreamUnavailable, Refused):
         return errors.NO_PRIMARY
     try:
+        if wanted is None:
+            wanted = await _reached_by(link)
         deadline = hub.now() + limit if limit else float("inf")
         while True:
             reached = await _reached(link, wanted)
@@ -51,8 +53,11 @@ async def wait_for_replicas(
         node.give_back(link, is_clean=True, is_plain=True)
 
 
-async def _offset(link: Link | None) -> int:
-    """Return how far the primary is after all that this client sent; 0 if it sent nothing."""
+async def _offset(link: Link | None) -> int | None:
+    """Return how far the primary is after all that this client sent; 0 if it sent nothing.
+
+    None: who is logged in may not ask.
+    """
     if link is None or link.is_closed:
         return 0
     answer: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
@@ -62,10 +67,15 @@ async def _offset(link: Link | None) -> int:
             answer.set_result(offset)
 
     link.send(RoleRun(b"master", tell))
-    offset = await answer
-    if offset is None:
-        raise UpstreamUnavailable("no answer to ROLE")
-    return offset
+    return await answer
+
+
+async def _reached_by(link: Link) -> int:
+    """Return how far the primary is now, which is as far or farther."""
+    match await link.ask(packed(b"ROLE"), 1):
+        case [[b"master", int(offset), *_]]:
+            return offset
+    raise UpstreamUnavailable("no answer to ROLE")
 
 
 async def _reached(link: Link, wanted: int) -> int:

@@ -31,6 +31,8 @@ async def watch(node: "Node") -> None:
     backoff = Backoff(0.05, 2.0)
     while True:
         link = Link(hub.dialer.to(node.address), hub.with_login(DEFAULT), name=b"ambassador:watch")
+        link.node, node.watcher = node, link
+        hub.monitors.take(link)
         try:
             is_known = node.observation is not None
             async with asyncio.timeout(settings.probe_timeout if is_known else None):

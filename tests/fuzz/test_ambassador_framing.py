@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ambassador.redis.framing import CommandLimits, Requests
 from ambassador.redis.messages import Subscriptions
+from ambassador.redis.patterns import alike_of, replies_of
 from ambassador.redis.replies import Replies
 from ambassador.redis.resp import arguments, packed
 from sidecar.errors import ProtocolError
@@ -60,6 +61,41 @@ def test_one_byte_at_a_time_is_the_same_with_bytes_changed(
     assert single == found(Requests(), [bytes(data)])
     for command in single[0]:
         assert arguments(command)
+
+
+@given(st.sampled_from([1, 2, 4, 16]), st.data())
+def test_commands_found_at_once_are_those_found_one_by_one(count: int, draw: st.DataObject) -> None:
+    names = draw.draw(st.sampled_from([[b"GET"], [b"GET", b"set"]]))
+    command = st.tuples(st.sampled_from(names), st.lists(st.binary(max_size=30), max_size=5))
+    commands = [[name, *rest] for name, rest in draw.draw(st.lists(command, min_size=count))]
+    data = bytearray(b"".join(packed(*command) for command in commands))
+    for _ in range(draw.draw(st.integers(0, 2))):
+        data[draw.draw(st.integers(0, len(data) - 1))] = draw.draw(st.sampled_from(b"*$\r\n0123-x"))
+    match = alike_of(count).match(data)
+    if match is None:
+        return
+    batches = Requests().split(bytes(data[: match.end()]))
+    ((_, found_singly),) = batches
+    assert [word for word, _, _ in found_singly] == [match[1]] * count
+    assert found_singly[-1][2] == match.end()
+
+
+@given(st.sampled_from([1, 2, 4, 8, 16]), st.data())
+def test_replies_found_at_once_are_those_found_one_by_one(count: int, draw: st.DataObject) -> None:
+    short = st.binary(max_size=60).map(lambda text: b"$%d\r\n%b\r\n" % (len(text), text))
+    replies = (
+        st.sampled_from([b"+OK\r\n", b"+", b"\r\n", b":5\r\n", b"$-1\r\n", b"-ERR\r\n"]) | short
+    )
+    data = b"".join(draw.draw(st.lists(replies, min_size=count, max_size=count + 2)))
+    match = replies_of(count).match(data)
+    if match is None:
+        return
+    framer, at = Replies(), 0
+    for _ in range(count):
+        at, done = framer.take_one(data, at)
+        assert done == 1
+    assert at == match.end()
+    assert not framer.has_error
 
 
 def mutations() -> Iterable[bytes]:

@@ -68,7 +68,7 @@ class Moving:
         def then(lease: "Lease") -> None:
             before = len(self._client.runs)
             if prefix is not None:
-                lease.in_transaction()
+                lease.in_transaction(len(prefix))
                 self._send_prefix(lease.link)
             if found.name == "ssubscribe" and len(words) > 1:
                 self._find(lease, raw, words, found)

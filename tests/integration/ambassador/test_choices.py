@@ -1,5 +1,8 @@
 """Options that say where commands go, and how many connections there are."""
 
+import hashlib
+from pathlib import Path
+
 import pytest
 
 from ambassador.redis.resp import packed
@@ -192,3 +195,80 @@ def test_ready_can_mean_that_a_replica_can_be_read(servers: list[Redis]) -> None
             assert client.do("GET", "k") == b"v"
         one.thaw()
         until(lambda: proxy.get("/health/ready")[0] == 200, 20)
+
+
+def test_a_replica_is_told_of_a_script_that_it_lacks(servers: list[Redis]) -> None:
+    primary, one, _ = servers
+    words = [*replicas_of(primary, one), "--mode", "eventual"]
+    with Ambassador(*words) as proxy, proxy.call() as client:
+        proxy.until_reads(one)
+        text = "return redis.call('get', KEYS[1])"
+        digest = client.do("SCRIPT", "LOAD", text).decode()
+        assert client.do("EVALSHA_RO", digest, "1", "k") is None  # by the primary
+        until(lambda: b":1" in one.do("SCRIPT", "EXISTS", digest), 20)
+        before = reads(proxy, primary)
+        assert client.do("EVALSHA_RO", digest.upper(), "1", "k") is None
+        assert reads(proxy, primary) == before
+        unknown = client.do("EVALSHA_RO", "0" * 40, "0")
+        assert unknown.startswith(b"NOSCRIPT")
+
+
+def test_states_of_servers_are_one_word(servers: list[Redis]) -> None:
+    primary, one, _ = servers
+    with Ambassador(*replicas_of(primary, one)) as proxy:
+        proxy.until_reads(one)
+        assert (proxy.node(primary)["state"], proxy.node(one)["state"]) == ("up", "up")
+        label = f"127.0.0.1:{one.port}"
+        assert proxy.get(f"/drain/{label}", "POST")[0] == 200
+        assert proxy.node(one)["state"] == "draining"
+        assert proxy.get(f"/undrain/{label}", "POST")[0] == 200
+        one.do("REPLICAOF", "127.0.0.1", "1")  # where nobody is
+        until(lambda: proxy.node(one)["state"] == "stale", 20)
+        follow(one, primary)
+        proxy.until_reads(one)
+        assert proxy.node(one)["state"] == "up"
+
+
+def test_a_replica_that_loads_is_not_read(servers: list[Redis]) -> None:
+    primary, one, _ = servers
+    words = [*replicas_of(primary, one), "--mode", "eventual"]
+    with Ambassador(*words) as proxy, proxy.call() as client:
+        proxy.until_reads(one)
+        for number in range(80):
+            client.send("SET", f"k{number}", "v" * 100)
+        assert [client.read() for _ in range(80)] == [b"OK"] * 80
+        until(lambda: b":80" in one.do("DBSIZE"), 20)
+        one.do("CONFIG", "SET", "key-load-delay", "20000")  # microseconds for each key
+        with Caller(one.port, timeout=60) as loading:
+            loading.send("DEBUG", "RELOAD")
+            until(lambda: proxy.node(one)["state"] in {"suspect", "down"}, 20, 0.02)
+            for _ in range(50):
+                assert client.do("GET", "k1") == b"v" * 100
+            loading.read()
+        proxy.until_reads(one)
+
+
+def test_logins_are_checked_by_a_file_of_users(server: Redis, tmp_path: Path) -> None:
+    users = tmp_path / "users.acl"
+    digest = hashlib.sha256(b"hashed").hexdigest()
+    users.write_text(f"user app on >secret #{digest} ~* +@all\nuser gone off >secret\n")
+    env = {"AMBASSADOR_LISTENER__AUTH": "proxy", "AMBASSADOR_LISTENER__USERS_FILE": str(users)}
+    words = ["--primary", f"127.0.0.1:{server.port}"]
+    with Ambassador(*words, env=env) as proxy:
+        with proxy.call() as client:
+            assert client.do("GET", "k") == b"NOAUTH Authentication required."
+            for user, password in (("app", "wrong"), ("gone", "secret"), ("app", f"#{digest}")):
+                assert client.do("AUTH", user, password).startswith(b"WRONGPASS ")
+            assert client.do("AUTH", "app", "secret") == b"OK"
+            assert client.do("SET", "k", "v") == b"OK"
+        with proxy.call() as client:
+            assert client.do("AUTH", "app", "hashed") == b"OK"
+        users.write_text("user app on >secret\nuser later on >more ~only\n")
+        status, told = proxy.get("/reload", "POST")
+        assert status == 500
+        assert f"{users}:2: '~only' is not kept here" in told["error"]
+        users.write_text("user later on >more\n")
+        assert proxy.get("/reload", "POST")[0] == 200
+        with proxy.call() as client:
+            assert client.do("AUTH", "later", "more") == b"OK"
+            assert client.do("AUTH", "app", "secret").startswith(b"WRONGPASS ")

@@ -67,3 +67,37 @@ def test_what_was_seen_to_be_long_goes_apart(server: Redis) -> None:
 
         until(is_apart)
         assert client.do("GET", "key:1") == b"value:1"
+
+
+def test_who_makes_most_of_what_nobody_reads_is_stopped_first(server: Redis) -> None:
+    big, times = "x" * (4 << 20), 12
+    server.do("SET", "big", big)
+    env = {"AMBASSADOR_MEMORY": "8MiB"}
+    with (
+        Ambassador(*words_of(server), env=env) as proxy,
+        proxy.call() as other,
+        proxy.call() as slow,
+    ):
+        assert other.do("SET", "k", "v") == b"OK"
+        for _ in range(times):
+            slow.send("GET", "big")
+        until(lambda: proxy.metric("ambassador_buffer_bytes") > 8 << 20, 20)
+        # They shared a connection. Others go on, on another one.
+        for number in range(20):
+            assert other.do("SET", "k", str(number)) == b"OK"
+            assert other.do("GET", "k") == str(number).encode()
+        # Nothing is left to stop: nobody new comes in until it is read.
+        until(lambda: _is_refused(proxy), 20)
+        for _ in range(times):
+            assert slow.read() == big.encode()
+        until(lambda: not _is_refused(proxy), 20)
+        assert slow.do("GET", "k") == b"19"
+        assert other.do("GET", "k") == b"19"
+
+
+def _is_refused(proxy: Ambassador) -> bool:
+    with proxy.call() as caller:
+        try:
+            return isinstance(caller.do("PING"), Failure)
+        except OSError:  # it was closed before it could ask
+            return True

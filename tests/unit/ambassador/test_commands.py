@@ -23,7 +23,7 @@ from ambassador.redis.commands import ADMIN, Route, Table, names_of
         ("object encoding", Route.READ),
         ("object freq", Route.LOOK),
         ("memory usage", Route.READ),
-        ("xinfo stream", Route.READ),
+        ("xinfo stream", Route.LOOK),
         ("xgroup create", Route.WRITE),
         ("script load", Route.WRITE),
         ("script kill", Route.KILL),

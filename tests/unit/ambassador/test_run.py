@@ -5,12 +5,12 @@ import pytest
 from ambassador.frame.address import Address
 from ambassador.redis.commands import Route, Table
 from ambassador.redis.resp import packed
-from ambassador.redis.run import STREAM, Ask, ClientRun, RoleRun, SlowRun, Unheard
+from ambassador.redis.run import STREAM, Ask, ClientRun, Owner, RoleRun, SlowRun, Unheard
 from ambassador.redis.settings import Listener
 from ambassador.redis.slowlog import SlowLog
 
 
-class Owner:
+class Noting(Owner):
     """Notes what it is told."""
 
     def __init__(self) -> None:
@@ -24,6 +24,9 @@ class Owner:
         run.is_streamed = True
         run.parts = []
 
+    def swelled(self, size: int) -> None:
+        self.told.append(("swelled", size))
+
     def failed(self, run: ClientRun, why: str, *, was_sent: bool) -> None:
         self.told.append(("failed", (why, was_sent)))
 
@@ -34,12 +37,12 @@ class Owner:
         self.told.append(("moved", run.data))
 
 
-def client_run(owner: Owner) -> ClientRun:
+def client_run(owner: Noting) -> ClientRun:
     return ClientRun(owner, packed(b"GET", b"k"), 1, Route.READ, 0.0)
 
 
 def test_a_reply_in_pieces_is_answered_whole() -> None:
-    owner = Owner()
+    owner = Noting()
     run = client_run(owner)
     run.partial(b"$3\r\na")
     run.finish(b"bc\r\n")
@@ -47,7 +50,7 @@ def test_a_reply_in_pieces_is_answered_whole() -> None:
 
 
 def test_a_long_reply_goes_on_as_it_comes() -> None:
-    owner = Owner()
+    owner = Noting()
     run = client_run(owner)
     run.partial(b"x" * (STREAM + 1))
     run.partial(b"y")
@@ -58,7 +61,7 @@ def test_a_long_reply_goes_on_as_it_comes() -> None:
 
 @pytest.mark.parametrize("attribute", ["has_error", "is_stale"])
 def test_what_may_be_asked_elsewhere_is_looked_at_first(attribute: str) -> None:
-    owner = Owner()
+    owner = Noting()
     run = client_run(owner)
     setattr(run, attribute, True)
     run.partial(b"x" * (STREAM + 1))  # not passed on before that
@@ -67,7 +70,7 @@ def test_what_may_be_asked_elsewhere_is_looked_at_first(attribute: str) -> None:
 
 
 def test_a_lost_upstream_is_the_owners_to_judge() -> None:
-    owner = Owner()
+    owner = Noting()
     client_run(owner).lost("reset", was_sent=True)
     assert owner.told == [("failed", ("reset", True))]
 
@@ -103,7 +106,7 @@ def test_an_offset_counts_only_from_the_role_that_is_expected() -> None:
 def test_the_slow_log_keeps_name_and_key_but_no_value() -> None:
     log = SlowLog(0.1, 2)
     find = Table().command
-    owner = Owner()
+    owner = Noting()
     for key in (b"a", b"b", b"secret-free"):
         data = packed(b"SET", key, b"secret")
         log.add(ClientRun(owner, data, 1, Route.WRITE, 0.0), "192.0.2.1:1", 0.5, find)
@@ -132,13 +135,13 @@ def test_the_slow_log_keeps_name_and_key_but_no_value() -> None:
 )
 def test_the_slow_log_shows_no_word_but_names_and_a_key(words: list[str], shown: str) -> None:
     log = SlowLog(0.1, 2)
-    run = ClientRun(Owner(), packed(*(word.encode() for word in words)), 1, 0, 1.0)
+    run = ClientRun(Noting(), packed(*(word.encode() for word in words)), 1, 0, 1.0)
     run.sent = 1.25
     slow = log.add(run, "n", 2.0, Table().command)
     assert slow.command == shown
     assert (slow.seconds, slow.queue, slow.wire) == (1.0, 0.25, 0.75)
     begun = packed(b"SET", b"key", b"v" * 3000)[:30]
-    log.add(ClientRun(Owner(), begun, 1, 0, 0.0), "n", 1.0, Table().command)
+    log.add(ClientRun(Noting(), begun, 1, 0, 0.0), "n", 1.0, Table().command)
     assert log.entries[-1].command == "SET key"
 
 
@@ -159,6 +162,6 @@ def test_what_somebody_else_answers_is_dropped() -> None:
 
 
 def test_a_slow_command_is_known_as_such() -> None:
-    owner = Owner()
+    owner = Noting()
     assert SlowRun(owner, b"", 1, Route.WRITE, 0.0).is_slow
     assert not client_run(owner).is_slow
