@@ -18,6 +18,8 @@ __all__ = ["Node", "Problems", "document"]
 T = TypeVar("T")
 _DEEPEST: Final = 64
 _PREFIX: Final = "tag:yaml.org,2002:"
+_MERGE: Final = f"{_PREFIX}merge"
+_NO_MERGE: Final = "<< wants a mapping, or a list of them"
 _NUMBERS: Final = frozenset({"int", "float"})
 _TRUE: Final = frozenset({"true", "yes", "on", "y"})
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -70,6 +72,10 @@ class Node:
     def wrong(self, text: str) -> None:
         """Note a mistake at this place."""
         self._problems.add(self._mark, f"{self.path}: {text}" if self.path else text)
+
+    def warn(self, text: str) -> None:
+        """Note what is no mistake to the peer, but has no effect either."""
+        self._problems.warn(self._mark, f"{self.path}: {text}" if self.path else text)
 
     @property
     def line(self) -> int:
@@ -211,17 +217,40 @@ class Node:
             self.wrong("must be a mapping")
             return
         seen: set[str] = set()
-        for key_node, value in self._node.value:
+        for key_node, value, is_own in _with_merged(self._node):
             key = key_node.value if isinstance(key_node, yaml.ScalarNode) else ""
-            complaint = refusal(key)
+            complaint = refusal(key) if key_node.tag != _MERGE else _NO_MERGE
             if key in seen:
-                complaint = f"key {key!r} is given twice"
+                complaint = f"key {key!r} is given twice" if is_own else ""
             if complaint:
                 where = f"{self.path}: " if self.path else ""
                 self._problems.add(key_node.start_mark, where + complaint)
+            elif key not in seen:
+                seen.add(key)
+                yield key, key_node.start_mark, value
+
+
+def _with_merged(node: Any) -> Iterator[tuple[Any, Any, bool]]:
+    """Yield keys and values, and whether they are its own; then those that ``<<`` takes over.
+
+    A key ``<<`` itself is yielded only where it stands before something else than mappings.
+    """
+    seen = {id(node)}
+    waiting = [node]
+    while waiting:
+        current = waiting.pop(0)
+        merged = []
+        for key, value in current.value:
+            if key.tag != _MERGE:
+                yield key, value, current is node
                 continue
-            seen.add(key)
-            yield key, key_node.start_mark, value
+            sources = value.value if isinstance(value, yaml.SequenceNode) else [value]
+            if not all(isinstance(source, yaml.MappingNode) for source in sources):
+                yield key, value, current is node
+                continue
+            merged += [source for source in sources if id(source) not in seen]
+            seen.update(map(id, merged))
+        waiting[:0] = merged
 
 
 def _unknown(key: str, known: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from math import inf
 from typing import Final, Literal, NamedTuple
 
@@ -47,6 +47,7 @@ OPENMETRICS: Final = Format(
 )
 
 _PIECE: Final = 2000  # lines
+_SPREAD_PIECE: Final = 500  # of summaries: each quantile is a walk through what was observed
 _NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _SPECIAL: Final = {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}
@@ -69,11 +70,12 @@ class Family:
     """A metric: its name, what it is, and its series.
 
     Counters, gauges and unknown ones have ``rows``: the text of a series, ``name{labels}``, and its
-    value. Histograms and summaries have ``spreads``. Labels are ready text (``label_text``). That
-    no two series are equal is the maker's promise (``duplicates`` tells).
+    value. Histograms and summaries have ``spreads``, and ``later`` those that are made only when
+    they are written. Labels are ready text (``label_text``). That no two series are equal is the
+    maker's promise (``duplicates`` tells).
     """
 
-    __slots__ = ("help", "kind", "name", "rows", "spreads")
+    __slots__ = ("help", "kind", "later", "name", "rows", "spreads")
 
     def __init__(self, name: str, kind: Kind, help_text: str = "") -> None:
         """Begin without series. Raises ValueError when the name cannot be written."""
@@ -84,6 +86,7 @@ class Family:
         self.help = help_text
         self.rows: list[tuple[str, float]] = []
         self.spreads: list[Spread] = []
+        self.later: Iterator[Spread] | None = None
 
     def add(self, labels: Mapping[str, str], value: float) -> None:
         """Add a series of one number. Raises ValueError on a label that cannot be written."""
@@ -155,10 +158,11 @@ def pieces(families: Iterable[Family], form: Format = TEXT) -> Iterator[str]:
         families = _without_clashes(families)
     for family in families:
         lines += _head(family, form)
-        made = _spread_lines(family, form) if family.spreads else _row_lines(family)
-        while more := list(islice(made, _PIECE)):
+        made = _lines(family, form)
+        piece = _PIECE if family.later is None else _SPREAD_PIECE
+        while more := list(islice(made, piece)):
             lines += more
-            if len(lines) >= _PIECE:
+            if len(lines) >= piece:
                 yield "".join(lines)
                 lines.clear()
     if form.is_open:
@@ -177,6 +181,11 @@ def _head(family: Family, form: Format) -> tuple[str, str]:
     return f"# HELP {name} {family.help.translate(_ESCAPES)}\n", f"# TYPE {name} {kind}\n"
 
 
+def _lines(family: Family, form: Format) -> Iterator[str]:
+    is_spread = bool(family.spreads) or family.later is not None
+    return _spread_lines(family, form) if is_spread else _row_lines(family)
+
+
 def _row_lines(family: Family) -> Iterator[str]:
     for series, value in family.rows:
         text = repr(value)
@@ -190,7 +199,7 @@ def _spread_lines(family: Family, form: Format) -> Iterator[str]:
     is_histogram = family.kind == "histogram"
     head = f"{name}_bucket{{" if is_histogram else f"{name}{{"
     label = "le" if is_histogram else "quantile"
-    for labels, edges, values, total, count in family.spreads:
+    for labels, edges, values, total, count in chain(family.spreads, family.later or ()):
         before = f"{head}{labels[1:-1]}," if labels else head
         for edge, value in zip(_edges(tuple(edges), label, form), values, strict=True):
             yield f"{before}{edge} {number(value)}\n"
@@ -233,6 +242,5 @@ def duplicates(families: Iterable[Family]) -> list[str]:
     series: Counter[str] = Counter()
     for family in families:
         names[f"# TYPE {family.name}"] += 1
-        lines = _spread_lines(family, TEXT) if family.spreads else _row_lines(family)
-        series.update(line.rpartition(" ")[0] for line in lines)
+        series.update(line.rpartition(" ")[0] for line in _lines(family, TEXT))
     return [what for what, count in (names + series).items() if count > 1]

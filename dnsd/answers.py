@@ -18,7 +18,7 @@ from dnsd.lapsing import kept_for
 from dnsd.pointers import pointers
 from dnsd.reading import Reading
 from dnsd.records import Answer, Record
-from dnsd.services import TARGETED, Found, found_in, targeted, texts
+from dnsd.services import TARGETED, Found, found_in, targeted, texts, weighed
 from dnsd.site import Site
 from dnsd.view import CONNECT, INGRESS, View, folded_tags, packed_address
 from dnsd.view import host_name as host_name_of
@@ -170,14 +170,14 @@ def _of(question: Question, chosen: tuple[Instance, ...], service: bytes) -> Ans
     ttl = kept_for(question.site.ttl_of(service), chosen)
     qtype = question.qtype
     if qtype in TARGETED:
-        return targeted(question, chosen, ttl)
+        return targeted(question, weighed(chosen), ttl)
     if qtype == codes.TXT and question.site.service_meta:
         records = {record: None for i in chosen for record in texts(i.meta, ttl)}
         if records:
             return Answer(codes.NOERROR, question.zone, records=tuple(records))
     if qtype not in _ADDRESSED:
         return other(question)
-    found = found_in(question, chosen)
+    found = found_in(question, weighed(chosen))
     return _addresses(question, found.weights, ttl, found.aliases)
 
 
@@ -270,7 +270,10 @@ def _addresses(
 
 
 def follow(question: Question, alias: bytes, ttl: int) -> Answer:
-    """Answer with a CNAME and, in our zones, what it leads to (at most 8, no loop)."""
+    """Answer with a CNAME and, in our zones, what it leads to (at most 8, no loop).
+
+    Where that is nothing, its code and its SOA are the answer's (RFC 6604 3, RFC 2308 2).
+    """
     link = Record(codes.CNAME, ttl, names=(alias,))
     seen = question.seen | {question.name}
     step = None
@@ -279,8 +282,9 @@ def follow(question: Question, alias: bytes, ttl: int) -> Answer:
     if step is None:
         return Answer(codes.NOERROR, question.zone, (link,))
     return Answer(
-        codes.NOERROR,
+        step.rcode,
         question.zone,
         (link, *owned(step.chain, alias)),
         owned(step.records, alias),
+        owned(step.authority, alias),
     )

@@ -44,7 +44,7 @@ class Replies:
         """Begin empty."""
         self._maker = maker
         self._site = maker.site
-        self._options = options
+        self.options = options
         self._made: dict[tuple[bytes, int], Made] = {}
         self._hot: dict[Channel, dict[bytes, Reply]] = {}
 
@@ -131,11 +131,11 @@ class Replies:
     ) -> bytes:
         """Return a reply with an OPT of its own."""
         try:
-            options = self._options.answer(asked.options, client, channel, self._site)
+            options = self.options.answer(asked.options, client, channel, self._site)
         except edns.BadOption as bad:
             return _reject(wire.malformed(packet, query, str(bad)), packet, channel)
         if not query.question:  # only asks for a cookie (RFC 7873 5.4)
-            tail = self._options.opt(codes.NOERROR, do=asked.do, error=None, options=options)
+            tail = self.options.opt(codes.NOERROR, do=asked.do, error=None, options=options)
             head = wire.head(query.flags, codes.NOERROR, (0, 0, 1), aa=False, tc=False, questions=0)
             return _counted(packet[:2] + head + tail, packet, channel, codes.NOERROR)
         return self._once(query, packet, channel, options, client)
@@ -161,11 +161,11 @@ class Replies:
         body = made.body
         tail = b""
         if asked is not None:
-            tail = self._options.opt(made.rcode, do=asked.do, error=made.error, options=options)
-            if self._options.pads(asked, channel):
+            tail = self.options.opt(made.rcode, do=asked.do, error=made.error, options=options)
+            if self.options.pads(asked, channel):
                 size = 12 + len(query.question) + body.size + len(tail)
                 options += edns.padding(size, wire.MAX_TCP)
-                tail = self._options.opt(made.rcode, do=asked.do, error=made.error, options=options)
+                tail = self.options.opt(made.rcode, do=asked.do, error=made.error, options=options)
         answers, authority, additional = body.counts
         counts = answers, authority, additional + bool(tail)
         truncated = body.truncated and self._site.tells_truncation

@@ -33,7 +33,12 @@ def parser_of(program: str) -> argparse.ArgumentParser:
     add = parser.add_argument
     add("-c", dest="file", metavar="FILE", help="a TOML file of settings [PINNACE_CONFIG]")
     add("--store", metavar="URL", help="where the catalogue is: consul://, etcd://, zookeeper://")
-    add("--dns", "--listen", metavar="ADDR:PORT", help="UDP and TCP [127.0.0.1:8600]")
+    add(
+        "--dns",
+        "--listen",
+        metavar="ADDR:PORT",
+        help="UDP and TCP, several by commas [127.0.0.1:8600]",
+    )
     add("--domain", metavar="NAME", help="the domain that names are answered in [consul]")
     add("--recursor", metavar="ADDR", action="append", help="who answers other names [none]")
     add("--workers", metavar="N", help="processes that share the port [1]")

@@ -18,7 +18,7 @@ from dnsd.service import Service
 from dnsd.site import Site, site_of
 from dnsd.telemetry import Telemetry
 from sidecar.config.model import DnsSettings
-from sidecar.config.units import Endpoint, dns_server, endpoint
+from sidecar.config.units import Endpoint, dns_server, endpoints
 from sidecar.errors import CertificateUnusable, ConfigError
 from sidecar.runtime import log
 from sidecar.runtime.clock import Clock, SystemClock
@@ -69,7 +69,7 @@ class DnsServer:
         self._reuse_port = reuse_port or settings.workers > 1
         self._secret = secret or secrets.token_bytes(16)
         self._serial = serial or int(self._clock.wall())
-        self._listen = _endpoints(settings.listen)
+        self._listen = endpoints(settings.listen)
         self._certificates = _certificates(settings)
         site = self._site_of(settings)
         self._responder = Responder(
@@ -189,9 +189,9 @@ class DnsServer:
         """Append each listener as it is bound, because those bound must be closed."""
         for at in self._listen:
             listeners.append(Listener(at, reuse_port=self._reuse_port))  # noqa: PERF401
-        for at in _endpoints(self._settings.tls_listen):
+        for at in endpoints(self._settings.tls_listen):
             secure.append(SecureListener(at, "tls", reuse_port=self._reuse_port))  # noqa: PERF401
-        for at in _endpoints(self._settings.https_listen):
+        for at in endpoints(self._settings.https_listen):
             secure.append(SecureListener(at, "https", reuse_port=self._reuse_port))  # noqa: PERF401
 
     async def _serve(self, listeners: list[Listener], secure: list[SecureListener]) -> None:
@@ -272,10 +272,6 @@ def _all(
     listeners: list[Listener], secure: list[SecureListener]
 ) -> list[Listener | SecureListener]:
     return [*listeners, *secure]
-
-
-def _endpoints(text: str) -> tuple[Endpoint, ...]:
-    return tuple(map(endpoint, text.split(","))) if text else ()
 
 
 def _certificates(settings: DnsSettings) -> "Certificates | None":

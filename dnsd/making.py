@@ -77,6 +77,8 @@ class Maker:
             body = pairs_of(reply, query.name, limits, self._draw)
         else:
             body = body_of(reply, query.name, limits, self._draw)
+            if reply.authority:
+                origin = None  # a chain that leads to nothing holds one too
         if reply.records and reply.records[0].type == codes.SOA:
             origin = None
         body.origin = origin

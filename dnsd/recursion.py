@@ -8,9 +8,10 @@ from typing import Final, NamedTuple
 
 from dnsd import codes, wire
 from dnsd.cache import Replies
+from dnsd.edns import BadOption
 from dnsd.forward.message import Asked, Malformed, Reply, read
 from dnsd.forward.resolver import Outcome, Resolver
-from dnsd.frames import forwarded
+from dnsd.frames import Tail, forwarded
 from dnsd.names import Labels, labels_of
 from dnsd.safely import LATER, Deliver, answer_safely
 from dnsd.site import Site
@@ -18,6 +19,7 @@ from dnsd.tallies import Channel
 
 __all__ = ["Recursion"]
 
+_POINTER: Final = 0xC0
 _REVERSE: Final = {(b"in-addr", b"arpa"), (b"ip6", b"arpa")}
 
 
@@ -58,10 +60,14 @@ class Recursion:
         asked = _Asked(query, packet, channel, client, deliver)
         labels = labels_of(query.name)
         is_reverse = labels[-2:] in _REVERSE
-        if not is_reverse and not self._is_ours(labels):
-            channel.misses += 1
-            return self._forward(asked)
-        return self._own(replies, asked, is_reverse=is_reverse)
+        if is_reverse or self._is_ours(labels):
+            return self._own(replies, asked, is_reverse=is_reverse)
+        try:
+            tail = self._tail(replies, asked)
+        except BadOption:
+            return answer_safely(replies, packet, channel, client)
+        channel.misses += 1
+        return self._forward(asked, tail)
 
     def _own(self, replies: Replies, asked: _Asked, *, is_reverse: bool) -> bytes | None:
         """Answer from the catalogue what it knows."""
@@ -74,10 +80,10 @@ class Recursion:
             if hot.pop(asked.packet[2:], None) is not None and entry is not None:
                 entry.tally.hits -= 1
                 asked.channel.parsed -= 1
-            return self._forward(asked)
+            return self._forward(asked, self._tail(replies, asked))
         if (chain := self._leads_away(asked.query, reply)) is not None:
             hot.pop(asked.packet[2:], None)
-            return self._chase(asked, chain)
+            return self._chase(asked, chain, self._tail(replies, asked))
         return reply
 
     def _is_ours(self, labels: Labels) -> bool:
@@ -88,19 +94,32 @@ class Recursion:
             if zone is not None
         )
 
-    def _forward(self, asked: _Asked) -> bytes:
-        def landed(outcome: Outcome) -> None:
-            asked.deliver(self._framed(asked, outcome.reply, outcome.error))
+    def _tail(self, replies: Replies, asked: _Asked) -> Tail:
+        """Return what this client's options get. Raises BadOption."""
+        query, channel = asked.query, asked.channel
+        found = b""
+        if query.edns is not None and query.edns.options:
+            given = query.edns.options
+            found = replies.options.answer(given, asked.client, channel, self._site)
+        return Tail(self._site.payload, found, pads=replies.options.pads(query.edns, channel))
 
-        outcome = self.resolver.resolve(_for_others(asked.query, asked.query.name), landed)
-        return LATER if outcome is None else self._framed(asked, outcome.reply, outcome.error)
+    def _forward(self, asked: _Asked, tail: Tail) -> bytes:
+        def framed(outcome: Outcome) -> bytes:
+            return self._framed(asked, outcome.reply, tail._replace(error=outcome.error))
+
+        outcome = self.resolver.resolve(
+            _for_others(asked.query, asked.query.name),
+            lambda outcome: asked.deliver(framed(outcome)),
+        )
+        return LATER if outcome is None else framed(outcome)
 
     def _leads_away(self, query: wire.Query, reply: bytes) -> Reply | None:
         """Return our reply when it ends in a CNAME to a name of somebody else's."""
         start = 12 + len(query.question)
         if reply[6:8] == b"\0\0" or query.qtype in {codes.CNAME, codes.ANY}:
             return None
-        if reply[start : start + 4] != b"\xc0\x0c\0\x05" or reply[2] & 2:
+        owner = 2 if reply[start] >= _POINTER else len(query.name)  # without compression in full
+        if reply[start + owner : start + owner + 2] != b"\0\x05" or reply[2] & 2:
             return None
         asked = Asked(query.question[:-4], query.qtype, query.qclass)
         try:
@@ -111,14 +130,14 @@ class Recursion:
         stays = last.type != codes.CNAME or self._is_ours(labels_of(last.names[0]))
         return None if stays else chain
 
-    def _chase(self, asked: _Asked, chain: Reply) -> bytes:
+    def _chase(self, asked: _Asked, chain: Reply, tail: Tail) -> bytes:
         """Answer our CNAME with what its target has, by the client's type."""
 
         def joined(outcome: Outcome) -> bytes:
             answers, authority, additional = outcome.reply.sections
             sections = (*chain.sections[0], *answers), authority, additional
             whole = outcome.reply._replace(sections=sections)
-            return self._framed(asked, whole, outcome.error, aa=True)
+            return self._framed(asked, whole, tail._replace(error=outcome.error), aa=True)
 
         target = chain.sections[0][-1].names[0]
         outcome = self.resolver.resolve(
@@ -126,14 +145,13 @@ class Recursion:
         )
         return LATER if outcome is None else joined(outcome)
 
-    def _framed(self, asked: _Asked, reply: Reply, error: int | None, *, aa: bool = False) -> bytes:
+    def _framed(self, asked: _Asked, reply: Reply, tail: Tail, *, aa: bool = False) -> bytes:
         query, channel = asked.query, asked.channel
         limit = wire.MAX_TCP
-        payload = self._site.payload
         if channel.over_udp:
             offered = wire.MIN_UDP if query.edns is None else query.edns.payload
-            limit = max(wire.MIN_UDP, min(offered, payload))
-        frame = forwarded(query, asked.packet[:2], reply, limit, payload, error=error, aa=aa)
+            limit = max(wire.MIN_UDP, min(offered, tail.payload))
+        frame = forwarded(query, asked.packet[:2], reply, limit, tail, aa=aa)
         tally = channel.tally(
             ".",
             codes.TYPE_NAMES.get(query.qtype, "other"),

@@ -9,9 +9,10 @@ from dnsd import codes, names
 from dnsd.authority import Question, address_record, local_labels, node_name, other
 from dnsd.records import Answer, Record
 from dnsd.view import host_name, packed_address
-from sidecar.catalog.model import Instance, Status
+from sidecar.catalog.model import BACKUP, CANARY, CANARY_MATCH, Instance, Status
+from sidecar.catalog.shares import Percent, Wish, weights_of
 
-__all__ = ["ALPN", "TARGETED", "Found", "found_in", "targeted", "texts", "weight_of"]
+__all__ = ["ALPN", "TARGETED", "Found", "Weighed", "found_in", "targeted", "texts", "weighed"]
 
 ALPN: Final = "alpn"
 """Meta key: protocols of HTTPS and SVCB records, comma separated (RFC 9460 7.1)."""
@@ -22,6 +23,10 @@ _KEY_PORT: Final = 3
 _HINTS: Final = {4: 4, 16: 6}  # by octets of an address
 _LONGEST_STRING: Final = 255
 _BARE: Final = "rfc1035-"
+
+
+Weighed = Sequence[tuple[Instance, int]]
+"""Instances with their weights."""
 
 
 class Found:
@@ -35,43 +40,74 @@ class Found:
         self.aliases: list[bytes] = []
 
 
-def found_in(question: Question, chosen: Iterable[Instance]) -> Found:
+def found_in(question: Question, chosen: Weighed) -> Found:
     """Return where the instances are."""
     found = Found()
     weights = found.weights
-    for instance in chosen:
+    for instance, weight in chosen:
         address = instance.address or question.reading.address(instance)
         if (packed := packed_address(address)) is not None:
-            weights[packed] = weights.get(packed, 0) + weight_of(instance)
+            weights[packed] = weights.get(packed, 0) + weight
         elif (alias := host_name(address)) is not None:
             found.aliases.append(alias)
     return found
 
 
-def weight_of(instance: Instance) -> int:
+def weighed(chosen: Sequence[Instance]) -> Weighed:
+    """Return instances with the weights that a load balancer has, for canaries' shares to be true.
+
+    Whoever is to get nothing is left out, unless there is nobody else.
+    """
+    if not any(CANARY in one.meta or CANARY_MATCH in one.meta for one in chosen):
+        return [(one, _weight_of(one)) for one in chosen]
+    weights = weights_of([Wish(_weight_of(one), _share_of(one), _counts(one)) for one in chosen])
+    if not any(weights):
+        return [(one, _weight_of(one)) for one in chosen]
+    return [pair for pair in zip(chosen, weights, strict=True) if pair[1]]
+
+
+def _weight_of(instance: Instance) -> int:
     """Return the weight its state gives it: at least 1, as 0 means "no server" to some clients."""
     is_warning = instance.status is Status.WARNING
     weight = instance.warning_weight if is_warning else instance.weight
     return min(max(weight, 1), 65535)
 
 
-def targeted(question: Question, chosen: Sequence[Instance], ttl: int) -> Answer:
+def _share_of(instance: Instance) -> Percent | None:
+    """Return its share as a canary; a name tells nothing of the requests that match."""
+    text = instance.meta.get(CANARY)
+    if not text:
+        return Percent("0") if instance.meta.get(CANARY_MATCH) else None
+    try:
+        return Percent(text)
+    except ValueError:
+        return None  # as for the load balancer, which complains
+
+
+def _counts(instance: Instance) -> bool:
+    return instance.meta.get(BACKUP) != "true"
+
+
+def targeted(question: Question, chosen: Weighed, ttl: int) -> Answer:
     """Answer one record per distinct target and port, each target's addresses once, node TXT."""
     records: dict[tuple[bytes, int], Record] = {}
     glue: dict[bytes, Record] = {}
     nodes: dict[str, None] = {}
     is_srv = question.qtype == codes.SRV
-    for instance in chosen:
+    for instance, weight in chosen:
         address = instance.address or question.reading.address(instance)
         packed = packed_address(address)
         target = _target(question, instance, packed, address)
         port = instance.port
         if target is None or not 0 <= port <= 65535 or (target, port) in records:
             continue
-        made = _srv(instance, target, ttl) if is_srv else _svcb(question, instance, target, packed)
-        if made is None:
+        if is_srv:
+            data = pack(">HHH", 1, weight, port)
+            records[target, port] = Record(codes.SRV, ttl, data, (target,), weight=weight)
+        elif (made := _svcb(question, instance, target, packed)) is not None:
+            records[target, port] = made._replace(ttl=ttl)
+        else:
             continue
-        records[target, port] = made if is_srv else made._replace(ttl=ttl)
         if packed is not None and target not in glue:
             glue[target] = address_record(ttl, packed, owner=target)
         nodes[instance.node] = None
@@ -84,12 +120,6 @@ def targeted(question: Question, chosen: Sequence[Instance], ttl: int) -> Answer
         records=tuple(records.values()),
         additional=(*glue.values(), *extra),
     )
-
-
-def _srv(instance: Instance, target: bytes, ttl: int) -> Record:
-    weight = weight_of(instance)
-    before = pack(">HHH", 1, weight, instance.port)
-    return Record(codes.SRV, ttl, before, (target,), weight=weight)
 
 
 def _svcb(

@@ -178,8 +178,8 @@ def _apex(question: Question) -> Answer:
 
 def _negative(reply: Answer, question: Question) -> Answer:
     """Return a reply with the SOA of this zone, whose negative TTL is its own."""
-    if not reply.authority:
-        return reply
+    if not reply.authority or reply.chain:
+        return reply  # what a chain leads to has the SOA of its own zone
     zone = question.zone._replace(home=(b"dns", *question.zone.labels))
     times = question.site.soa._replace(minimum=question.site.sky_negative_ttl)
     return reply._replace(authority=(soa_of(zone, question.serial, times, zone.wire),))

@@ -8,7 +8,7 @@ the same tuple (the catalogue's change test).
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import Final, NamedTuple
 
 from dnsd.names import fold, wire_name
@@ -44,11 +44,19 @@ class _Facts(NamedTuple):
 
 @lru_cache(maxsize=65536)
 def packed_address(text: str) -> bytes | None:
-    """Return 4 or 16 octets of an IP address, None for anything else."""
+    """Return 4 or 16 octets of an IP address, None for anything else.
+
+    An IPv4 address in the form of IPv6 (RFC 4291 2.5.5.2) is the IPv4 address, as in Consul.
+    """
     try:
-        return None if "%" in text else ip_address(text).packed
+        address = ip_address(text)
     except ValueError:
         return None
+    if isinstance(address, IPv6Address):
+        if address.scope_id is not None:
+            return None
+        address = address.ipv4_mapped or address
+    return address.packed
 
 
 def host_name(text: str) -> bytes | None:

@@ -22,6 +22,7 @@ from registrar.ports import Place
 from registrar.sweep import Sweep
 from registrar.telling import Telling
 from registrar.upkeep import Upkeep
+from sidecar.catalog.matching import Lot
 from sidecar.catalog.model import Instance, Key
 from sidecar.config.model import DockerSettings, RegistrarSettings
 from sidecar.engine.client import EngineInfo
@@ -153,9 +154,9 @@ class Registrar:
         self._write(id_, self._holdings.drain(id_, on=on))
         return self._holdings.of(id_)
 
-    def share(self, id_: str, percent: float) -> None:
-        """Give a container another share of the requests, as a canary, than its label says."""
-        self._write(id_, self._holdings.share(id_, percent))
+    def share(self, id_: str, lot: Lot) -> None:
+        """Give a container other requests, as a canary, than its labels say."""
+        self._write(id_, self._holdings.share(id_, lot))
 
     def relabel(self, id_: str, labels: Mapping[str, str] | None) -> None:
         """Take these for a container's labels from now on; None: its own again."""

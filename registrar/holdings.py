@@ -20,7 +20,8 @@ from registrar.mapping import Mapped, Problem, instances_of
 from registrar.plan import Claims, is_draining_signal
 from registrar.ports import Place
 from registrar.sweep import box_of
-from sidecar.catalog.model import CANARY, Instance, Key, key_of
+from sidecar.catalog.matching import Lot
+from sidecar.catalog.model import CANARY, CANARY_MATCH, Instance, Key, key_of
 from sidecar.engine.facts import Container, Event
 
 __all__ = ["Holdings"]
@@ -51,7 +52,7 @@ class Holdings:
         self._held: dict[str, _Held] = {}
         self._kills: dict[str, int] = {}
         self._drains: set[str] = set()
-        self._shares: dict[str, float] = {}
+        self._shares: dict[str, Lot] = {}
         self._labels: dict[str, Mapping[str, str]] = {}
         self._is_suspended = False
         self._kept: dict[Key, str] = {}
@@ -135,11 +136,11 @@ class Holdings:
         (self._drains.add if on else self._drains.discard)(id_)
         return self._claim(id_)
 
-    def share(self, id_: str, percent: float) -> _Keys:
-        """Give a living container another share as a canary than its label says."""
+    def share(self, id_: str, lot: Lot) -> _Keys:
+        """Give a living container other requests, as a canary, than its labels say."""
         if id_ not in self._held:
             return _NONE
-        self._shares[id_] = percent
+        self._shares[id_] = lot
         return self._claim(id_)
 
     def suspend(self, *, on: bool, but: Collection[str] = ()) -> _Keys:
@@ -183,9 +184,8 @@ class Holdings:
     def _claim(self, id_: str) -> _Keys:
         held = self._held[id_]
         instances = held.mapped.instances
-        if (percent := self._shares.get(id_)) is not None:
-            more = {CANARY: f"{percent:g}"}
-            instances = tuple(replace(i, meta={**i.meta, **more}) for i in instances)
+        if (lot := self._shares.get(id_)) is not None:
+            instances = tuple(replace(i, meta=_with(i.meta, lot)) for i in instances)
         is_asked = self._is_suspended or id_ in self._drains
         if is_asked or self._kills.get(id_, 0) > held.container.started:
             instances = tuple(replace(i, draining=True, ending=True) for i in instances)
@@ -234,3 +234,10 @@ class Holdings:
             if instance.id in held.mapped.custom and not self.claims.holds(id_, key_of(instance)):
                 text = f"not registered: another container holds {instance.id} of this service"
                 yield Problem(held.container.name, "SERVICE_ID", text)
+
+
+def _with(meta: Mapping[str, str], lot: Lot) -> dict[str, str]:
+    """Return meta that says what a canary is to have."""
+    kept = {key: value for key, value in meta.items() if key != CANARY_MATCH}
+    more = {CANARY_MATCH: lot.match} if lot.match else {}
+    return {**kept, CANARY: f"{lot.percent:g}", **more}

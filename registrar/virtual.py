@@ -12,9 +12,11 @@ from typing import Any, Final
 
 from registrar.labels import value_of
 from registrar.names import META_LIMIT, cleaned, is_host_pattern, is_url_path
+from sidecar.catalog.matching import matches_of
 from sidecar.catalog.model import (
     BACKUP,
     CANARY,
+    CANARY_MATCH,
     CERT_NAME,
     CHECK,
     CHECK_FALL,
@@ -221,6 +223,13 @@ def _access(text: str) -> str:
     return words if _NETWORKS.fullmatch(words) else ""
 
 
+def _matching(text: str) -> str:
+    try:
+        return ",".join(map(str, matches_of(text.replace(", ", ","))))
+    except ValueError:
+        return ""
+
+
 def _fitting(pattern: re.Pattern[str]) -> Callable[[str], str]:
     return lambda text: text if pattern.fullmatch(text) else ""
 
@@ -258,5 +267,6 @@ _SETTINGS: Final[tuple[tuple[str, tuple[str, str], Callable[[str], str]], ...]] 
     (CHECK_FALL, ("pinnace.check.fall", ""), _fitting(_COUNT)),
     (CHECK_RISE, ("pinnace.check.rise", ""), _fitting(_COUNT)),
     (CANARY, ("pinnace.canary", ""), _fitting(_SHARE)),
+    (CANARY_MATCH, ("pinnace.canary.match", ""), _matching),
     (BACKUP, ("pinnace.backup", ""), _fitting(_TRUTH)),
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from sidecar.catalog.query import check_statuses
 from sidecar.config.model import Settings
-from sidecar.config.units import endpoint
+from sidecar.config.units import endpoints
 from sidecar.runtime import memory
 from sidecar.runtime.clock import Clock
 from sidecar.stores.embedded import EmbeddedStore
@@ -115,8 +115,7 @@ class Api:
         node, datacenter = settings.registrar.node, settings.dns.datacenter
         address = settings.registrar.ip or "127.0.0.1"
         api = catalog_api(store, node, address, datacenter, self._clock)
-        listens = (settings.http.listen, *settings.dns.listen.split(","))
-        places = [endpoint(text) for text in listens]
+        places = endpoints(f"{settings.http.listen},{settings.dns.listen}")
         policy = CheckPolicy(
             own_ports=frozenset(place.port for place in places),
             own_addresses=frozenset({address, *(place.host for place in places)}),

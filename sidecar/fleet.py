@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
 from typing import Final, Protocol
 
+from sidecar.catalog.matching import Lot
 from sidecar.catalog.model import Instance
 from sidecar.catalog.work import Drains, InFlight, Load, Step
 from sidecar.errors import ApiError
@@ -75,7 +76,7 @@ class Fleet:
         self._balancer = balancer
         self._asked: dict[tuple[str, str], bool | None] = {}
         self._lacking: set[tuple[str, str]] = set()
-        self._shares: dict[str, float] = {}
+        self._shares: dict[str, Lot] = {}
         self._labels: dict[str, Mapping[str, str]] = {}
 
     async def run(self, ready: Callable[[], None]) -> None:
@@ -124,8 +125,8 @@ class Fleet:
         """Send nothing new to all that runs on a node, or take that back but for some ids."""
         self._hosts[node].registrar.suspend(on=on, but=but)
 
-    def weigh(self, node: str, id_: str, share: float) -> None:
-        """Let all canaries of a container's service have such a share of its requests."""
+    def weigh(self, node: str, id_: str, share: Lot) -> None:
+        """Let all canaries of a container's service have these of its requests."""
         self._shares[id_] = share
         self._hosts[node].registrar.share(id_, share)
 
@@ -141,8 +142,8 @@ class Fleet:
         self._lacking.discard((node, id_))
         self._hosts[node].registrar.relabel(id_, labels)
 
-    def share(self, id_: str) -> float | None:
-        """Return the share that a container was given last, None: none yet."""
+    def share(self, id_: str) -> Lot | None:
+        """Return what a container was given last, None: nothing yet."""
         return self._shares.get(id_)
 
     async def loads(self, containers: Mapping[str, str]) -> Mapping[str, Load]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sidecar.catalog.model import Instance, Snapshot
 from sidecar.config.model import Settings
-from sidecar.config.units import endpoint
+from sidecar.config.units import endpoints
 from sidecar.runtime.log import escape
 
 __all__ = ["greeting"]
@@ -46,7 +46,7 @@ def _row(instance: Instance) -> tuple[str, str, str, str]:
 
 def _examples(instances: list[Instance], settings: Settings) -> Iterable[str]:
     service = escape(instances[0].service) if instances else "web"
-    dns = endpoint(settings.dns.listen)
+    dns = endpoints(settings.dns.listen)[0]
     yield "Try it:"
     yield f"  dig @{dns.host} -p {dns.port} {service}.service.{settings.dns.domain} SRV"
     if settings.lb.kind != "none":

@@ -19,7 +19,7 @@ from registrar.ports import Place, place_of
 from registrar.tagging import tagging_of
 from sidecar.catalog.model import Node
 from sidecar.config.model import DnsSettings, Settings
-from sidecar.config.units import duration, endpoint
+from sidecar.config.units import duration, endpoints
 from sidecar.engine.client import Engine, EngineInfo, ExtraTags
 from sidecar.engine.connection import Tls
 from sidecar.runtime.clock import Clock
@@ -56,7 +56,7 @@ def _kept(dns: DnsSettings) -> Callable[[str], float]:
     ttls = {name.casefold(): duration(text) for name, _, text in pairs}
 
     def kept(service: str) -> float:
-        if not dns.listen:
+        if not (dns.listen or dns.tls_listen or dns.https_listen):
             return 0.0
         name = service.casefold()
         keys = (name, *(f"{name[:end]}*" for end in range(len(name), -1, -1)))
@@ -204,6 +204,7 @@ class Maker:
 
 def own_ports(settings: Settings) -> frozenset[int]:
     """Return the ports this program listens on: no label may point there."""
-    listens = (settings.http.listen, *settings.dns.listen.split(","), settings.lb.listen)
-    listens += (settings.lb.stats,) if settings.lb.stats else ()
-    return frozenset(endpoint(text).port for text in listens)
+    dns, lb = settings.dns, settings.lb
+    of_dns = dns.listen, dns.tls_listen, dns.https_listen
+    listens = (settings.http.listen, *of_dns, lb.listen, lb.tls_listen, lb.stats)
+    return frozenset(place.port for text in listens for place in endpoints(text))

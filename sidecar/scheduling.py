@@ -171,6 +171,7 @@ async def scheduled(
     election = await asyncio.to_thread(
         open_election, url, settings.registrar.node, ttl=given.lease, state_dir=state
     )
+    policy = Policy(seed=given.seed, domain=given.failure_domain)
     nodes = Nodes(hosts.values(), given, clock, lambda: roster is None or roster.is_complete)
     stack.push_async_callback(nodes.close)
     if roster is not None:
@@ -185,11 +186,12 @@ async def scheduled(
         ),
         journal=journal,
         clock=clock,
-        policy=Policy(seed=given.seed, domain=given.failure_domain),
+        policy=policy,
     )
     doors = await asyncio.to_thread(
         panels, given, control, orders, journal,
         leads=lambda: election.epoch is not None, health=health, environ=os.environ,
+        policy=policy,
     )  # fmt: skip
     web = Web()
     stack.push_async_callback(web.close)

@@ -5,11 +5,11 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, TypeVar
 
-from sidecar.catalog.model import BACKUP, CANARY, TCP_LISTEN, Instance, Status
+from sidecar.catalog.model import BACKUP, CANARY, CANARY_MATCH, TCP_LISTEN, Instance, Status
+from sidecar.catalog.shares import Percent, Wish, weights_of
 from templater.asked import Place, https_of, places_of, shape_of
 from templater.names import Address, Host, Port, SocketAddress, Weight, shown
-from templater.shapes import Https, Shape
-from templater.shares import Percent, Wish, weights_of
+from templater.shapes import Https, Match, Shape
 from templater.upstreams import Endpoint, Key, Problem, Protocol, State, Upstream
 
 __all__ = ["Asking", "Claim", "claim_of"]
@@ -25,6 +25,11 @@ class _Seat(NamedTuple):
 
     endpoint: Endpoint
     wish: Wish
+    match: tuple[Match, ...] = ()
+
+
+Canaries = tuple[tuple[Upstream, tuple[Endpoint, ...]], ...]
+"""Upstreams of the requests that are for canaries, with those."""
 
 
 class Asking(NamedTuple):
@@ -34,6 +39,7 @@ class Asking(NamedTuple):
     upstream: Upstream
     endpoints: tuple[Endpoint, ...]
     https: Https | None
+    canaries: Canaries = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,8 @@ class Claim:
     """Where its ports lead."""
     https: Https | None = None
     """What its own hosts ask of TLS."""
+    canaries: Canaries = ()
+    """Of its own hosts."""
 
 
 def claim_of(
@@ -89,19 +97,23 @@ def claim_of(
     for place, askers in places.items():
         some = members if len(askers) == len(members) else [members[at] for at in askers]
         shape = _at(place, shape_of(some, complain))
-        found = endpoints
+        found, those = endpoints, seats
         if some is not members:
             shape = shape._replace(group=groups[askers])
-            found = _weighed([seats[at] for at in askers])
+            those = [seats[at] for at in askers]
+            found = _weighed(those)
         upstream = Upstream(Protocol.HTTP, name, shape)
-        asked.append(Asking(place, upstream, found, https_of(some, complain)))
+        tls = https_of(some, complain)
+        asked.append(Asking(place, upstream, found, tls, _canaries(upstream, those)))
     shape = shape_of(members, complain)
     https = https_of(members, complain)
     ports = tuple(_ports(name, members, problems))
+    upstream = Upstream(Protocol.HTTP, name, shape)
     return Claim(
         endpoints, own, tuple(asked), ports, tuple(dict.fromkeys(problems)),
-        Upstream(Protocol.HTTP, name, shape), Upstream(Protocol.TCP, name, shape.of_tcp),
+        upstream, Upstream(Protocol.TCP, name, shape.of_tcp),
         None if https is None else https._replace(certificate=None, is_own=True),
+        _canaries(upstream, seats),
     )  # fmt: skip
 
 
@@ -154,9 +166,12 @@ def _seat(instance: Instance, problems: list[Problem], reserved: AbstractSet[int
     key, state = Key(instance.node, instance.id), _state(instance)
     backup = _read(instance, BACKUP, _truth, problems) or False
     canary = _read(instance, CANARY, Percent, problems)
+    match = _read(instance, CANARY_MATCH, Match.all_of, problems) or ()
+    if match and canary is None:
+        canary = Percent("0")  # it is for those requests alone
     counts = state is State.READY and not backup
     endpoint = Endpoint(key, address, port, _NO_WEIGHT, state, backup)
-    return _Seat(endpoint, Wish(weight, canary, counts))
+    return _Seat(endpoint, Wish(weight, canary, counts), match)
 
 
 def _weighed(seats: Iterable[_Seat | None]) -> tuple[Endpoint, ...]:
@@ -164,7 +179,21 @@ def _weighed(seats: Iterable[_Seat | None]) -> tuple[Endpoint, ...]:
     found = [seat for seat in seats if seat is not None]
     weights = weights_of([seat.wish for seat in found])
     return tuple(
-        replace(seat.endpoint, weight=weight) for seat, weight in zip(found, weights, strict=True)
+        replace(seat.endpoint, weight=Weight(weight))
+        for seat, weight in zip(found, weights, strict=True)
+    )
+
+
+def _canaries(upstream: Upstream, seats: Iterable[_Seat | None]) -> Canaries:
+    """Return an upstream for each kind of requests that canaries are to have, all of them."""
+    by_match: dict[tuple[Match, ...], list[_Seat]] = {}
+    for seat in seats:
+        if seat is not None and seat.match:
+            alone = seat._replace(wish=seat.wish._replace(canary=None))
+            by_match.setdefault(seat.match, []).append(alone)
+    return tuple(
+        (upstream._replace(shape=upstream.shape._replace(match=match)), _weighed(found))
+        for match, found in by_match.items()
     )
 
 

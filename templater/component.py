@@ -113,8 +113,11 @@ class LoadBalancer:
         }
         found: dict[tuple[str, str, int], Load] = {}
         for key, work in counters.endpoints.items():
-            if (place := places.get(key)) is not None:
-                found[place] = load_of(work) + found.get(place, Load())
+            if (place := places.get(key)) is None:
+                continue
+            load, before = load_of(work), found.get(place)
+            # What is no count of requests is of the address, in whichever upstream it is.
+            found[place] = load if before is None or not load.is_counted else load + before
         return found
 
     def sends_to(self, instance: Instance) -> bool | None:

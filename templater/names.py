@@ -10,6 +10,7 @@ import re
 from functools import lru_cache
 from typing import Final, Self
 
+from sidecar.catalog.matching import COOKIE, HEADER, VALUE
 from sidecar.config.units import duration
 
 __all__ = [
@@ -17,7 +18,9 @@ __all__ = [
     "CertName",
     "CookieName",
     "Count",
+    "HeaderName",
     "Host",
+    "MatchValue",
     "Millis",
     "Network",
     "Port",
@@ -37,8 +40,6 @@ _MAX_PATH: Final = 256
 _MAX_NAME: Final = 253  # RFC 1035 section 2.3.4, as text without the final dot
 _MAX_WEIGHT: Final = 256  # HAProxy's range; nginx has none
 _SHOWN: Final = 60
-# nginx has a cookie as a variable, whose name takes no other characters.
-_COOKIE: Final = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
 _LONGEST: Final = 24 * 3600.0
 _MAX_COUNT: Final = 20
 
@@ -192,14 +193,38 @@ class CertName(str):
 
 
 class CookieName(str):
-    """The name of a cookie that keeps a client with its endpoint."""
+    """The name of a cookie that keeps a client with its endpoint, or sends it to canaries."""
 
     __slots__ = ()
 
     def __new__(cls, text: str) -> Self:
         """Take letters, digits and ``_``."""
-        if not _COOKIE.fullmatch(text):
+        if not COOKIE.fullmatch(text):
             raise ValueError(f"{shown(text)} is not a cookie's name of letters, digits and _")
+        return super().__new__(cls, text)
+
+
+class HeaderName(str):
+    """The name of a header that a request may have."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Take letters, digits and ``-``."""
+        if not HEADER.fullmatch(text):
+            raise ValueError(f"{shown(text)} is not a header's name of letters, digits and -")
+        return super().__new__(cls, text)
+
+
+class MatchValue(str):
+    """The value of a header or cookie by which a request is told."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Take letters, digits and ``_.:/~+@-``."""
+        if not VALUE.fullmatch(text):
+            raise ValueError(f"{shown(text)} is not a value of letters, digits and _.:/~+@-")
         return super().__new__(cls, text)
 
 

@@ -129,6 +129,7 @@ class _Settling:
         """Give a service the hosts that follow from its name."""
         upstream = claim.upstream
         self.upstreams[upstream] = claim.endpoints
+        self.upstreams.update(claim.canaries)
         for host in claim.own:
             taken = self.hosts.setdefault(host, upstream)
             if taken is not upstream:
@@ -162,6 +163,7 @@ class _Settling:
             self._refuse(name, HTTP_HOST, f"{_shape_of(site)}{path}", taken.service)
             return
         self.upstreams[upstream] = asking.endpoints
+        self.upstreams.update(asking.canaries)
         if asking.https is not None:
             self.https.setdefault(site, asking.https)
 

@@ -8,7 +8,18 @@ import enum
 import hashlib
 from typing import Final, NamedTuple
 
-from templater.names import CertName, CookieName, Count, Millis, Network, UrlPath, shown
+from sidecar.catalog.matching import matches_of
+from templater.names import (
+    CertName,
+    CookieName,
+    Count,
+    HeaderName,
+    MatchValue,
+    Millis,
+    Network,
+    UrlPath,
+    shown,
+)
 
 __all__ = [
     "INTERNAL",
@@ -17,6 +28,7 @@ __all__ = [
     "Check",
     "Hsts",
     "Https",
+    "Match",
     "Method",
     "Scheme",
     "Shape",
@@ -77,6 +89,29 @@ class Check(NamedTuple):
     rise: Count = Count(2)
 
 
+class Match(NamedTuple):
+    """What a request has that leads here and not to the same shape without."""
+
+    name: HeaderName | CookieName
+    value: MatchValue
+
+    def __str__(self) -> str:
+        """Return it for people."""
+        kind = "cookie" if isinstance(self.name, CookieName) else "header"
+        return f"{kind}:{self.name}={self.value}"
+
+    @classmethod
+    def all_of(cls, text: str) -> tuple["Match", ...]:
+        """Read what stands in the catalogue. Raises ValueError."""
+        return tuple(
+            cls(
+                CookieName(one.name) if one.kind == "cookie" else HeaderName(one.name),
+                MatchValue(one.value),
+            )
+            for one in matches_of(text)
+        )
+
+
 _ALWAYS: Final = Timeouts()
 
 
@@ -85,7 +120,8 @@ class Shape(NamedTuple):
 
     ``allowed`` are the networks that may ask, none: everybody. ``group`` names a part of a
     service's instances by a place that only they ask for, empty: all of them. ``cookie`` keeps a
-    client with its endpoint. None of the others: as the proxy's defaults are.
+    client with its endpoint. None of the others: as the proxy's defaults are. With ``match`` it is
+    that of canaries: requests to the same shape without come here when they have any of it.
     """
 
     scheme: Scheme = Scheme.HTTP
@@ -98,6 +134,7 @@ class Shape(NamedTuple):
     timeouts: Timeouts = _ALWAYS
     check: Check | None = None
     retries: Count | None = None
+    match: tuple[Match, ...] = ()
 
     def __str__(self) -> str:
         """Return what is not plain, for people; nothing for the plain shape."""
@@ -115,6 +152,7 @@ class Shape(NamedTuple):
             words.append(f"retries={self.retries}")
         if self.group:
             words.append(f"for {self.group}")
+        words += [f"with {one}" for one in self.match]
         return "".join(f" {word}" for word in words)
 
     @property
@@ -123,6 +161,11 @@ class Shape(NamedTuple):
         if self == PLAIN:
             return ""
         return hashlib.sha256(repr(tuple(map(str, self))).encode()).hexdigest()[:16]
+
+    @property
+    def of_all(self) -> "Shape":
+        """Return that of the requests which match nothing."""
+        return self._replace(match=())
 
     @property
     def of_tcp(self) -> "Shape":

@@ -47,6 +47,11 @@ class Upstream(NamedTuple):
     service: str
     shape: Shape = PLAIN
 
+    @property
+    def of_all(self) -> "Upstream":
+        """Return that of the requests which are not for canaries."""
+        return self._replace(shape=self.shape.of_all) if self.shape.match else self
+
 
 class Site(NamedTuple):
     """A part of a host (or wildcard): all paths below one that is not the root."""
@@ -99,6 +104,7 @@ def patience(upstreams: Iterable[Upstream]) -> int:
 class Routes:
     """Everything a proxy serves; ``upstreams`` holds each upstream named by the others.
 
+    Those of canaries (``Shape.match``) nobody names: what leads to their ``of_all`` leads there.
     A host that is in ``paths`` only leads nowhere elsewhere. ``https`` is what was asked of TLS,
     ``tls`` what becomes of it; ``override`` stands in place of the proxy's shipped template.
     """

@@ -40,6 +40,7 @@ def load_of(work: Work) -> Load:
         latency=work.latency,
         failures=work.failures or 0,
         retries=work.retries or 0,
+        is_counted=work.requests is not None,
     )
 
 

@@ -3,13 +3,14 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 import aiohttp
 
 from adapter.exposition import Family
 from adapter.http.rules import Target
-from adapter.http.samples import Collected, Sample, samples_of
+from adapter.http.samples import MOST, Collected, Sample, samples_of
 from adapter.process import pinnace_families, process_families
 from adapter.serving import exposed
 from sidecar import __version__
@@ -144,12 +145,18 @@ class HttpAdapter:
                 body = await self._body(target)
         except TimeoutError:
             raise UpstreamUnavailable(f"no answer within {target.timeout:g} s") from None
+        except aiohttp.ClientConnectorCertificateError as error:
+            why = getattr(error.certificate_error, "verify_message", error.certificate_error)
+            raise UpstreamUnavailable(f"its certificate is not trusted: {why}") from error
+        except aiohttp.ClientConnectorSSLError as error:
+            raise UpstreamUnavailable(f"no TLS with it: {error.os_error}") from error
         except aiohttp.ClientConnectorError as error:
             raise UpstreamUnavailable(f"cannot connect: {reason_of(error.os_error)}") from error
         except (aiohttp.ClientError, OSError) as error:
             raise UpstreamUnavailable(f"{type(error).__name__}: {error}") from error
         # A big answer under many rules takes long; in a thread it holds up nobody.
-        return await asyncio.to_thread(lambda: list(samples_of(target, body)))
+        # More than may become series are not even made.
+        return await asyncio.to_thread(lambda: list(islice(samples_of(target, body), 2 * MOST)))
 
     async def _body(self, target: Target) -> bytes:
         session = self._session

@@ -68,26 +68,37 @@ def targets_of(text: str, name: str, environ: Mapping[str, str]) -> tuple[Target
 def _target(node: Node, environ: Mapping[str, str]) -> Target:
     keys = node.fields(_TARGET)
     url = keys["url"].text()
-    try:
-        parts = urlsplit(url)
-        is_right = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        is_right = False
-    if not is_right:
+    shown, has_login = _shown(url)
+    if not shown:
         (keys["url"] or node).wrong(f"needs a url with http:// or https://, not {url!r}")
+    headers = _headers(keys["headers"], environ)
+    if has_login and "authorization" in {header.lower() for header in headers}:
+        keys["headers"].wrong("Authorization is in the url already")
     form = keys["format"].choice(("json", "text"), "json")
     rules = tuple(keys["rules"].each(lambda rule: _rule(rule, form)))
     if not rules:
         node.wrong("needs rules")
     return Target(
-        name=keys["name"].text() or url,
+        name=keys["name"].text() or shown,
         url=url,
         form=cast("Literal['json', 'text']", form),
         timeout=keys["timeout"].duration(_TIMEOUT) or _TIMEOUT,
-        headers=_headers(keys["headers"], environ),
+        headers=headers,
         labels=labels_at(keys["labels"]),
         rules=rules,
     )
+
+
+def _shown(url: str) -> tuple[str, bool]:
+    """Return an address as everybody may see it, nothing for none; and whether it has a login."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            return "", False
+    except ValueError:
+        return "", False
+    login, at, _ = parts.netloc.rpartition("@")
+    return url.replace(f"{login}{at}", "", 1) if at else url, bool(at)
 
 
 def _headers(node: Node, environ: Mapping[str, str]) -> Mapping[str, str]:

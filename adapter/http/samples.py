@@ -1,8 +1,11 @@
 """What a target said, by its rules, to samples; and samples to families. Pure."""
 
+import json
 import re
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -36,15 +39,23 @@ def samples_of(target: Target, body: bytes) -> Iterator[Sample]:
     if target.form == "text":
         yield from _from_text(target, body, own)
         return
-    try:
-        root = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ProtocolError(f"the answer is not JSON: {error}") from error
+    root = _decoded(body)
     for rule in target.rules:
         for found in find(root, rule.path):
             for number in _numbers(found, rule):
                 labels = {label: _filled(text, found) for label, text in rule.labels}
                 yield Sample(rule, own | labels, number * rule.scale)
+
+
+def _decoded(body: bytes) -> Any:
+    body = body.removeprefix(BOM_UTF8)
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        # Many programs write NaN, infinities and numbers of any size, which JSON has not.
+        with suppress(ValueError, RecursionError):
+            return json.loads(body)
+        raise ProtocolError(f"the answer is not JSON: {error}") from error
 
 
 def _numbers(found: Found, rule: Rule) -> Iterator[float]:

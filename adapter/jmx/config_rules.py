@@ -54,9 +54,18 @@ def _rule(node: Node) -> Rule:
         labels=_labels(labels, pattern),
         help=_template(help_text, pattern),
         is_cached=fields["cache"].truth(),
-        type=fields["type"].choice(_TYPES, "UNKNOWN"),
+        type=_type(fields["type"]),
         snake_case=fields["attrNameSnakeCase"].truth(),
     )
+
+
+def _type(node: Node) -> str:
+    """Return a type; the peer takes any other word for none."""
+    text = node.text("UNKNOWN")
+    if text in _TYPES:
+        return text
+    node.warn(f"{text!r} is none of {', '.join(_TYPES)}: the metric has no type")
+    return "UNKNOWN"
 
 
 def _pattern(node: Node) -> JavaPattern | None:

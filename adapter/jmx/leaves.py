@@ -42,7 +42,10 @@ class _Place(NamedTuple):
 def leaves(
     properties: Mapping[str, str], name: str, description: str, value: object
 ) -> Iterator[Leaf]:
-    """Yield the numbers, texts and booleans in a value; raise Unsupported where none can be."""
+    """Yield the numbers, texts and booleans in a value; raise Unsupported where none can be.
+
+    An item inside that holds none costs no other item.
+    """
     return _leaves(_Place(properties), name, description, value)
 
 
@@ -59,7 +62,7 @@ def _leaves(place: _Place, name: str, description: str, value: object) -> Iterat
     elif isinstance(found, Tabular):
         for row in found.rows:
             yield from _row(place, name, found, row)
-    else:
+    elif not place.depth:
         raise Unsupported(name)
 
 
@@ -86,6 +89,6 @@ def _index_property(extended: dict[str, str], column: str, value: object) -> Non
         for key, item in found.items.items():
             extended[f"{column}_{key}"] = text_of(item) or ""
     else:
-        text = text_of(found)
+        text = text_of(value)
         if text is not None:
             extended[column] = text

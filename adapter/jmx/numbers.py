@@ -2,11 +2,11 @@
 
 import re
 import struct
-from decimal import Decimal
+from decimal import Context, Decimal
 from math import inf, isinf, isnan, nan
 from typing import Final
 
-from adapter.jmx.records import JavaArray, JavaObject, Single, is_a
+from adapter.jmx.records import Exact, JavaArray, JavaObject, Single, is_a
 
 __all__ = ["java_number", "java_text", "number_in"]
 
@@ -14,6 +14,7 @@ _NUMBER: Final = re.compile(
     r"[+-]?(?:(?P<name>NaN|Infinity)|(?P<hex>0[xX][0-9a-fA-F]*\.?[0-9a-fA-F]*[pP][+-]?[0-9]+)[fFdD]?"
     r"|(?P<plain>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[fFdD]?)"
 )
+_EXACTLY: Final = Context(prec=2000)
 _MOST_DIGITS: Final = 400  # bytes of a BigInteger: beyond every double
 
 
@@ -21,6 +22,8 @@ def java_text(value: object) -> str:
     """Return what ``toString`` says of a number, text or boolean."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Exact):
+        return value.text
     if isinstance(value, float):
         return _float_text(value)
     return str(value)
@@ -46,9 +49,11 @@ def _float_text(value: float) -> str:
 
 
 def _shortest(value: float) -> str:
+    """Return the shortest text of two digits or more that is this number and no other."""
     if not isinstance(value, Single):
-        return repr(float(value))
-    shorter = (f"{value:.{digits}g}" for digits in range(1, 10))
+        two = f"{value:.1e}"
+        return two if float(two) == value else repr(float(value))
+    shorter = (f"{value:.{digits}e}" for digits in range(1, 9))
     packed = struct.pack(">f", value)
     return next(text for text in shorter if struct.pack(">f", float(text)) == packed)
 
@@ -101,4 +106,7 @@ def _big_decimal(value: JavaObject) -> float | None:
     number = _big_integer(whole) if isinstance(whole, JavaObject) else None
     if number is None or not isinstance(scale, int):
         return None
-    return float(Decimal(number).scaleb(-scale)) if abs(scale) <= 5000 else None
+    if abs(scale) > 5000:
+        return None
+    exact = Decimal(number).scaleb(-scale, _EXACTLY)
+    return Exact(float(exact), str(exact))

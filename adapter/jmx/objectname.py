@@ -60,11 +60,15 @@ def parse_pattern(text: str) -> "tuple[ObjectName, Callable[[ObjectName], bool]]
 
 
 def _glob(text: str) -> Callable[[str], bool]:
-    """Return what compares: an unescaped ``*`` or ``?`` makes it a pattern."""
-    if not re.search(r"(?<!\\)[*?]", text):
+    """Return what compares: a ``*`` or ``?`` makes it a pattern.
+
+    Escaped in quotes they do not; but where there is another, they stand for anything too, as Java
+    has it.
+    """
+    if not re.search(r"[*?]", re.sub(r"\\.", "", text) if text[:1] == '"' else text):
         return text.__eq__
     parts = [""]
-    for piece in re.findall(r"\\[*?]|[*?]|.", text, re.DOTALL):
+    for piece in text:
         if piece == "*":
             parts.append("")
         else:

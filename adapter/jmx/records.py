@@ -5,9 +5,9 @@ records below, whatever its class was (reliability T17).
 """
 
 import struct
-from typing import Final, final
+from typing import Final, Self, final
 
-__all__ = ["ClassDesc", "JavaArray", "JavaEnum", "JavaObject", "Single", "is_a"]
+__all__ = ["ClassDesc", "Exact", "JavaArray", "JavaEnum", "JavaObject", "Single", "is_a"]
 
 _CODES: Final = {"B": "b", "C": "H", "D": "d", "F": "f", "I": "i", "J": "q", "S": "h", "Z": "?"}
 
@@ -18,6 +18,19 @@ class Single(float):
     """A Java ``float``: prints with fewer digits than a double does."""
 
     __slots__ = ()
+
+
+class Exact(float):
+    """A number whose text says more than its value: a ``BigDecimal`` keeps its last zeros."""
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, value: float, text: str) -> Self:
+        """Keep both."""
+        made = super().__new__(cls, value)
+        made.text = text
+        return made
 
 
 @final

@@ -107,6 +107,9 @@ def _seconds(value: JavaObject) -> object:
     if not isinstance(block, bytes) or len(block) != 8:
         return UNSUPPORTED
     (milliseconds,) = struct.unpack(">q", block)
+    nanoseconds = value.fields.get("nanos")  # of a java.sql.Timestamp, which has whole seconds else
+    if isinstance(nanoseconds, int):
+        milliseconds += nanoseconds // 1_000_000
     return milliseconds / 1000
 
 
@@ -153,4 +156,15 @@ def text_of(value: object) -> str | None:
     found = meant(value)
     if isinstance(found, Slot):
         raise Unlearnable
-    return java_text(found) if isinstance(found, int | float | str) else None
+    if isinstance(found, int | float | str):
+        return java_text(found)
+    return _said_by(value) if isinstance(value, JavaObject) else None
+
+
+def _said_by(value: JavaObject) -> str | None:
+    """Return the text of an object that is no number and says more than where it lies."""
+    if value.type == "javax.management.ObjectName":
+        return next((text for text in value.data if isinstance(text, str)), None)
+    letter = value.fields.get("value")
+    is_letter = value.type == "java.lang.Character" and isinstance(letter, int)
+    return chr(letter) if is_letter and isinstance(letter, int) else None

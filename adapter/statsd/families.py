@@ -79,9 +79,9 @@ def _family(group: Group, now: float) -> Family:
         family.rows = [(series.text, series.value) for series in group]
     else:
         length = len(group.name)
-        family.spreads = [
-            series.spread(series.text[length:]) for series in group if isinstance(series, Observed)
-        ]
+        # Quantiles take their time: they are looked for piece by piece, of the series of now.
+        observed = [series for series in group if isinstance(series, Observed)]
+        family.later = (series.spread(series.text[length:]) for series in observed)
     return family
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping as Keyed
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from math import isnan
 from typing import Final
 
 from adapter.documents import Node, document
@@ -64,6 +65,8 @@ class Defaults:
     buckets: tuple[float, ...] = BUCKETS
     is_strict: bool = False
     adds_total: bool = False
+    says_observer: bool = field(default=False, compare=False)
+    """Whether the file says the observer type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +128,7 @@ def _defaults(node: Node, warnings: list[str]) -> Defaults:
         buckets=_buckets(keys["histogram_options"], start.buckets, buckets),
         is_strict=keys["strict_order"].truth(),
         adds_total=keys["counter_suffix"].choice(("none", "auto"), "none") == "auto",
+        says_observer=bool(observer),
     )
 
 
@@ -135,6 +139,7 @@ def _with_old(keys: Keys, warnings: list[str]) -> tuple[Node, Node, Node]:
     ):
         if keys[old]:
             warnings.append(f"line {keys[old].line}: {old} is an old name; use {new}")
+    keys["timer_type"].choice(_OBSERVERS, "")
     observer = keys["observer_type"] or keys["timer_type"]
     return observer, keys["buckets"], keys["quantiles"]
 
@@ -151,9 +156,7 @@ def _rule(node: Node, number: int, defaults: Defaults, warnings: list[str]) -> R
     elif not _NAME.fullmatch(name):
         keys["name"].wrong(f"{name!r} cannot be the name of a metric")
     observer_type = observer.choice(_OBSERVERS, defaults.observer_type)
-    other = "summary_options" if observer_type == "histogram" else "histogram_options"
-    if keys[other]:
-        keys[other].wrong(f"does not go with observer_type {observer_type}")
+    _check_options(keys, observer_type, warnings, is_said=bool(observer) or defaults.says_observer)
     return Rule(
         number=number,
         line=node.line,
@@ -165,7 +168,7 @@ def _rule(node: Node, number: int, defaults: Defaults, warnings: list[str]) -> R
         observer_type=observer_type,
         help=keys["help"].text(),
         is_drop=keys["action"].choice(("map", "drop"), "map") == "drop",
-        kind=keys["match_metric_type"].choice(KINDS, ""),
+        kind=_kind(keys["match_metric_type"]),
         ttl=keys["ttl"].duration(0.0) or defaults.ttl,
         scale=keys["scale"].number(1.0) if keys["scale"] else None,
         summary=_summary(keys["summary_options"], defaults.summary, old_quantiles),
@@ -173,16 +176,40 @@ def _rule(node: Node, number: int, defaults: Defaults, warnings: list[str]) -> R
     )
 
 
+def _check_options(keys: Keys, observer: str, warnings: list[str], *, is_said: bool) -> None:
+    """Note options of the other type; where nobody said which it is, the peer overlooks them."""
+    other = "summary_options" if observer == "histogram" else "histogram_options"
+    if keys[other] and is_said:
+        keys[other].wrong(f"does not go with observer_type {observer}")
+    elif keys[other]:
+        warnings.append(
+            f"line {keys[other].line}: {other} have no effect without observer_type histogram"
+        )
+
+
+def _kind(node: Node) -> str:
+    """Return a type of event; ``timer`` is the old name of an observer."""
+    kind = node.choice((*KINDS, "timer"), "")
+    return "observer" if kind == "timer" else kind
+
+
 def _summary(node: Node, start: Summary, old: Node) -> Summary:
     keys = node.fields(_SUMMARY)
-    quantiles = _quantiles(keys["quantiles"]) or _quantiles(old) or start.quantiles
+    quantiles = _quantiles(_once(keys["quantiles"], old, "quantiles", "summary_options"))
     keys["buf_cap"].whole(500)
     return replace(
         start,
-        quantiles=quantiles,
+        quantiles=quantiles or start.quantiles,
         max_age=keys["max_age"].duration(0.0) or start.max_age,
         age_buckets=keys["age_buckets"].whole(0) or start.age_buckets,
     )
+
+
+def _once(new: Node, old: Node, name: str, options: str) -> Node:
+    """Return the place that says something, of the two that may."""
+    if new and old:
+        old.wrong(f"{name} is given twice, here and in {options}")
+    return new or old
 
 
 def _quantiles(node: Node) -> tuple[tuple[float, float], ...]:
@@ -200,8 +227,10 @@ def _buckets(node: Node, start: Sequence[float], old: Node) -> tuple[float, ...]
     keys = node.fields(_HISTOGRAM)
     keys["native_histogram_bucket_factor"].number(1.1)
     keys["native_histogram_max_buckets"].whole(256)
-    place = keys["buckets"] or old
+    place = _once(keys["buckets"], old, "buckets", "histogram_options")
     bounds = tuple(place.each(lambda element: element.number(0.0)))
+    if any(isnan(bound) for bound in bounds):
+        place.wrong("a bucket must be a number")
     if any(low >= high for low, high in pairwise(bounds)):
         place.wrong("must rise from each bucket to the next")
     return tuple(bound for bound in bounds if bound != float("inf")) or tuple(start)

@@ -180,10 +180,13 @@ class _Connection(asyncio.Protocol):
             self._listener.tally.tcp_errors += 1
 
     def data_received(self, data: bytes) -> None:
-        *lines, rest = (self._rest + data).split(b"\n")
+        whole = self._rest + data
+        *lines, rest = whole.split(b"\n")
         too_long = next((n for n, line in enumerate(lines) if len(line) >= _LONGEST_LINE), -1)
         if too_long >= 0:
             del lines[too_long:]
+        if b"\r" in whole:  # it belongs to the end of a line here, also for who gets lines relayed
+            lines = [line.removesuffix(b"\r") for line in lines]
         if lines:
             self._listener.take(b"\n".join(lines))
         if too_long >= 0 or len(rest) >= _LONGEST_LINE:

@@ -4,7 +4,7 @@ A name is its first type's until its last series is gone. There is room for so m
 many characters of their texts; what is beyond is counted by family and dropped.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from adapter.exposition import Kind, label_text
@@ -62,6 +62,12 @@ class Group:
             self.first = None
         else:
             (self.more or {}).pop(series.text, None)
+
+
+def _parts(kind: Kind) -> Sequence[str]:
+    if kind not in _SPREAD:
+        return ()
+    return _PARTS if kind == "histogram" else _PARTS[1:]
 
 
 class Store:
@@ -139,11 +145,23 @@ class Store:
         if name in self._reserved or (group is not None and group.kind != kind):
             return True
         if kind in _SPREAD:
-            parts = _PARTS if kind == "histogram" else _PARTS[1:]
-            return any(self._is_other(name + part, kind) for part in parts)
+            return self._splits(name, kind)
         return any(
             name.endswith(part) and self._is_other(name.removesuffix(part), "counter")
             for part in _PARTS
+        )
+
+    def _splits(self, name: str, kind: Kind) -> bool:
+        """Say whether parts of an observer are somebody's name, or its name a part of another's.
+
+        Of observers of one type too: the formats cannot hold both, and a scrape would fail.
+        """
+        if any(name + part in self.groups for part in _parts(kind)):
+            return True
+        bases = ((part, self.groups.get(name.removesuffix(part))) for part in _PARTS)
+        return any(
+            name.endswith(part) and base is not None and part in _parts(base.kind)
+            for part, base in bases
         )
 
     def _is_other(self, name: str, kind: Kind) -> bool:

@@ -47,10 +47,11 @@ class Admin:
         ``refresh`` is called before the metrics are shown.
         """
         self._routes = routes
+        self.asked = address
         self._refresh = refresh
         self._guard = Guard()
         self._exchanges = Exchanges(self._answered)
-        self.door = Door(address, self._protocol, option="--admin")
+        self.door = self._door(address)
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self, ready: Callable[[], None]) -> None:
@@ -65,6 +66,27 @@ class Admin:
             finally:
                 self.door.close()
                 await self.door.clean()
+
+    def _door(self, address: Address) -> Door:
+        return Door(address, self._protocol, option="--admin")
+
+    async def opened(self, address: Address) -> Door | None:
+        """Open another address beside the present one; None: it is the same. Raises AddressInUse.
+
+        ``move`` takes it into use.
+        """
+        if address == self.asked:
+            return None
+        door = self._door(address)
+        await door.open()
+        return door
+
+    async def move(self, door: Door, address: Address) -> None:
+        """Serve there from now on; who is connected stays."""
+        former, self.door, self.asked = self.door, door, address
+        former.close()
+        await former.clean()
+        _log.info("serving", address=str(door.address))
 
     def _protocol(self) -> asyncio.StreamReaderProtocol:
         reader = asyncio.StreamReader(limit=MOST_HEAD)

@@ -21,14 +21,14 @@ class Dialer:
     def __init__(self, context: ssl.SSLContext | None = None, limit: float = _LIMIT) -> None:
         """Speak TLS when there is a context; give up after ``limit`` seconds."""
         self._context = context
-        self._limit = limit
+        self.limit = limit
 
     def to(self, address: Address) -> Dial:
         """Return what connects to an address; it raises OSError and TimeoutError."""
 
         async def dial(factory: Callable[[], asyncio.BaseProtocol]) -> None:
             loop = asyncio.get_running_loop()
-            async with asyncio.timeout(self._limit):
+            async with asyncio.timeout(self.limit):
                 if address.host.startswith("/"):
                     await loop.create_unix_connection(factory, address.host)
                     return

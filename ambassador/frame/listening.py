@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 import stat
@@ -40,15 +41,25 @@ class Door:
 
     async def open(self) -> None:
         """Listen. Raises AddressInUse."""
-        loop = asyncio.get_running_loop()
         sock = await asyncio.to_thread(self._bound)
+        await self._listen(sock)
+        if sock.family != socket.AF_UNIX:
+            self.address = Address(*sock.getsockname()[:2])
+
+    async def _listen(self, sock: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             self._factory, sock=sock, ssl=self._context, backlog=_BACKLOG
         ) if not self._is_unix or sock.family != socket.AF_UNIX else (
             await loop.create_unix_server(self._factory, sock=sock, ssl=self._context)
         )  # fmt: skip
-        if sock.family != socket.AF_UNIX:
-            self.address = Address(*sock.getsockname()[:2])
+
+    async def change(self, context: ssl.SSLContext | None) -> None:
+        """Speak another TLS, or none, to who comes from now on; nobody is refused meanwhile."""
+        former, self._context = self._server, context
+        if former is not None:
+            await self._listen(socket.socket(fileno=os.dup(former.sockets[0].fileno())))
+            former.close()
 
     def close(self) -> None:
         """Take no more; those who came stay."""

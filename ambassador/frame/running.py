@@ -41,6 +41,8 @@ async def run_parts(
     supervisor = Supervisor(parts, clock=SystemClock(), grace=10.0)
     stop_on_signals(supervisor, _log)
     if reload is None:
+        said = "there is no file to read again"
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _log.info, said)
         await supervisor.run(settle)
         return
     failure: PinnaceError | None = None

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ambassador.frame.address import Address
 from ambassador.frame.listening import Door
+from ambassador.frame.room import room_for
 from ambassador.frame.tls import client_context, server_context
 from ambassador.redis.client import Client
 from ambassador.redis.hub import Hub
@@ -16,10 +18,27 @@ from ambassador.redis.watching import watch
 from sidecar.errors import AddressInUse, ConfigError, UpstreamUnavailable
 from sidecar.runtime.log import get_logger
 
+if TYPE_CHECKING:
+    import ssl
+
 __all__ = ["RedisAmbassador", "Topology"]
 
 _log = get_logger("ambassador")
 _DRAIN: Final = 5.0
+
+
+_FIXED: Final = ("upstream.source", "upstream.tls", "workers")
+
+
+def _fitted(settings: RedisSettings) -> RedisSettings:
+    """Return the settings with as many clients as there are descriptors for."""
+    is_shared = settings.is_multiplexed
+    most = room_for(settings.max_clients, each=2 - is_shared, shared=0.25 * is_shared)
+    return replace(settings, max_clients=most)
+
+
+def _of(settings: RedisSettings, name: str) -> object:
+    return getattr(settings, name.removeprefix("upstream."))
 
 
 class Topology(Protocol):
@@ -68,7 +87,7 @@ class RedisAmbassador:
         context = await asyncio.to_thread(client_context, settings.tls)
         async with asyncio.TaskGroup() as group:
             make, self._make = _kinds(settings)
-            hub = self.hub = make(settings, group, watch, context=context)
+            hub = self.hub = make(_fitted(settings), group, watch, context=context)
             sweeping = group.create_task(sweep(hub), name="sweep")
             self._following = group.create_task(self._topology.follow(hub), name="topology")
             self._group = group
@@ -85,11 +104,12 @@ class RedisAmbassador:
         Raises ConfigError and AddressInUse.
         """
         hub = self.serving
-        if (settings.source, settings.tls) != (self._settings.source, self._settings.tls):
-            raise ConfigError(["upstream.source and upstream.tls need a restart"])
+        fixed = [name for name in _FIXED if _of(settings, name) != _of(self._settings, name)]
+        if fixed:
+            raise ConfigError([f"{name}: this needs a restart" for name in fixed])
         await self._open(hub, settings)
         self._settings = settings
-        hub.take(settings)
+        hub.take(_fitted(settings))
         wanted = {listener.bind for listener in settings.listeners}
         for bind in [known for known in self._doors if known not in wanted]:
             door = self._doors.pop(bind)
@@ -109,10 +129,13 @@ class RedisAmbassador:
     async def _open(self, hub: Hub, settings: RedisSettings) -> None:
         """Listen where it does not yet; nothing is opened when one cannot be."""
         opened: dict[Address, Door] = {}
+        changed: list[tuple[Door, ssl.SSLContext | None]] = []
         try:
             for listener in settings.listeners:
                 context = await asyncio.to_thread(server_context, listener.tls)
                 if listener.bind in self._doors:
+                    if listener.tls or self._listeners[listener.bind].tls:
+                        changed.append((self._doors[listener.bind], context))
                     continue
                 door = Door(
                     listener.bind,
@@ -126,6 +149,8 @@ class RedisAmbassador:
             for door in opened.values():
                 door.close()
             raise
+        for door, fresh in changed:
+            await door.change(fresh)  # the certificate may be another in the same file
         self._doors |= opened
         self._listeners = {listener.bind: listener for listener in settings.listeners}
         for bind, door in opened.items():
@@ -163,5 +188,8 @@ class RedisAmbassador:
             self.hub.tallies.refresh()
 
     def trouble(self) -> str | None:
-        """Say so while there is no primary."""
-        return None if self.hub is None else self.hub.trouble()
+        """Say so while there is no primary, or no replica where one is asked for."""
+        hub = self.hub
+        if hub is None:
+            return "not serving yet"
+        return hub.trouble() or (hub.unreadable() if hub.settings.ready == "replica" else None)

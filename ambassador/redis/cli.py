@@ -11,6 +11,7 @@ from typing import Final
 
 import uvloop
 
+from ambassador.frame.fields import Place
 from ambassador.frame.tls import client_context, server_context
 from ambassador.frame.workers import in_workers, nth, reload_all
 from ambassador.redis.configuring import Given, settings_of
@@ -78,23 +79,27 @@ def _check_files(settings: RedisSettings) -> None:
 
 
 def _worker(asked: argparse.Namespace, settings: RedisSettings, number: int) -> int:
-    admin = settings.admin and nth(settings.admin, number)
-    settings = dataclasses.replace(settings, admin=admin)
     try:
-        return _run(asked, settings)
+        return _run(asked, _of_worker(settings, number), number)
     except PinnaceError as error:
         print(f"pinnace: {error}", file=sys.stderr)
         return error.exit_status
 
 
-def _run(asked: argparse.Namespace, settings: RedisSettings) -> int:
+def _of_worker(settings: RedisSettings, number: int) -> RedisSettings:
+    """Return the settings of one worker: each has an admin address of its own."""
+    admin = settings.admin and nth(settings.admin, number)
+    return dataclasses.replace(settings, admin=admin)
+
+
+def _run(asked: argparse.Namespace, settings: RedisSettings, number: int = 0) -> int:
     from ambassador.redis.program import run  # noqa: PLC0415 - after mistakes are told
 
     tell_all = reload_all if settings.workers > 1 else None
     # What is loaded stays; without it among the rest, what ended clients leave is found sooner.
     gc.collect()
     gc.freeze()
-    uvloop.run(run(settings, lambda: _load(asked), tell_all))
+    uvloop.run(run(settings, lambda: _of_worker(_load(asked), number), tell_all))
     return 0
 
 
@@ -114,17 +119,21 @@ def _load(asked: argparse.Namespace) -> RedisSettings:
         admin=asked.admin,
         workers=asked.workers,
     )
-    document = _document(asked.config) if asked.config else None
-    return settings_of(given, os.environ, document, asked.config)
+    if not asked.config:
+        return settings_of(given, os.environ)
+    return settings_of(given, os.environ, *_document(asked.config))
 
 
-def _document(name: str) -> object:
-    import yaml  # noqa: PLC0415 - start-up time and memory
+def _document(name: str) -> tuple[object, Place]:
+    from ambassador.frame.document import document_of  # noqa: PLC0415 - start-up time and memory
 
     try:
         with Path(name).open("rb") as file:
-            return yaml.safe_load(file.read(_LARGEST))
+            data = file.read(_LARGEST + 1)
+        if len(data) > _LARGEST:
+            raise ConfigError([f"{name}: is longer than 1 MiB"])
+        return document_of(data.decode(), name)
     except OSError as error:
         raise ConfigError([f"{name}: {error.strerror or error}"]) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{name}: {' '.join(str(error).split())}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{name}: is no UTF-8"]) from error

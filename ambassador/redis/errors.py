@@ -15,6 +15,7 @@ __all__ = ["settle_lost"]
 MAX_CLIENTS: Final = error("ERR max number of clients reached")
 NO_PRIMARY: Final = error("ERR ambassador: no primary available")
 NO_REPLICA: Final = error("ERR ambassador: no replica available for reads")
+CROWDED: Final = error("ERR ambassador: dedicated_max connections are in use")
 UNKNOWN_OUTCOME: Final = error("ERR ambassador: connection to primary lost, write outcome unknown")
 READ_LOST: Final = error("ERR ambassador: connection to the server lost")
 TIMEOUT: Final = error("ERR ambassador: upstream timeout")
@@ -100,7 +101,7 @@ def _answer(client: "Client", run: "ClientRun", why: str) -> None:
     run.parts.clear()
     complete, _ = Replies().take(came, 0, run.count - run.left) if run.count > run.left else (0, 0)
     if run.kind == Route.WRITE:
-        client.hub.unknown_outcomes += run.left
+        client.hub.lost_sight(run)
         what = UNKNOWN_OUTCOME
     else:
         what = TIMEOUT if why == TIMED_OUT else READ_LOST

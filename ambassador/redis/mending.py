@@ -38,6 +38,7 @@ def mend(client: "Client", run: ClientRun, reply: bytes) -> None:
         client.hub.failed_with(replies[place][1:].split(b" ", 1)[0].decode("latin-1"))
     again = [place for place in wrong if _may_go_elsewhere(client, run, replies[place])]
     if not again or run.is_streamed or run.tries >= _MOST_TRIES:
+        client.hub.erred(run, len(wrong))
         client.answered(run, reply)
         return
     _note(run, replies[again[0]])
@@ -45,6 +46,7 @@ def mend(client: "Client", run: ClientRun, reply: bytes) -> None:
         run.tries += 1
         _send(client, run, reply)
     else:
+        client.hub.erred(run, len(wrong) - len(again))
         _send_some(client, run, replies, again)
 
 

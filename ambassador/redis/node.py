@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from ambassador.redis.hub import Hub
     from ambassador.redis.roles import Observation
 
-__all__ = ["Node"]
+__all__ = ["Crowded", "Node"]
 
 _RAMP: Final = 10.0
 _HALF_LIFE: Final = 0.05
 _SPARE_LIMIT: Final = 60.0
 _MOST_SPARE: Final = 64
 _MOST_STUCK: Final = 4
-_MOST_DEDICATED: Final = 1000
+
+
+class Crowded(UpstreamUnavailable):
+    """As many connections of single clients are open as may be."""
 
 
 class Node:
@@ -38,6 +41,7 @@ class Node:
         self.health = Health()
         self.observation: Observation | None = None
         self.offset = -1  # a replica's, never too high
+        self.tells_role = True
         self.is_readable = False
         self.is_draining = False  # says the catalogue
         self.is_drained = False  # says a person
@@ -47,7 +51,8 @@ class Node:
         self.clients = 0
         self.latency = 0.0005
         self.counts = [0, 0, 0, 0]  # commands answered, by kind
-        self.errors = 0
+        self.errors = [0, 0, 0, 0]  # of those, with an error
+        self.unknown = [0, 0, 0, 0]  # ... and with nobody knows what
         self.poked = asyncio.Event()
         self._links: dict[Attributes, list[Link]] = {}
         self._spare: dict[Attributes, list[tuple[float, Link]]] = {}
@@ -63,6 +68,16 @@ class Node:
     def dedicated(self) -> int:
         """Return how many links single clients have alone."""
         return len(self._leased)
+
+    @property
+    def spares(self) -> int:
+        """Return how many links wait for a single client."""
+        return sum(map(len, self._spare.values()))
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether as many links as may be are of single clients."""
+        return self.dedicated >= self.hub.settings.dedicated_max
 
     @property
     def outstanding(self) -> int:
@@ -122,7 +137,7 @@ class Node:
 
     def spare(self, attributes: Attributes, name: bytes | None = None) -> Link | None:
         """Return a link for one client alone, if one is open and unused; ``name``: called so."""
-        spare = self._spare.get(attributes)
+        spare = None if self.is_crowded else self._spare.get(attributes)
         while spare:
             place = len(spare) - 1
             while name is not None and place >= 0 and spare[place][1].given_name != name:
@@ -140,8 +155,8 @@ class Node:
         link = self.spare(attributes)
         if link is not None:
             return link
-        if self.dedicated >= _MOST_DEDICATED:
-            raise UpstreamUnavailable("too many connections of single clients")
+        if self.is_crowded:
+            raise Crowded("too many connections of single clients")
         link = self._new(attributes, lambda _: None, takes_pushes=True)
         self._leased.add(link)
         try:
@@ -156,19 +171,20 @@ class Node:
         if not self._spare.get(attributes):
             self.hub.spawn(self._warm(attributes), f"spare {self.label}")
 
-    async def _warm(self, attributes: Attributes) -> None:
-        """Have one more open, so that who blocks next does so without waiting for a connection."""
-        if self._warming or self._spare.get(attributes) or self.is_gone:
+    async def _warm(self, attributes: Attributes, least: int = 1) -> None:
+        """Have some more open, so that who blocks next does so without waiting for a connection."""
+        if self._warming:
             return
         self._warming = True
-        link = self._new(attributes, lambda _: None, takes_pushes=True)
         try:
-            await link.open()
+            while len(self._spare.get(attributes, ())) < least and not self.is_gone:
+                link = self._new(attributes, lambda _: None, takes_pushes=True)
+                await link.open()
+                self._put(link)
         except (UpstreamUnavailable, Refused):
-            return
+            pass  # what clients ask for says so
         finally:
             self._warming = False
-        self._put(link)
 
     def give_back(self, link: Link, *, is_clean: bool, is_plain: bool = False) -> None:
         """Take a link back; one that was changed is used again only once RESET has undone that.
@@ -198,7 +214,8 @@ class Node:
 
     def _put(self, link: Link) -> None:
         spare = self._spare.setdefault(link.attributes, [])
-        if len(spare) < _MOST_SPARE and not self.is_gone and not link.is_closed:
+        most = max(_MOST_SPARE, self.hub.settings.dedicated_min)
+        if len(spare) < most and not self.is_gone and not link.is_closed:
             spare.append((self.hub.now(), link))
         else:
             link.close("not needed")
@@ -213,9 +230,24 @@ class Node:
                 elif now - link.seen_at > _SPARE_LIMIT:
                     link.close("idle")
                     return  # it has left the list
-        for spare in self._spare.values():
-            while spare and now - spare[0][0] > _SPARE_LIMIT:
+        for attributes, spare in self._spare.items():
+            least = self._least if attributes == DEFAULT else 0
+            while len(spare) > least and now - spare[0][0] > _SPARE_LIMIT:
                 spare.pop(0)[1].close("idle")
+        self._keep_least()
+
+    @property
+    def _least(self) -> int:
+        """Return how many connections for single clients are to be unused, at least."""
+        least = self.hub.settings.dedicated_min - self.dedicated
+        return least if least > 0 and self.is_primary else 0
+
+    def _keep_least(self) -> None:
+        """Open connections for clients that may come."""
+        spare = self._spare.setdefault(DEFAULT, [])
+        spare[:] = [one for one in spare if not one[1].is_closed]
+        for _ in range(self._least - len(spare)):
+            self.hub.spawn(self._warm(DEFAULT, self._least), f"spare {self.label}")
 
     def end_links(self, why: str) -> None:
         """End all links, unless it has become the primary again."""

@@ -5,6 +5,7 @@ So a value of hundreds of megabytes is never here, and nobody else waits for who
 
 from typing import TYPE_CHECKING
 
+from ambassador.redis.permission import may_pass
 from sidecar.errors import ProtocolError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ __all__ = ["Passage", "begin"]
 
 def begin(client: "Client") -> None:
     """Send what there is of a long command, if that may be, once an upstream is there."""
-    if client.requests.is_long and client.session.may_pass(client.requests.word):
+    if client.requests.is_long and may_pass(client.session, client.requests.word):
         client.session.with_lease(lambda lease: _begin(client, lease))
 
 

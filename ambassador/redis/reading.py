@@ -9,54 +9,20 @@ grow. Of another the offset is asked in the same write as the read, before it; i
 reply is dropped and the read asked of the primary.
 """
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING
 
 from ambassador.redis import errors
 from ambassador.redis.commands import Route
 from ambassador.redis.run import ClientRun, RoleRun
+from ambassador.redis.tokens import FREE, MOVED, NEVER, Shard, Token
 
 if TYPE_CHECKING:
     from ambassador.redis.client import Client
     from ambassador.redis.hub import Hub
     from ambassador.redis.link import Link
     from ambassador.redis.node import Node
-    from ambassador.redis.roles import Lag
 
-__all__ = ["FREE", "MOVED", "NEVER", "Reader", "Shard", "Token"]
-
-NEVER: Final = 1 << 62
-"""An offset that no replica has: until the next probes of the primary."""
-FREE: Final = -1
-"""In place of an offset: whatever the replica has is good."""
-MOVED: Final = NEVER - 1
-"""The same, until the next ROLE on the primary's link."""
-
-
-class Token:
-    """What a client, or all of a listener, must not miss."""
-
-    __slots__ = ("generation", "offset", "uncovered", "wrote_at")
-
-    def __init__(self, generation: int) -> None:
-        """Start with nothing written; ``generation`` is the hub's."""
-        self.offset = 0
-        self.uncovered = 0  # ROLEs under way
-        self.wrote_at = -1.0
-        self.generation = generation
-
-
-class Shard(Protocol):
-    """A primary and its replicas: all there is, or a part of a cluster."""
-
-    readable: "tuple[Node, ...]"
-    generation: int
-    switch_offset: int
-    floor: int
-    lag: "Lag"
-    uncertain: dict[Token, int]
-
-    def token(self, client: "Client") -> Token:
-        """Return what a client's writes are remembered in."""
+__all__ = ["Reader"]
 
 
 class Reader:
@@ -72,6 +38,7 @@ class Reader:
         "_node",
         "_shard",
         "_weight",
+        "_window",
         "mode",
         "token",
     )
@@ -89,6 +56,7 @@ class Reader:
         self._link: Link | None = None
         self._chooser = client.hub.chooser(client.listener)
         self._weight = client.listener.primary_read_weight
+        self._window = client.listener.window
         self._keeps_primary: bool | None = None
 
     @property
@@ -103,7 +71,7 @@ class Reader:
             self._node.clients -= 1
             self._node = self._link = None
 
-    def reads(self, run: ClientRun) -> bool:  # noqa: C901, PLR0911 - one case after the other
+    def reads(self, run: ClientRun) -> bool:  # noqa: PLR0911 - one case after the other
         """Send a read to a replica; False if it goes to the primary."""
         hub, mode = self._shard, self.mode
         if mode == "primary":
@@ -116,16 +84,10 @@ class Reader:
         if node is None or not node.is_readable or not self._keeps:
             node = self._keep_to(self._chooser.choose(hub.readable))
         if mode == "session":
-            token = self._token
-            if token.uncovered:
+            wanted = self._wanted(run, node)
+            if wanted is None:
                 return self._falls_back()
-            if token.generation != hub.generation:
-                token.generation, token.offset = hub.generation, hub.switch_offset
-            wanted = max(token.offset, hub.floor)
-            if wanted > node.offset:
-                young = self._client.listener.young
-                if wanted >= MOVED or run.since - token.wrote_at < young:
-                    return self._falls_back()
+            if wanted != FREE:
                 return self._guarded(run, node, wanted)
             self._hub.tallies.direct += 1
         elif mode == "bounded" and not self._is_near(node):
@@ -141,12 +103,34 @@ class Reader:
         link.send(run)
         return True
 
+    def _wanted(self, run: ClientRun, node: "Node") -> int | None:
+        """Return what offset a replica has to be asked for; None: it is not to be read."""
+        shard, token = self._shard, self._token
+        if token.uncovered:
+            return None
+        if token.generation != shard.generation:
+            token.generation, token.offset = shard.generation, shard.switch_offset
+            token.wrote_at = max(token.wrote_at, run.since if self._window else -1.0)
+        if self._window:
+            return None if run.since - token.wrote_at < self._window else FREE
+        wanted = max(token.offset, shard.floor)
+        if wanted <= node.offset:
+            return FREE
+        listener = self._client.listener
+        may_be_asked = (
+            wanted < MOVED
+            and run.since - token.wrote_at >= listener.young
+            and listener.session_fallback == "guarded"
+            and node.tells_role
+        )
+        return wanted if may_be_asked else None
+
     def elsewhere(self, run: ClientRun) -> bool:
         """Send a read to another replica than where it failed; False: to the primary."""
         failed = getattr(run.link, "node", None)
         if self._node is failed and failed is not None:
             failed.suspect()
-            self._token.offset = max(self._token.offset, MOVED)
+            self._miss()
             self.leave()
         if self.mode == "primary" or run.tries > 1:
             return False
@@ -159,6 +143,10 @@ class Reader:
         token = self._token
         if run.kind == Route.WRITE:
             token.wrote_at = run.since
+        if self._window:
+            if run.kind == Route.WRITE and run.after is None:
+                run.after = self._answered
+            return
         token.uncovered += 1
         link.covers.append(self._covered)
 
@@ -166,7 +154,7 @@ class Reader:
         """Hear that a client's own upstream has executed something: ask how far the primary is."""
         if self.mode != "session" or not self._shard.readable:
             return
-        if link.is_closed:
+        if link.is_closed or self._window:
             self.moved()
             return
         self._token.uncovered += 1
@@ -175,8 +163,18 @@ class Reader:
     def moved(self) -> None:
         """Read from the primary until it is known how far that is."""
         if self.mode == "session":
-            token = self._token
-            token.offset = max(token.offset, MOVED)
+            self._miss()
+
+    def _miss(self) -> None:
+        token = self._token
+        token.offset = max(token.offset, MOVED)
+        if self._window:
+            token.wrote_at = self._hub.now()
+
+    def _answered(self, reply: bytes) -> bytes:
+        """Count the time without replicas from a write's reply on."""
+        self._token.wrote_at = self._hub.now()
+        return reply
 
     def hides(self) -> None:
         """Hear that a client may write where nobody counts, until ``shows``."""
@@ -262,7 +260,7 @@ class Reader:
         if node is not self._node:
             if self._node is not None and self.mode == "session":
                 # What was seen there may be newer than what the other has.
-                self._token.offset = max(self._token.offset, MOVED)
+                self._miss()
             self.leave()
             self._node, self._link = node, None
             node.clients += 1
@@ -272,7 +270,7 @@ class Reader:
         link = self._link
         if link is None or not link.takes_new or link.node is not node or run.is_slow:
             is_same = link is not None and not link.is_closed and link.node is node
-            if link is not None and is_same and self._client.is_under_way(link):
+            if link is not None and is_same and self._client.writer.is_under_way(link):
                 return link  # though it is slow: reads are answered from newer and newer states
             choose = node.lane if run.is_slow else node.link
             attributes = self._client.session.attributes

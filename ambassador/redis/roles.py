@@ -4,7 +4,7 @@ ROLE decides, not a name or tag: a server is the primary only if it says so itse
 are a split; then none is, unless Sentinel names one or evidence is allowed to decide.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -27,6 +27,8 @@ class Observation:
     followers: int = 0
     version: str = ""
     run_id: str = ""
+    modules: frozenset[str] = frozenset()
+    is_told: bool = True  # by ROLE; not by INFO, where ROLE may not be used
     since: float = 0.0  # when it was first seen in this role
 
 
@@ -59,17 +61,22 @@ def judge(
 
 _INFO: Final = {
     "master_replid", "master_link_status", "master_sync_in_progress", "loading", "redis_version",
-    "run_id",
+    "run_id", "role", "master_repl_offset", "slave_repl_offset", "connected_slaves",
 }  # fmt: skip
+_MODULE: Final = "module:"
+_NOT_ALLOWED: Final = (b"NOPERM ", b"ERR unknown command")
 
 
 def observation_of(role: object, info: object, now: float) -> Observation:
     """Return what the replies to ROLE and INFO say. Raises ProtocolError."""
-    facts = _facts(info)
+    lines = _lines(info)
+    facts = _facts(lines)
     is_loading = facts.get("loading") == "1"
     if isinstance(role, Failure) and role.startswith(b"LOADING"):
         return Observation(role="slave", offset=-1, is_loading=True, is_linked=False, since=now)
-    match role:
+    is_told = not (isinstance(role, Failure) and role.startswith(_NOT_ALLOWED) and "role" in facts)
+    told = role if is_told else _role_in(facts)
+    match told:
         case [b"master", int(offset), list(followers)]:
             kind, linked, count = "master", True, len(followers)
         case [b"slave", _, _, bytes(state), int(offset)]:
@@ -77,7 +84,7 @@ def observation_of(role: object, info: object, now: float) -> Observation:
             is_syncing = facts.get("master_sync_in_progress") == "1"
             kind, linked, count = "slave", state == b"connected" and is_up and not is_syncing, 0
         case Failure():
-            raise ProtocolError(f"ROLE is refused: {role.decode(errors='replace')}")
+            raise ProtocolError(f"ROLE is refused: {told.decode(errors='replace')}")
         case _:
             raise ProtocolError("ROLE is answered by something else")
     return Observation(
@@ -89,15 +96,30 @@ def observation_of(role: object, info: object, now: float) -> Observation:
         followers=count,
         version=facts.get("redis_version", ""),
         run_id=facts.get("run_id", ""),
+        modules=frozenset(line for line in lines if line.startswith(_MODULE)),
+        is_told=is_told,
         since=now,
     )
 
 
-def _facts(info: object) -> dict[str, str]:
+def _role_in(facts: Mapping[str, str]) -> object:
+    """Return what ROLE would say, as far as INFO does."""
+    if facts["role"] == "master":
+        offset = facts.get("master_repl_offset", "0")
+        return [b"master", int(offset), [b""] * int(facts.get("connected_slaves", "0"))]
+    state = b"connected" if facts.get("master_link_status") == "up" else b"connect"
+    return [b"slave", b"", 0, state, int(facts.get("slave_repl_offset", "-1"))]
+
+
+def _lines(info: object) -> list[str]:
     if not isinstance(info, bytes) or isinstance(info, Failure):
-        return {}
-    lines = (line.partition(":") for line in info.decode(errors="replace").splitlines())
-    return {name: value for name, _, value in lines if name in _INFO}
+        return []
+    return info.decode(errors="replace").splitlines()
+
+
+def _facts(lines: Iterable[str]) -> dict[str, str]:
+    pairs = (line.partition(":") for line in lines)
+    return {name: value for name, _, value in pairs if name in _INFO}
 
 
 class Lag:

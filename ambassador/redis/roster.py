@@ -12,18 +12,19 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
+from ambassador.redis.ids import NOBODY, is_id, of_server, server_id
 from ambassador.redis.resp import bulk, packed
+from ambassador.redis.tracking import redirection, tracking, tracking_info
 
 if TYPE_CHECKING:
     from ambassador.redis.client import Client
     from ambassador.redis.lease import Lease
 
-__all__ = ["target_of", "translated"]
+__all__ = ["translated"]
 
 After = Callable[[bytes], bytes]
 Translation = tuple[bytes, "After | None"]
 
-_NOBODY: Final = b"%d" % (2**63 - 1)
 _FIELD: Final = re.compile(rb"(?<![^ ])([a-z-]+)=([^ \n]*)")
 _OF_CLIENTS: Final = frozenset({"client|list", "client|info", "client|kill", "client|unblock"})
 _OF_REPLICATION: Final = frozenset({b"master", b"slave", b"replica"})
@@ -45,7 +46,7 @@ def translated(
 def _list(client: "Client", lease: "Lease", raw: bytes, words: list[bytes]) -> Translation:
     wanted: set[int] | None = None
     is_any = len(words) == 2
-    if len(words) > 3 and words[2].upper() == b"ID" and all(map(_is_id, words[3:])):
+    if len(words) > 3 and words[2].upper() == b"ID" and all(map(is_id, words[3:])):
         wanted, raw, is_any = set(map(int, words[3:])), packed(*words[:2]), True
     is_normal = is_any or (len(words) == 4 and words[3].lower() == b"normal")
 
@@ -77,7 +78,7 @@ def _told(
     asking: "Client", lease: "Lease", lines: list[bytes], others: Iterable["Client"]
 ) -> dict[int, bytes]:
     """Return the lines of all clients that we know, by our ids."""
-    by_server = {_server_id(client): client for client in asking.hub.clients}
+    by_server = {server_id(client): client for client in asking.hub.clients}
     told = {}
     model = b""
     for line in lines:
@@ -88,14 +89,9 @@ def _told(
         if client is not None and number:
             told[client.id] = _renamed(line, client)
     for client in others:
-        if client.id not in told and not _server_id(client):
+        if client.id not in told and not server_id(client):
             told[client.id] = _sharing(model, client)
     return told
-
-
-def _server_id(client: "Client") -> int:
-    lease = client.session.lease
-    return lease.link.server_id if lease is not None else 0
 
 
 def _renamed(line: bytes, client: "Client") -> bytes:
@@ -181,10 +177,10 @@ def _without_ids(words: list[bytes]) -> list[bytes]:
     found = words[:2]
     for place in range(2, len(words), 2):
         option = words[place : place + 2]
-        if len(option) == 2 and option[0].upper() == b"ID" and _is_id(option[1]):
+        if len(option) == 2 and option[0].upper() == b"ID" and is_id(option[1]):
             continue
         found += option
-    return [*found, b"ID", _NOBODY]
+    return [*found, b"ID", NOBODY]
 
 
 def _filters(words: list[bytes]) -> dict[bytes, bytes] | None:
@@ -194,7 +190,7 @@ def _filters(words: list[bytes]) -> dict[bytes, bytes] | None:
         option.upper(): value for option, value in zip(words[::2], words[1::2], strict=False)
     }
     is_good = len(words) % 2 == 0 and filters.keys() <= known
-    return filters if is_good and _is_id(filters.get(b"ID", b"1")) else None
+    return filters if is_good and is_id(filters.get(b"ID", b"1")) else None
 
 
 def _is_meant(one: "Client", asking: "Client", filters: dict[bytes, bytes]) -> bool:
@@ -231,70 +227,13 @@ def _end(one: "Client", asking: "Client") -> None:
 
 
 def _unblock(client: "Client", _: "Lease", raw: bytes, words: list[bytes]) -> Translation:
-    if len(words) < 3 or not _is_id(words[2]):
+    if len(words) < 3 or not is_id(words[2]):
         return raw, None
-    return packed(*words[:2], _of_server(client, words[2]), *words[3:]), None
-
-
-# --- tracking --------------------------------------------------------------------------
-
-
-def _tracking(client: "Client", lease: "Lease", raw: bytes, words: list[bytes]) -> Translation:
-    options = [word.upper() for word in words]
-    if b"REDIRECT" not in options[:-1]:
-        lease.redirects_to = 0
-        return raw, None
-    place = options.index(b"REDIRECT") + 1
-    if not _is_id(words[place]):
-        return raw, None
-    lease.redirects_to = int(words[place])
-    changed = [*words[:place], _of_server(client, words[place]), *words[place + 1 :]]
-    return packed(*changed), None
-
-
-def target_of(client: "Client", words: list[bytes]) -> "Client | None":
-    """Return the client that tracking is to be told to, if it has no upstream alone yet."""
-    options = [word.upper() for word in words]
-    if b"REDIRECT" not in options[:-1]:
-        return None
-    number = words[options.index(b"REDIRECT") + 1]
-    for one in client.hub.clients if _is_id(number) else ():
-        if one.id == int(number):
-            return None if one.session.lease is not None else one
-    return None
-
-
-def _redirection(_: "Client", lease: "Lease", raw: bytes, _words: list[bytes]) -> Translation:
-    def after(reply: bytes) -> bytes:
-        if not reply.startswith(b":") or reply in {b":0\r\n", b":-1\r\n"}:
-            return reply
-        return b":%d\r\n" % lease.redirects_to
-
-    return raw, after
-
-
-def _tracking_info(_: "Client", lease: "Lease", raw: bytes, _words: list[bytes]) -> Translation:
-    def after(reply: bytes) -> bytes:
-        ours = rb"\g<1>%d\r" % lease.redirects_to
-        return re.sub(rb"(\$8\r\nredirect\r\n:)[1-9]\d*\r", ours, reply)
-
-    return raw, after
+    return packed(*words[:2], of_server(client, words[2]), *words[3:]), None
 
 
 def _id(client: "Client", _: "Lease", raw: bytes, _words: list[bytes]) -> Translation:
     return raw, lambda reply: b":%d\r\n" % client.id if reply.startswith(b":") else reply
-
-
-def _is_id(word: bytes) -> bool:
-    return word.isdigit() and 0 < int(word) < 2**63
-
-
-def _of_server(client: "Client", number: bytes) -> bytes:
-    """Return the server's id for one of ours; that of nobody if it has none there."""
-    for one in client.hub.clients:
-        if one.id == int(number):
-            return b"%d" % (_server_id(one) or int(_NOBODY))
-    return _NOBODY
 
 
 _TRANSLATORS: Final[dict[str, Callable[["Client", "Lease", bytes, list[bytes]], Translation]]] = {
@@ -303,7 +242,7 @@ _TRANSLATORS: Final[dict[str, Callable[["Client", "Lease", bytes, list[bytes]], 
     "client|info": _info,
     "client|kill": _kill,
     "client|unblock": _unblock,
-    "client|tracking": _tracking,
-    "client|getredir": _redirection,
-    "client|trackinginfo": _tracking_info,
+    "client|tracking": tracking,
+    "client|getredir": redirection,
+    "client|trackinginfo": tracking_info,
 }

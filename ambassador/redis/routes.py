@@ -88,6 +88,7 @@ def _node(hub: Hub, node: Node) -> dict[str, object]:
         "clients": node.clients,
         "links": len(node.links),
         "dedicated": node.dedicated,
+        "spare": node.spares,
         "outstanding": node.outstanding,
         "commands": dict(zip(("other", "read", "write", "look"), node.counts, strict=True)),
     }

@@ -86,6 +86,7 @@ class ClientRun(Run):
         "link",
         "out",
         "owner",
+        "sent",
         "since",
         "slot",
         "token",
@@ -101,7 +102,7 @@ class ClientRun(Run):
         self.parts = []
         self.owner = owner
         self.kind = kind
-        self.since = since
+        self.since = self.sent = since  # when it came, and went on if that was later
         self.token = 0  # not 0: on a replica, that must have reached this offset
         self.tries = 0
         self.is_stale = False

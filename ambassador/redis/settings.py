@@ -8,16 +8,19 @@ from ambassador.frame.address import Address
 from ambassador.frame.tls import TlsClient, TlsServer
 from ambassador.redis.framing import DEFAULT_LIMITS, CommandLimits
 
-__all__ = ["MODES", "Listener", "RedisSettings"]
+__all__ = ["MODES", "MOVABLE", "Listener", "RedisSettings"]
 
 _STORING: Final = frozenset({"sort", "georadius", "georadiusbymember"})
+MOVABLE: Final = frozenset({"dbsize", "keys", "lastsave", "randomkey", "time"})
+"""What each server answers for itself, and any may be asked."""
+_BY_REPLICAS: Final = frozenset({"dbsize", "keys", "randomkey"})
 MODES: Final = ("primary", "eventual", "bounded", "session")
 
 
 @cache
-def _adapted(*chosen: bool) -> frozenset[str]:
+def _adapted(moved: frozenset[str], *chosen: bool) -> frozenset[str]:
     several = (_STORING, frozenset({"eval"}), frozenset({"ping"}))
-    return frozenset().union(*(one for one, is_on in zip(several, chosen, strict=True) if is_on))
+    return moved.union(*(one for one, is_on in zip(several, chosen, strict=True) if is_on))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,10 @@ class Listener:
     scope: str = "connection"  # of what a client wrote: connection, user or listener
     cursor: str = "primary"  # or sticky: scans go to one replica
     young: float = 0.002  # a write younger than this is not looked for on a replica
+    session_fallback: str = "guarded"  # or primary: a replica not known to be so far is not asked
+    window: float = 0.0  # seconds of reading from the primary after a write, in place of offsets
+    after_write: str = "primary"  # or replica: of a read behind a write without an answer
+    replica_answers: frozenset[str] = _BY_REPLICAS  # of MOVABLE
     allow_admin: frozenset[str] = frozenset()
     deny: frozenset[str] = frozenset()
     users: tuple[tuple[str, str], ...] = ()  # with any, logins are checked here
@@ -53,7 +60,8 @@ class Listener:
     @property
     def adapted(self) -> frozenset[str]:
         """Return the names of commands that the options change."""
-        return _adapted(self.rewrites_ro, self.has_script_flags, self.ping == "local")
+        moved = self.replica_answers ^ _BY_REPLICAS
+        return _adapted(moved, self.rewrites_ro, self.has_script_flags, self.ping == "local")
 
     @property
     def label(self) -> str:
@@ -86,7 +94,10 @@ class RedisSettings:
     failover_queue: float = 3.0
     failover_bytes: int = 64 << 20
     split_brain: str = "refuse"  # or evidence
+    drain: float = 0.2  # a former primary that still answers has so long for what it was sent
     connections_per_node: int = 1
+    dedicated_min: int = 0  # connections for single clients that the primary has at least
+    dedicated_max: int = 1000  # and any server at most
     resubscribe: bool = True  # after a failover, for clients that are subscribed
     slow: float = 0.05  # without an answer for so long a shared connection gets no new commands
     is_multiplexed: bool = True  # False: each client has an upstream of its own, all to the primary
@@ -100,6 +111,7 @@ class RedisSettings:
     slowlog: float = 0.1
     slowlog_size: int = 128
     admin: Address | None = None
+    ready: str = "primary"  # or replica: what there must be for /health/ready
     workers: int = 1
 
     @property

@@ -19,6 +19,7 @@ _commands = counter(
 _seconds = histogram(
     "ambassador_command_seconds", "Time of runs of commands, one of 16", _BUCKETS, ["class"]
 )
+_bytes = counter("ambassador_bytes_total", "Bytes from clients (in) and to them (out)", ["dir"])
 _clients = gauge("ambassador_clients", "Clients connected")
 _dedicated = gauge("ambassador_dedicated_upstreams", "Upstreams that one client has alone")
 _outstanding = gauge("ambassador_outstanding", "Runs under way", ["node"])
@@ -83,10 +84,17 @@ class Tallies:
         _unknown.set(hub.unknown_outcomes)
         for name in ("direct", "guarded", "fallback"):
             _tokens.labels(name).set(getattr(self, name))
+        _bytes.labels("in").set(hub.taken)
+        _bytes.labels("out").set(hub.given)
+        for gauged in (_outstanding, _lag_bytes, _lag_seconds):
+            gauged.cells.clear()  # servers that are gone are not told of
         for node in hub.nodes.values():
             _outstanding.labels(node.label).set(node.outstanding)
             for kind, name in enumerate(CLASSES):
-                _commands.labels(name, node.label, "answered").set(node.counts[kind])
+                wrong, unknown = node.errors[kind], node.unknown[kind]
+                done = node.counts[kind] - wrong - unknown
+                for outcome, count in (("answered", done), ("error", wrong), ("unknown", unknown)):
+                    _commands.labels(name, node.label, outcome).set(count)
             if not node.is_primary and node.offset >= 0:
                 lag = hub.lag_of(node)
                 _lag_bytes.labels(node.label).set(lag.bytes_behind(node.offset))

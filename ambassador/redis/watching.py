@@ -85,9 +85,9 @@ async def _take(node: "Node", link: Link, seen: Observation) -> None:
     node.health.succeed()
     if before is not None and before.role == seen.role:
         seen = replace(seen, since=before.since)
-    node.observation = seen
+    node.observation, node.tells_role = seen, seen.is_told
     hub.tallies.last_look = hub.now()
-    is_new = before is None or (before.run_id, before.version) != (seen.run_id, seen.version)
+    is_new = before is None or _program(before) != _program(seen)
     if seen.role == "master" and is_new and not seen.is_loading:
         await _learn(node, link)
     if seen.role == "slave":
@@ -95,6 +95,11 @@ async def _take(node: "Node", link: Link, seen: Observation) -> None:
     if before is None or _differs(before, seen) or not node.is_readable or hub.held:
         hub.rejudge()
     hub.probed(node, seen.offset)
+
+
+def _program(seen: Observation) -> tuple[object, ...]:
+    """Return what decides which commands there are."""
+    return seen.run_id, seen.version, seen.modules
 
 
 def _differs(before: Observation, seen: Observation) -> bool:

@@ -1,6 +1,7 @@
 """The component: doors, the instances, and their relays."""
 
 import asyncio
+import dataclasses
 from collections.abc import Callable
 from typing import Final
 
@@ -9,6 +10,7 @@ from ambassador.frame.admin import Answer, Handler
 from ambassador.frame.dialing import Dialer
 from ambassador.frame.listening import Door
 from ambassador.frame.members import Follows
+from ambassador.frame.room import room_for
 from ambassador.frame.tls import client_context
 from ambassador.tcp.pool import Member, Pool
 from ambassador.tcp.relay import Inlet
@@ -43,7 +45,9 @@ class TcpAmbassador:
         context = await asyncio.to_thread(client_context, self._settings.tls)
         dialer = Dialer(context, self._settings.connect_timeout)
         async with asyncio.TaskGroup() as group:
-            pool = self.pool = Pool(self._settings, group, dialer)
+            most = room_for(self._settings.max_clients, each=2)
+            settings = dataclasses.replace(self._settings, max_clients=most)
+            pool = self.pool = Pool(settings, group, dialer)
             tasks = [
                 group.create_task(pool.sweep(), name="sweep"),
                 group.create_task(pool.probe(), name="probe"),
@@ -82,11 +86,29 @@ class TcpAmbassador:
             members = self.pool.members.values() if self.pool is not None else ()
             return Answer(200, [_told(one) for one in members])
 
+        async def drain(label: str) -> Answer:
+            return self._drain(label, is_drained=True)
+
+        async def undrain(label: str) -> Answer:
+            return self._drain(label, is_drained=False)
+
         return {
+            ("POST", "/drain/"): drain,
+            ("POST", "/undrain/"): undrain,
             ("GET", "/health/live"): live,
             ("GET", "/health/ready"): ready,
             ("GET", "/topology"): topology,
         }
+
+    def _drain(self, label: str, *, is_drained: bool) -> Answer:
+        """Have an instance take nothing new; what it has goes on to its end."""
+        members = self.pool.members.values() if self.pool is not None else ()
+        for member in members:
+            if str(member.address) == label:
+                member.is_drained = is_drained
+                told = {"node": label, "draining": is_drained, "clients": member.clients}
+                return Answer(200, told)
+        return Answer(404, {"error": f"there is no instance {label}"})
 
     async def _stop(self, pool: Pool, tasks: list[asyncio.Task[None]]) -> None:
         """Take no more, let those connected finish for some seconds, end."""
@@ -113,6 +135,6 @@ def _told(member: Member) -> dict[str, object]:
     return {
         "address": str(member.address),
         "clients": member.clients,
-        "draining": member.is_draining,
+        "draining": member.is_draining or member.is_drained,
         "refusing": member.is_refusing,
     }

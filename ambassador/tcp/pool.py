@@ -44,7 +44,8 @@ class Member:
         self.is_refusing = False  # of late, to our own tries
         self.health.succeed()
         self.clients = 0
-        self.is_draining = False
+        self.is_draining = False  # says the catalogue
+        self.is_drained = False  # says a person
         self.weight = 1.0
         self.zone = ""
         self.latency = 0.0
@@ -81,6 +82,8 @@ class Pool:
         self._chooser = Chooser(settings.balance, random.random)
         self._emptied = Signal()
         self._changed = Signal()
+        self._unsaid = 0
+        self._said_at = -_REST
         self._now = asyncio.get_running_loop().time
 
     def serve(self, addresses: Collection[Address], draining: Collection[Address] = ()) -> None:
@@ -98,12 +101,19 @@ class Pool:
         left = [
             member
             for member in self.members.values()
-            if member not in tried and not member.is_draining
+            if member not in tried and not (member.is_draining or member.is_drained)
         ]
         rested = self._now() - _REST
         left = [one for one in left if not one.is_refusing] or left
         well = [one for one in left if one.health.is_up or one.failed_at < rested]
         return self._chooser.choose(well or left) if left else None
+
+    def refused(self, tried: int) -> None:
+        """Hear of a client that nobody takes; it is told once a second."""
+        self._unsaid += 1
+        if self._now() - self._said_at >= _REST:
+            _log.warning("no instance takes a connection", tried=tried, clients=self._unsaid)
+            self._said_at, self._unsaid = self._now(), 0
 
     def enter(self, inlet: "Inlet") -> bool:
         """Take a client, if there is room."""

@@ -4,14 +4,12 @@ import asyncio
 from typing import TYPE_CHECKING, Final, cast
 
 from ambassador.frame.dialing import tune
-from sidecar.runtime.log import get_logger
 
 if TYPE_CHECKING:
     from ambassador.tcp.pool import Member, Pool
 
 __all__ = ["Inlet"]
 
-_log = get_logger("ambassador")
 _HIGH: Final = 1 << 18
 _MOST_EARLY: Final = 1 << 16
 
@@ -122,7 +120,7 @@ class Inlet(Side):
         while self.transport is not None and not self.transport.is_closing():
             member = self._pool.choose(tried)
             if member is None:
-                _log.warning("no instance takes a connection", tried=len(tried))
+                self._pool.refused(len(tried))
                 self.transport.abort()
                 return
             tried.add(member)

@@ -8,12 +8,14 @@ from ambassador.frame.address import Address
 from ambassador.frame.balance import POLICIES
 from ambassador.frame.fields import (
     Field,
+    Place,
     address,
     choice,
     integer,
     listen_address,
     read,
     seconds,
+    several,
     text,
 )  # fmt: skip
 from ambassador.frame.tls import TlsClient
@@ -43,7 +45,7 @@ def settings_of(given: Mapping[str, object]) -> TcpSettings:
     """Return the settings of a command line. Raises ConfigError with every mistake."""
     problems: list[str] = []
     asked = {key: value for key, value in given.items() if value}
-    found = read(asked, _FIELDS, "command line", problems)
+    found = read(asked, _FIELDS, Place("command line"), problems)
     found.setdefault("listen", ())
     if not problems and not found["listen"]:
         problems.append("command line: --listen is missing")
@@ -56,15 +58,11 @@ def settings_of(given: Mapping[str, object]) -> TcpSettings:
     return TcpSettings(**found)  # type: ignore[arg-type]
 
 
-def _several(check: Field) -> Field:
-    return lambda values: tuple(check(one) for one in values)  # type: ignore[attr-defined]
-
-
 _FIELDS: Final[Mapping[str, tuple[str, Field]]] = {
-    "listen": ("listen", _several(listen_address)),
+    "listen": ("listen", several(listen_address)),
     "service": ("service", text),
     "store": ("store", text),
-    "servers": ("servers", _several(address)),
+    "servers": ("servers", several(address)),
     "balance": ("balance", choice(*POLICIES)),
     "idle": ("idle", seconds),
     "max_clients": ("max_clients", integer),

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, NewType
 __all__ = [
     "BACKUP",
     "CANARY",
+    "CANARY_MATCH",
     "CERT_NAME",
     "CHECK",
     "CHECK_FALL",
@@ -77,6 +78,8 @@ CHECK_RISE: Final = "pinnace-check-rise"
 """Meta keys: how often it asks, how many failures take an endpoint out, how many answers back."""
 CANARY: Final = "pinnace-canary"
 """Meta key: the percentage of requests that all instances with this key get together."""
+CANARY_MATCH: Final = "pinnace-canary-match"
+"""Meta key: requests that all go to the instances with it: ``header:NAME=VALUE,cookie:...``."""
 BACKUP: Final = "pinnace-backup"
 """Meta key: ``true``: gets work only when no other instance can."""
 TCP_LISTEN: Final = "pinnace-tcp-listen"

@@ -22,6 +22,8 @@ class Load(NamedTuple):
     failures: int = 0
     """Connections that failed, answers that broke off, answers of 500 and above."""
     retries: int = 0
+    is_counted: bool = True
+    """Whether requests, failures and queues are known; where not, they are 0."""
 
     def __add__(self, other: object) -> "Load":
         """Return both together."""
@@ -36,6 +38,7 @@ class Load(NamedTuple):
             max(latencies, default=None),
             self.failures + other.failures,
             self.retries + other.retries,
+            self.is_counted and other.is_counted,
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from sidecar.config.units import dns_server, endpoint
+from sidecar.config.units import dns_server, endpoints
 from sidecar.config.values import (
     domain,
     domain_or_empty,
@@ -62,9 +62,12 @@ def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
     return texts
 
 
+def _listens(text: str) -> str:
+    return _listens_or_empty(text) or listen(text)
+
+
 def _listens_or_empty(text: str) -> str:
-    for one in text.split(",") if text else ():
-        endpoint(one)
+    endpoints(text)
     return text
 
 
@@ -89,7 +92,7 @@ def _octets(count: int) -> int:
 DNS_RULES: Final[Mapping[str, Callable[[Any], str | float | int | bool | tuple[str, ...]]]] = (
     MappingProxyType(
         {
-            "dns.listen": listen,
+            "dns.listen": _listens,
             "dns.domain": domain,
             "dns.alt_domain": domain_or_empty,
             "dns.datacenter": label,

@@ -106,7 +106,9 @@ OPTIONS: Final[Mapping[str, Option]] = MappingProxyType(
             Option("--ip", "registrar.ip", "ADDR", "the address published ports are registered by"),
             Option("--domain", "dns.domain", "NAME", "the domain that names are answered in"),
             Option("--http", "http.listen", "ADDR:PORT", "API, health and metrics"),
-            Option("--dns", "dns.listen", "ADDR:PORT", "DNS over UDP and TCP"),
+            Option(
+                "--dns", "dns.listen", "ADDR:PORT", "DNS over UDP and TCP; or several, by commas"
+            ),
             Option("--lb", "lb.kind", "haproxy|nginx|none", "the load balancer to run"),
             Option("--lb-listen", "lb.listen", "ADDR:PORT", "where it takes HTTP requests"),
             Option("--stack", "scheduler.stack", "FILE", "a Compose file to keep running"),

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from typing import Final, NamedTuple
 
-__all__ = ["Endpoint", "dns_server", "duration", "endpoint", "go_duration"]
+__all__ = ["Endpoint", "dns_server", "duration", "endpoint", "endpoints", "go_duration"]
 
 _UNITS: Final = {
     "ns": 1e-9,
@@ -102,6 +102,14 @@ def endpoint(text: str) -> Endpoint:
     elif not _HOST.fullmatch(host):
         raise ValueError(f"{host!r} in {text!r} is neither an address nor a host name")
     return Endpoint(host, int(port_text))
+
+
+def endpoints(text: str) -> tuple[Endpoint, ...]:
+    """Return the endpoints of a text that separates them by commas; none of an empty one.
+
+    Raises ValueError.
+    """
+    return tuple(map(endpoint, text.split(","))) if text else ()
 
 
 def dns_server(text: str) -> Endpoint:

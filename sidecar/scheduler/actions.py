@@ -6,6 +6,7 @@ at again: that the container is absent still, or still the same.
 
 from dataclasses import dataclass
 
+from sidecar.catalog.matching import Lot
 from sidecar.scheduler.cluster import Copy
 from sidecar.scheduler.fencing import Fencing
 from sidecar.scheduler.model import Placement, Refusal
@@ -66,14 +67,15 @@ class Deregister(_OnCopy):
 
 @dataclass(frozen=True, slots=True)
 class Weigh(_OnCopy):
-    """Let the canaries of a service have a share of its traffic, in per cent."""
+    """Let the canaries of a service have a part of its traffic."""
 
-    share: float
+    share: Lot
 
     @property
     def key(self) -> str:
         """What tells it from another share."""
-        return f"weigh/{self.service}/{self.copy.slot}/{self.copy.incarnation}/{self.share:g}"
+        copy, share = self.copy, f"{self.share.percent:g}"
+        return f"weigh/{self.service}/{copy.slot}/{copy.incarnation}/{share}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -103,9 +105,10 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """What a person should know."""
+    """What a person should know; ``is_trouble``: as long as it is so, we are not ready."""
 
     text: str
+    is_trouble: bool = True
 
 
 Action = Create | Start | Drain | Stop | Remove | Deregister | Weigh | Fence | Pending | Alarm

@@ -33,6 +33,7 @@ def api_routes(teller: Teller, orders: Orders, journal: Journal) -> list[web.Rou
         web.get("/v1/stacks", _told(reading.stacks)),
         web.get("/v1/stacks/{stack}", _told(reading.stack)),
         web.put("/v1/stacks/{stack}", _told(ordering.deploy)),
+        web.post("/v1/stacks/{stack}/plan", _told(reading.plan)),
         web.delete("/v1/stacks/{stack}", _told(ordering.down)),
         web.post("/v1/stacks/{stack}/services/{service}/{order}", _told(ordering.service)),
         web.get("/v1/nodes", _told(reading.nodes)),
@@ -72,6 +73,9 @@ class _Reading:
     async def stack(self, request: web.Request) -> object:
         return self._teller.stack(request.match_info["stack"])
 
+    async def plan(self, request: web.Request) -> object:
+        return await self._teller.plan(request.match_info["stack"], await _bundle(request))
+
     async def nodes(self, _: web.Request) -> object:
         return self._teller.nodes()
 
@@ -84,17 +88,7 @@ class _Ordering:
         self._orders = orders
 
     async def deploy(self, request: web.Request) -> object:
-        name = request.match_info["stack"]
-        body = await request.read()
-        if request.content_type == "application/json":
-            try:
-                bundle = msgspec.json.decode(body, type=Bundle)
-            except msgspec.MsgspecError as error:
-                raise ApiError(400, f"this is no bundle of a stack: {error}") from error
-        else:
-            bundle = bundle_of(body, name)
-        if bundle.name != name:
-            raise ApiError(400, f"the stack in the body is called {bundle.name!r}, not {name!r}")
+        name, bundle = request.match_info["stack"], await _bundle(request)
         return {"stack": name, "revision": await self._orders.deploy(name, bundle)}
 
     async def down(self, request: web.Request) -> object:
@@ -125,6 +119,20 @@ class _Ordering:
             raise ApiError(404, f"{order!r} is none of {', '.join(_MOVES)}")
         await self._orders.move(node, _MOVES[order])
         return {"node": node, "availability": _MOVES[order].value}
+
+
+async def _bundle(request: web.Request) -> Bundle:
+    """Return the stack in a body: a bundle as JSON, or the text of a stack file."""
+    name, body = request.match_info["stack"], await request.read()
+    if request.content_type != "application/json":
+        return bundle_of(body, name)
+    try:
+        bundle = msgspec.json.decode(body, type=Bundle)
+    except msgspec.MsgspecError as error:
+        raise ApiError(400, f"this is no bundle of a stack: {error}") from error
+    if bundle.name != name:
+        raise ApiError(400, f"the stack in the body is called {bundle.name!r}, not {name!r}")
+    return bundle
 
 
 async def _replicas(request: web.Request) -> int | None:

@@ -118,7 +118,7 @@ class Autoscaler:
             kept = {**known.samples.get(name, {}), **fresh}
             known.samples[name] = {id_: each for id_, each in kept.items() if not id_ or id_ in ids}
             found[name] = measured_of(
-                wanted.kind,
+                wanted,
                 known.samples[name],
                 ids,
                 not_ready=not_ready,

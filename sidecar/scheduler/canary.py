@@ -18,7 +18,12 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["PREFIX", "CanaryPolicy", "Phase", "Sides", "Tally", "Trial", "is_canary", "step"]
+from sidecar.catalog.matching import Lot
+
+__all__ = [
+    "PREFIX", "CanaryPolicy", "Kept", "Phase", "Sides", "Tally", "Trial", "is_canary", "kept_of",
+    "step",
+]  # fmt: skip
 
 PREFIX: Final = "canary-"
 """Slots of canaries are called so, with a number behind."""
@@ -47,6 +52,8 @@ class CanaryPolicy:
     auto_promote: bool = True
     deadline: float = 600.0
     """So long a step waits for its least number of requests."""
+    match: str = ""
+    """Requests that are all for canaries, as ``matches_of`` reads them."""
 
     def count(self, replicas: int, number: int) -> int:
         """Return how many canaries a step has."""
@@ -91,8 +98,9 @@ class Trial(msgspec.Struct, frozen=True, omit_defaults=True):
     since: float = 0.0
     """When it was begun."""
     begun: Sides = Sides()
-    """What was counted by then."""
+    """What had been counted at ``counted``: by then, or when another process went on with it."""
     why: str = ""
+    counted: float = 0.0
 
     def share(self, policy: CanaryPolicy) -> float:
         """Return which part of the requests canaries get now, in per cent."""
@@ -100,10 +108,35 @@ class Trial(msgspec.Struct, frozen=True, omit_defaults=True):
             return policy.steps[self.number]
         return 0.0
 
+    def lot(self, policy: CanaryPolicy) -> Lot:
+        """Return what canaries get of the requests now; those that match, as long as they serve."""
+        return Lot(self.share(policy), "" if self.phase is Phase.ABORTED else policy.match)
+
     @property
     def has_canaries(self) -> bool:
         """Whether canaries are to run beside the stable copies."""
         return self.phase in {Phase.STARTING, Phase.TRYING, Phase.WAITING}
+
+
+class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is written down of a trial, for a process that goes on with it; the time of day."""
+
+    spec: str
+    phase: Phase
+    number: int = 0
+    at: float = 0.0
+    why: str = ""
+
+    def resumed(self, policy: CanaryPolicy, seen: Sides, now: float, wall: float) -> Trial:
+        """Return the trial as it goes on: at its step, held as long; requests count from now."""
+        number = min(self.number, len(policy.steps) - 1)
+        since = now - max(0.0, wall - self.at)
+        return Trial(self.spec, self.phase, number, since, seen, self.why, now)
+
+
+def kept_of(trial: Trial, now: float, wall: float) -> Kept:
+    """Return what is to be written down of a trial."""
+    return Kept(trial.spec, trial.phase, trial.number, wall - (now - trial.since), trial.why)
 
 
 def is_canary(slot: str) -> bool:
@@ -142,7 +175,7 @@ def _held(policy: CanaryPolicy, trial: Trial, seen: Sides, now: float, *, is_rea
         return trial
     requests = seen.canary.since(trial.begun.canary).requests
     if requests < policy.min_requests:
-        if held < policy.deadline:
+        if now - trial.counted < policy.deadline:
             return trial
         why = f"{requests} of {policy.min_requests} requests within {policy.deadline:g} s"
         return msgspec.structs.replace(trial, phase=Phase.WAITING, why=why)
@@ -156,7 +189,7 @@ def _held(policy: CanaryPolicy, trial: Trial, seen: Sides, now: float, *, is_rea
 
 def _tried(trial: Trial, number: int, seen: Sides, now: float) -> Trial:
     return msgspec.structs.replace(
-        trial, phase=Phase.TRYING, number=number, since=now, begun=seen, why=""
+        trial, phase=Phase.TRYING, number=number, since=now, begun=seen, why="", counted=now
     )
 
 

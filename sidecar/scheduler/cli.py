@@ -96,18 +96,19 @@ def _stack() -> argparse.ArgumentParser:
     check = commands.add(
         "check", _late("planning", "check"), "read a stack file and tell every mistake"
     )
-    plan = commands.add(
-        "plan", _late("planning", "plan"), "say where containers would go, without Docker"
+    plan = commands.ask(
+        "plan", _late("planning", "plan"), "say what a stack file would change, and change nothing"
     )
     simulate = commands.add(
         "simulate", _late("planning", "simulate"), "run a stack on made-up nodes by a virtual clock"
     )
     for each in (check, plan, simulate):
         _add_file(each)
-        each.add_argument("--json", action="store_true", help="print a JSON object")
+        if each is not plan:
+            each.add_argument("--json", action="store_true", help="print a JSON object")
         each.add_argument("--compat", choices=["classic"], help="classic Swarm's semantics exactly")
-    for each in (plan, simulate):
-        _add_nodes(each)
+    _add_nodes(plan, "nodes and containers [those of the scheduler that runs]", required=False)
+    _add_nodes(simulate, "the nodes and their containers", required=True)
     simulate.add_argument(
         "--faults", default="", metavar="JSON", help="a file with what goes wrong, and when"
     )
@@ -121,7 +122,9 @@ def _stack() -> argparse.ArgumentParser:
     up = commands.ask("up", _late("ordering", "up"), "put a stack file in force", waits=True)
     _add_file(up)
     down = commands.ask("down", _late("ordering", "down"), "take a stack down", waits=True)
-    down.add_argument("stack", metavar="STACK")
+    down.add_argument(
+        "stack", metavar="STACK", nargs="?", default="", help="[that of the file here, or the only]"
+    )
     ps = commands.ask("ps", _late("showing", "ps"), "show services and their containers")
     ps.add_argument("stack", metavar="STACK", nargs="?", default="")
     ps.add_argument("-a", "--all", action="store_true", help="those too that were replaced")
@@ -155,8 +158,9 @@ def _add_orders(commands: _Commands) -> None:
 
 def _add_file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "file", metavar="FILE", nargs="+",
-        help="a Compose file, or - for standard input; each further one changes those before it",
+        "file", metavar="FILE", nargs="*",
+        help="a Compose file, or - for standard input; each further one changes those before it"
+        " [compose.yaml, docker-compose.yml or stack.yaml here]",
     )  # fmt: skip
     parser.add_argument("--name", default="", help="the stack's name [the file's, or its folder's]")
     parser.add_argument(
@@ -165,11 +169,11 @@ def _add_file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strict", action="store_true", help="warnings are mistakes")
 
 
-def _add_nodes(parser: argparse.ArgumentParser) -> None:
+def _add_nodes(parser: argparse.ArgumentParser, text: str, *, required: bool) -> None:
     parser.add_argument(
-        "--nodes", required=True, metavar="JSON", help="a file with the nodes and their containers"
+        "--nodes", required=required, default="", metavar="JSON", help=f"a file with {text}"
     )
-    parser.add_argument("--seed", type=int, default=0, help="repeats random choices [0]")
+    parser.add_argument("--seed", type=int, help="repeats random choices [0]")
     parser.add_argument(
         "--domain", default="", metavar="LABEL", help="failure domain for the strategy balanced"
     )

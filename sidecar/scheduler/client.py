@@ -65,9 +65,9 @@ class Client:
         """Return an answer."""
         return self._asked("GET", path, query)
 
-    def post(self, *path: str, **query: object) -> Any:
+    def post(self, *path: str, body: bytes | None = None, **query: object) -> Any:
         """Give an order."""
-        return self._asked("POST", path, query)
+        return self._asked("POST", path, query, body)
 
     def put(self, *path: str, body: bytes) -> Any:
         """Put a stack in force."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from sidecar.scheduler.canary import CanaryPolicy, Sides
+from sidecar.catalog.matching import Lot
+from sidecar.scheduler.canary import CanaryPolicy, Kept, Sides
 from sidecar.scheduler.conduct import HEALED, Keeps, OnFailure, Order, Restart, Update, When
 from sidecar.scheduler.fencing import Fences, Fencing
 from sidecar.scheduler.model import NodeView, Request
@@ -80,8 +81,8 @@ class Copy:
     """Whether the catalogue has instances of it."""
     is_up: bool = True
     """Whether the load balancer sends it work, where there is one."""
-    share: float | None = None
-    """The share of traffic that canaries were given last; None: none yet."""
+    share: Lot | None = None
+    """What canaries were given of the traffic last; None: nothing yet."""
     started: float | None = None
     """When it began to run; None when that is not known."""
 
@@ -128,6 +129,8 @@ class Goal:
     """How a new spec is tried first."""
     promoted: str = ""
     """The spec whose canary a person found good."""
+    trial: Kept | None = None
+    """How far its trial had got when that was written down, last."""
     lost_after: float = 15.0
     is_paused: bool = False
     is_rollback: bool = False
@@ -166,3 +169,5 @@ class Cluster:
     fences: Fences = field(default_factory=Fences)
     sides: Mapping[str, Sides] = field(default_factory=dict)
     """What the load balancer counted of services with canaries."""
+    wall: float = 0.0
+    """The time of day, which other processes know too."""

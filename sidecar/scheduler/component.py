@@ -99,12 +99,9 @@ class Scheduler:
 
     def trouble(self) -> str | None:
         """Return what is wrong in one line, or None."""
-        alarm = (
-            next((a for a in self.last.actions if isinstance(a, Alarm)), None)
-            if self.last
-            else None
-        )
-        return alarm.text if alarm is not None else None
+        actions = self.last.actions if self.last is not None else ()
+        alarms = (each for each in actions if isinstance(each, Alarm) and each.is_trouble)
+        return next((each.text for each in alarms), None)
 
     # The loop
 
@@ -154,9 +151,11 @@ class Scheduler:
         now = self._clock.monotonic()
         actions = [action for action, _ in self._under_way.values()]
         fences, sides = self._fencer.fences(now), self._counting.sides()
-        seen = replace(self._picture.taken(now), fences=fences, sides=sides)
-        acting = {_node_of(action) for action in actions}
-        for name in self._picture.suspend(seen) | (acting - self._links.keys()):
+        seen = replace(
+            self._picture.taken(now), fences=fences, sides=sides, wall=self._clock.wall()
+        )
+        left = {node for action in actions if (node := _node_of(action))} - self._links.keys()
+        for name in self._picture.suspend(seen) | left:
             self._cancel(name)
         goals = [self._avoiding(goal, now) for goal in self._desk.goals(seen)]
         self._cluster = with_under_way(
@@ -166,6 +165,7 @@ class Scheduler:
             self._actor.lead()
         except NotLeading:
             self._stop_acting()
+            self._memory = Memory()  # whoever leads now goes on without us
             return None
         found = plan(goals, self._cluster, self._memory, now=now, policy=self._policy)
         self._memory, self.last = found.memory, found

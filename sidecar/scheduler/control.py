@@ -5,14 +5,16 @@ so it makes no difference which scheduler was asked, and a restart finds the sam
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sidecar.errors import StoreConflict
+from sidecar.errors import PinnaceError, StoreConflict
 from sidecar.runtime.log import get_logger
 from sidecar.scheduler import labels
 from sidecar.scheduler.actions import Alarm, Create, Pending
+from sidecar.scheduler.bundle import Bundle
+from sidecar.scheduler.canary import Trial, kept_of
 from sidecar.scheduler.cluster import Cluster, Goal
 from sidecar.scheduler.explaining import lines_of
 from sidecar.scheduler.gauges import Gauges
@@ -22,12 +24,14 @@ from sidecar.scheduler.model import Availability, Refusal
 from sidecar.scheduler.plan import Plan
 from sidecar.scheduler.recipe import Recipe, key_of, spec_of, unpacked
 from sidecar.scheduler.scene import Scene
+from sidecar.scheduler.spec import StackSpec
 from sidecar.scheduler.wanted import (
     AVAILABILITY,
     STACKS,
     Change,
     Stack,
     Wanted,
+    deployed,
     say,
     wanted_of,
 )
@@ -40,10 +44,11 @@ _MOST_PLACED: Final = 10_000
 _log = get_logger("scheduler")
 
 
-class _Stopped(NamedTuple):
-    stack: str
+class _Note(NamedTuple):
+    """Something of a service that is written down, for a process that goes on from there."""
+
     service: str
-    spec: str
+    what: Mapping[str, Any]
 
 
 class Control:
@@ -71,7 +76,7 @@ class Control:
         self._gauges = Gauges()
         self._labelled: dict[str, Recipe] = {}
         self._placed: dict[str, None] = {}
-        self._stopped: asyncio.Queue[_Stopped] = asyncio.Queue()
+        self._notes: asyncio.Queue[_Note] = asyncio.Queue()
         self._lock = asyncio.Lock()
         self.is_synced = False
 
@@ -92,6 +97,17 @@ class Control:
         self._recipes.update(recipes)
         self._goals = [*goals, *lost]
         return self._goals
+
+    def goals_with(self, name: str, bundle: Bundle, spec: StackSpec) -> Sequence[Goal]:
+        """Return the goals of one stack as they were if this were deployed now."""
+        told = self._told.get(name)
+        stack = told.stack if told is not None else Stack(name=name)
+        following = deployed(stack, bundle)
+        specs = {**(told.specs if told is not None else {}), following.newest.number: spec}
+        running = running_of(self.scene.cluster)
+        return goals_of(
+            Told(following, specs), self._labelled, running, lost_after=self._lost_after
+        )
 
     def recipe(self, service: str, spec: str) -> Recipe | None:
         """Return how containers of a goal are made; None when that is not known (any more)."""
@@ -117,13 +133,23 @@ class Control:
                 refusals.append((action.service, action.refusal))
                 self._note_refusal(action.service, action.refusal)
         for service, spec in plan.memory.paused - self.scene.memory.paused:
-            stack, _, name = service.partition("/")
-            if stack in self._told:
-                self._stopped.put_nowait(_Stopped(stack, name, spec))
+            self._notes.put_nowait(_Note(service, {"stopped": spec}))
+        self._note_trials(plan.memory.trials, now)
         alarms = tuple(each.text for each in plan.actions if isinstance(each, Alarm))
         looks = self.scene.looks + 1
         self.scene = Scene(cluster, plan.memory, now, tuple(refusals), alarms, looks)
         self._gauges.take(self._goals, self.scene)
+
+    def _note_trials(self, trials: Mapping[str, Trial], now: float) -> None:
+        """Write down each step of a trial; what is over is left to the next one to replace."""
+        before = self.scene.memory.trials
+        for service, trial in trials.items():
+            known = before.get(service)
+            if known is None or (known.spec, known.phase, known.number) != (
+                trial.spec, trial.phase, trial.number
+            ):  # fmt: skip
+                kept = kept_of(trial, now, self.journal.wall())
+                self._notes.put_nowait(_Note(service, {"trial": kept}))
 
     def _note_placement(self, action: Create) -> None:
         self._placed[action.key] = None
@@ -166,17 +192,23 @@ class Control:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow(STACKS), name="scheduler:stacks")
             group.create_task(self._follow(AVAILABILITY), name="scheduler:availability")
-            group.create_task(self._keep_stopped(), name="scheduler:stopped")
+            group.create_task(self._keep_notes(), name="scheduler:notes")
 
     async def _follow(self, prefix: str) -> None:
         async for _ in self._keys.watch(prefix):
             await self._reread()
 
-    async def _keep_stopped(self) -> None:
+    async def _keep_notes(self) -> None:
         while True:
-            each = await self._stopped.get()
-            stopped = partial(say, service=each.service, stopped=each.spec)
-            await self.order(each.stack, stopped)
+            each = await self._notes.get()
+            stack, _, name = each.service.partition("/")
+            if stack not in self._told:
+                continue
+            try:
+                await self.order(stack, partial(say, service=name, **each.what))
+            except PinnaceError:
+                self._notes.put_nowait(each)  # we are started again
+                raise
 
     async def _reread(self) -> None:
         async with self._lock:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-__all__ = ["State", "Verdict", "verdict_of"]
+__all__ = ["State", "Verdict", "trial_words", "verdict_of"]
 
 _GONE: Final = ("exited", "unreachable")
 _FAILED: Final = frozenset({"failed", "rollback_paused"})
@@ -61,10 +61,32 @@ def _state(service: Mapping[str, Any]) -> State:
         return State.FAILED
     if service["paused"] and rollout["phase"] == "paused":
         return State.PENDING
+    if _is_waiting(service):
+        return State.PENDING
     refused = len(service["refusals"])
     if refused and service["replicas"]["ready"] + refused >= service["replicas"]["wanted"]:
         return State.PENDING
     return State.WAITING
+
+
+def _is_waiting(service: Mapping[str, Any]) -> bool:
+    trial = service.get("trial")
+    return trial is not None and trial["phase"] == "waiting"
+
+
+def trial_words(service: Mapping[str, Any]) -> str:
+    """Return how far the canaries of a service have got, in a few words; empty: no trial."""
+    trial = service.get("trial")
+    if trial is None:
+        return ""
+    step = f"step {trial['step']} of {len(trial['steps'])}"
+    share = f"{trial['share']:g} %"
+    words = {
+        "starting": f"canary starts ({step})",
+        "trying": f"canary at {share} ({step})",
+        "waiting": f"canary waits at {share} ({step})",
+    }
+    return words.get(trial["phase"], f"canary {trial['phase']}")
 
 
 def _alive(service: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -76,13 +98,15 @@ def _line(service: Mapping[str, Any]) -> str:
     text = f"{number['ready']} of {number['wanted']} ready"
     if phase not in {"idle", "completed"}:
         text += f", {number['current']} of the wanted spec, {phase.replace('_', ' ')}"
-    return text
+    return ", ".join(filter(None, (text, trial_words(service))))
 
 
 def _reasons(service: Mapping[str, Any]) -> Iterable[str]:
     name, rollout = service["service"], service["rollout"]
     if rollout["why"]:
         yield f"{name}: {rollout['phase'].replace('_', ' ')}: {rollout['why']}"
+    if (trial := service.get("trial")) is not None and trial["why"]:
+        yield f"{name}: {trial_words(service)}: {trial['why']}"
     if rollout["settled"]:
         return
     for each in service["errors"]:

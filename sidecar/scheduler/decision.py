@@ -4,7 +4,7 @@ Slots that a running container of ours holds already stay where they are; the ot
 the order in which services must start.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from sidecar.scheduler.placing import Decision, Placer
 from sidecar.scheduler.sizing import has_place, pinned
 from sidecar.scheduler.spec import Mode, ServiceSpec, StackSpec, requests_of
 
-__all__ = ["decide", "document_of"]
+__all__ = ["beside", "decide", "document_of", "shown"]
 
 
 def decide(stack: StackSpec, nodes: Sequence[NodeView], policy: Policy) -> list[Decision]:
@@ -30,7 +30,7 @@ def decide(stack: StackSpec, nodes: Sequence[NodeView], policy: Policy) -> list[
             found = [
                 each
                 for request in wanted
-                for each in placer.place([_beside(request, service.pod, homes)])
+                for each in placer.place([beside(request, service.pod, homes)])
             ]
         else:
             found = placer.place(wanted)
@@ -65,11 +65,11 @@ def _wanted(
             yield request
 
 
-def _beside(request: Request, owner: str, homes: dict[tuple[str, str], str]) -> Request:
+def beside(request: Request, owner: str, homes: Mapping[tuple[str, str], str]) -> Request:
     """Return the request bound to the node of the slot whose network it shares."""
     node = homes.get((owner, request.slot))
     if node is None:
-        name = "_".join(filter(None, (request.stack, owner, request.slot)))
+        name = "_".join(filter(None, (request.stack, owner.rpartition("/")[2], request.slot)))
         return replace(request, beside=(*request.beside, name))
     return replace(request, only=node)
 
@@ -78,15 +78,15 @@ def document_of(decisions: Iterable[Decision]) -> dict[str, Any]:
     """Return what ``pinnace stack plan --json`` prints."""
     placements, refusals = [], []
     for each in decisions:
-        slot = {"service": each.request.service, "slot": _slot(each.request.slot)}
+        slot = {"service": each.request.service, "slot": shown(each.request.slot)}
         if isinstance(each, Placement):
             placements.append({**slot, "node": each.node})
         else:
             reasons = lines_of(each) or ["there is no node"]
-            refusals.append({**slot, "reasons": reasons, "relaxation": each.relaxation})
+            refusals.append({**slot, "reasons": reasons})
     return {"placements": placements, "refusals": refusals}
 
 
-def _slot(text: str) -> int | str:
+def shown(text: str) -> int | str:
     """Return the number of a slot; a global service's slots are nodes."""
     return int(text) if text.isdigit() else text

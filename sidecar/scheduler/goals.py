@@ -129,6 +129,7 @@ def goals_of(
                 is_stopped=said.stopped == goal.spec,
                 attempt=said.attempt,
                 promoted=said.promoted,
+                trial=said.trial,
             )
         )
     return [replace(each, members=_members(each, goals)) for each in goals]

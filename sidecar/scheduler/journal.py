@@ -39,7 +39,7 @@ class Journal:
 
     def __init__(self, wall: Callable[[], float], most: int = _MOST) -> None:
         """``wall`` tells the time of day."""
-        self._wall = wall
+        self.wall = wall
         self._entries: deque[Entry] = deque(maxlen=most)
         self._number = 0
         self._of_slot: OrderedDict[tuple[str, str], Entry] = OrderedDict()
@@ -59,7 +59,7 @@ class Journal:
             return
         self._number += 1
         _entries.labels(kind).inc()
-        entry = Entry(self._number, self._wall(), kind, fields)
+        entry = Entry(self._number, self.wall(), kind, fields)
         self._entries.append(entry)
         slot = str(fields.get("service", "")), str(fields.get("slot", ""))
         if kind in _TOLD:
@@ -73,7 +73,7 @@ class Journal:
 
     def _is_said(self, kind: str, fields: Mapping[str, object]) -> bool:
         key = kind, fields.get("service"), fields.get("slot"), fields.get("text")
-        said, at = repr(sorted(fields.items())), self._wall()
+        said, at = repr(sorted(fields.items())), self.wall()
         before = self._said.get(key)
         if before is not None and before[0] == said and at - before[1] < _AGAIN:
             return True

@@ -45,7 +45,9 @@ class Memory:
     counted: frozenset[tuple[str, int, float]] = frozenset()
     """Name, incarnation and time of each end that is in ``failures``."""
     updated: Mapping[str, float] = field(default_factory=dict)
-    """When a slot of a service was updated last."""
+    """When a slot of a service was updated last: begun, and later when it was done."""
+    moving: frozenset[str] = frozenset()
+    """Services of which an update of slots is under way."""
     trials: Mapping[str, Trial] = field(default_factory=dict)
     """Canaries, by service."""
     paused: frozenset[tuple[str, str]] = frozenset()
@@ -71,6 +73,11 @@ class Memory:
             return self
         failure = Failure(service, copy.slot, copy.spec, copy.node, now)
         return replace(self, failures=(*self.failures, failure))
+
+    def left(self, service: str, slot: str) -> frozenset[str]:
+        """Return the nodes that copies of a slot are to leave."""
+        moves = self.moves.items()
+        return frozenset(move.node for (of, at, _), move in moves if (of, at) == (service, slot))
 
     def failures_of(self, service: str, slot: str, spec: str) -> list[float]:
         """Return when copies of a slot failed."""

@@ -85,7 +85,10 @@ class Orders:
 
         def back(known: Stack) -> Change:
             attempt = known.override(service).attempt + 1
-            return say(known, service, pinned=number, is_paused=False, stopped="", attempt=attempt)
+            return say(
+                known, service, pinned=number, is_paused=False, stopped="", attempt=attempt,
+                promoted="", trial=None,
+            )  # fmt: skip
 
         await self._control.order(stack, back)
         self._note("rolled back", stack=stack, service=key_of(stack, service), revision=number)
@@ -93,7 +96,10 @@ class Orders:
 
     async def promote(self, stack: str, service: str) -> None:
         """Find the canary of a service good. Raises ApiError."""
-        spec = spec_of(self._service(stack, service).recipe)
+        found = self._service(stack, service)
+        if found.conduct.canary is None:
+            raise ApiError(409, f"{service} has no canary: x-pinnace.canary says how one is tried")
+        spec = spec_of(found.recipe)
         await self._control.order(stack, lambda known: say(known, service, promoted=spec))
         self._note("promoted", stack=stack, service=key_of(stack, service), spec=spec)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from sidecar.scheduler.convergence import trial_words
 from sidecar.web.page import STYLE
 
 __all__ = ["page"]
@@ -64,6 +65,7 @@ def _node(node: Mapping[str, Any]) -> Iterable[object]:
 
 def _service(stack: Mapping[str, Any], service: Mapping[str, Any]) -> Iterable[object]:
     rollout, replicas = service["rollout"], service["replicas"]
+    phase, trial = trial_words(service) or rollout["phase"], service["trial"] or {}
     where = ", ".join(
         f"{each['slot']} on {each['node']} {each['state']}" for each in service["containers"]
     )
@@ -74,10 +76,10 @@ def _service(stack: Mapping[str, Any], service: Mapping[str, Any]) -> Iterable[o
     return (
         stack["name"],
         service["service"],
-        f"{rollout['phase']} ({replicas['current']} of {replicas['wanted']} are {rollout['spec']})",
+        f"{phase} ({replicas['current']} of {replicas['wanted']} are {rollout['spec']})",
         f"{replicas['ready']} of {replicas['wanted']}",
         where,
-        "; ".join(filter(None, (rollout["why"], reasons, *errors))),
+        "; ".join(filter(None, (rollout["why"], trial.get("why"), reasons, *errors))),
     )
 
 

@@ -33,7 +33,15 @@ from sidecar.scheduler.memory import Memory, counted
 from sidecar.scheduler.model import NodeView, Placement, Policy
 from sidecar.scheduler.placing import Placer
 from sidecar.scheduler.rebalancing import most_moves, rebalanced, remembered
-from sidecar.scheduler.rollout import begun, can_begin, effective, has_failed, recalled
+from sidecar.scheduler.rollout import (
+    begun,
+    can_begin,
+    effective,
+    ended_group,
+    has_failed,
+    recalled,
+    resumed,
+)
 from sidecar.scheduler.sight import UNREACHABLE, Sight
 from sidecar.scheduler.sizing import sized
 from sidecar.scheduler.trying import tried
@@ -83,6 +91,7 @@ class _Look:
         self._placer = Placer(self._board)
         self._last: dict[str, int] = {}
         self._ready: set[str] = set()
+        self._groups: set[str] = set()  # whose slots are updated from this look on, together
 
     def _strained(self, node: NodeView) -> NodeView:
         return replace(node, strain=self.memory.strain(node.name, self._now))
@@ -110,7 +119,7 @@ class _Look:
         """Choose which copy moves to another node next: it counts as outdated from now on."""
         at_most, sight = most_moves(self._cluster), self._sight
         self.memory = rebalanced(goal, copies, self.memory, sight, self._board, self._now, at_most)
-        sight.move(self.memory.moves)
+        sight.leave(self.memory.moves)
 
     def _part(self, goal: Goal, copies: Iterable[Copy]) -> None:
         """Look at the slots of one spec."""
@@ -125,9 +134,15 @@ class _Look:
                 slots[copy.slot].append(copy)
             if self._sight.is_withheld(copy, goal):
                 self.actions.append(Deregister(goal.service, copy))
+        self.memory = resumed(self.memory, goal, [each for held in slots.values() for each in held])
         self._ready = {slot for slot, held in slots.items() if self._has_ready(goal, held)}
         self._judge(goal)
-        in_flux = sum(self._is_in_flux(goal, held) for held in slots.values())
+        moving = [self._sight.is_moving(held, goal) for held in slots.values()]
+        self.memory = ended_group(self.memory, goal, now=self._now, is_moving=any(moving))
+        in_flux = sum(
+            is_moving or self._sight.is_settling(held, goal)
+            for is_moving, held in zip(moving, slots.values(), strict=True)
+        )
         for slot, held in self._in_order(slots):
             in_flux += self._slot(goal, slot, held, in_flux)
 
@@ -144,25 +159,11 @@ class _Look:
 
     def _in_order(self, slots: Mapping[str, list[Copy]]) -> Iterator[tuple[str, list[Copy]]]:
         """Return first the slots that lack most: an update begins where nothing runs."""
-
         order = sorted(slots, key=lambda slot: (slot in self._ready, len(slot), slot))
         return ((slot, slots[slot]) for slot in order)
 
     def _has_ready(self, goal: Goal, copies: Iterable[Copy]) -> bool:
         return any(self._sight.is_ready(copy, goal) for copy in copies)
-
-    def _is_in_flux(self, goal: Goal, copies: Sequence[Copy]) -> bool:
-        """Return whether an update of a slot is under way."""
-        alive = [copy for copy in copies if copy.stage is not Stage.EXITED]
-        news = [copy for copy in alive if self._sight.is_current(copy, goal)]
-        olds = [copy for copy in alive if not self._sight.is_current(copy, goal)]
-        had = any(not self._sight.is_current(copy, goal) for copy in copies)
-        if any(copy.is_draining for copy in olds) or (olds and news) or (had and not alive):
-            return True
-        return had and any(
-            not self._sight.is_ready(copy, goal) or self._sight.is_watched(copy, goal)
-            for copy in news[:1]
-        )
 
     def _slot(self, goal: Goal, slot: str, copies: Sequence[Copy], in_flux: int) -> int:
         """Look at one slot; return how many updates it has begun."""
@@ -235,9 +236,11 @@ class _Look:
         if not can_begin(goal, self.memory, in_flux=in_flux, is_ready=is_ready, ready=ready):
             return False
         last = self.memory.updated.get(goal.service)
-        if last is not None and self._now - last < goal.update.delay:
+        is_of_group = goal.service in self._groups
+        if last is not None and not is_of_group and self._now - last < goal.update.delay:
             self._sight.wait(last + goal.update.delay)
             return False
+        self._groups.add(goal.service)
         return True
 
     def _judge(self, goal: Goal) -> None:
@@ -279,11 +282,7 @@ class _Look:
         request = self.leaning.bound(self._sight.allowed(goal.slots[slot], goal), goal)
         if request is None:
             return False
-        left = {
-            move.node for (name, of, _), move in self.memory.moves.items()
-            if (name, of) == (goal.service, slot)
-        }  # fmt: skip
-        if left:
+        if left := self.memory.left(goal.service, slot):
             request = replace(request, avoid=request.avoid | left)
         (decision,) = self._placer.place([request])
         if not isinstance(decision, Placement):

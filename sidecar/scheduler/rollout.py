@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from sidecar.scheduler.canary import is_canary
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, Stage
 from sidecar.scheduler.conduct import OnFailure
 from sidecar.scheduler.memory import Memory
@@ -24,7 +25,8 @@ from sidecar.scheduler.model import Request
 from sidecar.scheduler.sight import Sight
 
 __all__ = [
-    "Phase", "Rollout", "begun", "can_begin", "effective", "has_failed", "recalled", "rollout_of",
+    "Phase", "Rollout", "begun", "can_begin", "effective", "ended_group", "has_failed", "recalled",
+    "resumed", "rollout_of",
 ]  # fmt: skip
 
 _MANY: Final = 3
@@ -71,6 +73,30 @@ def begun(memory: Memory, goal: Goal, now: float) -> Memory:
     if memory.begun.get(goal.service, ("",))[0] == goal.spec:
         return memory
     return replace(memory, begun={**memory.begun, goal.service: (goal.spec, now)})
+
+
+def resumed(memory: Memory, goal: Goal, copies: Sequence[Copy]) -> Memory:
+    """Return the memory with when a slot was updated last, where another process has done that."""
+    alive = [copy for copy in copies if copy.stage is not Stage.EXITED]
+    since = [copy.since for copy in alive if copy.spec == goal.spec]
+    if goal.service in memory.updated or len(since) in {0, len(alive)}:
+        return memory
+    return replace(memory, updated={**memory.updated, goal.service: max(since)})
+
+
+def ended_group(memory: Memory, goal: Goal, *, now: float, is_moving: bool) -> Memory:
+    """Return the memory with when the last slots of a group were updated: the delay begins then."""
+    service = goal.service
+    if not goal.slots or any(map(is_canary, goal.slots)):
+        return memory
+    if any(name == service for name, _, _ in memory.moves):
+        return memory  # copies go to other nodes: that is no rollout
+    if is_moving:
+        return replace(memory, moving=memory.moving | {service})
+    if service not in memory.moving:
+        return memory
+    updated = {**memory.updated, service: now}
+    return replace(memory, moving=memory.moving - {service}, updated=updated)
 
 
 def recalled(memory: Memory, goal: Goal) -> Memory:

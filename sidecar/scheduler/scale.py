@@ -26,6 +26,7 @@ __all__ = [
     "recommend",
 ]
 
+_MOST: Final = 1e9  # more than anybody's bound; a sum of measures may be infinite
 _CLOSE: Final = 1e-9  # what floating point may add to a ratio that is exact on paper
 
 
@@ -206,7 +207,7 @@ def _corrected(
 
 
 def _times(ready: int, ratio: float, tolerance: float) -> int:
-    return ready if abs(1 - ratio) <= tolerance else ceil(ready * ratio - _CLOSE)
+    return ready if abs(1 - ratio) <= tolerance else ceil(min(ready * ratio, _MOST) - _CLOSE)
 
 
 def _rated(policy: ScalePolicy, wanted: int, replicas: int, history: History, now: float) -> int:

@@ -18,6 +18,7 @@ from sidecar.scheduler.api import api_routes
 from sidecar.scheduler.client import default_socket
 from sidecar.scheduler.control import Control
 from sidecar.scheduler.journal import Journal
+from sidecar.scheduler.model import Policy
 from sidecar.scheduler.orders import Orders
 from sidecar.scheduler.page import page
 from sidecar.scheduler.telling import Teller, document_of
@@ -60,9 +61,10 @@ def panels(
     leads: Callable[[], bool],
     health: Callable[[], Mapping[str, Health]],
     environ: Mapping[str, str],
+    policy: Policy | None = None,
 ) -> list[Component]:
     """Return what serves the scheduler's API. Reads files. Raises ConfigError."""
-    teller = Teller(control, leads)
+    teller = Teller(control, leads, policy)
     _leads.labels().set_function(lambda: float(leads()))
     path = Path(settings.api) if settings.api else default_socket(environ)
     entrances = [("scheduler api", at_path(path), not settings.api)]

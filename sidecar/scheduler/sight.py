@@ -3,7 +3,7 @@
 It notes when an answer that depends on time will change (``look_again``).
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import inf
 from typing import Final
@@ -174,9 +174,25 @@ class Sight:
         self.wait(begun + goal.update.monitor)
         return True
 
-    def move(self, moving: Container[tuple[str, str, int]]) -> None:
+    def leave(self, moving: Container[tuple[str, str, int]]) -> None:
         """Take other copies for those that are to leave their node."""
         self._moving = moving
+
+    def is_moving(self, copies: Sequence[Copy], goal: Goal) -> bool:
+        """Return whether an update of a slot has begun and what is new is not ready yet."""
+        alive = [copy for copy in copies if copy.stage is not Stage.EXITED]
+        news = [copy for copy in alive if self.is_current(copy, goal)]
+        olds = [copy for copy in alive if not self.is_current(copy, goal)]
+        had = any(not self.is_current(copy, goal) for copy in copies)
+        if any(copy.is_draining for copy in olds) or (olds and news) or (had and not alive):
+            return True
+        return had and any(not self.is_ready(copy, goal) for copy in news[:1])
+
+    def is_settling(self, copies: Sequence[Copy], goal: Goal) -> bool:
+        """Return whether a slot was updated so lately that it is still watched."""
+        news = [c for c in copies if c.stage is not Stage.EXITED and self.is_current(c, goal)]
+        had = any(not self.is_current(copy, goal) for copy in copies)
+        return had and any(self.is_watched(copy, goal) for copy in news[:1])
 
     def wait(self, until: float) -> None:
         """Note when to look again at the latest."""

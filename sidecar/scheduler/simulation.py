@@ -48,6 +48,7 @@ class Simulation:
     ) -> None:
         """``goals`` may be exchanged at any time."""
         self.now = 0.0
+        self.wall = 0.0
         self.goals = list(goals)
         self.memory = Memory()
         self.plans: list[Plan] = []
@@ -81,7 +82,7 @@ class Simulation:
             replace(node, containers=tuple(held.get(name, ())))
             for name, node in self._nodes.items()
         )
-        return Cluster(nodes, self.copies, dict(self._since))
+        return Cluster(nodes, self.copies, dict(self._since), wall=self.wall)
 
     def look(self) -> Plan:
         """Let the scheduler look once, and begin what it says."""

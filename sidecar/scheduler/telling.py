@@ -1,15 +1,20 @@
 """What the API answers: documents of all stacks and nodes, and why something is where it is."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from sidecar.errors import ApiError
+from sidecar.scheduler.bundle import Bundle, stack_in
 from sidecar.scheduler.cluster import Copy, Stage
+from sidecar.scheduler.compose.document import Problems
 from sidecar.scheduler.control import Control
 from sidecar.scheduler.explaining import lines_of, told_why
+from sidecar.scheduler.foreseeing import foreseen
 from sidecar.scheduler.goals import Told
 from sidecar.scheduler.journal import Entry
 from sidecar.scheduler.labels import WHY
+from sidecar.scheduler.model import Policy
 from sidecar.scheduler.scene import Scene
 from sidecar.scheduler.views import node_view, stack_view
 
@@ -19,10 +24,13 @@ __all__ = ["Teller", "document_of"]
 class Teller:
     """Answers from one control; ``leads`` says whether this scheduler acts."""
 
-    def __init__(self, control: Control, leads: Callable[[], bool]) -> None:
-        """Ask ``control``."""
+    def __init__(
+        self, control: Control, leads: Callable[[], bool], policy: Policy | None = None
+    ) -> None:
+        """Ask ``control``; ``policy`` is the one that containers are placed by."""
         self._control = control
         self._leads = leads
+        self._policy = policy or Policy()
 
     def state(self) -> dict[str, Any]:
         """Return how the scheduler itself is."""
@@ -49,6 +57,18 @@ class Teller:
         scene = self._control.scene
         goals = self._control.goals(scene.cluster)
         return stack_view(told, goals, scene, self._control.journal.errors())
+
+    async def plan(self, name: str, bundle: Bundle) -> dict[str, Any]:
+        """Return what a stack would change if it were put in force. Raises ApiError."""
+        scene = self._control.scene
+        if not scene.looks:
+            raise ApiError(503, "the nodes have not been looked at yet")
+        problems = Problems()
+        spec = await asyncio.to_thread(stack_in, bundle, problems)
+        if problems.errors:
+            raise ApiError(400, "\n".join(map(str, problems.errors)))
+        goals = self._control.goals_with(name, bundle, spec)
+        return foreseen(name, goals, scene.cluster, self._policy)
 
     def nodes(self) -> dict[str, Any]:
         """Return all nodes."""

@@ -4,6 +4,7 @@ from asyncio import Event
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
+from sidecar.catalog.matching import Lot
 from sidecar.catalog.work import Drains, Load
 
 __all__ = ["Traffic"]
@@ -24,14 +25,14 @@ class Traffic(Protocol):
     def suspend(self, node: str, *, on: bool, but: Collection[str] = ()) -> None:
         """Send nothing new to all that runs on a node, or take that back but for some ids."""
 
-    def weigh(self, node: str, id_: str, share: float) -> None:
-        """Let all canaries of a container's service have such a share, in per cent."""
+    def weigh(self, node: str, id_: str, share: Lot) -> None:
+        """Let all canaries of a container's service have these of its requests."""
 
     def relabel(self, node: str, id_: str, labels: Mapping[str, str] | None) -> None:
         """Take these for a container's labels, whatever its engine says; None: its own again."""
 
-    def share(self, id_: str) -> float | None:
-        """Return the share that a container was given last, None: none yet."""
+    def share(self, id_: str) -> Lot | None:
+        """Return what a container was given last, None: nothing yet."""
 
     async def loads(self, containers: Mapping[str, str]) -> Mapping[str, Load]:
         """Return what the load balancer sends to containers: id to node in, id to load out."""

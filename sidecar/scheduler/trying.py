@@ -35,25 +35,30 @@ def tried(goal: Goal, cluster: Cluster, memory: Memory, sight: Sight, now: float
         return Split(((goal, copies),), _without(memory, goal.service))
     stable = [copy for copy in copies if not is_canary(copy.slot)]
     canaries = [copy for copy in copies if is_canary(copy.slot)]
-    trial = _begun(goal, stable, memory, known)
+    sides = cluster.sides.get(goal.service, Sides())
+    resumed = None
+    if goal.trial is not None and goal.trial.spec == goal.spec:
+        resumed = goal.trial.resumed(goal.canary, sides, now, cluster.wall)
+    trial = _begun(goal, stable, memory, known, resumed)
     if trial is None:
         return Split(((goal, copies),), _without(memory, goal.service))
-    sides = cluster.sides.get(goal.service, Sides())
     after = _stepped(goal, goal.canary, trial, canaries, sides, memory, sight, now)
     if after.phase is Phase.PROMOTED and _is_done(goal, stable, sight):
         return Split(((goal, copies),), _without(memory, goal.service))
     memory = replace(memory, trials={**memory.trials, goal.service: after})
+    lot = after.lot(goal.canary)
     actions: list[Action] = [
-        Weigh(goal.service, copy, after.share(goal.canary))
+        Weigh(goal.service, copy, lot)
         for copy in canaries
         if copy.stage is Stage.RUNNING and sight.is_reachable(copy)
-        and copy.share != after.share(goal.canary) and copy.spec == goal.spec
+        and copy.share != lot and copy.spec == goal.spec
     ]  # fmt: skip
     if after.phase is Phase.ABORTED and (goal.service, goal.spec) not in memory.paused:
         memory = replace(memory, paused=memory.paused | {(goal.service, goal.spec)})
         actions.append(Alarm(f"the canary of {goal.service} was aborted: {after.why}"))
     elif after.phase is Phase.WAITING:
-        actions.append(Alarm(f"the canary of {goal.service} waits: {after.why}"))
+        text = f"the canary of {goal.service} waits: {after.why}"
+        actions.append(Alarm(text, is_trouble=False))
     parts = (
         (_stable_goal(goal, after), stable),
         (_canary_goal(goal, goal.canary, after), canaries),
@@ -68,8 +73,13 @@ def _without(memory: Memory, service: str) -> Memory:
     return replace(memory, trials=trials)
 
 
-def _begun(goal: Goal, stable: Sequence[Copy], memory: Memory, known: Trial | None) -> Trial | None:
-    """Return the trial as it stands; None where there is nothing to try."""
+def _begun(
+    goal: Goal, stable: Sequence[Copy], memory: Memory, known: Trial | None, resumed: Trial | None
+) -> Trial | None:
+    """Return the trial as it stands; None where there is nothing to try.
+
+    ``known`` is from the look before, ``resumed`` what another process had written down.
+    """
     is_stopped = (goal.service, goal.spec) in memory.paused
     if known is not None and known.spec == goal.spec:
         # A person had it go on.
@@ -80,7 +90,10 @@ def _begun(goal: Goal, stable: Sequence[Copy], memory: Memory, known: Trial | No
     if goal.promoted == goal.spec or any(copy.spec == goal.spec for copy in alive):
         return Trial(goal.spec, phase=Phase.PROMOTED)
     if is_stopped:
-        return Trial(goal.spec, phase=Phase.ABORTED, why="it was aborted before")
+        why = resumed.why if resumed is not None else ""
+        return Trial(goal.spec, phase=Phase.ABORTED, why=why or "it was aborted before")
+    if resumed is not None and resumed.phase is not Phase.ABORTED:
+        return resumed
     return Trial(goal.spec)
 
 
@@ -104,7 +117,7 @@ def _stepped(  # noqa: PLR0917 - one look's worth of what is known
         is_held=goal.is_paused,
     )
     if after.phase is Phase.TRYING:
-        for due in (after.since + policy.hold, after.since + policy.deadline):
+        for due in (after.since + policy.hold, after.counted + policy.deadline):
             if due > now:
                 sight.wait(due)
     return after

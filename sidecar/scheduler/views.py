@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from sidecar.scheduler.canary import Phase
 from sidecar.scheduler.cluster import Copy, Goal, Stage
 from sidecar.scheduler.explaining import lines_of
 from sidecar.scheduler.goals import Told
@@ -77,6 +78,7 @@ def service_view(
     return {
         "service": name,
         "rollout": _rollout(rollout),
+        "trial": _trial(goal, scene),
         "replicas": {
             "wanted": rollout.wanted, "current": rollout.current, "ready": rollout.ready,
         },
@@ -104,6 +106,22 @@ def _rollout(rollout: Rollout) -> dict[str, Any]:
         "settled": rollout.is_settled,
         "failed": list(rollout.failed),
         "why": rollout.why,
+    }
+
+
+def _trial(goal: Goal, scene: Scene) -> dict[str, Any] | None:
+    """Return how far the canaries of a service have got; None: nothing is tried."""
+    trial = scene.memory.trials.get(goal.service)
+    if trial is None or goal.canary is None:
+        return None
+    return {
+        "phase": trial.phase.value,
+        "spec": trial.spec,
+        "step": min(trial.number, len(goal.canary.steps) - 1) + 1,
+        "steps": list(goal.canary.steps),
+        "share": trial.share(goal.canary),
+        "held": round(scene.now - trial.since, 3) if trial.phase is Phase.TRYING else None,
+        "why": trial.why,
     }
 
 

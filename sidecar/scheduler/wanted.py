@@ -18,6 +18,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from sidecar.scheduler.bundle import Bundle
+from sidecar.scheduler.canary import Kept
 from sidecar.scheduler.model import Availability
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Stack",
     "Wanted",
     "deploy",
+    "deployed",
     "move",
     "say",
     "wanted_of",
@@ -66,6 +68,8 @@ class Override(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempt: int = 0
     promoted: str = ""
     """The spec whose canary was found good."""
+    trial: Kept | None = None
+    """How far its trial has got."""
 
 
 _NOTHING: Final = Override()
@@ -153,6 +157,19 @@ def deploy(stack: Stack, bundle: Bundle | None, *, at: float, source: str = "") 
     for old in stack.revisions[: max(0, len(stack.revisions) + 1 - KEPT)]:
         changes[_revision_key(stack.name, old.number)] = None
     return changes
+
+
+def deployed(stack: Stack, bundle: Bundle) -> Stack:
+    """Return the stack as it is once a bundle is deployed."""
+    keys = {
+        **{_revision_key(stack.name, one.number): msgspec.json.encode(one)
+           for one in stack.revisions},
+        **{_service_key(stack.name, name): msgspec.json.encode(one)
+           for name, one in stack.overrides.items()},
+        **deploy(stack, bundle, at=0.0),
+    }  # fmt: skip
+    found = wanted_of((key, value) for key, value in keys.items() if value is not None)
+    return found.stacks[stack.name]
 
 
 def say(stack: Stack, service: str, **what: Any) -> Change:

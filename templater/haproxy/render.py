@@ -7,7 +7,7 @@ cost a tenth of the process' memory for two loops (docs/decisions/0008).
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from string import Template
@@ -22,6 +22,7 @@ from templater.haproxy.model import (
     Model,
     PolicyWord,
     certificate_file,
+    name_of,
     slot_name,
 )
 from templater.haproxy.overriding import overridden
@@ -30,7 +31,9 @@ from templater.names import (
     CertName,
     CookieName,
     Count,
+    HeaderName,
     Host,
+    MatchValue,
     Millis,
     Network,
     Port,
@@ -40,7 +43,7 @@ from templater.names import (
     Weight,
     Wildcard,
 )
-from templater.routes import Endpoint, Protocol, State
+from templater.routes import Endpoint, Protocol, State, Upstream
 from templater.shapes import Balance, Scheme, Shape
 from templater.tls import DEFAULT
 from templater.upstreams import patience
@@ -50,8 +53,8 @@ __all__ = ["Files", "Renderer"]
 _HTTPS: Final = 443
 _UNSAFE: Final = re.compile("[\x00-\x20\x7f\x85\u2028\u2029\"'#\\\\]")
 _TYPES: Final = (
-    int, Address, Balance, BackendName, CertName, CookieName, Count, Host, Millis, Network,
-    PolicyWord, Port, Protocol, RouteKey, SocketAddress, UrlPath, Weight, Wildcard,
+    int, Address, Balance, BackendName, CertName, CookieName, Count, HeaderName, Host, MatchValue,
+    Millis, Network, PolicyWord, Port, Protocol, RouteKey, SocketAddress, UrlPath, Weight, Wildcard,
 )  # fmt: skip
 _STATS: Final = Template("""
 frontend pinnace_stats
@@ -104,7 +107,7 @@ class Renderer:
         }  # fmt: skip
         self._stats = _STATS.substitute(stats=_word(stats)) if stats is not None else ""
         self._host = host
-        self._head: tuple[tuple[Front | None, int] | None, str] = None, ""
+        self._head: tuple[tuple[Front | None, int, tuple[Upstream, ...]] | None, str] = None, ""
         self._known: dict[BackendName, tuple[Backend, str]] = {}
         self._hosts: tuple[Mapping[Host, BackendName], str] = {}, ""
 
@@ -126,8 +129,9 @@ class Renderer:
 
     def _config(self, model: Model) -> str:
         last = patience(backend.upstream for backend in model.backends.values())
-        if self._head[0] != (model.front, last):
-            self._head = (model.front, last), self._headed(model.front, last)
+        tried = tuple(one.upstream for one in model.backends.values() if one.upstream.shape.match)
+        if self._head[0] != (model.front, last, tried):
+            self._head = (model.front, last, tried), self._headed(model.front, last, tried)
         listeners = [self._listener(*item) for item in sorted(model.listeners.items())]
         parts = [self._section(backend) for backend in model.backends.values()]
         for gone in self._known.keys() - model.backends.keys():
@@ -136,8 +140,9 @@ class Renderer:
             return overridden(model.override, model, self._head[1], listeners, parts)
         return "".join((self._head[1], *listeners, *parts))
 
-    def _headed(self, front: Front | None, last: int) -> str:
-        values = {**self._values, "patience": _word(last)}
+    def _headed(self, front: Front | None, last: int, tried: Iterable[Upstream]) -> str:
+        canaries = "".join(line for one in tried for line in _chosen(one))
+        values = {**self._values, "patience": _word(last), "canaries": canaries}
         if front is None:
             return self._fixed.substitute(values, tls_bind="", tls_rules="") + self._stats
         port = "" if front.port == _HTTPS else f":{_word(front.port)}"
@@ -178,6 +183,18 @@ def _listed(front: Front | None) -> Iterator[str]:
         words = [f"*{_word(site)}" if isinstance(site, Wildcard) else _word(site) for site in sites]
         _word(name)
         yield " ".join([certificate_file(name), *words]) + "\n"
+
+
+def _chosen(upstream: Upstream) -> Iterator[str]:
+    """Lead the requests that are for canaries there, while one of them takes new work."""
+    name, all_of = _word(name_of(upstream)), _word(name_of(upstream.of_all))
+    for one in upstream.shape.match:
+        fetch = "req.cook" if isinstance(one.name, CookieName) else "req.fhdr"
+        yield (
+            f"    use_backend {name} if {{ var(txn.upstream) -m str -- {all_of} }}"
+            f" {{ {fetch}({_word(one.name)}) -m str -- {_word(one.value)} }}"
+            f" {{ nbsrv({name}) gt 0 }}\n"
+        )
 
 
 def _lines(backend: Backend) -> Iterator[str]:

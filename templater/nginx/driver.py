@@ -19,9 +19,10 @@ from templater.nginx import plan
 from templater.nginx.abilities import fitting
 from templater.nginx.build import Build
 from templater.nginx.directory import CANDIDATE, CONFIG, SOCKET, NginxDirectory
+from templater.nginx.maps import serving
 from templater.nginx.place import place_of
 from templater.nginx.process import Nginx
-from templater.nginx.render import Config, Renderer, blamed, serving
+from templater.nginx.render import Config, Renderer, blamed
 from templater.nginx.served import Served
 from templater.nginx.tally import Tally
 from templater.nginx.workers import remote_key

@@ -1,5 +1,6 @@
 """Words of nginx's configuration: names of groups, and the gate every value passes. Pure."""
 
+import hashlib
 import re
 from typing import Final, Self
 
@@ -9,7 +10,9 @@ from templater.names import (
     CertName,
     CookieName,
     Count,
+    HeaderName,
     Host,
+    MatchValue,
     Millis,
     Network,
     Port,
@@ -20,7 +23,7 @@ from templater.names import (
 )
 from templater.routes import Upstream
 
-__all__ = ["GroupName", "quoted", "word"]
+__all__ = ["GroupName", "choice_of", "quoted", "word"]
 
 _PLAIN: Final = re.compile(r"[a-z0-9.-]", re.ASCII)
 _CHECKED: Final = re.compile(r"[A-Za-z0-9_.:*/~+@\[\]-]*", re.ASCII)
@@ -53,9 +56,14 @@ def _encoded(char: str) -> str:
 
 
 _TYPES: Final = (
-    Address, CertName, CookieName, Count, GroupName, Host, Millis, Network, Port, SocketAddress,
-    UrlPath, Weight, Wildcard,
+    Address, CertName, CookieName, Count, GroupName, HeaderName, Host, MatchValue, Millis, Network,
+    Port, SocketAddress, UrlPath, Weight, Wildcard,
 )  # fmt: skip
+
+
+def choice_of(upstream: Upstream) -> str:
+    """Return the variable that names the group of a request to an upstream with canaries."""
+    return f"pinnace_to_{hashlib.sha256(GroupName(upstream).encode()).hexdigest()[:16]}"
 
 
 def word(value: object) -> str:

@@ -8,7 +8,7 @@ our directory, says which text a worker runs.
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from string import Template
@@ -16,15 +16,16 @@ from typing import Final, Literal
 
 from sidecar.catalog.model import HTTP_HOST, TCP_LISTEN
 from templater.names import Address, Port, SocketAddress, shown
-from templater.nginx import sites
+from templater.nginx import maps, sites
+from templater.nginx.maps import serving
 from templater.nginx.names import GroupName, quoted, word
 from templater.nginx.overriding import overridden
 from templater.nginx.sites import Block, Front, Names
-from templater.routes import Endpoint, Protocol, Routes, State, Upstream
+from templater.routes import Endpoint, Protocol, Routes, Upstream
 from templater.shapes import Balance, Shape
 from templater.upstreams import patience
 
-__all__ = ["Config", "Place", "Renderer", "blamed", "serving"]
+__all__ = ["Config", "Place", "Renderer", "blamed"]
 
 _PATIENCE: Final = "$patience"  # known only with the routes
 _NO_DIGEST: Final = "0" * 32  # in the place of the digest, which is of the text around it
@@ -92,16 +93,20 @@ class Renderer:
         self._used.clear()
         front = Front(self._place.listen, routes.tls, self._place.http2)
         names = sites.names_of(routes)
-        groups = dict.fromkeys(upstream for block in names for _, upstream in block.table)
+        tried = maps.canaries_of(routes)
+        asked = dict.fromkeys(upstream for block in names for _, upstream in block.table)
+        canaries = [one for up in asked for one in tried.get(up, ())]
+        groups = dict.fromkeys((*asked, *canaries))
         parts = [self._group(upstream, routes) for upstream in groups]
-        served = [self._site(front, block, names[block], routes) for block in names]
+        served = [self._site(front, block, names[block], routes, tried) for block in names]
         streams = self._streams(routes) if self._place.stream is not None else ""
         for gone in self._known.keys() - self._used:
             del self._known[gone]
         count = sum(map(len, names.values()))
         sizes = "".join((*_sizes(self._place, count), *_zone("http", groups, routes)))
         fixed = self._head.replace(_PATIENCE, f"{patience(routes.upstreams)}", 1)
-        head = "".join((fixed, sizes, *_secure(front), *_cookies(groups)))
+        chosen = maps.choices(tried, maps.lead_of(asked, routes, tried).lacking)
+        head = "".join((fixed, sizes, *_secure(front), *maps.cookies(groups), *chosen))
         status = "".join(_status(self._place, _NO_DIGEST))
         if routes.override is None:
             text = "".join((head, *parts, *served, status, "}\n", streams))
@@ -127,11 +132,13 @@ class Renderer:
         members = serving(routes.upstreams[upstream])
         return self._kept(upstream, members, lambda: _group(upstream, members))
 
-    def _site(self, front: Front, block: Block, names: Names, routes: Routes) -> str:
-        lacking = frozenset(up for _, up in block.table if not serving(routes.upstreams[up]))
+    def _site(
+        self, front: Front, block: Block, names: Names, routes: Routes, tried: Container[Upstream]
+    ) -> str:
+        lead = maps.lead_of((up for _, up in block.table), routes, tried)
         port = front.tls.port if front.tls is not None else 0
-        facts = names, lacking, port, front.secure(block.policy)
-        return self._kept(block, facts, lambda: sites.lines(front, block, names, lacking))
+        facts = names, lead, port, front.secure(block.policy)
+        return self._kept(block, facts, lambda: sites.lines(front, block, names, lead))
 
     def _kept(self, key: object, facts: object, make: Callable[[], Iterable[str]]) -> str:
         self._used.add(key)
@@ -141,11 +148,6 @@ class Renderer:
         text = "".join(f"    {line}\n" for line in make())
         self._known[key] = facts, text
         return text
-
-
-def serving(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
-    """Return the endpoints that get new work."""
-    return tuple(one for one in endpoints if one.state is State.READY and one.weight > 0)
 
 
 def blamed(config: Config, words: str) -> str:
@@ -204,16 +206,6 @@ def _secure(front: Front) -> Iterator[str]:
 def _files(front: Front) -> Mapping[str, str]:
     known = front.tls.certificates.values() if front.tls is not None else ()
     return {sites.certificate_file(one): one.pem for one in known}
-
-
-def _cookies(groups: Iterable[Upstream]) -> Iterator[str]:
-    """Who comes without a cookie gets one with a name of its own, by which it is then told."""
-    names = dict.fromkeys(one.shape.cookie for one in groups if one.shape.cookie is not None)
-    for name in map(word, names):
-        yield f"    map $cookie_{name} $pinnace_client_{name} {{\n"
-        yield f'        "" $request_id;\n        default $cookie_{name};\n    }}\n'
-        yield f"    map $cookie_{name} $pinnace_cookie_{name} {{\n"
-        yield f'        "" "{name}=$request_id; Path=/; HttpOnly";\n        default "";\n    }}\n'
 
 
 _BALANCE: Final = {

@@ -1,6 +1,6 @@
 """Which addresses get new work now, and which did until lately. Pure."""
 
-from templater.nginx.render import serving
+from templater.nginx.maps import serving
 from templater.reach import Reach
 from templater.routes import Routes
 from templater.upstreams import patience

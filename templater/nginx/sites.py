@@ -7,11 +7,11 @@ passes the one that came, unless a part of it is replaced.
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from collections.abc import Set as AbstractSet
 from typing import Literal, NamedTuple
 
 from templater.names import Host, SocketAddress, UrlPath, Wildcard
-from templater.nginx.names import GroupName, word
+from templater.nginx.maps import Lead
+from templater.nginx.names import GroupName, choice_of, word
 from templater.routes import Routes, Upstream
 from templater.shapes import Hsts, Method, Scheme, Shape
 from templater.tls import DEFAULT, Certificate, Policy, TlsFront
@@ -84,10 +84,8 @@ def certificate_file(certificate: Certificate) -> str:
     return f"certificate_{word(certificate.name)}_{certificate.digest[:16]}.pem"
 
 
-def lines(
-    front: Front, block: Block, names: Names, lacking: AbstractSet[Upstream]
-) -> Iterator[str]:
-    """Return the block of a table; ``lacking`` are the upstreams that nobody serves."""
+def lines(front: Front, block: Block, names: Names, lead: Lead) -> Iterator[str]:
+    """Return the block of a table."""
     table, policy = block
     secure = front.secure(policy)
     listens = []
@@ -97,7 +95,7 @@ def lines(
         listens += _by_tls(secure)
         listens += _hsts(policy.hsts)
     if listens:
-        yield from _server(table, names, listens, policy.hsts, lacking)
+        yield from _server(table, names, listens, policy.hsts, lead)
     if policy.method is Method.REDIRECT:
         yield from _redirect(front, table, names)
 
@@ -129,19 +127,21 @@ def _hsts(hsts: Hsts | None) -> Iterator[str]:
 
 
 def _server(
-    table: Table, names: Names, listens: Iterable[str], hsts: Hsts | None,
-    lacking: AbstractSet[Upstream],
-) -> Iterator[str]:  # fmt: skip
+    table: Table, names: Names, listens: Iterable[str], hsts: Hsts | None, lead: Lead
+) -> Iterator[str]:
     yield from _opened(table, names, listens)
     for number, (path, upstream) in enumerate(table):
         yield f"    # {word(GroupName(upstream))}"
         tunnel = f"@tunnel{number}"
-        if upstream in lacking:
+        is_chosen = upstream in lead.chosen
+        if upstream in lead.lacking and not is_chosen:
             first = ["return 503 $pinnace_nothing;"]
         else:
             # What becomes something else may be silent for long, a request may not.
             become = ["if ($pinnace_connection) {", "    return 418;", "}"]
-            body = [*_body(upstream.shape, hsts), *_pass(upstream)]
+            if upstream in lead.lacking:  # its canaries may serve nevertheless
+                become = [*_nobody(upstream), *become]
+            body = [*_body(upstream.shape, hsts), *_pass(upstream, is_chosen=is_chosen)]
             first = [
                 f"error_page 418 = {tunnel};", *become, *_times(upstream.shape), *body,
             ]  # fmt: skip
@@ -211,12 +211,19 @@ def _body(shape: Shape, hsts: Hsts | None) -> Iterator[str]:
         yield from _hsts(hsts)  # headers of the block above count only where there are none
 
 
-def _pass(upstream: Upstream) -> Iterator[str]:
+def _nobody(upstream: Upstream) -> Iterator[str]:
+    yield f'if (${choice_of(upstream)} = "") {{'
+    yield "    return 503 $pinnace_nothing;"
+    yield "}"
+
+
+def _pass(upstream: Upstream, *, is_chosen: bool) -> Iterator[str]:
     scheme = "https" if upstream.shape.scheme is Scheme.HTTPS else "http"
     if scheme == "https":
         yield "proxy_ssl_server_name on;"
         yield "proxy_ssl_name $host;"
-    yield f'proxy_pass "{scheme}://{word(GroupName(upstream))}";'
+    group = f"${choice_of(upstream)}" if is_chosen else word(GroupName(upstream))
+    yield f'proxy_pass "{scheme}://{group}";'
 
 
 def _rewrites(shape: Shape) -> Iterator[str]:

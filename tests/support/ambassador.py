@@ -83,7 +83,7 @@ class Ambassador:
 
     def __init__(
         self, *words: str, protocol: str = "redis", env: Mapping[str, str] | None = None,
-        listen: bool = True,
+        listen: bool = True, admin: bool = True,
     ) -> None:  # fmt: skip
         self.port, self.admin = free_port(), free_port()
         self._folder = tempfile.TemporaryDirectory(prefix="amb-")
@@ -92,9 +92,8 @@ class Ambassador:
         self._process: subprocess.Popen[bytes] | None = None
         own = ["--listen", f"127.0.0.1:{self.port}"] if listen else []
         program = str(Path(sys.executable).with_name("ambassador"))
-        self.command = [
-            program, protocol, *own, "--admin", f"127.0.0.1:{self.admin}", *words,
-        ]  # fmt: skip
+        own += ["--admin", f"127.0.0.1:{self.admin}"] if admin else []
+        self.command = [program, protocol, *own, *words]
 
     def __enter__(self) -> Self:
         with self.log_path.open("ab") as log:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import TYPE_CHECKING, cast
 
+from sidecar.catalog.matching import Lot
 from sidecar.catalog.work import Drains, Load, Step
 from sidecar.runtime.clock import Clock
 from sidecar.scheduler.cluster import Cluster, Goal, Need
@@ -137,13 +138,13 @@ class Still:
     def places(self, _node: str, _id: str) -> Mapping[int, tuple[str, int]]:
         return {}
 
-    def weigh(self, _node: str, _id: str, _share: float) -> None:
+    def weigh(self, _node: str, _id: str, _share: Lot) -> None:
         return None
 
     def relabel(self, _node: str, _id: str, labels: Mapping[str, str] | None) -> None:
         return None
 
-    def share(self, _id: str) -> float | None:
+    def share(self, _id: str) -> Lot | None:
         return None
 
     async def loads(self, _containers: Mapping[str, str]) -> Mapping[str, Load]:

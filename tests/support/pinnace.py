@@ -178,12 +178,18 @@ class Pinnace:
         return {record.rdata.port for record in reply.rr}
 
     def fetch(
-        self, host: str, path: str = "/", method: str = "GET", timeout: float = 10
+        self,
+        host: str,
+        path: str = "/",
+        method: str = "GET",
+        timeout: float = 10,
+        *,
+        headers: Mapping[str, str] | None = None,
     ) -> tuple[int, str]:
         """Return status and body of a request through the load balancer; 0 when it failed."""
         connection = http.client.HTTPConnection("127.0.0.1", self.lb_port, timeout=timeout)
         try:
-            connection.request(method, path, headers={"Host": host})
+            connection.request(method, path, headers={"Host": host, **(headers or {})})
             response = connection.getresponse()
             return response.status, response.read().decode(errors="replace").strip()
         except (OSError, http.client.HTTPException):

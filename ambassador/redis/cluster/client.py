@@ -7,11 +7,11 @@ a command that the former owner of a slot is about to refuse.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
 from ambassador.redis.client import Client
+from ambassador.redis.cluster.lanes import Lane
 from ambassador.redis.cluster.misses import may_be_miss
 from ambassador.redis.cluster.reading import Readers
 from ambassador.redis.cluster.redirects import Redirect, redirect_of
@@ -33,20 +33,6 @@ _MOST_HOPS: Final = 5
 _MOST_RETRIES: Final = 5
 _PAUSE: Final = 0.01
 _NOT_NOW: Final = (b"-LOADING ", b"-MASTERDOWN ", b"-READONLY ", b"-CLUSTERDOWN ")
-
-
-class Lane:
-    """What is under way of one client for one slot."""
-
-    __slots__ = ("link", "reads", "sent", "stuck", "waiting")
-
-    def __init__(self) -> None:
-        """Start with nothing."""
-        self.link: Link | None = None  # to a primary, with ``sent`` commands
-        self.sent = 0
-        self.reads = 0  # on replicas
-        self.stuck = 0  # of those sent: to be sent again later
-        self.waiting: deque[SlotRun] = deque()
 
 
 class ClusterClient(Client):
@@ -265,6 +251,7 @@ class ClusterClient(Client):
         elif (found := redirect_of(reply, cast("Link", run.link).node.address.host)) is not None:
             self._redirect(run, found)
         else:
+            self.hub.erred(run, 1)
             self.answered(run, reply)
 
     def _retry(self, run: SlotRun) -> None:

@@ -15,18 +15,18 @@ from ambassador.frame.address import Address
 from ambassador.redis import errors
 from ambassador.redis.client import Client
 from ambassador.redis.cluster.slots import SLOTS, ShardView, View
-from ambassador.redis.hub import LOST, Hub
+from ambassador.redis.hub import Hub
 from ambassador.redis.node import Node
-from ambassador.redis.reading import NEVER, Token
 from ambassador.redis.roles import Lag
 from ambassador.redis.run import ClientRun
+from ambassador.redis.servers import LOST
+from ambassador.redis.tokens import NEVER, Token, cover
 from sidecar.runtime.log import get_logger
 
 __all__ = ["ClusterHub", "Shard"]
 
 _log = get_logger("ambassador")
 _PROBES: Final = 2  # the first may have been asked before what it has to be past
-_LAST_WORDS: Final = 0.2
 _RETRY: Final = 0.05
 
 
@@ -83,12 +83,7 @@ class Shard:
                 self._ask_soon()
             else:
                 self.floor = offset
-        for token, left in list(self.uncertain.items()):
-            if left > 1:
-                self.uncertain[token] = left - 1
-            else:
-                del self.uncertain[token]
-                token.offset = offset
+        cover(self.uncertain, offset)
 
 
 class ClusterHub(Hub):
@@ -197,6 +192,15 @@ class ClusterHub(Hub):
         )
         return f"{SLOTS - served} of {SLOTS} slots have no primary" if served < SLOTS else None
 
+    def unreadable(self) -> str | None:
+        """Say so while a shard that has slots has no replica that can be read."""
+        bare = sum(1 for shard in self.shards if shard.ranges and not shard.readable)
+        return (
+            f"{bare} of {len(self.shards)} shards have no replica that can be read"
+            if bare
+            else None
+        )
+
     def parts(self) -> dict[str, object]:
         """Return which shard has which slots."""
         return {
@@ -229,7 +233,7 @@ class ClusterHub(Hub):
         primaries = self.primaries
         self.primary = primaries[0] if primaries else None
         self.changed.fire()
-        if self.held and primaries:
+        if primaries:
             self.release()
 
     def _settle(self, shard: Shard, primary: Node | None) -> None:
@@ -244,7 +248,7 @@ class ClusterHub(Hub):
                 # Commands under way there may have been executed; nobody will say so any more.
                 old.close(LOST)
             else:
-                asyncio.get_running_loop().call_later(_LAST_WORDS, old.end_links, LOST)
+                asyncio.get_running_loop().call_later(self.settings.drain, old.end_links, LOST)
         if primary is None:
             return
         _log.info("primary is known", server=primary.label)

@@ -22,55 +22,67 @@ from sidecar.scheduler.commands.asking import (
     wait,
 )
 
+_STACK_AND_SERVICE = 2
 _SCALED = re.compile(r"[^=]+=([0-9]{1,6}|file)")
 
-__all__ = ["down", "node", "scale", "service", "up"]
+__all__ = ["bundled", "down", "node", "scale", "service", "up"]
 
 
-def up(options: argparse.Namespace) -> int:
-    """Put a stack file in force."""
+def bundled(options: argparse.Namespace) -> tuple[str, bytes]:
+    """Return the name of the stack in the files and its bundle as JSON. Raises ConfigError."""
     import msgspec  # noqa: PLC0415 - it takes a while
 
-    from sidecar.scheduler.compose.document import Problems  # noqa: PLC0415 - other orders
-    from sidecar.scheduler.files import gather  # noqa: PLC0415 - read no file
+    from sidecar.scheduler.commands.here import files_or_here  # noqa: PLC0415 - other orders
+    from sidecar.scheduler.compose.document import Problems  # noqa: PLC0415 - read
+    from sidecar.scheduler.files import gather  # noqa: PLC0415 - no file
 
     problems = Problems()
-    first, *more = map(Path, options.file)
+    files = files_or_here(options.file)
+    first, *more = map(Path, files)
     bundle, stack = gather(
         first, problems, os.environ, name=options.name, profiles=tuple(options.profile), more=more,
-        content=sys.stdin.buffer.read() if options.file[0] == "-" else None,
+        content=sys.stdin.buffer.read() if files[0] == "-" else None,
     )  # fmt: skip
     wrong = [str(each) for each in problems if each.is_error or options.strict]
     if wrong:
         raise ConfigError(wrong)
     for each in problems:
         complain(str(each))
+    return stack.name, msgspec.json.encode(bundle)
+
+
+def up(options: argparse.Namespace) -> int:
+    """Put a stack file in force."""
+    name, body = bundled(options)
     client = client_of(options)
-    answer = client.put("stacks", stack.name, body=msgspec.json.encode(bundle))
+    answer = client.put("stacks", name, body=body)
     if options.detach:
-        _answered(options, answer, f"{stack.name}: revision {answer['revision']} is in force")
+        _answered(options, answer, f"{name}: revision {answer['revision']} is in force")
         return OK
-    return wait(client, stack.name, options)
+    return wait(client, name, options)
 
 
 def down(options: argparse.Namespace) -> int:
     """Take a stack down: drain, stop and remove its containers."""
+    from sidecar.scheduler.commands.here import stack_or_here  # noqa: PLC0415 - reads a file
+
     client = client_of(options)
-    answer = client.delete("stacks", options.stack)
+    stack = stack_or_here(options.stack, client)
+    answer = client.delete("stacks", stack)
     if options.detach:
-        _answered(options, answer, f"{options.stack}: its containers are taken down")
+        _answered(options, answer, f"{stack}: its containers are taken down")
         return OK
     end = time.monotonic() + options.timeout
     told = -1
-    while left := len(client.get("stacks", options.stack)["leaving"]):
+    while left := len(client.get("stacks", stack)["leaving"]):
         if left != told:
-            complain(f"{options.stack}: {left} containers leave")
+            complain(f"{stack}: {left} containers leave")
         told = left
         if time.monotonic() >= end:
-            complain(f"{options.stack}: not gone after {options.timeout:g} s; it is gone on with")
+            complain(f"{stack}: not gone after {options.timeout:g} s; it is gone on with")
             return FAILURE
         pause()
-    _answered(options, answer, f"{options.stack} is down")
+    _answered(options, answer, f"{stack} is down")
     return OK
 
 
@@ -100,6 +112,9 @@ def scale(options: argparse.Namespace) -> int:
 
 def service(options: argparse.Namespace) -> int:
     """Pause, resume, roll back or promote a service."""
+    if len(options.words) > _STACK_AND_SERVICE:
+        complain(f"{' '.join(options.words)}: one service at a time, as SERVICE or STACK SERVICE")
+        return USAGE
     client = client_of(options)
     stack, name = target_of(client, options.words)
     answer = client.post("stacks", stack, "services", name, options.order)

@@ -1,13 +1,25 @@
-"""Commands that decide without Docker: check, plan, simulate."""
+"""Commands that decide and do nothing: check, plan, simulate."""
 
 import argparse
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from sidecar.errors import ConfigError
-from sidecar.scheduler.commands.asking import FAILED, OK, PENDING, complain, say, show
+from sidecar.scheduler.commands.asking import (
+    FAILED,
+    OK,
+    PENDING,
+    USAGE,
+    client_of,
+    complain,
+    say,
+    show,
+)
+from sidecar.scheduler.commands.here import files_or_here
+from sidecar.scheduler.commands.ordering import bundled
 from sidecar.scheduler.compose.document import Problems
 from sidecar.scheduler.compose.stack import stack_of
 from sidecar.scheduler.decision import decide, document_of
@@ -38,7 +50,9 @@ def check(options: argparse.Namespace) -> int:
 
 
 def plan(options: argparse.Namespace) -> int:
-    """Say where containers would go."""
+    """Say where containers would go: on nodes of a file, or on those of the scheduler that runs."""
+    if not options.nodes:
+        return _foreseen(options)
     stack = _stack(options)
     nodes, policy = _nodes(options)
     decisions = decide(stack, nodes, policy)
@@ -48,6 +62,35 @@ def plan(options: argparse.Namespace) -> int:
         say("\n".join(map(_line, decisions)) or "nothing to do: every slot has its container")
     is_placed = all(isinstance(each, Placement) for each in decisions)
     return OK if is_placed else PENDING
+
+
+def _foreseen(options: argparse.Namespace) -> int:
+    if options.compat or options.domain or options.seed is not None:
+        complain("--compat, --seed and --domain are of --nodes: a running scheduler has its own")
+        return USAGE
+    name, body = bundled(options)
+    found = client_of(options).post("stacks", name, "plan", body=body)
+    if options.json:
+        show(found)
+    else:
+        say("\n".join(_lines(found)) or "nothing to do: every slot has its container")
+    return PENDING if found["refusals"] else OK
+
+
+def _lines(found: dict[str, Any]) -> Iterable[str]:
+    for each in found["placements"]:
+        yield f"{_slot(each):<24} -> {each['node']}"
+    for each in found["updates"]:
+        how = f"{each['how']}, {each['from']} becomes {each['to']}"
+        yield f"{_slot(each):<24} is updated on {each['node']} ({how})"
+    for each in found["removals"]:
+        yield f"{_slot(each):<24} is removed from {each['node']}"
+    for each in found["refusals"]:
+        yield f"{_slot(each):<24} -- {'; '.join(each['reasons'])}"
+
+
+def _slot(each: dict[str, Any]) -> str:
+    return f"{each['service']}.{each['slot']}"
 
 
 def simulate(options: argparse.Namespace) -> int:
@@ -82,7 +125,7 @@ def _tell(found: dict[str, Any]) -> None:
 
 def _stack(options: argparse.Namespace, *, is_made: bool = False) -> StackSpec:
     """Read the files; ``is_made``: also what only the making of containers needs."""
-    first, *others = options.file
+    first, *others = files_or_here(options.file)
     problems = Problems()
     path = Path.cwd() / "-" if first == "-" else Path(first).resolve()
     stack = stack_of(
@@ -100,17 +143,18 @@ def _stack(options: argparse.Namespace, *, is_made: bool = False) -> StackSpec:
         is_made=is_made,
     )
     wrong = [str(each) for each in problems if each.is_error or options.strict]
+    for each in problems:
+        if str(each) not in wrong:
+            complain(str(each))
     if wrong:
         raise ConfigError(wrong)
-    for each in problems:
-        complain(str(each))
     return stack
 
 
 def _nodes(options: argparse.Namespace) -> tuple[list[NodeView], Policy]:
     classic = options.compat == "classic"
     nodes = nodes_of(_read(options.nodes), options.nodes, classic=classic)
-    return nodes, Policy(seed=options.seed, is_classic=classic, domain=options.domain)
+    return nodes, Policy(seed=options.seed or 0, is_classic=classic, domain=options.domain)
 
 
 def _read(path: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sidecar.scheduler.commands.asking import OK, client_of, say, show
+from sidecar.scheduler.convergence import trial_words
 
 __all__ = ["events", "nodes", "ps", "why"]
 
@@ -35,6 +36,7 @@ def _rows(
     stack: Mapping[str, Any], service: Mapping[str, Any], is_all: bool
 ) -> Iterable[Sequence[object]]:
     name, phase = service["service"], service["rollout"]["phase"].replace("_", " ")
+    phase = trial_words(service) or phase
     alive = {each["slot"] for each in service["containers"] if not _is_over(each)}
     for each in service["containers"]:
         if _is_over(each) and each["slot"] in alive and not is_all:

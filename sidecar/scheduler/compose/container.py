@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from math import ceil
 from typing import Any, Final
 
 from sidecar.scheduler.compose.document import Item
@@ -76,7 +77,7 @@ def _words(service: Reader, key: str) -> list[str] | None:
 def _grace(service: Reader) -> int | None:
     if "stop_grace_period" not in service:
         return None
-    return round(service.value("stop_grace_period", seconds, 10.0))
+    return ceil(service.value("stop_grace_period", seconds, 10.0))  # 0 would be none at all
 
 
 def environment_of(service: Reader, spec: ServiceSpec, setting: Setting) -> list[tuple[str, str]]:

@@ -1,10 +1,11 @@
 """The keys of ``x-pinnace`` about scaling, canaries and fencing. Pure."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Final
 
+from sidecar.catalog.matching import Match, matches_of
 from sidecar.scheduler.canary import CanaryPolicy
 from sidecar.scheduler.compose.document import Item
 from sidecar.scheduler.compose.reader import Reader
@@ -19,8 +20,8 @@ __all__ = ["autoscale_of", "canary_of", "fencing_of", "keeps_of"]
 _PLAIN: Final = {Kind.CPU, Kind.MEMORY, Kind.SESSIONS, Kind.REQUESTS, Kind.QUEUE}
 _SHARES: Final = {Kind.CPU, Kind.MEMORY}
 _KEYS: Final = {
-    Kind.NGINX: ("target", "port", "path"),
-    Kind.ENDPOINT: ("target", "port", "path", "series"),
+    Kind.NGINX: ("target", "port", "path", "of"),
+    Kind.ENDPOINT: ("target", "port", "path", "series", "rate"),
     Kind.PROMETHEUS: ("target", "url", "query", "total"),
     Kind.KEY: ("target", "name"),
 }
@@ -46,9 +47,6 @@ def canary_of(own: Reader) -> CanaryPolicy | None:
         ("steps", "hold", "max_error_ratio", "max_p95_ms", "min_requests", "auto_promote",
          "deadline", "match")
     )  # fmt: skip
-    if (match := reader.get("match")) is not None:
-        text = f"{reader.where}.match is not supported: canaries get a share of all requests"
-        reader.error(match, text)
     steps = _steps(reader)
     hold = reader.value("hold", seconds, 60.0)
     return CanaryPolicy(
@@ -59,7 +57,44 @@ def canary_of(own: Reader) -> CanaryPolicy | None:
         min_requests=reader.value("min_requests", whole, 100),
         auto_promote=reader.value("auto_promote", truth, True),
         deadline=reader.value("deadline", seconds, max(600.0, 2 * hold)),
+        match=_match(reader),
     )
+
+
+def _match(reader: Reader) -> str:
+    """Return ``{header: {NAME: VALUE}, cookie: "NAME: VALUE"}`` as one text."""
+    item = reader.get("match")
+    if item is None:
+        return ""
+    below = reader.below("match")
+    below.only(("header", "cookie"))
+    found: list[str] = []
+    for kind in ("header", "cookie"):
+        for name, value in _wanted(below, kind):
+            try:
+                found.append(str(Match.of(kind, name, value)))
+            except ValueError as error:
+                below.error(below.item.map[kind], f"{below.where}.{kind}: {error}")
+    text = ",".join(found)
+    try:
+        return ",".join(map(str, matches_of(text))) if text else ""
+    except ValueError as error:
+        reader.error(item, f"{below.where}: {error}")
+        return ""
+
+
+def _wanted(reader: Reader, kind: str) -> Iterator[tuple[str, str]]:
+    """Yield names and values of a mapping, of ``NAME: VALUE``, or of a list of such texts."""
+    item = reader.get(kind)
+    if item is not None and isinstance(item.value, dict):
+        for name, value in reader.pairs(kind).items():
+            yield name, value or ""
+    else:
+        for each in reader.texts(kind):
+            name, colon, value = each.text.partition(":")
+            if not colon:
+                name, _, value = each.text.partition("=")
+            yield name.strip(), value.strip()
 
 
 def _steps(reader: Reader) -> tuple[float, ...]:
@@ -180,9 +215,14 @@ def _remote(kind: Kind, reader: Reader) -> Wanted | None:
         return None
     is_total = kind is Kind.KEY or (kind is Kind.PROMETHEUS and reader.flag("total", default=True))
     default = {Kind.NGINX: "/stub_status", Kind.ENDPOINT: "/metrics"}.get(kind, "")
+    of_requests = reader.one_of("of", ("connections", "requests"), "connections") == "requests"
+    is_rate = of_requests or reader.flag("rate")
+    words = (kind, query, "requests" * of_requests, "per second" * is_rate)
+    name = " ".join(filter(None, words))
     return Wanted(
         kind=kind,
-        metric=Metric(f"{kind} {query}".strip(), target, is_total),
+        is_rate=is_rate,
+        metric=Metric(name, target, is_total),
         url=url,
         query=query,
         port=reader.value("port", whole, 0),

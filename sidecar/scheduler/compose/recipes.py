@@ -157,6 +157,7 @@ def _networks(service: Reader, setting: Setting) -> dict[str, Joined]:
 def _joined(name: str, item: Item | None, service: Reader, setting: Setting) -> Joined:
     reader = Reader(item, f"{service.where}.networks.{name}", service.problems)
     reader.only(_JOINED)
+    reader.ignored("mac_address", "gw_priority", "interface_name")
     if name not in setting.networks:
         place = service.item.place_of("networks")
         service.problems.error(
@@ -208,6 +209,9 @@ def _hooks(service: Reader, key: str) -> Iterator[Hook]:
     for item in service.items(key):
         reader = Reader(item, f"{service.where}.{key}", service.problems)
         reader.only(_HOOK)
+        if not reader.flag("per_replica", default=True):
+            text = f"{reader.where}.per_replica: it runs in each replica"
+            reader.problems.warn(reader.item.place_of("per_replica"), text)
         command = reader.get("command")
         words = ["/bin/sh", "-c", command.text] if command and command.text else None
         if words is None and command is not None:

@@ -14,7 +14,7 @@ from sidecar.scheduler.compose.service import service_of
 from sidecar.scheduler.compose.setting import Read, setting_of
 from sidecar.scheduler.pods import expanded
 from sidecar.scheduler.recipe import spec_of
-from sidecar.scheduler.spec import Condition, ServiceSpec, StackSpec
+from sidecar.scheduler.spec import Condition, Dependency, ServiceSpec, StackSpec
 
 __all__ = ["stack_of"]
 
@@ -66,8 +66,23 @@ def stack_of(
         service_of(each, item, problems, classic=classic, setting=setting)
         for each, item in active.items()
     ]
+    found = [_implied(each, Reader(active[each.name], "", Problems()), active) for each in found]
     _check(found, active, problems, known=whole)
     return StackSpec(name=name, services=_after(_ordered(pods.settled(found))))
+
+
+def _implied(service: ServiceSpec, item: Reader, known: Collection[str]) -> ServiceSpec:
+    """Return a service that depends on what it is linked to or takes volumes from, too."""
+    names = [each.text.partition(":")[0] for each in item.texts("links")]
+    names += [each.text.partition(":")[0] for each in item.texts("volumes_from")]
+    names += [
+        item.text(key).removeprefix("service:")
+        for key in ("ipc", "pid")
+        if item.text(key).startswith("service:")
+    ]
+    told = {service.name, service.pod, *(each.service for each in service.depends_on)}
+    more = [name for name in dict.fromkeys(names) if name in known and name not in told]
+    return replace(service, depends_on=(*service.depends_on, *map(Dependency, more)))
 
 
 def _after(services: Iterable[ServiceSpec]) -> tuple[ServiceSpec, ...]:

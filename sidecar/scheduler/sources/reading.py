@@ -6,7 +6,6 @@ be too much beyond some hundred.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
 
 from sidecar.engine.operations import Operations
 from sidecar.errors import PinnaceError, ProtocolError
@@ -18,6 +17,7 @@ from sidecar.scheduler.sources.samples import (
     Sample,
     Usage,
     number_of,
+    rate_of,
     series_of,
     stub_of,
     usage_of,
@@ -30,7 +30,6 @@ from sidecar.stores.base import KeyValue
 __all__ = ["Reading"]
 
 _log = get_logger("autoscale")
-_OF_PROXY: Final = {Kind.SESSIONS: "sessions", Kind.QUEUE: "queued"}
 
 
 class Reading:
@@ -51,14 +50,15 @@ class Reading:
         self._web = web
         self._clock = clock
         self._usages: dict[str, tuple[float, Usage]] = {}
-        self._requests: dict[str, Sample] = {}
+        self._counts: dict[tuple[str, str], Sample] = {}
+        """By container and name of the metric."""
         self._limits: dict[str, float] = {}
         self._told: set[str] = set()
 
     def forget(self, ids: set[str]) -> None:
         """Forget all containers but these."""
         self._usages = {id_: each for id_, each in self._usages.items() if id_ in ids}
-        self._requests = {id_: each for id_, each in self._requests.items() if id_ in ids}
+        self._counts = {key: each for key, each in self._counts.items() if key[0] in ids}
         self._limits = {id_: each for id_, each in self._limits.items() if id_ in ids}
 
     async def read(self, wanted: Wanted, copies: Sequence[Copy]) -> Mapping[str, Sample]:
@@ -67,7 +67,7 @@ class Reading:
             case Kind.CPU | Kind.MEMORY:
                 return await self._engine(wanted.kind, copies)
             case Kind.SESSIONS | Kind.REQUESTS | Kind.QUEUE:
-                return await self._proxy(wanted.kind, copies)
+                return await self._proxy(wanted, copies)
             case Kind.NGINX | Kind.ENDPOINT:
                 return await self._instances(wanted, copies)
             case Kind.PROMETHEUS | Kind.KEY:
@@ -124,19 +124,25 @@ class Reading:
 
     # --- the load balancer -------------------------------------------------------------------
 
-    async def _proxy(self, kind: Kind, copies: Sequence[Copy]) -> Mapping[str, Sample]:
+    async def _proxy(self, wanted: Wanted, copies: Sequence[Copy]) -> Mapping[str, Sample]:
         loads = await self._traffic.loads({copy.id: copy.node for copy in copies})
         now = self._clock.monotonic()
-        if kind in _OF_PROXY:
-            name = _OF_PROXY[kind]
-            return {id_: Sample(getattr(load, name), now) for id_, load in loads.items()}
         found: dict[str, Sample] = {}
         for id_, load in loads.items():
-            before = self._requests.get(id_)
-            self._requests[id_] = Sample(load.requests, now)
-            if before is not None and before.value <= load.requests and before.at < now:
-                found[id_] = Sample((load.requests - before.value) / (now - before.at), now)
+            if wanted.kind is Kind.SESSIONS:
+                found[id_] = Sample(load.sessions, now)
+            elif not load.is_counted:
+                self._tell(f"the load balancer does not count {wanted.kind} by container")
+            elif wanted.kind is Kind.QUEUE:
+                found[id_] = Sample(load.queued, now)
+            elif (rate := self._grown(id_, wanted, Sample(load.requests, now))) is not None:
+                found[id_] = rate
         return found
+
+    def _grown(self, id_: str, wanted: Wanted, count: Sample) -> Sample | None:
+        key = id_, wanted.metric.name
+        before, self._counts[key] = self._counts.get(key), count
+        return rate_of(before, count)
 
     # --- instances, Prometheus, keys ---------------------------------------------------------
 
@@ -157,11 +163,16 @@ class Reading:
                 self._tell(str(error))
                 return
             is_stub = wanted.kind is Kind.NGINX
-            value = stub_of(text) if is_stub else series_of(text, wanted.query)
+            value = (
+                stub_of(text, requests=wanted.is_rate) if is_stub else series_of(text, wanted.query)
+            )
             if value is None:
                 self._tell(f"{copy.name} says nothing of {wanted.metric.name}")
-            else:
-                found[copy.id] = Sample(value, self._clock.monotonic())
+                return
+            sample = Sample(value, self._clock.monotonic())
+            known = self._grown(copy.id, wanted, sample) if wanted.is_rate else sample
+            if known is not None:
+                found[copy.id] = known
 
         async with asyncio.TaskGroup() as group:
             for copy in copies:

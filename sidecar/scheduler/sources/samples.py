@@ -11,11 +11,21 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from sidecar.scheduler.scale import Measured
-from sidecar.scheduler.sources.wanted import Kind
+from sidecar.scheduler.sources.wanted import Kind, Wanted
 
-__all__ = ["Sample", "Usage", "measured_of", "number_of", "series_of", "stub_of", "usage_of"]
+__all__ = [
+    "Sample",
+    "Usage",
+    "measured_of",
+    "number_of",
+    "rate_of",
+    "series_of",
+    "stub_of",
+    "usage_of",
+]
 
 _ACTIVE: Final = re.compile(r"^Active connections:\s*(\d+)\s*$", re.MULTILINE | re.ASCII)
+_HANDLED: Final = re.compile(r"^ *\d+ +\d+ +(\d+) *$", re.MULTILINE | re.ASCII)
 _SERIES: Final = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(?:\{(.*)\})?\s*", re.DOTALL)
 _LABEL: Final = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)')
 _ESCAPES: Final = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
@@ -74,10 +84,17 @@ def usage_of(document: Mapping[str, Any]) -> Usage | None:
     )
 
 
-def stub_of(text: str) -> float | None:
-    """Return the connections that nginx' ``stub_status`` tells of."""
-    found = _ACTIVE.search(text)
+def stub_of(text: str, *, requests: bool = False) -> float | None:
+    """Return the connections that nginx' ``stub_status`` tells of, or all requests so far."""
+    found = (_HANDLED if requests else _ACTIVE).search(text)
     return float(found[1]) if found else None
+
+
+def rate_of(before: Sample | None, now: Sample) -> Sample | None:
+    """Return by how much a count grew per second; None at first, and when it began anew."""
+    if before is None or before.value > now.value or before.at >= now.at:
+        return None
+    return Sample((now.value - before.value) / (now.at - before.at), now.at)
 
 
 def series_of(text: str, wanted: str) -> float | None:
@@ -128,7 +145,7 @@ def number_of(text: str) -> float | None:
 
 
 def measured_of(
-    kind: Kind,
+    wanted: Wanted,
     samples: Mapping[str, Sample],
     ready: Iterable[str],
     *,
@@ -138,13 +155,17 @@ def measured_of(
 ) -> Measured:
     """Return what scaling is decided by: samples of ready containers that are young enough.
 
-    A kind that is not about single containers has its sample under the empty id.
+    A kind that is not about single containers has its sample under the empty id: it is that of
+    all together, or what each of them has in the mean.
     """
-    if kind in {Kind.PROMETHEUS, Kind.KEY}:
-        whole = samples.get("")
-        is_known = whole is not None and now - whole.at <= oldest
-        return Measured((whole.value,)) if whole is not None and is_known else Measured(failed=True)
     ids = [*ready]
+    if wanted.kind in {Kind.PROMETHEUS, Kind.KEY}:
+        whole = samples.get("")
+        if whole is None or now - whole.at > oldest:
+            return Measured(failed=True)
+        if wanted.metric.is_total:
+            return Measured((whole.value,))
+        return Measured((whole.value,) * len(ids), not_ready=not_ready, failed=not ids)
     found = [each.value for id_ in ids if (each := samples.get(id_)) and now - each.at <= oldest]
     if not found:
         return Measured(missing=len(ids), not_ready=not_ready, failed=True)

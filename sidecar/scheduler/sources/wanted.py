@@ -24,7 +24,7 @@ class Kind(StrEnum):
     REQUESTS = "requests"
     QUEUE = "queue"
     NGINX = "nginx"
-    """``stub_status`` of the instance: connections that are open."""
+    """``stub_status`` of the instance: connections that are open, or requests per second."""
     ENDPOINT = "endpoint"
     """A series of the instance's own exposition in Prometheus' format."""
     PROMETHEUS = "prometheus"
@@ -45,6 +45,8 @@ class Wanted:
     port: int = 0
     """Of the container."""
     path: str = ""
+    is_rate: bool = False
+    """What is read is a count; its growth per second is meant."""
 
 
 @dataclass(frozen=True, slots=True)

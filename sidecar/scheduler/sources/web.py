@@ -1,6 +1,7 @@
 """Ask an instance, or a Prometheus server, for numbers over HTTP."""
 
 import json
+import math
 from typing import Final
 
 import aiohttp
@@ -56,15 +57,23 @@ class Web:
 
 
 def value_of(text: str) -> float | None:
-    """Return the sum of an instant query's answer. Raises ProtocolError."""
+    """Return the sum of an instant query's answer; None: it has no number, or none that is finite.
+
+    Raises ProtocolError.
+    """
     try:
         found = json.loads(text)["data"]
         kind, result = found["resultType"], found["result"]
         if kind == "scalar":
-            return float(result[1])
+            return _finite(float(result[1]))
         if kind != "vector":
             raise ProtocolError(f"the query's answer is a {kind}, not numbers of this moment")
         values = [float(each["value"][1]) for each in result]
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise ProtocolError(f"no answer of Prometheus: {text[:60]!r}") from error
-    return sum(values) if values else None
+    return _finite(sum(values)) if values else None
+
+
+def _finite(number: float) -> float | None:
+    """Return a number; None for what comes of a division by nothing."""
+    return number if math.isfinite(number) else None

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.certificate import certificate
 from tests.support.pinnace import until
 from tests.support.ports import free_port
 from tests.support.statsd import OURS, series_of
@@ -43,8 +45,14 @@ class Application(http.server.BaseHTTPRequestHandler):
 
 
 @contextmanager
-def application(pages: dict[str, bytes]) -> Iterator[http.server.ThreadingHTTPServer]:
+def application(
+    pages: dict[str, bytes], keys: tuple[Path, Path] | None = None
+) -> Iterator[http.server.ThreadingHTTPServer]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Application)
+    if keys is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*keys)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     server.pages, server.asked = pages, []  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -69,14 +77,14 @@ def get(port: int, path: str = "/metrics") -> tuple[int, str]:
 
 
 @contextmanager
-def adapter(tmp_path: Path, rules: str, *more: str) -> Iterator[tuple[int, Path, int]]:
+def adapter(tmp_path: Path, rules: str, *more: str, **env: str) -> Iterator[tuple[int, Path, int]]:
     """Run it; yield its port, its file and its process."""
     port, file = free_port(), tmp_path / "targets.yml"
     file.write_text(rules)
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
             [*PROGRAM, str(file), f"--listen=127.0.0.1:{port}", *more],
-            stdout=log, stderr=log, env={**os.environ, "TOKEN": "secret"},
+            stdout=log, stderr=log, env={**os.environ, "TOKEN": "secret", **env},
         )  # fmt: skip
     try:
         until(lambda: get(port, "/-/healthy")[0] == 200, 60)
@@ -148,6 +156,23 @@ def test_a_target_that_says_nonsense_is_down_and_told_of_once(
             if path == "/json":
                 until(lambda: 'depth{queue="mail"}' in series_of(get(web)[1]), 30)
                 assert "target answers again" in (tmp_path / "log").read_text()
+
+
+def test_a_certificate_is_trusted_by_the_machines_authorities_only(tmp_path: Path) -> None:
+    keys = certificate(tmp_path)
+    with application({"/json": b'{"queues": {"mail": 3}}'}, keys) as server:
+        rules = "targets:\n" + target(server.server_address[1], "/json", "app", RULE)
+        rules = rules.replace("http://", "https://user:word@")
+        with adapter(tmp_path, rules.replace("- name: app\n  url", "- url")) as (web, _, _):
+            found = get(web)[1]
+            name = f"https://127.0.0.1:{server.server_address[1]}/json"
+            assert series_of(found)[f'{UP}{{target="{name}"}}'] == 0
+            log = (tmp_path / "log").read_text()
+            assert 'its certificate is not trusted: self-signed certificate"' in log
+            assert "word" not in log + found
+        with adapter(tmp_path, rules, SSL_CERT_FILE=str(keys[0])) as (web, _, _):
+            assert series_of(get(web)[1])['depth{queue="mail"}'] == 3
+            assert server.asked[-1][1] == "Basic dXNlcjp3b3Jk"  # type: ignore[attr-defined]
 
 
 def test_a_target_that_hangs_costs_its_own_time_only_and_is_asked_once_at_a_time(

@@ -276,11 +276,13 @@ def test_lines_are_relayed_as_they_came() -> None:
             exporter.send(b"relay.a:1|c\nwhatever\n\nrelay.b:22|c|#t:v\n" + b"x" * 30)
             assert target.recv(100) == b"relay.a:1|c\nwhatever\n"
             assert target.recv(100) == b"relay.b:22|c|#t:v\n"
+            by_tcp(exporter.lines, b"\r\nrelay.c:1|c\r\n")
+            assert target.recv(100) == b"relay.c:1|c\n"
             found = exporter.scrape()
             label = f'{{target="127.0.0.1:{target.getsockname()[1]}"}}'
             assert found[f"{PREFIX}relay_long_lines_total{label}"] == 1
-            assert found[f"{PREFIX}relay_lines_relayed_total{label}"] == 3
-            assert found[f"{PREFIX}relay_packets_total{label}"] == 2
+            assert found[f"{PREFIX}relay_lines_relayed_total{label}"] == 4
+            assert found[f"{PREFIX}relay_packets_total{label}"] == 3
 
 
 def test_a_relay_that_nobody_takes_from_harms_nothing() -> None:

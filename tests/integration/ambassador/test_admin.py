@@ -4,6 +4,7 @@ import http.client
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,27 @@ def test_a_path_is_taken_only_from_who_has_left_it(server: Redis, tmp_path: Path
         client.connect(str(path))
         client.sendall(b"PING\r\n")
         assert client.recv(100) == b"+PONG\r\n"
+
+
+@pytest.mark.parametrize("protocol", ["redis", "tcp"])
+def test_clients_are_as_many_as_there_are_descriptors_for(server: Redis, protocol: str) -> None:
+    option = "--primary" if protocol == "redis" else "--server"
+    program = Ambassador(option, f"127.0.0.1:{server.port}", protocol=protocol)
+    program.command = ["sh", "-c", 'ulimit -n 64; exec "$0" "$@"', *program.command]
+    with program as proxy, ExitStack() as stack:
+        kept = stack.enter_context(proxy.call())
+        assert kept.do("SET", "k", "v") == b"OK"
+        served = refused = 0
+        for _ in range(80):
+            client = stack.enter_context(proxy.call())
+            try:
+                served += client.do("GET", "k") == b"v"
+            except (EOFError, ConnectionResetError):
+                refused += 1
+        assert 0 < served < 64
+        assert served + refused <= 80
+        assert kept.do("GET", "k") == b"v"
+        assert "descriptors limit the clients" in proxy.log_text()
 
 
 def test_certificates_that_cannot_be_read_are_told(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import random
 import socket
 import threading
+from contextlib import ExitStack
 
 import pytest
 
@@ -75,6 +76,26 @@ def test_a_client_that_does_not_read_costs_no_more_than_its_limit(server: Redis)
             assert other.do("GET", "small") == b"s"
             assert other.do("GET", "small") == b"s"
         assert proxy.resident() - before < 96 << 20
+
+
+def test_clients_that_do_not_read_do_not_keep_others_when_memory_is_full(server: Redis) -> None:
+    env = {"AMBASSADOR_MEMORY": "24MiB"}
+    with Ambassador("--primary", f"127.0.0.1:{server.port}", env=env) as proxy:
+        with Caller(server.port) as direct:
+            direct.do("SET", "big", b"x" * (20 << 20))
+        before = proxy.resident()
+        with ExitStack() as stack:
+            other = stack.enter_context(proxy.call())
+            for _ in range(6):
+                slow = stack.enter_context(proxy.call())
+                slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                slow.send("GET", "big")
+            for number in range(300):
+                assert other.do("SET", "small", str(number)) == b"OK"
+                assert other.do("GET", "small") == str(number).encode()
+            until(lambda: 'reason="memory"' in proxy.get("/metrics")[1], 20)
+            assert other.do("GET", "small") == b"299"
+            assert proxy.resident() - before < 96 << 20
 
 
 def test_a_client_that_reads_gets_a_reply_of_100_megabytes_whole(server: Redis) -> None:

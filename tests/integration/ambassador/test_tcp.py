@@ -1,7 +1,11 @@
 """The plain TCP ambassador: the same frame, another protocol."""
 
+import os
+import signal
 import socket
+import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from typing import Self
@@ -118,6 +122,104 @@ def test_the_catalogue_is_followed(consul: Consul, echoes: list[Echo]) -> None:
         kept.sendall(b"still here")  # it ends when it wants to
         assert kept.recv(10) == b"still here"
         kept.close()
+
+
+def test_an_instance_that_is_drained_by_hand_keeps_what_it_has(echoes: list[Echo]) -> None:
+    words = [word for echo in echoes[:2] for word in ("--server", f"127.0.0.1:{echo.port}")]
+    with Ambassador(*words, protocol="tcp") as proxy:
+        kept = [socket.create_connection(("127.0.0.1", proxy.port), timeout=10) for _ in range(2)]
+        assert sorted(one.recv(1) for one in kept) == [b"0", b"1"]
+        drained = f"127.0.0.1:{echoes[0].port}"
+        assert proxy.get(f"/drain/{drained}", "POST")[1]["clients"] == 1
+        assert {name_of(proxy.port) for _ in range(4)} == {b"1"}
+        for one in kept:
+            one.sendall(b"on")
+            assert one.recv(2) == b"on"
+            one.close()
+        os.kill(proxy.pid, signal.SIGHUP)  # there is nothing to reload, and nothing ends
+        assert proxy.get(f"/undrain/{drained}", "POST")[0] == 200
+        assert proxy.get("/drain/nobody:1", "POST")[0] == 404
+        names = [socket.create_connection(("127.0.0.1", proxy.port), timeout=10) for _ in range(4)]
+        assert {one.recv(1) for one in names} == {b"0", b"1"}
+        for one in names:
+            one.close()
+
+
+class Odd:
+    """A server that ends its side first, then takes; or resets; or sends without end."""
+
+    def __init__(self, manner: str) -> None:
+        self._manner = manner
+        self.taken = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+
+    def _serve(self) -> None:
+        client, _ = self._listener.accept()
+        with client, suppress(OSError):
+            if self._manner == "ends first":
+                client.sendall(b"hello")
+                client.shutdown(socket.SHUT_WR)
+                while data := client.recv(65536):
+                    self.taken += len(data)
+            elif self._manner == "resets":
+                client.recv(1)
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            else:
+                for _ in range(400):
+                    client.sendall(b"x" * 100_000)
+                    self.taken += 100_000
+
+
+def test_a_server_that_ends_first_still_gets_everything() -> None:
+    with (
+        Odd("ends first") as server,
+        Ambassador("--server", f"127.0.0.1:{server.port}", protocol="tcp") as proxy,
+        socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as client,
+    ):
+        assert client.recv(5) == b"hello"
+        assert client.recv(1) == b""
+        client.sendall(b"z" * 5_000_000)
+        client.shutdown(socket.SHUT_WR)
+        until(lambda: server.taken == 5_000_000, 20)
+
+
+def test_a_server_that_resets_ends_its_client() -> None:
+    with (
+        Odd("resets") as server,
+        Ambassador("--server", f"127.0.0.1:{server.port}", protocol="tcp") as proxy,
+        socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as client,
+    ):
+        client.sendall(b"a")
+        with suppress(ConnectionResetError):
+            assert client.recv(1) == b""
+
+
+def test_a_client_that_does_not_read_holds_its_server_back() -> None:
+    with (
+        Odd("floods") as server,
+        Ambassador("--server", f"127.0.0.1:{server.port}", protocol="tcp") as proxy,
+        socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as client,
+    ):
+        before = proxy.resident()
+        until(lambda: server.taken > 0, 20)
+        seen = -1
+        while seen != server.taken:  # until nothing more is taken
+            seen = server.taken
+            time.sleep(0.3)
+        assert server.taken < 40_000_000
+        assert proxy.resident() - before < 20_000_000
+        left = 40_000_000
+        while left:
+            left -= len(client.recv(1 << 20))
+        assert client.recv(1) == b""
 
 
 def test_quiet_connections_end_after_the_idle_time(echoes: list[Echo]) -> None:

@@ -100,6 +100,16 @@ def test_settings_are_read_again_and_wrong_ones_are_not_taken(store: Consul) -> 
         until(lambda: "wait for a restart" in dnsd.log())
 
 
+def test_each_of_several_addresses_is_served_whatever_names_them(store: Consul) -> None:
+    first, second = free_port(), free_port()
+    both = f"127.0.0.1:{first},127.0.0.2:{second}"
+    with Dnsd(url(store), "--dns", both) as dnsd:
+        for words in ((), ("+tcp",)):
+            assert "10.0.0.1" in dnsd.dig("+short", *words, "web.service.consul", port=first)
+            other = ("@127.0.0.2", "+short", *words, "web.service.consul")
+            assert "10.0.0.1" in dnsd.dig(*other, port=second)
+
+
 def test_a_lost_store_makes_answers_stale_then_withheld_and_never_absent() -> None:
     config = "[dns]\nttl = 60\nmax_stale = '3s'\n"
     with Consul(program=consul_program()) as consul:

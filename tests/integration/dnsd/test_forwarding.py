@@ -9,6 +9,7 @@ import pytest
 from dnslib import QTYPE, RCODE, RR, DNSHeader, DNSQuestion, DNSRecord
 
 from dnsd.component import DnsServer
+from dnsd.edns import COOKIE, KEEPALIVE, NSID, option
 from sidecar.catalog.live import Catalog
 from sidecar.runtime.clock import FakeClock
 from tests.integration.dnsd.conftest import Serve
@@ -130,6 +131,36 @@ async def test_a_name_that_leads_away_is_followed_by_the_clients_type(
         ("x.example.org.", "A", "udp"),
         ("x.example.org.", "AAAA", "udp"),
     ]
+
+
+async def test_a_name_that_leads_away_is_followed_without_compression_too(
+    serve: Serve, upstream: Upstream
+) -> None:
+    settings = recursors(upstream) | {"disable_compression": True}
+    async with serve(catalog(), settings=settings) as server:
+        reply = await ask(server, "FAR.service.consul")
+        assert [QTYPE[r.rtype] for r in reply.rr] == ["CNAME", "A"]
+        assert reply.q.qname.label[0] == b"FAR"
+        assert reply.header.aa
+
+
+async def test_a_foreign_answer_has_the_options_of_our_own(
+    serve: Serve, upstream: Upstream
+) -> None:
+    """A resolver that got a cookie for our names takes no reply without one for others."""
+    asked = opt(options=option(COOKIE, b"12345678") + option(NSID) + option(99))
+    async with serve(catalog(), settings=recursors(upstream) | {"nsid": "here"}) as server:
+        for name in ("web.service.consul", "x.example.org", "X.example.org", "far.service.consul"):
+            reply = await ask(server, name, extra=asked)
+            options = {o.code: bytes(o.data) for o in reply.ar[-1].rdata}
+            assert (code(reply), sorted(options)) == ("NOERROR", [NSID, COOKIE])
+            assert (options[COOKIE][:8], len(options[COOKIE])) == (b"12345678", 24)
+            assert options[NSID] == b"here"
+        reply = await ask(server, "x.example.org", tcp=True, extra=opt(options=option(KEEPALIVE)))
+        assert [o.code for o in reply.ar[-1].rdata] == [KEEPALIVE]
+        reply = await ask(server, "y.example.org", extra=opt(options=option(COOKIE, b"short")))
+        assert code(reply) == "FORMERR"
+    assert [name for name, _, _ in upstream.questions()] == ["x.example.org."]
 
 
 async def test_a_reverse_name_that_is_not_ours_is_asked_elsewhere(

@@ -6,6 +6,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,8 @@ services:
     deploy: {{replicas: 2, update_config: {{parallelism: 2, monitor: 0s}}}}
     x-pinnace:
       drain: 1s
-      canary: {{steps: [20], hold: 1s, min_requests: 50, deadline: 5m, auto_promote: false}}
+      canary: {{steps: [20], hold: 1s, min_requests: 50, deadline: 5m, auto_promote: false,
+               match: {{header: {{X-Who: new}}}}}}
 """
 _SCALED = """
 services:
@@ -97,19 +99,17 @@ def test_a_canary_gets_its_share_to_the_point_and_is_aborted_when_it_fails(
         print("share of canaries:", found[200, "two"] / 4, "%")
         assert found.keys() == {(200, "one"), (200, "two")}
         assert abs(found[200, "two"] / 4 - 20) <= 1
+        new = [here.fetch("front.localhost", headers={"X-Who": "new"}) for _ in range(20)]
+        assert new == [(200, "two")] * 20
         # What came before the counters were read first does not count.
         until(lambda: _ask(here, 20) and "it is to be promoted" in here.log_text())
-        command = [
-            here.command[0],
-            "stack",
-            "promote",
-            tmp_path.name,
-            "front",
-            "--detach",
-            "--api",
-            socket,
-        ]
-        subprocess.run(command, check=True, capture_output=True)
+        # Another process goes on where this one stood.
+        here.stop()
+        here.start()
+        until(lambda: _trial(here, socket)["share"] == 20)
+        assert _trial(here, socket)["phase"] == "waiting"
+        until(lambda: (200, "two") in _ask(here, 10))
+        _stack(here, socket, "promote", tmp_path.name, "front", "--detach")
         until(lambda: _ask(here, 20) == {(200, "two"): 20})
         # The next one answers with errors.
         until(lambda: len(_canaries(engine)) == 0)
@@ -118,6 +118,17 @@ def test_a_canary_gets_its_share_to_the_point_and_is_aborted_when_it_fails(
         until(lambda: _ask(here, 5, "/cgi-bin/who") and "was aborted" in here.log_text())
         until(lambda: len(_canaries(engine)) == 0)
         assert _ask(here, 20) == {(200, "two"): 20}
+
+
+def _stack(here: Pinnace, socket: str, *words: str) -> str:
+    command = [here.command[0], "stack", *words, "--api", socket]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def _trial(here: Pinnace, socket: str) -> dict[str, Any]:
+    stacks = json.loads(_stack(here, socket, "ps", "--json"))["stacks"]
+    found = [each["trial"] for stack in stacks for each in stack["services"]]
+    return found[0] if found and found[0] else {"share": None}
 
 
 def _canaries(engine: PrivateEngine) -> list[str]:

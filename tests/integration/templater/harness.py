@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -96,10 +96,10 @@ class Bench:
         asyncio.get_running_loop().call_later(after, self.task.cancel)
 
     async def get(
-        self, host: str = "web.localhost", path: str = "/", port: int = 0
+        self, host: str = "web.localhost", path: str = "/", port: int = 0, **more: object
     ) -> tuple[int, str]:
         async with client(port or self.port) as ask:
-            return await ask(host, path)
+            return await ask(host, path, **more)
 
     async def served(self, count: int = 40, host: str = "web.localhost") -> Counter[str]:
         """Return which backends answered, each answer 200."""
@@ -184,8 +184,11 @@ async def client(port: int) -> AsyncIterator[Callable[..., Coroutine[None, None,
     """Yield ``ask(host, path)`` on one keep-alive connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
 
-    async def ask(host: str, path: str = "/", method: str = "GET") -> tuple[int, str]:
-        writer.write(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    async def ask(
+        host: str, path: str = "/", method: str = "GET", headers: Mapping[str, str] = {}
+    ) -> tuple[int, str]:
+        more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        writer.write(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n{more}\r\n".encode())
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         length = 0
         for line in head.split("\r\n"):

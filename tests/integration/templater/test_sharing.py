@@ -10,10 +10,12 @@ import pytest
 from sidecar.catalog.model import (
     BACKUP,
     CANARY,
+    CANARY_MATCH,
     CHECK,
     CHECK_FALL,
     CHECK_INTERVAL,
     CHECK_RISE,
+    HTTP_HOST,
     RETRIES,
     STICKY,
     TIMEOUT_ANSWER,
@@ -57,6 +59,51 @@ def stable_and_canaries(ports: Sequence[int], share: str) -> list[Instance]:
         *(instance(f"s{n}", port, weight=n + 1) for n, port in enumerate(ports[:3])),
         *(instance(f"c{n}", port, meta={CANARY: share}) for n, port in enumerate(ports[3:])),
     ]
+
+
+@pytest.mark.parametrize("kind", BOTH)
+async def test_requests_that_match_go_to_canaries_whatever_their_share(
+    tmp_path: Path, kind: str
+) -> None:
+    match = {CANARY_MATCH: "header:X-Canary=on,cookie:beta=a.b"}
+    wanted = [{"X-Canary": "on"}, {"x-canary": "on"}, {"Cookie": "a=1; beta=a.b"}]
+    others = [
+        {}, {"X-Canary": "ON"},
+        {"X-Canary": "on1"}, {"Cookie": "beta=axb"}, {"Cookie": "xbeta=a.b"},
+    ]  # fmt: skip
+    async with backends(3) as (one, two, three), running(Bench(tmp_path, kind=kind)) as bench:
+        stable = instance("s", one, meta={HTTP_HOST: "a.b/x"})
+        bench.put(stable, instance("c", two, meta={CANARY: "0", **match}))
+        await bench.applied("reload")
+        for headers in wanted:
+            assert await bench.get(headers=headers) == (200, str(two))
+            path = "/echo/%2Fa%20b//../c?q=%41"
+            assert await bench.get(path=path, headers=headers) == (200, f"{two} {path}")
+            assert await bench.get("a.b", "/x/y", headers=headers) == (200, str(one))
+        for headers in others:
+            assert await bench.get(headers=headers) == (200, str(one))
+        # A second one shares them with the first.
+        bench.put(instance("d", three, meta={CANARY: "0", **match}))
+        await _answers(bench, (200, str(three)), wanted[0])
+        await _answers(bench, (200, str(two)), wanted[0])
+        # Without a canary that takes work they are as any other.
+        for id_, port in (("c", two), ("d", three)):
+            bench.put(instance(id_, port, draining=True, meta={CANARY: "0", **match}))
+        await _answers(bench, (200, str(one)), wanted[2])
+        # Without anybody else there is nothing for the rest.
+        bench.put(instance("c", two, meta=match))
+        bench.drop("s")
+        await _answers(bench, (503, ""), {})
+        assert await bench.get(headers=wanted[1]) == (200, str(two))
+
+
+async def _answers(bench: Bench, expected: tuple[int, str], headers: dict[str, str]) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            status, body = await bench.get(headers=headers)
+            if (status, body if status == 200 else "") == expected:
+                return
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("kind", BOTH)

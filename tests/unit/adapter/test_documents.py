@@ -45,6 +45,31 @@ def test_what_is_absent_gives_the_default() -> None:
     assert node.line == 0
 
 
+def test_a_mapping_takes_over_the_keys_of_others_that_it_has_not_itself() -> None:
+    root = root_of(
+        "a: &a {x: 1, y: 2}\nb: &b {<<: *a, y: 3, z: 4}\nc: {z: 5, <<: [*a, *b]}\nd: {<<: *b}\n"
+    )
+    for key, expected in [("b", [1, 3, 4]), ("c", [1, 2, 5]), ("d", [1, 3, 4])]:
+        fields = root.fields([*"abcd"])[key].fields([*"xyz"])
+        assert [fields[name].number(0) for name in "xyz"] == expected
+
+
+def test_keys_that_are_taken_over_are_looked_at_as_others() -> None:
+    text = "a: &a {x: 1, q: 2}\nb: {<<: *a}\nc: &c {<<: *c, x: 1}\nd: {<<: 5}\n"
+    found = mistakes(text, lambda root: [root.fields([*"abcd"])[k].fields(["x"]) for k in "bcd"])
+    assert found == [
+        "f.yml:1:14: b: unknown key 'q'",
+        "f.yml:4:5: d: << wants a mapping, or a list of them",
+    ]
+
+
+def test_the_keys_of_many_are_taken_over_in_no_time() -> None:
+    lines = ["a0: &a0 {x: 1}"]
+    lines += [f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}" for n in range(1, 60)]
+    fields = root_of("\n".join(lines)).fields([f"a{n}" for n in range(60)])
+    assert fields["a59"].fields(["x"])["x"].number(0) == 1
+
+
 @pytest.mark.parametrize(("text", "value"), [("1e3", 1000), ("0x10", 16), (".inf", float("inf"))])
 def test_numbers_in_every_form(text: str, value: float) -> None:
     assert root_of(f"a: {text}").fields(["a"])["a"].number(0) == value

@@ -103,7 +103,7 @@ def test_values_are_checked() -> None:
 def test_unknown_keys_are_told_with_the_near_one() -> None:
     problems: list[str] = []
     table = {"probe": ("probe", fields.seconds)}
-    assert fields.read({"prob": "1s"}, table, "upstream", problems) == {}
-    assert problems == ["upstream: there is no key 'prob'; did you mean probe?"]
-    fields.read([], table, "upstream", problems)
+    assert fields.read({"prob": "1s"}, table, fields.Place("upstream"), problems) == {}
+    assert problems == ["upstream: prob: there is no such key; did you mean probe?"]
+    fields.read([], table, fields.Place("upstream"), problems)
     assert problems[1:] == ["upstream: keys and values are expected here"]

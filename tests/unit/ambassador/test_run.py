@@ -3,7 +3,7 @@
 import pytest
 
 from ambassador.frame.address import Address
-from ambassador.redis.commands import Route
+from ambassador.redis.commands import Route, Table
 from ambassador.redis.resp import packed
 from ambassador.redis.run import STREAM, Ask, ClientRun, RoleRun, SlowRun, Unheard
 from ambassador.redis.settings import Listener
@@ -102,16 +102,44 @@ def test_an_offset_counts_only_from_the_role_that_is_expected() -> None:
 
 def test_the_slow_log_keeps_name_and_key_but_no_value() -> None:
     log = SlowLog(0.1, 2)
+    find = Table().command
     owner = Owner()
     for key in (b"a", b"b", b"secret-free"):
         data = packed(b"SET", key, b"secret")
-        log.add(ClientRun(owner, data, 1, Route.WRITE, 0.0), "192.0.2.1:1", 0.5)
+        log.add(ClientRun(owner, data, 1, Route.WRITE, 0.0), "192.0.2.1:1", 0.5, find)
     assert [entry.command for entry in log.entries] == ["SET b", "SET secret-free"]
     assert log.entries[0].kind == "write"
-    log.add(ClientRun(owner, packed(b"SET", b"k", b"v" * 100_000), 1, 0, 0.0), "n", 1.0)
+    log.add(ClientRun(owner, packed(b"SET", b"k", b"v" * 100_000), 1, 0, 0.0), "n", 1.0, find)
     assert log.entries[-1].command == "SET k"
     assert log.entries[-1].kind == "other"
     assert SlowLog(0, 1).limit == float("inf")
+    log.resize(0.5, 1)
+    assert (len(log.entries), log.limit) == (1, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["EVAL", "return 'secret'", "0"], "EVAL"),
+        (["config", "set", "requirepass", "secret"], "config set"),
+        (["OBJECT", "ENCODING", "key"], "OBJECT ENCODING key"),
+        (["MIGRATE", "192.0.2.1", "6379", "key", "0", "5", "AUTH", "secret"], "MIGRATE key"),
+        (["module.odd", "secret"], "module.odd"),
+        (["PING"], "PING"),
+        (["SET", "k" * 200, "v"], "SET " + "k" * 124),
+        (["SET", "\x1b", "v"], "SET \x1b"),
+    ],
+)
+def test_the_slow_log_shows_no_word_but_names_and_a_key(words: list[str], shown: str) -> None:
+    log = SlowLog(0.1, 2)
+    run = ClientRun(Owner(), packed(*(word.encode() for word in words)), 1, 0, 1.0)
+    run.sent = 1.25
+    slow = log.add(run, "n", 2.0, Table().command)
+    assert slow.command == shown
+    assert (slow.seconds, slow.queue, slow.wire) == (1.0, 0.25, 0.75)
+    begun = packed(b"SET", b"key", b"v" * 3000)[:30]
+    log.add(ClientRun(Owner(), begun, 1, 0, 0.0), "n", 1.0, Table().command)
+    assert log.entries[-1].command == "SET key"
 
 
 def test_addresses_and_listeners_have_names() -> None:

@@ -1,10 +1,10 @@
 from dataclasses import replace
 
 import pytest
-from dnslib import RCODE
+from dnslib import QTYPE, RCODE
 
 from sidecar.catalog.changes import Drop, Put
-from sidecar.catalog.model import Check, InstanceId, Status
+from sidecar.catalog.model import CANARY, CANARY_MATCH, Check, InstanceId, Status
 from tests.support.asker import Asker, instance, node, opt, texts
 
 CHANGES = (
@@ -254,6 +254,22 @@ def test_a_warning_instance_has_its_own_weight() -> None:
     assert verdict == "SRV 1 3 80 0a000001.addr.dc1.consul."
 
 
+def test_canaries_have_the_weights_that_the_load_balancer_gives_them() -> None:
+    def srv(*metas: dict[str, str]) -> list[int]:
+        found = [replace(instance(number=n).instance, meta=meta) for n, meta in enumerate(metas, 1)]
+        reply = Asker(*map(Put, found)).ask("web.service.consul", "SRV")
+        return [int(str(record.rdata).split()[1]) for record in reply.rr]
+
+    assert sorted(srv({}, {}, {CANARY: "20"})) == [1, 2, 2]
+    assert sorted(srv({}, {}, {CANARY: "0", CANARY_MATCH: "header:X=1"})) == [1, 1]
+    assert sorted(srv({}, {CANARY_MATCH: "header:X=1"})) == [1]
+    assert sorted(srv({}, {CANARY: "100"}, {CANARY: "100"})) == [1, 1]
+    assert srv({CANARY: "0"}) == [1]  # there is nobody else
+    assert sorted(srv({}, {CANARY: "many"})) == [1, 1]
+    stable, canary = instance(), replace(instance(number=2).instance, meta={CANARY: "0"})
+    assert Asker(stable, Put(canary)).verdict("web.service.consul") == "A 10.0.0.1"
+
+
 def test_the_ttl_is_the_one_set() -> None:
     asker = Asker(instance(), ttl=30)
     for kind in ("A", "SRV"):
@@ -299,3 +315,43 @@ def test_a_view_shares_what_did_not_change() -> None:
     assert asker.verdict("_a.consul") == "NODATA"
     asker.catalog.commit([Drop("db", InstanceId("db-1"))])
     assert asker.responder.replies().view.services is not first.services
+
+
+@pytest.mark.parametrize(
+    ("name", "qtype", "code"),
+    [
+        ("inside.service.consul", "AAAA", "NOERROR"),
+        ("astray.service.consul", "A", "NXDOMAIN"),
+        ("further.service.consul", "A", "NXDOMAIN"),
+    ],
+)
+def test_an_alias_of_what_is_not_there_says_so_with_the_soa(
+    name: str, qtype: str, code: str
+) -> None:
+    asker = Asker(
+        instance("web"),
+        instance("inside", address="web.service.consul"),
+        instance("astray", address="nix.service.consul"),
+        instance("further", address="astray.service.consul"),
+    )
+    for serial in (101, 102):
+        asker.catalog.commit([instance("web", serial)])
+        reply = asker.ask(name, qtype)
+        assert RCODE[reply.header.rcode] == code
+        assert {QTYPE[record.rtype] for record in reply.rr} == {"CNAME"}
+        assert [str(record.rname) for record in reply.auth] == ["consul."]
+        assert reply.auth[0].rdata.times[0] == serial
+
+
+def test_an_alias_of_what_is_not_known_yet_is_not_denied() -> None:
+    asker = Asker(instance("astray", address="nix.service.consul"), synced=False)
+    assert asker.verdict("astray.service.consul") == "SERVFAIL"
+
+
+def test_an_ipv4_address_in_the_form_of_ipv6_is_what_it_means() -> None:
+    """As with Consul; no AAAA record leads to such a host on a network without IPv6."""
+    asker = Asker(instance("web", address="::ffff:10.0.0.60"))
+    assert asker.verdict("web.service.consul") == "A 10.0.0.60"
+    assert asker.verdict("web.service.consul", "AAAA") == "NODATA"
+    assert asker.verdict("web.service.consul", "SRV") == "SRV 1 1 80 0a00003c.addr.dc1.consul."
+    assert asker.verdict("60.0.0.10.in-addr.arpa", "PTR") == "PTR web.service.dc1.consul."

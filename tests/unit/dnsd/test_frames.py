@@ -5,8 +5,9 @@ from dnslib import DNSRecord
 
 from dnsd import codes, wire
 from dnsd.doh import question_of, response_of
+from dnsd.edns import NSID, option
 from dnsd.forward.message import Reply
-from dnsd.frames import curtailed, forwarded
+from dnsd.frames import Tail, curtailed, forwarded
 from dnsd.httpwire import BadRequest, Request, Requests, Response, encode
 from dnsd.rates import Action, Rates
 from dnsd.records import Record
@@ -32,7 +33,7 @@ def addresses(count: int, *, glue: int = 0) -> Reply:
 
 
 def framed(packet: bytes, reply: Reply, limit: int, error: int | None = None) -> bytes:
-    return forwarded(parsed(packet), packet[:2], reply, limit, 1232, error=error)
+    return forwarded(parsed(packet), packet[:2], reply, limit, Tail(1232, error=error))
 
 
 def test_a_foreign_reply_answers_the_question_as_it_was_asked() -> None:
@@ -49,6 +50,20 @@ def test_glue_goes_first_and_what_does_not_fit_then_is_asked_for_over_tcp() -> N
     assert (len(done.rr), len(done.ar), done.header.tc) == (20, 0, 0)
     cut = framed(packet, addresses(40), 512)
     assert (len(DNSRecord.parse(cut).rr), DNSRecord.parse(cut).header.tc) == (0, 1)
+
+
+def test_a_foreign_reply_is_padded_to_whole_blocks_where_that_is_wanted() -> None:
+    packet = query(NAME, extra=opt(options=b"\0\x0c\0\0"))
+    tail = Tail(1232, option(NSID, b"here"), pads=True)
+    for count in (1, 30, 100):
+        done = forwarded(parsed(packet), packet[:2], addresses(count), 65535, tail)
+        assert len(done) % 468 == 0
+        found = DNSRecord.parse(done).ar[-1].rdata
+        assert [(o.code, bytes(o.data).strip(b"\0")) for o in found] == [(3, b"here"), (12, b"")]
+    plain = query(NAME)
+    assert len(framed(plain, addresses(1), 512)) == len(
+        forwarded(parsed(plain), plain[:2], addresses(1), 512, tail)
+    )
 
 
 def test_a_curtailed_reply_keeps_code_and_flags() -> None:

@@ -13,6 +13,7 @@ from registrar.routes import routes_of
 from sidecar.catalog.model import (
     BACKUP,
     CANARY,
+    CANARY_MATCH,
     CERT_NAME,
     CHECK,
     CHECK_FALL,
@@ -212,6 +213,7 @@ def test_no_value_reaches_meta_but_plain_text(texts: tuple[str, ...]) -> None:
         ("pinnace.check.fall", "2", CHECK_FALL),
         ("pinnace.check.rise", "1", CHECK_RISE),
         ("pinnace.canary", "2.5%", CANARY),
+        ("pinnace.canary.match", "header:X-Canary=1,cookie:beta=a.b", CANARY_MATCH),
         ("pinnace.backup", "true", BACKUP),
     ],
 )
@@ -229,6 +231,7 @@ def test_settings_of_the_load_balancer_become_meta(label: str, value: str, key: 
         ("pinnace.check", "http://elsewhere/"),
         ("pinnace.check", "/../x"),
         ("pinnace.canary", "all"),
+        ("pinnace.canary.match", "header:X-Canary=1 }"),
         ("pinnace.backup", "perhaps"),
     ],
 )

@@ -1,5 +1,5 @@
 from sidecar.catalog.model import EMPTY
-from sidecar.config.model import LbSettings, Settings
+from sidecar.config.model import DnsSettings, LbSettings, Settings
 from sidecar.greeting import greeting
 from tests.support.catalog import instance, snapshot
 
@@ -13,6 +13,11 @@ def test_greeting_shows_a_table_and_three_lines_to_copy() -> None:
     assert "  dig @127.0.0.1 -p 8600 api.service.consul SRV" in lines
     assert "  curl -H 'Host: api.localhost' http://127.0.0.1:8080/" in lines
     assert "  http://127.0.0.1:8500/ui/" in lines
+
+
+def test_greeting_names_the_first_of_several_addresses() -> None:
+    settings = Settings(dns=DnsSettings(listen="127.0.0.1:53,[::1]:54"))
+    assert "  dig @127.0.0.1 -p 53 web.service.consul SRV" in greeting(EMPTY, settings).splitlines()
 
 
 def test_greeting_without_containers_says_so_and_shows_an_example() -> None:

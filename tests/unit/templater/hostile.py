@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sidecar.catalog.model import (
     BACKUP,
     CANARY,
+    CANARY_MATCH,
     CERT_NAME,
     CHECK,
     CHECK_FALL,
@@ -33,7 +34,7 @@ __all__ = ["EVIL", "FIELDS", "GOOD", "META", "TEXTS", "hostile_instance"]
 META = (
     HTTP_HOST, HTTP_PROTO, HTTP_ACCESS, HTTP_BALANCE, HTTPS_METHOD, CERT_NAME, HSTS, STICKY,
     RETRIES, TIMEOUT_CONNECT, TIMEOUT_ANSWER, TIMEOUT_TUNNEL, CHECK, CHECK_INTERVAL, CHECK_FALL,
-    CHECK_RISE, CANARY, BACKUP, TCP_LISTEN,
+    CHECK_RISE, CANARY, CANARY_MATCH, BACKUP, TCP_LISTEN,
 )  # fmt: skip
 GOOD = {
     HTTP_HOST: "a.example.org/x=/y, b.example.org/~u/+1, *.w.example.org, c.example.org/=/z",
@@ -41,7 +42,8 @@ GOOD = {
     HTTPS_METHOD: "redirect", CERT_NAME: "shared", HSTS: "max-age=60; preload",
     STICKY: "cookie:SEAT", RETRIES: "2", TIMEOUT_CONNECT: "1s", TIMEOUT_ANSWER: "2s",
     TIMEOUT_TUNNEL: "3s", CHECK: "/up", CHECK_INTERVAL: "5s", CHECK_FALL: "2", CHECK_RISE: "1",
-    CANARY: "5", BACKUP: "true", TCP_LISTEN: "5432",
+    CANARY: "5", CANARY_MATCH: "header:X-Canary=1,cookie:beta=a.b", BACKUP: "true",
+    TCP_LISTEN: "5432",
 }  # fmt: skip
 EVIL = (
     "1\nfrontend evil\n bind :9\n http-request return status 200",
@@ -51,6 +53,7 @@ EVIL = (
     'a.example.org/x" { } #', "10.0.0.0/8; deny", "shared crt /etc/shadow", "../../etc/shadow",
     "cookie:x insert", "cookie:x;", "/up ver HTTP/1.1 hdr X evil", "/up\nserver evil 1.2.3.4:5",
     "max-age=1; evil", "max-age=1\n evil", "5s\n evil", "2 check", "true\n", "5%\n", "redirect\n",
+    "header:x=1 } { always_true", "header:x=1,cookie:y=2;", "cookie:a=$host", "header:a\nb=1",
     "٣", "１", "a;show info", "web.localhost http.evil\nx", "ﬀ.example.org", "ſ.example.org",
 )  # fmt: skip
 TEXTS = st.text(max_size=30) | st.sampled_from(EVIL) | st.sampled_from(tuple(GOOD.values()))

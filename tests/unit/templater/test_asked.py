@@ -8,12 +8,14 @@ from sidecar.catalog.changes import Put, apply
 from sidecar.catalog.model import (
     BACKUP,
     CANARY,
+    CANARY_MATCH,
     CHECK,
     CHECK_FALL,
     CHECK_INTERVAL,
     CHECK_RISE,
     EMPTY,
     HTTP_BALANCE,
+    HTTP_HOST,
     HTTP_PROTO,
     RETRIES,
     STICKY,
@@ -25,7 +27,7 @@ from sidecar.catalog.model import (
     InstanceId,
     Status,
 )
-from templater.names import CookieName, Count, Millis, UrlPath
+from templater.names import CookieName, Count, Host, Millis, UrlPath
 from templater.routes import Protocol, Routes, routes_of
 from templater.shapes import Balance, Check, Shape, Timeouts
 
@@ -137,7 +139,7 @@ def test_an_instance_may_be_a_backup(text: str, backup: bool) -> None:
     assert one.backup is backup
 
 
-@pytest.mark.parametrize(("key", "text"), [(BACKUP, "yes"), (CANARY, "many")])
+@pytest.mark.parametrize(("key", "text"), [(BACKUP, "yes"), (CANARY, "many"), (CANARY_MATCH, "x")])
 def test_an_instances_label_that_means_nothing_is_told(key: str, text: str) -> None:
     found = routes(instance(meta={key: text}))
     ((one,),) = found.upstreams.values()
@@ -158,6 +160,36 @@ def test_canaries_share_what_those_get_that_take_new_work() -> None:
     assert weights(status=Status.CRITICAL)[1:] == [4, 1]
     assert weights(draining=True)[1:] == [4, 1]
     assert weights(weight=3) == [3, 1, 1]
+
+
+def test_requests_that_match_have_an_upstream_of_canaries_alone() -> None:
+    match = "header:X-Canary=1,cookie:beta=yes"
+    found = routes(
+        instance("a", weight=3),
+        instance("b", {CANARY: "0", CANARY_MATCH: match}, weight=2),
+        instance("c", {CANARY_MATCH: match}, draining=True),
+    )
+    (whole, chosen), members = found.upstreams, [*found.upstreams.values()]
+    assert (chosen.of_all, whole.of_all, chosen.service) == (whole, whole, "web")
+    assert tuple(map(str, chosen.shape.match)) == ("header:X-Canary=1", "cookie:beta=yes")
+    assert str(chosen.shape) == " with header:X-Canary=1 with cookie:beta=yes"
+    assert [(one.key.id, one.weight) for one in members[0]] == [("a", 3), ("b", 0), ("c", 1)]
+    assert [(one.key.id, one.weight) for one in members[1]] == [("b", 2), ("c", 1)]
+    assert chosen not in {*found.hosts.values(), *found.listeners.values()}
+
+
+def test_places_of_their_own_have_canaries_of_their_own() -> None:
+    place = {HTTP_HOST: "a.example.org"}
+    found = routes(
+        instance("a", {**place, TCP_LISTEN: "5432"}), instance("b"),
+        instance("c", {**place, CANARY_MATCH: "header:X=1"}),
+    )  # fmt: skip
+    of_group = found.hosts[Host("a.example.org")]
+    whole = found.hosts[Host("web.localhost")]
+    canaries = {one.of_all: members for one, members in found.upstreams.items() if one.shape.match}
+    assert {key: [one.key.id for one in members] for key, members in canaries.items()} == {
+        of_group: ["c"], whole: ["c"],
+    }  # fmt: skip
 
 
 def test_canaries_that_differ_get_the_smallest_share_and_are_told() -> None:

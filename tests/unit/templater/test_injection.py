@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 
 from sidecar.catalog.changes import Put, apply
-from sidecar.catalog.model import EMPTY, HTTP_BALANCE, HTTP_HOST, HTTP_PROTO, STICKY, Instance
+from sidecar.catalog.model import (
+    CANARY_MATCH,
+    EMPTY,
+    HTTP_BALANCE,
+    HTTP_HOST,
+    HTTP_PROTO,
+    STICKY,
+    Instance,
+)
 from templater.haproxy.model import NOTHING, Model
 from templater.haproxy.plan import between
 from templater.haproxy.render import Files, Renderer
@@ -156,8 +164,13 @@ def test_no_value_becomes_another_command(fields: dict[str, Any]) -> None:
             ), command
 
 
+def kind_of(name: str) -> str:
+    """Return a name; one word for all values that a request may be told by."""
+    return "(value)" if re.fullmatch(r"~\^(?:[A-Za-z0-9_:/@]|\\[.~+-])+\$", name) else name
+
+
 def grammar(block: Directive, path: str = "") -> set[tuple[str, str, int]]:
-    found = {(path, one.name, len(one.words)) for one in block.block}
+    found = {(path, kind_of(one.name), len(one.words)) for one in block.block}
     return found.union(*(grammar(one, f"{path}/{one.name}") for one in block.block))
 
 
@@ -183,7 +196,9 @@ def known_grammar() -> frozenset[tuple[str, str, int]]:
                 both = hostile_instance({**PLAIN, "id": "y", "service": "b"})
                 once = {HTTP_HOST: "z.z", "pinnace-http-retries": "0"}
                 zero = hostile_instance({**PLAIN, "service": "z"}, meta=once)
-                found |= grammar(parsed(nginx_text(routes_to(*instances, both, zero))))
+                match = {HTTP_HOST: "m.m", CANARY_MATCH: "header:X=1"}
+                alone = hostile_instance({**PLAIN, "service": "m"}, meta=match)
+                found |= grammar(parsed(nginx_text(routes_to(*instances, both, zero, alone))))
     return frozenset(found)
 
 

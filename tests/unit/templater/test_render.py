@@ -372,4 +372,9 @@ def test_endpoints_hear_who_asked() -> None:
         "http-request set-header X-Forwarded-Host %[req.hdr(host)]",
         "http-request set-header X-Forwarded-Port %[dst_port]",
     ):  # fmt: skip
-        assert f"    {line}\n" in text
+        assert f"    {line}\n" in text.partition("\nfrontend http\n")[2]
+
+
+def test_what_only_http_knows_is_not_told_to_tcp_listeners() -> None:
+    """HAProxy would warn of it at every reload."""
+    assert "forwardfor" not in renderer().files(NOTHING).config.partition("\nfrontend http\n")[0]

@@ -6,7 +6,7 @@ from sidecar.errors import ConfigError
 GOOD = """
 targets:
 - name: app
-  url: https://user@app.example.org:8443/stats?x=1
+  url: https://app.example.org:8443/stats?x=1
   timeout: 2s
   headers: {Authorization: "Bearer ${TOKEN}", X-Plain: a}
   labels: {service: app}
@@ -31,6 +31,13 @@ def test_a_file_becomes_targets() -> None:
     assert (plain.rules[0].value, plain.rules[0].kind) == ("$1", "counter")
 
 
+def test_a_login_in_the_address_is_shown_to_nobody() -> None:
+    text = f"targets: [{{url: 'https://u:p%40@h.example.org/s?x=u:p', {RULE}}}]"
+    (target,) = targets_of(text, "h.yml", {})
+    assert target.name == "https://h.example.org/s?x=u:p"
+    assert target.url == "https://u:p%40@h.example.org/s?x=u:p"
+
+
 RULE = "rules: [{path: a, name: a}]"
 
 
@@ -46,6 +53,10 @@ RULE = "rules: [{path: a, name: a}]"
         (f"targets: [{{url: 'http://x', {RULE}}}, {{url: 'http://x', {RULE}}}]", "two targets"),
         (f"targets: [{{url: 'http://x', labels: {{a-b: c}}, {RULE}}}]", "name of a label"),
         (f"targets: [{{url: 'http://x', headers: {{A: '${{NO}}'}}, {RULE}}}]", "NO is not set"),
+        (
+            f"targets: [{{url: 'http://u:p@x', headers: {{authorization: y}}, {RULE}}}]",
+            "targets[0].headers: Authorization is in the url already",
+        ),
         (f"targets: [{{url: 'http://x', headers: {{A: \"a\\nb\"}}, {RULE}}}]", "sent as a header"),
         ("targets: [{url: 'http://x', rules: [{path: a}]}]", "'' cannot be the name of a metric"),
         ("targets: [{url: 'http://x', rules: [{name: a}]}]", "needs a path"),

@@ -75,10 +75,25 @@ def test_a_pattern_that_takes_too_long_gives_nothing() -> None:
     assert shown(made, b"ab" * 2000 + b"c1") == []
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[" * 100_000, b'{"a": NaN}', b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"{", b"[" * 100_000, b'{"a": nan}', b"\xff"])
 def test_what_is_no_json_is_an_error(body: bytes) -> None:
     with pytest.raises(ProtocolError, match="the answer is not JSON"):
         list(samples_of(target("{path: a, name: a}"), body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'\xef\xbb\xbf{"a": 1}',
+        b'{"a": 1, "b": NaN}',
+        b'{"a": 1, "b": [-Infinity, 1e999]}',
+        b'{"a": 1, "b": %b}' % (b"9" * 400),
+    ],
+    ids=["byte order mark", "no number", "endless", "long"],
+)
+def test_what_others_take_for_json_is_read(body: bytes) -> None:
+    rules = "{path: a, name: a}", "{path: b, name: b}", "{path: 'b.*', name: b}"
+    assert [sample.value for sample in samples_of(target(*rules), body)] == [1.0]
 
 
 def test_a_series_and_a_type_are_their_firsts() -> None:

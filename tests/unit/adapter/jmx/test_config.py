@@ -167,7 +167,6 @@ def test_an_unknown_key_at_the_top_is_a_warning_with_its_place() -> None:
         ("hostPort: h:1\nrules:\n- {pattern: x, help: y}\n", "3:3", "need a name"),
         ("hostPort: h:1\nrules:\n- {pattern: x, name: $1}\n", "3:22", "no group 1"),
         ("hostPort: h:1\nrules:\n- {pattern: '('}\n", "3:13", "is not closed"),
-        ("hostPort: h:1\nrules:\n- {type: HISTOGRAM}\n", "3:10", "HISTOGRAM"),
         ("hostPort: h:1\nrules:\n- {valueFactor: ten}\n", "3:17", "has to be a number"),
         ("hostPort: h:1\nincludeObjectNames: [a]\n", "2:22", "no colon"),
         ("hostPort: h:1\nincludeObjectNameAttributes: {a: [b]}\n", "2:31", "no colon"),
@@ -245,3 +244,13 @@ def test_passwords_are_compared_in_the_form_the_file_has() -> None:
 )
 def test_credentials_are_read_from_the_header(header: str, found: tuple[str, str] | None) -> None:
     assert credentials_in(header) == found
+
+
+def test_a_type_that_nobody_knows_is_none_and_told() -> None:
+    text = "hostPort: a:1\nrules: [{pattern: a, name: x, type: gauge}]\n"
+    known = "COUNTER, GAUGE, UNKNOWN, UNTYPED"
+    settings = settings_of(text, "f.yml", {})
+    assert settings.targets[0].rules[0].type == "UNKNOWN"
+    assert settings.warnings == (
+        f"f.yml:2:37: rules[0].type: 'gauge' is none of {known}: the metric has no type",
+    )

@@ -48,6 +48,13 @@ def test_what_is_no_name_is_told(text: str, words: str) -> None:
         ("d:c=1,*", "d:a=1", False),
         ('d:a="x\\*",*', 'd:a="x\\*"', True),
         ('d:a="x\\*",*', 'd:a="xy"', False),
+        # As Java's ObjectName.apply says: outside of quotes a backslash is a character, and inside
+        # it only counts for whether there is a pattern at all.
+        ("d:a=x\\*", "d:a=x\\zz", True),
+        ("d:a=x\\*", "d:a=xzz", False),
+        ("d:a=x\\**", "d:a=x\\", True),
+        ('d:a="x\\*y*"', 'd:a="x\\\\zy1"', True),
+        ('d:a="x\\\\*"', 'd:a="x\\\\q"', True),
         ('d:a="x*"', 'd:a="xy"', True),
     ],
 )

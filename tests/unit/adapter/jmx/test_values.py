@@ -5,7 +5,7 @@ import pytest
 from adapter.jmx.feed import Feed
 from adapter.jmx.leaves import Unsupported, leaves
 from adapter.jmx.numbers import java_number, java_text
-from adapter.jmx.records import JavaArray, JavaObject, Single
+from adapter.jmx.records import ClassDesc, JavaArray, JavaObject, Single
 from adapter.jmx.stream import Reader
 from adapter.jmx.values import (
     UNSUPPORTED,
@@ -38,6 +38,7 @@ def _object(name: str, fields: dict[str, bytes], codes: str = "") -> object:
         (1.0, "1.0"), (1e7, "1.0E7"), (9999999.0, "9999999.0"), (12345678.5, "1.23456785E7"),
         (0.001, "0.001"), (0.00025, "2.5E-4"), (1e10, "1.0E10"), (-1.5e-9, "-1.5E-9"),
         (math.nan, "NaN"), (math.inf, "Infinity"), (-math.inf, "-Infinity"), (100.0, "100.0"),
+        (5e-324, "4.9E-324"), (1e-323, "9.9E-324"), (Single(1.4e-45), "1.4E-45"),
         (0.5, "0.5"), (-12.25, "-12.25"), (Single(0.10000000149011612), "0.1"),
         (Single(16777216.0), "1.6777216E7"), (Single(0.3333333432674408), "0.33333334"),
         (Single(1.00000011920929), "1.0000001"), (Single(33554430.0), "3.355443E7"),
@@ -87,6 +88,20 @@ def test_big_numbers_are_read() -> None:
     assert meant(_object("java.math.BigInteger", {"signum": java.NULL})) is UNSUPPORTED
 
 
+@pytest.mark.parametrize(
+    ("whole", "scale", "text"), [(1000, 4, "0.1000"), (1, -3, "1E+3"), (1, 8, "1E-8"), (7, 0, "7")]
+)
+def test_a_decimal_shows_its_last_zeros(whole: int, scale: int, text: str) -> None:
+    magnitude = JavaArray("[B")
+    magnitude.items = whole.to_bytes(2, "big")
+    integer = JavaObject(ClassDesc("java.math.BigInteger"))
+    integer.fields |= {"signum": 1, "magnitude": magnitude}
+    decimal = JavaObject(ClassDesc("java.math.BigDecimal"))
+    decimal.fields |= {"scale": scale, "intVal": integer}
+    assert java_text(meant(decimal)) == text
+    assert meant(decimal) == float(text)
+
+
 def test_other_numbers_are_found_by_what_they_hold() -> None:
     adder = "java.util.concurrent.atomic.LongAdder$SerializationProxy"
     assert meant(_object(adder, {"value": (44).to_bytes(8, "big")}, "J")) == 44
@@ -99,6 +114,10 @@ def test_other_numbers_are_found_by_what_they_hold() -> None:
 
 def test_dates_are_seconds_and_enumerations_names() -> None:
     assert meant(_value(java.date(1234567890123))) == 1234567890.123
+    stamp = _value(java.date(5000))
+    assert isinstance(stamp, JavaObject)
+    stamp.fields["nanos"] = 234_999_999  # as a java.sql.Timestamp has them
+    assert meant(stamp) == 5.234
     assert meant(_value(java.enum("a.B", "ON"))) == "ON"
     damaged = java.obj(java.desc("java.util.Date", flags=3), b"", b"")
     assert meant(_value(damaged)) is UNSUPPORTED
@@ -153,6 +172,23 @@ def test_nothing_is_made_of_null_and_arrays_and_the_rest_is_refused() -> None:
         _leaves(_value(java.obj(java.desc("a.Thread"))))
     with pytest.raises(Unsupported):
         _leaves(_object("javax.management.openmbean.TabularDataSupport", {"dataMap": java.NULL}))
+
+
+def test_an_item_that_is_no_number_costs_no_other() -> None:
+    name = java.name_of("a:b=c")
+    inside = {"a": java.boxed(1), "on": name, "z": java.boxed(2)}
+    found = _leaves(_value(java.composite(inside)))
+    assert [leaf[2:] for leaf in found] == [("a", 1), ("z", 2)]
+    rows = [(java.NULL, {"id": name, "n": java.boxed(5), "on": name})]
+    assert _leaves(_value(java.tabular(["id"], rows))) == [
+        ({"type": "T", "id": "a:b=c"}, ("Attr",), "n", 5)
+    ]
+
+
+def test_objects_with_a_text_can_be_labels() -> None:
+    assert text_of(_value(java.name_of("a:b=c"))) == "a:b=c"
+    assert text_of(_object("java.lang.Character", {"value": b"\x00x"}, "C")) == "x"
+    assert text_of(_object("java.lang.Thread", {"value": java.NULL})) is None
 
 
 def test_values_that_contain_themselves_end() -> None:

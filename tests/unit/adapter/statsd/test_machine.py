@@ -2,7 +2,7 @@ from math import isnan
 
 import pytest
 
-from adapter.exposition import duplicates, written
+from adapter.exposition import duplicates, pieces, written
 from adapter.statsd.families import OWN, own_families, series_families
 from adapter.statsd.lines import Limits
 from adapter.statsd.machine import Machine
@@ -293,3 +293,16 @@ def test_a_shown_set_turns_by_itself() -> None:
     made.take(b"u:joe|s", 0.0)
     assert shown(made, 61.0) == {"u": 1}
     assert shown(made, 500.0) == {"u": 0}
+
+
+def test_quantiles_are_looked_for_while_a_scrape_is_written() -> None:
+    made = machine("")
+    for number in range(3000):
+        made.take(b"wide:1|h|#n:%d" % number, 0.0)
+    written_so_far = pieces(series_families(made, 0.0))
+    first = next(written_so_far)
+    made.take(b"wide:1|h|#n:2999\nwide:1|h|#n:new", 0.0)
+    rest = "".join(written_so_far)
+    assert first.count("\n") < 1000
+    assert 'wide_count{n="2999"} 2\n' in rest
+    assert 'n="new"' not in rest

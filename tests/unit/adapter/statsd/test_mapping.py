@@ -91,6 +91,20 @@ def test_old_names_are_taken_with_a_warning() -> None:
     assert len(mapping.warnings) == 4
 
 
+def test_a_timer_is_the_old_name_of_an_observer() -> None:
+    (rule,) = mapping_of("mappings: [{match: a, name: x, match_metric_type: timer}]", "m.yml").rules
+    assert rule.kind == "observer"
+
+
+def test_buckets_where_nobody_says_histogram_have_no_effect_and_a_warning() -> None:
+    text = "mappings: [{match: a, name: x, histogram_options: {buckets: [1]}}]"
+    mapping = mapping_of(text, "m.yml")
+    assert mapping.rules[0].observer_type == "summary"
+    assert mapping.warnings == (
+        "m.yml: line 1: histogram_options have no effect without observer_type histogram",
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -106,7 +120,7 @@ def test_old_names_are_taken_with_a_warning() -> None:
         ("{match: a, name: x, labels: {a-b: c}}", "'a-b' cannot be the name of a label"),
         ("{match: a, name: x, labels: {__name__: c}}", "'__name__' cannot be the name of a label"),
         ("{match: a, name: x, action: keep}", "'keep' is none of map, drop"),
-        ("{match: a, name: x, match_metric_type: timer}", "none of counter, gauge, observer"),
+        ("{match: a, name: x, match_metric_type: timers}", "none of counter, gauge, observer"),
         ("{match: a, name: x, ttl: 60}", "'60' is not a duration; write for example 30s"),
         ("{match: a, name: x, scale: big}", "must be a number"),
         ("{match: a, name: x, nmae: y}", "m.yml:2:23: mappings[0]: unknown key 'nmae'"),
@@ -115,9 +129,22 @@ def test_old_names_are_taken_with_a_warning() -> None:
             "does not go with observer_type histogram",
         ),
         (
-            "{match: a, name: x, histogram_options: {buckets: [1]}}",
+            "{match: a, name: x, observer_type: summary, histogram_options: {buckets: [1]}}",
             "does not go with observer_type summary",
         ),
+        (
+            "{match: a, name: x, observer_type: histogram, histogram_options: {buckets: [.nan]}}",
+            "a bucket must be a number",
+        ),
+        (
+            "{match: a, name: x, buckets: [1], histogram_options: {buckets: [2]}}",
+            "buckets is given twice, here and in histogram_options",
+        ),
+        (
+            "{match: a, name: x, quantiles: [{}], summary_options: {quantiles: [{quantile: 1}]}}",
+            "quantiles is given twice, here and in summary_options",
+        ),
+        ("{match: a, name: x, observer_type: summary, timer_type: watch}", "'watch' is none of"),
         (
             "{match: a, name: x, observer_type: histogram, histogram_options: {buckets: [2, 1]}}",
             "must rise from each bucket to the next",

@@ -45,6 +45,12 @@ def test_sets_of_labels_may_differ_and_are_counted() -> None:
         (("x_sum", "counter"), ("x", "summary")),
         (("x_count", "gauge"), ("x", "histogram")),
         (("x_bucket", "counter"), ("x", "histogram")),
+        # Both of one type: no parser takes an exposition with both.
+        (("x", "summary"), ("x_count", "summary")),
+        (("x_count", "summary"), ("x", "summary")),
+        (("x", "histogram"), ("x_sum", "histogram")),
+        (("x_bucket", "histogram"), ("x", "histogram")),
+        (("x", "histogram"), ("x_bucket", "summary")),
     ],
 )
 def test_a_name_is_its_first_types(first: tuple[str, Kind], second: tuple[str, Kind]) -> None:
@@ -61,7 +67,8 @@ def test_a_name_is_its_first_types(first: tuple[str, Kind], second: tuple[str, K
     [
         (("x", "counter"), ("x_sum", "counter")),
         (("x_bucket", "counter"), ("x", "summary")),
-        (("x_sum", "summary"), ("x", "summary")),
+        (("x_bucket", "summary"), ("x", "summary")),
+        (("x", "counter"), ("x_sum", "summary")),
     ],
 )
 def test_names_that_only_look_alike_are_no_conflict(

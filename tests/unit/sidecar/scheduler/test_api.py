@@ -100,6 +100,8 @@ async def test_scale_takes_a_body_too(here: Office) -> None:
     assert here.control.stacks["shop"].stack.override("web").replicas == 3
     assert (await _ask(here, "POST", path, b'{"replicas": null}'))[0] == 200
     assert here.control.stacks["shop"].stack.override("web").replicas is None
+    tried = STACK.replace("drain: 1s", "drain: 1s, canary: {steps: [5]}")
+    await _ask(here, "PUT", "/v1/stacks/shop", tried.encode())
     status, _ = await _ask(here, "POST", "/v1/stacks/shop/services/web/promote")
     assert (status, here.control.stacks["shop"].stack.override("web").promoted != "") == (200, True)
 

@@ -2,13 +2,18 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sidecar.scheduler.cluster import Stage
+from sidecar.scheduler.cluster import Copy, Stage
 from sidecar.scheduler.commands import asking
+from sidecar.scheduler.explaining import why_of
+from sidecar.scheduler.model import ContainerView, NodeView, Placement, Request
 from sidecar.scheduler.simulation import Simulation
+from sidecar.scheduler.telling import Teller
 from tests.support.office import STACK, Office, office, ran
 
 
@@ -171,6 +176,28 @@ async def test_events_and_why_tell_decisions(here: Office) -> None:
     assert (await here.run("why", "nobody")).status == 1
 
 
+def _decided(here: Office, text: str) -> Any:
+    """Return why a container is where it is of which only its label tells."""
+    copy = Copy(name="x", node="n1", slot="7", spec="s", incarnation=3, id="abcdef")
+    view = ContainerView(name="x", id="abcdef", labels={"pinnace.why": text})
+    node = NodeView(name="n1", containers=(view,))
+    scene = here.control.scene
+    cluster = replace(scene.cluster, nodes=(node,), copies={"shop/web": (copy,)})
+    here.control.scene = replace(scene, cluster=cluster)
+    (slot,) = Teller(here.control, lambda: True).why("web/7")["slots"]
+    return slot["decided"]
+
+
+async def test_why_is_told_by_the_container_when_the_decision_is_forgotten(here: Office) -> None:
+    await here.run("stack", "up", here.write(STACK))
+    placement = Placement(Request(service="web"), "n1", (1, 2), "n9")
+    found = _decided(here, why_of(placement, 5.5))
+    assert (found["kind"], found["at"], found["strategy"]) == ("placed", 5.5, "spread")
+    assert (found["rank"], found["runner_up"], found["incarnation"]) == ([1, 2], "n9", 3)
+    for text in ("", "{", "[1]", '{"at": 1}', "9" * 5000):
+        assert _decided(here, text) is None
+
+
 async def test_names_must_be_clear(here: Office) -> None:
     await here.run("stack", "up", here.write(STACK))
     await here.run("stack", "up", here.write(STACK.replace("shop", "other")))
@@ -199,3 +226,71 @@ async def test_when_nobody_listens_the_message_says_what_to_do(tmp_path: Path) -
 @pytest.mark.parametrize("words", [["stack"], ["node"], ["stack", "nix"], ["node", "drain"]])
 def test_usage_is_2(words: list[str]) -> None:
     assert ran(words[0], words[1:]).status == 2
+
+
+async def test_a_plan_tells_what_would_change_here_and_changes_nothing(here: Office) -> None:
+    first = await here.run("stack", "plan", here.write(STACK), "--json")
+    assert first.status == 0, first.err
+    found = json.loads(first.out)
+    slots = [(each["service"], each["slot"]) for each in found["placements"]]
+    assert sorted(slots) == [("db", 1), ("web", 1), ("web", 2)]
+    assert (found["updates"], found["removals"], found["kept"]) == ([], [], [])
+    assert here.control.stacks == {}
+    await here.run("stack", "up", here.write(STACK))
+    same = await here.run("stack", "plan", here.write(STACK))
+    assert (same.status, same.out) == (0, "nothing to do: every slot has its container\n")
+    await here.run("stack", "scale", "web=3")
+    other = STACK.replace("nginx", "nginx:2").replace("  db:", "  cache:")
+    told = json.loads((await here.run("stack", "plan", here.write(other), "--json")).out)
+    assert [each["slot"] for each in told["updates"]] == [1, 2, 3], "what was scaled stays so"
+    assert {each["how"] for each in told["updates"]} == {"start-first"}
+    assert [each["service"] for each in told["removals"]] == ["db"]
+    assert [each["service"] for each in told["placements"]] == ["cache"]
+    assert here.control.stacks["shop"].stack.newest.number == 1
+    shown = (await here.run("stack", "plan", here.write(other))).out
+    assert "web.1                    is updated on" in shown
+    assert "db.1                     is removed from" in shown
+
+
+async def test_a_plan_that_cannot_come_true_ends_with_3_or_tells_the_mistake(here: Office) -> None:
+    no_place = STACK.replace("replicas: 2", "replicas: 2, placement: {constraints: [node.id==x]}")
+    told = await here.run("stack", "plan", here.write(no_place), "--json")
+    assert told.status == 3
+    assert json.loads(told.out)["refusals"][0] == {
+        "service": "web", "slot": 1, "reasons": ["constraint node.id==x: 3"],
+    }  # fmt: skip
+    wrong = await here.run("stack", "plan", here.write("services: {a: {}}"))
+    assert (wrong.status, "has no image" in wrong.err) == (1, True)
+    usage = await here.run("stack", "plan", here.write(STACK), "--compat", "classic")
+    assert (usage.status, "of --nodes" in usage.err) == (2, True)
+
+
+async def test_down_needs_no_name_for_the_file_here_or_the_only_stack(
+    here: Office, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    none = await here.run("stack", "down")
+    assert (none.status, none.err) == (1, "pinnace stack: name the stack; none is up\n")
+    path = here.write(STACK, "shop.yaml")
+    await here.run("stack", "up", path)
+    assert (await here.run("stack", "down")).out == "shop is down\n"
+    await here.run("stack", "up", path)
+    await here.run("stack", "up", path, "--name", "other", "--detach")
+    two = await here.run("stack", "down")
+    assert (two.status, "name the stack; up are other, shop" in two.err) == (1, True)
+    monkeypatch.chdir(tmp_path)
+    usage = await here.run("stack", "up")
+    assert (usage.status, "name the stack file: none of compose.yaml," in usage.err) == (2, True)
+    here.write(STACK.replace("name: shop", "name: third"))
+    strange = await here.run("stack", "down")
+    assert (strange.status, "is the stack 'third', which is not up" in strange.err) == (1, True)
+    here.write(STACK.replace("name: shop", "name: other"))
+    assert (await here.run("stack", "down")).out == "other is down\n"
+    assert (await here.run("stack", "plan")).status == 0
+
+
+async def test_orders_that_mean_nothing_are_told(here: Office) -> None:
+    await here.run("stack", "up", here.write(STACK))
+    told = await here.run("stack", "promote", "web")
+    assert (told.status, "web has no canary" in told.err) == (1, True)
+    many = await here.run("stack", "pause", "shop", "web", "db")
+    assert (many.status, "one service at a time" in many.err) == (2, True)

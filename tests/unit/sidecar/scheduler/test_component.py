@@ -24,6 +24,14 @@ services:
 TWO = ONE.replace("image: web", "image: web:2")
 DAILY = "image: web\n    pull_policy: daily"
 LABELLED = ONE.replace("network", "labels: {pinnace.http.host: a.example.org}\n    network")
+PODDED = """
+services:
+  web:
+    image: web:2
+    network_mode: bridge
+    healthcheck: {test: [CMD, /bin/true]}
+    x-pinnace: {pod_image: web, sidecars: [exporter:jmx: {image: web}]}
+"""
 CHECKED = ONE.replace("network_mode", "healthcheck: {test: [CMD, /bin/true]}\n    network_mode")
 THREE = Counter("123")
 
@@ -588,3 +596,30 @@ def test_labels_that_only_we_read_change_without_another_container() -> None:
         assert changes(harness) == before
 
     play(scene, LABELLED)
+
+
+def test_a_pod_gets_work_when_its_main_container_is_well_and_none_when_that_ended() -> None:
+    async def scene(harness: Harness) -> None:
+        assert isinstance(harness.traffic, Sending)
+        check(harness, lambda image: "healthy" if image == "web:2" else "")
+        hidden = harness.traffic.labels
+
+        def main() -> list[str]:
+            return [each for _, each, _ in harness.running() if each == "web:2"]
+
+        await harness.until(lambda: len(main()) == 1, limit=30)
+        (pod,) = hidden
+        assert hidden[pod]["SERVICE_IGNORE"] == "true"
+        assert hidden[pod]["pinnace.role"] == "pod"
+        assert 4 < await harness.until(lambda: hidden == {}) < 7, "it is healthy after five seconds"
+        (found,) = [
+            each
+            for each in harness.yard.containers()
+            if each["Config"]["Labels"]["pinnace.role"] == "main"
+        ]
+        harness.yard.docks["n1"].die(found["Id"])
+        assert await harness.until(lambda: [*hidden] == [pod]) < 1
+        await harness.until(lambda: hidden == {}, limit=60)
+        assert len(main()) == 1
+
+    play(scene, PODDED, "n1")

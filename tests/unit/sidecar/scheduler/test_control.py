@@ -12,12 +12,15 @@ from sidecar.errors import ApiError, StoreConflict
 from sidecar.runtime.clock import FakeClock
 from sidecar.scheduler import labels
 from sidecar.scheduler.bundle import Bundle, bundle_of
+from sidecar.scheduler.canary import Kept, Phase
 from sidecar.scheduler.cluster import Cluster
 from sidecar.scheduler.control import Control
 from sidecar.scheduler.files import StackFile, read_file
+from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.model import Availability, ContainerView, NodeView
 from sidecar.scheduler.recipe import Build, Recipe, packed, spec_of
 from sidecar.scheduler.stash import Stash
+from sidecar.scheduler.telling import Teller
 from sidecar.stores.embedded import EmbeddedStore
 from tests.support.office import STACK, Office, office
 
@@ -251,3 +254,40 @@ def test_files_that_cannot_be_read_are_none(tmp_path: Path) -> None:
 
 def test_control_has_a_name() -> None:
     assert Control.name == "control"
+
+
+_TRIED = STACK.replace("drain: 1s", "drain: 1s, canary: {steps: [10, 50], hold: 1h}")
+
+
+async def test_another_process_shows_a_trial_at_its_step_for_as_long_as_it_was_held(
+    tmp_path: Path,
+) -> None:
+    store = EmbeddedStore(Catalog())
+    async with office(tmp_path, keys=store.kv) as one:
+        await one.orders.deploy("shop", _bundle(_TRIED))
+        while len(one.world.copies.get("shop/web", ())) < 2:
+            await asyncio.sleep(0.001)
+        await one.orders.deploy("shop", _bundle(_TRIED.replace("nginx", "better")))
+        await _until(one, lambda: (_kept(one) or _STARTING).phase is Phase.TRYING)
+        copies = one.world
+    async with office(tmp_path / "two", keys=store.kv, lives=False) as other:
+        other.wall += 600.0
+        other.world = copies
+        other.world.memory = Memory()
+        other.world.wall = other.wall
+        other.look()
+        trial = Teller(other.control, lambda: True).stack("shop")["services"][0]["trial"]
+        assert (trial["phase"], trial["step"], trial["share"]) == ("trying", 1, 10.0)
+        assert 599.0 <= trial["held"] <= 700.0
+        await other.orders.rollback("shop", "web")
+        assert _kept(other) is None
+        other.look()
+        assert Teller(other.control, lambda: True).stack("shop")["services"][0]["trial"] is None
+    await store.close()
+
+
+_STARTING = Kept("", Phase.STARTING)
+
+
+def _kept(here: Office) -> Kept | None:
+    return here.control.stacks["shop"].stack.override("web").trial

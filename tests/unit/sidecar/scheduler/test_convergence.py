@@ -24,6 +24,10 @@ def _service(name: str = "web", **more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _trial(phase: str) -> dict[str, Any]:
+    return {"phase": phase, "step": 2, "steps": [5, 50], "share": 50.0, "why": "so it is"}
+
+
 REFUSAL = {"slot": "1", "reasons": ["memory short: 1"], "relaxation": "n1 would take it"}
 NONE: dict[str, Any] = {"containers": [], "ready": 0, "phase": "updating"}
 
@@ -43,6 +47,9 @@ NONE: dict[str, Any] = {"containers": [], "ready": 0, "phase": "updating"}
         ([_service(phase="failed"), _service("b", ready=0, phase="updating")], State.WAITING),
         ([_service(phase="failed"), _service("b", **NONE)], State.FAILED),
         ([_service("b", **NONE)], State.WAITING),
+        ([_service(phase="updating", trial=_trial("trying"))], State.WAITING),
+        ([_service(phase="updating", trial=_trial("waiting"))], State.PENDING),
+        ([_service(phase="paused", trial=_trial("aborted"))], State.FAILED),
     ],
 )
 def test_the_gravest_counts_when_nothing_moves_any_more(
@@ -71,3 +78,22 @@ def test_reasons_are_told_of_what_is_not_settled() -> None:
         "web.1 has no place: memory short: 1; n1 would take it",
     )  # fmt: skip
     assert found.lines[0] == "s/web: 0 of 1 ready, 1 of the wanted spec, paused"
+
+
+@pytest.mark.parametrize(
+    ("phase", "words"),
+    [
+        ("starting", "canary starts (step 2 of 2)"),
+        ("trying", "canary at 50 % (step 2 of 2)"),
+        ("waiting", "canary waits at 50 % (step 2 of 2)"),
+        ("promoted", "canary promoted"),
+        ("aborted", "canary aborted"),
+    ],
+)
+def test_a_trial_is_told_with_its_step_and_why(phase: str, words: str) -> None:
+    stack = {
+        "name": "s", "services": [_service(phase="updating", trial=_trial(phase))], "leaving": []
+    }  # fmt: skip
+    found = verdict_of(stack)
+    assert found.lines == (f"s/web: 1 of 1 ready, 1 of the wanted spec, updating, {words}",)
+    assert found.reasons[0] == f"web: {words}: so it is"

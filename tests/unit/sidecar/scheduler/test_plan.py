@@ -22,6 +22,7 @@ from sidecar.scheduler.cluster import (
     Update,
     When,
 )
+from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.model import NANO, NodeView, Policy, Request, Resources, State
 from sidecar.scheduler.simulation import Latency, Simulation
 from sidecar.scheduler.spec import Condition
@@ -135,10 +136,34 @@ def test_parallelism_and_delay_are_kept() -> None:
     update = Update(parallelism=2, delay=50.0, order=Order.START_FIRST)
     world = _world(_goal(size=6, update=update))
     world.goals = [_goal(size=6, spec="two", update=update)]
-    world.run(30.0)
-    assert sum(_ready(world, "two").values()) == 1, "the delay is from one slot to the next"
-    world.run(400.0)
+    world.run(45.0)
+    assert sum(_ready(world, "two").values()) == 2, "the delay is from one group to the next"
+    world.run(60.0)
+    assert sum(_ready(world, "two").values()) == 4
+    world.run(60.0)
     assert sum(_ready(world, "two").values()) == 6
+
+
+def test_the_delay_begins_when_the_new_copies_are_ready() -> None:
+    update = Update(delay=30.0, order=Order.START_FIRST, monitor=5.0)
+    world = _world(_goal(size=2, update=update), latency=Latency(healthy=25.0))
+    world.goals = [_goal(size=2, spec="two", update=update)]
+    world.run(50.0)
+    assert sum(each.spec == "two" for each in world.copies["web"]) == 1
+    world.run(60.0)
+    assert sum(_ready(world, "two").values()) == 2
+
+
+def test_another_process_keeps_the_delay() -> None:
+    update = Update(delay=100.0, order=Order.START_FIRST)
+    world = _world(_goal(size=3, update=update))
+    world.goals = [_goal(size=3, spec="two", update=update)]
+    world.run(40.0)
+    world.memory = Memory()
+    world.run(40.0)
+    assert sum(_ready(world, "two").values()) == 1
+    world.run(60.0)
+    assert sum(_ready(world, "two").values()) == 2
 
 
 def test_a_rollout_that_fails_pauses_and_the_rest_stays_as_it_was() -> None:

@@ -2,8 +2,18 @@
 
 from dataclasses import replace
 
+from sidecar.catalog.matching import Lot
 from sidecar.scheduler.actions import Alarm, Weigh
-from sidecar.scheduler.canary import CanaryPolicy, Phase, Sides, Tally, is_canary
+from sidecar.scheduler.canary import (
+    CanaryPolicy,
+    Kept,
+    Phase,
+    Sides,
+    Tally,
+    Trial,
+    is_canary,
+    kept_of,
+)
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, OnFailure, Order, Stage, Update
 from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.model import NANO, NodeView, Request, Resources
@@ -35,7 +45,7 @@ class World(Simulation):
 
     def turn(self, seconds: float) -> None:
         super().turn(seconds)
-        shares = [copy.share or 0.0 for copy in self.canaries()]
+        shares = [copy.share.percent for copy in self.canaries() if copy.share]
         share = max(shares, default=0.0)
         if not self.shares or self.shares[-1] != share:
             self.shares.append(share)
@@ -197,3 +207,90 @@ def test_going_back_by_hand_needs_no_canary() -> None:
     assert world.memory.trials == {}
     weighed = [a for plan in world.plans for a in plan.actions if isinstance(a, Weigh)]
     assert {action.key for action in weighed} == {"weigh/web/canary-1/1/10"}
+
+
+def test_requests_that_match_are_for_canaries_from_their_start_until_they_are_aborted() -> None:
+    policy = replace(POLICY, match="header:X-Canary=1")
+    world = running(canary=policy)
+    lots: list[Lot] = []
+
+    def turn(seconds: float) -> None:
+        World.turn(world, seconds)
+        found = [copy.share for copy in world.canaries() if copy.share is not None]
+        lots.extend(lot for lot in found if lot not in lots)
+
+    world.turn = turn  # type: ignore[method-assign]
+    world.run(10.0)
+    assert lots[0] == Lot(0.0, "header:X-Canary=1") or lots[0] == Lot(10.0, "header:X-Canary=1")
+    world.ratio = 1.0
+    world.run(5.0)
+    assert lots[-1].match == "header:X-Canary=1"
+    assert world.memory.trials["web"].phase is Phase.ABORTED
+    assert Trial("b", phase=Phase.ABORTED).lot(policy) == Lot(0.0)
+    assert Trial("b").lot(policy) == Lot(0.0, "header:X-Canary=1")
+    assert Trial("b", phase=Phase.TRYING, number=1).lot(policy) == Lot(50.0, "header:X-Canary=1")
+
+
+def taken_over(world: World, at: float, *, after: float) -> World:
+    """Have another process go on ``after`` seconds that no one led: all it knows is written."""
+    kept = kept_of(world.memory.trials["web"], world.now, at)
+    world.turn(after)
+    world.wall = at + after
+    world.seen = Sides()
+    world.memory = Memory()
+    world.goals = [replace(each, trial=kept) for each in world.goals]
+    return world
+
+
+def test_another_process_goes_on_at_the_step_that_was_written_down() -> None:
+    world = running()
+    world.run(32.0)
+    trial = world.memory.trials["web"]
+    assert (trial.phase, trial.number) == (Phase.TRYING, 1)
+    held = world.now - trial.since
+    taken_over(world, 1_000.0, after=2.0).run(1.0)
+    found = world.memory.trials["web"]
+    assert (found.phase, found.number) == (Phase.TRYING, 1)
+    assert round(world.now - found.since) == round(held + 3.0)
+    assert len(world.canaries()) == 2
+    world.until_quiet()
+    assert {copy.spec for copy in world.alive()} == {"b"}
+    assert 0.0 not in world.shares[1:-1], "the share never fell before the end"
+
+
+def test_its_requests_have_the_whole_deadline_anew_after_a_long_time_without_anybody() -> None:
+    world = running(canary=replace(POLICY, min_requests=10**6, hold=5.0))
+    world.run(10.0)
+    taken_over(world, 1_000.0, after=500.0).run(50.0)
+    phases = [world.memory.trials["web"].phase]
+    world.run(60.0)
+    assert [*phases, world.memory.trials["web"].phase] == [Phase.TRYING, Phase.WAITING]
+
+
+def test_a_trial_that_waits_is_promoted_or_aborted_outlives_its_process() -> None:
+    world = running(canary=replace(POLICY, steps=(10,), auto_promote=False))
+    world.run(40.0)
+    assert world.memory.trials["web"].phase is Phase.WAITING
+    (alarm,) = [each for each in world.look().actions if isinstance(each, Alarm)]
+    assert not alarm.is_trouble, "who waits for a person is ready"
+    taken_over(world, 1_000.0, after=1.0).run(5.0)
+    assert world.memory.trials["web"].phase is Phase.WAITING
+    assert max(copy.share.percent for copy in world.canaries() if copy.share) == 10.0
+    known = goal("b", goal("a"), trial=Kept("b", Phase.PROMOTED))
+    world = running()
+    world.goals = [known]
+    world.run(3.0)
+    assert world.memory.trials["web"].phase is Phase.PROMOTED
+    world = running(trial=Kept("b", Phase.ABORTED, why="it failed"), is_stopped=True)
+    world.memory = Memory()
+    world.run(30.0)
+    assert world.memory.trials["web"].why == "it failed"
+    assert len(world.alive("a")) == 4
+    assert world.canaries() == []
+
+
+def test_what_was_written_of_another_spec_or_before_a_resume_is_no_trial() -> None:
+    for kept in (Kept("old", Phase.PROMOTED), Kept("b", Phase.ABORTED)):
+        world = running(trial=kept)
+        world.run(5.0)
+        assert world.memory.trials["web"].phase is Phase.TRYING

@@ -23,7 +23,8 @@ from sidecar.catalog.model import (
 from sidecar.errors import RenderError
 from templater.names import SocketAddress, Wildcard
 from templater.nginx.abilities import fitting
-from templater.nginx.render import Renderer, blamed, serving
+from templater.nginx.maps import serving
+from templater.nginx.render import Renderer, blamed
 from templater.routes import Routes
 from tests.unit.templater.nginx.configs import PLACE, config_of, instance, routes_to
 from tests.unit.templater.nginx.tokens import Directive, parsed

@@ -113,7 +113,12 @@ autoscale:
         ("canary: {steps: [5], max_error_ratio: 2}", "'2' is no share from 0 to 1"),
         ("canary: {steps: [5], max_error_ratio: x}", "'x' is no share from 0 to 1"),
         ("canary: {steps: [5], hold: 60}", "'60' has no unit; write 60s"),
-        ("canary: {steps: [5], match: {header: {X: y}}}", "canary.match is not supported"),
+        ("canary: {steps: [5], match: {header: {X y: z}}}", "'X y' is not the name of a header"),
+        ("canary: {steps: [5], match: {cookie: {a-b: z}}}", "'a-b' is not the name of a cookie"),
+        ('canary: {steps: [5], match: {header: {X: "a b"}}}', "'a b' cannot be asked for"),
+        ("canary: {steps: [5], match: {header: {X: a}, path: /a}}", "unknown key 'path'"),
+        ("canary: {steps: [5], match: {cookie: [a]}}", "'' cannot be asked for"),
+        ("canary: {steps: [5], match: yes}", "match must be a mapping"),
         ("autoscale: {max: 3}", "f:5:18: services.web.x-pinnace.autoscale has no metrics; write"),
         ("autoscale: {metrics: [cpu: 70%]}", "autoscale has no max"),
         ("autoscale: {max: 3, min: 4, metrics: [cpu: 70%]}", "bounds 4 to 3"),
@@ -132,6 +137,7 @@ autoscale:
             "is no address of a server",
         ),
         ("autoscale: {max: 3, metrics: [{nginx: {target: x}}]}", "'x' is no number above 0"),
+        ("autoscale: {max: 3, metrics: [{nginx: {target: 1, of: bytes}}]}", "'bytes' is none of"),
         (
             "autoscale: {max: 3, metrics: [{endpoint: {target: 1, series: a, path: b}}]}",
             "'b' is no path",
@@ -152,3 +158,30 @@ def test_self_fencing_and_start_first_exclude_each_other() -> None:
     stack_of(file, "f", problems, name="s")
     (error,) = map(str, problems.errors)
     assert error.startswith("f:5:17: services.web.x-pinnace.fencing: self allows one copy")
+
+
+def test_counts_are_read_as_rates_where_that_is_said() -> None:
+    conduct, errors = read(
+        "autoscale: {max: 3, metrics: [{nginx: {target: 5, of: requests}}, "
+        "{endpoint: {target: 5, series: jobs_total, rate: true}}, {nginx: {target: 9}}]}"
+    )
+    assert errors == []
+    assert conduct.autoscale is not None
+    found = [(each.metric.name, each.is_rate) for each in conduct.autoscale.metrics]
+    assert found == [
+        ("nginx requests per second", True),
+        ("endpoint jobs_total per second", True),
+        ("nginx", False),
+    ]
+
+
+def test_requests_for_canaries_are_told_by_headers_and_cookies() -> None:
+    for text, match in (
+        ('match: {header: {X-Canary: "1"}}', "header:X-Canary=1"),
+        ('match: {header: "X-Canary: 1"}', "header:X-Canary=1"),
+        ("match: {cookie: [beta=yes, a=b]}", "cookie:beta=yes,cookie:a=b"),
+        ('match: {cookie: {b: c}, header: "X-A=d"}', "header:X-A=d,cookie:b=c"),
+    ):
+        conduct, errors = read(f"canary: {{steps: [5], {text}}}")
+        assert conduct.canary is not None
+        assert (conduct.canary.match, errors) == (match, [])

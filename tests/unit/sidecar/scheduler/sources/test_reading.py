@@ -128,6 +128,33 @@ async def test_the_proxy_tells_sessions_queue_and_rate(kit: Kit) -> None:
     assert await kit.values(wanted(Kind.REQUESTS), copy("a")) == {}
 
 
+async def test_what_a_proxy_does_not_count_is_missing_and_not_nothing(kit: Kit) -> None:
+    kit.proxy.found = {"a": Load(sessions=3, is_counted=False)}
+    for _ in range(2):
+        assert await kit.values(wanted(Kind.REQUESTS), copy("a")) == {}
+        assert await kit.values(wanted(Kind.QUEUE), copy("a")) == {}
+        assert await kit.values(wanted(Kind.SESSIONS), copy("a")) == {"a": 3.0}
+        await kit.clock.advance(10.0)
+
+
+STUB = "Active connections: 12 \nserver accepts handled requests\n 9 9 {} \nReading: 0\n"
+
+
+async def test_counts_of_an_instance_become_rates(kit: Kit) -> None:
+    stub = wanted(Kind.NGINX, path="/s", is_rate=True)
+    series = wanted(Kind.ENDPOINT, path="/m", query="jobs_total", is_rate=True)
+    for each, text in ((stub, STUB), (series, "jobs_total {}\n")):
+        found = []
+        for count in (100, 150, 7, 27):
+            async with server(kit, text.format(count)):
+                found.append(await kit.values(each, copy("a")))
+            await kit.clock.advance(10.0)
+        assert found == [{}, {"a": 5.0}, {}, {"a": 2.0}]
+    kit.reading.forget(set())
+    async with server(kit, STUB.format(100)):
+        assert await kit.values(stub, copy("a")) == {}
+
+
 @asynccontextmanager
 async def server(kit: Kit, answer: str, status: int = 200) -> AsyncIterator[str]:
     async def serve(_: web.Request) -> web.Response:
@@ -173,6 +200,11 @@ async def test_a_prometheus_server_answers_a_query(kit: Kit) -> None:
         assert await kit.values(wanted(Kind.PROMETHEUS, url=url, query="x")) == {}
     assert await kit.values(query) == {}
     assert value_of('{"data": {"resultType": "scalar", "result": [1, "2"]}}') == 2.0
+    for number in ("NaN", "+Inf", "-Inf"):  # of a division by nothing
+        assert (
+            value_of(f'{{"data": {{"resultType": "scalar", "result": [1, "{number}"]}}}}') is None
+        )
+        assert value_of(VECTOR.replace("4.5", number)) is None
     for text in ('{"data": {"resultType": "matrix", "result": []}}', "[]", "x", '{"data": 1}'):
         with pytest.raises(ProtocolError):
             value_of(text)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.scheduler.scale import Measured
+from sidecar.scheduler.scale import History, Measured, Metric, ScalePolicy, recommend
 from sidecar.scheduler.sources.samples import (
     Sample,
     Usage,
@@ -14,7 +14,7 @@ from sidecar.scheduler.sources.samples import (
     stub_of,
     usage_of,
 )
-from sidecar.scheduler.sources.wanted import Kind
+from sidecar.scheduler.sources.wanted import Kind, Wanted
 
 TEXT = """\
 # HELP jobs_waiting Jobs.
@@ -92,19 +92,35 @@ def test_cpu_is_a_part_of_the_limit_or_of_one_core() -> None:
     assert after.cpu_share(before, 0.0, 0.5) is None
 
 
+def wanted(kind: Kind, *, is_total: bool = False) -> Wanted:
+    return Wanted(kind=kind, metric=Metric(kind, 1.0, is_total))
+
+
 def test_old_samples_are_missing() -> None:
     samples = {"a": Sample(5.0, 100.0), "b": Sample(7.0, 60.0)}
-    found = measured_of(Kind.CPU, samples, ["a", "b", "c"], not_ready=1, now=110.0, oldest=30.0)
+    cpu = wanted(Kind.CPU)
+    found = measured_of(cpu, samples, ["a", "b", "c"], not_ready=1, now=110.0, oldest=30.0)
     assert found == Measured((5.0,), missing=2, not_ready=1)
-    late = measured_of(Kind.CPU, samples, ["a"], not_ready=0, now=999.0, oldest=30.0)
+    late = measured_of(cpu, samples, ["a"], not_ready=0, now=999.0, oldest=30.0)
     assert (late.failed, late.missing) == (True, 1)
 
 
 @pytest.mark.parametrize("kind", [Kind.PROMETHEUS, Kind.KEY])
 def test_a_total_is_one_sample(kind: Kind) -> None:
     samples = {"": Sample(5.0, 100.0)}
-    assert measured_of(kind, samples, ["a"], not_ready=0, now=110.0, oldest=30.0) == Measured(
+    total = wanted(kind, is_total=True)
+    assert measured_of(total, samples, ["a", "b"], not_ready=0, now=110.0, oldest=30.0) == Measured(
         (5.0,)
     )
-    assert measured_of(kind, samples, ["a"], not_ready=0, now=131.0, oldest=30.0).failed
-    assert measured_of(kind, {}, ["a"], not_ready=0, now=0.0, oldest=30.0).failed
+    assert measured_of(total, samples, ["a"], not_ready=0, now=131.0, oldest=30.0).failed
+    assert measured_of(total, {}, ["a"], not_ready=0, now=0.0, oldest=30.0).failed
+
+
+def test_what_each_has_in_the_mean_counts_for_each() -> None:
+    samples, mean = {"": Sample(5.0, 100.0)}, wanted(Kind.PROMETHEUS)
+    found = measured_of(mean, samples, ["a", "b"], not_ready=1, now=110.0, oldest=30.0)
+    assert found == Measured((5.0, 5.0), not_ready=1)
+    policy = ScalePolicy(1, 20, (Metric(Kind.PROMETHEUS, 2.0),))
+    got = recommend(policy, {Kind.PROMETHEUS: found}, History(), replicas=3, now=0.0)
+    assert got.replicas == 5, "2 ready and 1 that has nothing: 3 x 5/2 x 2/3"
+    assert measured_of(mean, samples, [], not_ready=2, now=110.0, oldest=30.0).failed

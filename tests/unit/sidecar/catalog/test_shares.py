@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from templater.shares import Percent, Wish, weights_of
+from sidecar.catalog.shares import Percent, Wish, weights_of
 
 SHARES = st.integers(0, 10_000).map(lambda n: Percent(f"{n / 100:.2f}"))
 

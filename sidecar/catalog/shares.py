@@ -1,4 +1,4 @@
-"""Whole-number weights that make shares of traffic exact. Pure.
+"""Whole-number weights that make shares of traffic exact, for proxies and for SRV records. Pure.
 
 Proxies take weights from 0 to 256. Weights beyond that are scaled. Where some instances are
 canaries, all of them together get a percentage and the others the rest, whatever their numbers:
@@ -10,8 +10,6 @@ quarter of a point (one side alone has 256 steps).
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, Self
-
-from templater.names import Weight, shown
 
 __all__ = ["Percent", "Wish", "weights_of"]
 
@@ -26,7 +24,7 @@ class Percent(float):
         """Take a number such as ``5`` or ``0.5``, with or without ``%``."""
         number = text.removesuffix("%").rstrip(" ")
         if not _PERCENT.fullmatch(number) or float(number) > 100:
-            raise ValueError(f"{shown(text)} is not a share from 0 to 100")
+            raise ValueError(f"{text!a:.60} is not a share from 0 to 100")
         return super().__new__(cls, number)
 
 
@@ -38,7 +36,7 @@ class Wish(NamedTuple):
     counts: bool = True
 
 
-def weights_of(wishes: Sequence[Wish]) -> tuple[Weight, ...]:
+def weights_of(wishes: Sequence[Wish]) -> tuple[int, ...]:
     """Return the weights by which the shares come true among those that count.
 
     When canaries ask for different shares the smallest holds.
@@ -54,7 +52,7 @@ def weights_of(wishes: Sequence[Wish]) -> tuple[Weight, ...]:
         left, right = _divided(left, right, min(shares) / 100)
         for at, weight in zip([*stable, *canaries], [*left, *right], strict=True):
             weights[at] = weight
-    return tuple(map(Weight, weights))
+    return tuple(weights)
 
 
 def _scaled(given: Sequence[int]) -> list[int]:

@@ -1,0 +1,240 @@
+"""A connection that carries runs to one server: they go out in order, replies are counted back.
+
+The hot path towards the servers. What is added during a turn of the loop goes out in one write at
+its end. A connection is never shared with a reply it cannot place: whatever it does not expect ends
+it, and with it nothing but its own runs.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections import deque
+from typing import TYPE_CHECKING, Final, cast
+
+from ambassador.redis.patterns import REPLY
+from ambassador.redis.replies import Replies
+from ambassador.redis.run import ClientRun, RoleRun, Run
+from sidecar.errors import ProtocolError
+from sidecar.runtime.reason import reason_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ambassador.redis.node import Node
+
+__all__ = ["CLOSED", "Carrier"]
+
+_PUSH: Final = 0x3E
+CLOSED: Final = "closed by the server"
+
+
+class Carrier(asyncio.Protocol, ABC):
+    """Carries runs; whether it is open others know (``Link``)."""
+
+    node: "Node"
+
+    def __init__(self, *, takes_pushes: bool) -> None:
+        """Start without a connection."""
+        self.queue: deque[Run] = deque()
+        self.unsent: list[Run] = []
+        self.covers: list[Callable[[int | None], None]] = []
+        """Who wants to know how far the primary is after what was sent till now."""
+        self.is_ready = False
+        self.is_closed = False
+        self.heard = 0.0  # when anything came last
+        self.takes_new = True  # not closed, and nothing slow is under way
+        self.client: object = None  # who has it alone
+        self.answered = 0
+        self.tap: Callable[[bytes], None] | None = None
+        """Takes all that comes, uncounted."""
+        self.pushed: Callable[[bytes], None] | None = None
+        """Takes messages that come between replies."""
+        self._arrived = 0
+        self._is_alone = takes_pushes
+        self._is_inside = self._is_pushing = False
+        self._replies = Replies(takes_pushes=takes_pushes)
+        self._transport: asyncio.Transport | None = None
+        self._is_planned = False
+        self._loop = asyncio.get_running_loop()
+
+    @abstractmethod
+    def end(self) -> None:
+        """Hear that it is closed, before its runs do."""
+
+    @property
+    def outstanding(self) -> int:
+        """Return how many runs wait for their replies."""
+        return len(self.queue) + len(self.unsent)
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether a reply to a command of a client is still to come."""
+        return any(isinstance(run, ClientRun) for run in (*self.queue, *self.unsent))
+
+    def send(self, run: Run) -> None:
+        """Add a run; it goes out at the end of this turn, or when the link is ready."""
+        self.unsent.append(run)
+        if not self._is_planned:
+            self._is_planned = True
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Write what was added."""
+        self._is_planned = False
+        unsent = self.unsent
+        if not self.is_ready or not unsent:
+            return
+        if self.covers:
+            self._cover()
+        self.unsent = []
+        self.queue.extend(unsent)
+        self._write(unsent[0].data if len(unsent) == 1 else b"".join([run.data for run in unsent]))
+
+    def _cover(self) -> None:
+        covers, self.covers = self.covers, []
+
+        def tell(offset: int | None) -> None:
+            for cover in covers:
+                cover(offset)
+
+        self.unsent.append(RoleRun(b"master", tell))
+
+    def write_raw(self, data: bytes) -> None:
+        """Write what is not counted (``tap``)."""
+        self._write(data)
+
+    def close(self, why: str) -> None:
+        """End it; what has no reply yet hears why."""
+        if self.is_closed:
+            return
+        self.is_closed, self.is_ready, self.takes_new = True, False, False
+        if self._transport is not None:
+            self._transport.abort()
+        sent, unsent, covers = self.queue, self.unsent, self.covers
+        self.queue, self.unsent, self.covers = deque(), [], []
+        self.end()
+        lease = getattr(getattr(self.client, "session", None), "lease", None)
+        for run in sent:
+            run.lost(why, was_sent=True)
+        for run in unsent:
+            run.lost(why, was_sent=False)
+        for cover in covers:
+            cover(None)
+        if lease is not None and lease.link is self:
+            lease.gone()
+
+    @property
+    def progress(self) -> int:
+        """Return a number that changes whenever something arrives."""
+        return self.answered + self._arrived
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether replies are not taken for now."""
+        return self._transport is not None and not self._transport.is_reading()
+
+    def pause(self) -> None:
+        """Take no more replies for now."""
+        if self._transport is not None and self._transport.is_reading():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Take replies again."""
+        if self._transport is not None and not self._transport.is_reading():
+            self._transport.resume_reading()
+
+    # --- what the loop calls -----------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast("asyncio.Transport", transport)
+        if self.is_closed:
+            self._transport.abort()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """End with it."""
+        why = reason_of(error) if isinstance(error, OSError) else CLOSED
+        self.close(why)
+
+    def pause_writing(self) -> None:
+        """Hear that the server takes no more."""
+        hold = getattr(self.client, "hold", None)
+        if hold is not None:
+            hold(is_held=True)
+
+    def resume_writing(self) -> None:
+        """Hear that it does again."""
+        hold = getattr(self.client, "hold", None)
+        if hold is not None:
+            hold(is_held=False)
+
+    def data_received(self, data: bytes) -> None:
+        """Count replies back to the runs."""
+        if self.tap is not None:
+            self.tap(data)
+            return
+        at, size, replies = 0, len(data), self._replies
+        self.heard = self._loop.time()
+        try:
+            while at < size:
+                if self._is_alone and (
+                    self._is_pushing or (data[at] == _PUSH and not self._is_inside)
+                ):
+                    at = self._over_push(data, at)
+                    continue
+                if not self.queue:
+                    raise ProtocolError("a reply that nobody asked for")
+                run = self.queue[0]
+                if run.left == 1 and not self._is_inside:
+                    match = REPLY.match(data, at)
+                    if match is not None:  # as most are: one short reply
+                        self.queue.popleft()
+                        end = match.end()
+                        run.left = 0
+                        self.answered += 1
+                        run.finish(data if end - at == size else data[at:end])
+                        at = end
+                        if self._is_tapped() and at < size:
+                            self._pass(data[at:])
+                            return
+                        continue
+                end, done = replies.take(data, at, run.left)
+                self._is_inside = replies.is_inside
+                self.answered += done
+                run.left -= done
+                if replies.has_error:
+                    run.has_error, replies.has_error = True, False
+                piece = data if end - at == size else data[at:end]
+                at = end
+                if run.left:
+                    self._arrived += 1
+                    run.partial(piece)
+                    continue
+                self.queue.popleft()
+                run.finish(piece)
+                if self._is_tapped() and at < size:
+                    self._pass(data[at:])
+                    return
+        except ProtocolError as wrong:
+            self.close(str(wrong))
+
+    def _over_push(self, data: bytes, at: int) -> int:
+        """Hand on a message that is no reply, or what there is of it."""
+        end, _ = self._replies.take_one(data, at)
+        self._is_pushing = self._replies.is_inside
+        self._arrived += 1
+        if self.pushed is None:
+            raise ProtocolError("a message that nobody waits for")
+        self.pushed(data[at:end])
+        return end
+
+    def _is_tapped(self) -> bool:
+        """Say whether what follows is no sequence of replies."""
+        return self.tap is not None
+
+    def _pass(self, data: bytes) -> None:
+        if self.tap is not None:
+            self.tap(data)
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)

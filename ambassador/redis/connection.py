@@ -1,0 +1,253 @@
+"""A client's connection: replies go out on it in the order of the commands, until it ends.
+
+A reply waits for nothing but those before it (``runs``). Who has more to do when a reply is out,
+as something waits for it, says so (``has_waiting``).
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from ambassador.redis.run import ClientRun
+
+if TYPE_CHECKING:
+    from ambassador.redis.hub import Hub
+    from ambassador.redis.settings import Listener
+
+__all__ = ["NOTHING", "Connection"]
+
+_WRITE: Final = 2  # Route, as a plain number for the hot path
+NOTHING: Final[deque[tuple[bytes, bytes, int, int]]] = deque(maxlen=0)
+"""The backlog of most clients, for ever."""
+
+
+class Connection(asyncio.Protocol, ABC):
+    """The side towards a client."""
+
+    __slots__ = (
+        "_has_ended",
+        "_is_held",
+        "_is_paused",
+        "_kept",
+        "_most",
+        "backlog",
+        "bytes",
+        "guards",
+        "has_waiting",
+        "heard",
+        "hub",
+        "id",
+        "is_closed",
+        "is_muting",
+        "is_slow",
+        "listener",
+        "outstanding",
+        "runs",
+        "since",
+        "slow_since",
+        "transport",
+        "writing",
+    )
+
+    def __init__(self, hub: "Hub", listener: "Listener") -> None:
+        """Start without a connection, and nothing under way."""
+        self.hub = hub
+        self.listener = listener
+        self.id = hub.next_id()
+        self.transport: asyncio.Transport | None = None
+        self.since = hub.now()
+        self.heard = self.since
+        self.is_closed = False
+        self.is_slow = False  # does not read what we send
+        self.slow_since = 0.0
+        self.runs: deque[ClientRun] = deque()
+        self.guards = 0  # reads on replicas: nothing that comes later may be executed before
+        self.writing = 0  # runs with writes that are not answered
+        self.outstanding = 0
+        self.bytes = 0
+        self.is_muting = False
+        self.has_waiting = False
+        self.backlog = NOTHING
+        self._most = listener.max_outstanding
+        self._kept = 0  # bytes of replies that are not at their turn
+        self._is_paused = False
+        self._is_held = False  # its upstream takes no more
+        self._has_ended = False  # sends no more
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Go on with what waited for replies."""
+
+    @abstractmethod
+    def inspect(self, run: ClientRun, reply: bytes) -> None:
+        """Take replies of which one is an error, or that come too early."""
+
+    @abstractmethod
+    def failed(self, run: ClientRun, why: str, *, was_sent: bool) -> None:
+        """Hear that a run's upstream was lost."""
+
+    @abstractmethod
+    def moved(self, run: ClientRun) -> None:
+        """Send a read on another connection, as it only waits for others where it is."""
+
+    @abstractmethod
+    def _grew(self, size: int) -> None:
+        """Hear that more waits for a client that does not read."""
+
+    @abstractmethod
+    def _forget(self) -> None:
+        """Let go of everything, as the connection ends."""
+
+    @property
+    def peer(self) -> bytes:
+        """Return where the client is, as CLIENT LIST tells it."""
+        return _told(self.transport.get_extra_info("peername") if self.transport else None)
+
+    @property
+    def place(self) -> bytes:
+        """Return where it came in."""
+        return _told(self.transport.get_extra_info("sockname") if self.transport else None)
+
+    # --- replies -----------------------------------------------------------------------------
+
+    def add(self, run: ClientRun) -> None:
+        """Put a run that somebody else sends in its place among the others."""
+        self.runs.append(run)
+        self.outstanding += run.count
+        self.bytes += len(run.data)
+
+    def local(self, reply: bytes) -> None:
+        """Answer a command here, in its turn."""
+        if self.is_muting:
+            return
+        if not self.runs:
+            self.write(reply)
+            return
+        run = ClientRun(self, b"", 0, 0, self.hub.now())
+        run.is_done, run.out = True, reply
+        self.runs.append(run)
+
+    def answered(self, run: ClientRun, reply: bytes) -> None:
+        """Take all replies of a run; write what is at its turn."""
+        if self.is_closed or run.is_done:
+            return
+        run.is_done = True
+        if run.slot is not None:
+            run.slot(reply)
+            return
+        self.outstanding -= run.count
+        self.bytes -= len(run.data)
+        if run.kind == _WRITE:
+            self.writing -= 1
+        if run.token:
+            self.guards -= 1
+        if run.after is not None:
+            reply = run.after(reply)
+        self.hub.counted(run)
+        if run.is_muted:
+            reply = b""
+        runs = self.runs
+        if runs[0] is not run:
+            run.out = reply
+            self._keep(len(reply))
+            return
+        runs.popleft()
+        self.write(reply)
+        if runs:
+            self._write_done()
+        if self.has_waiting:
+            self.settle()
+
+    def _write_done(self) -> None:
+        runs = self.runs
+        while runs and runs[0].is_done:
+            out = runs.popleft().out
+            self._kept -= len(out)
+            self.write(out)
+        if runs and runs[0].is_streamed:
+            self.streamed(runs[0])
+
+    def streamed(self, run: ClientRun) -> None:
+        """Pass on what there is of a long reply, if it is at its turn."""
+        run.is_streamed = True
+        if not self.is_closed and self.runs and self.runs[0] is run and run.after is None:
+            parts, run.parts = run.parts, []
+            if not run.is_muted:
+                self.write(b"".join(parts))
+        elif (
+            not self.is_closed
+            and self._kept + sum(map(len, run.parts)) > self.hub.settings.reply_hard
+        ):
+            self.close("reply_buffer", is_abort=True)
+
+    def _keep(self, size: int, more: int = 0) -> None:
+        """Count what waits for replies before it; it has a limit as what waits for the client."""
+        self._kept += size
+        if self._kept + more > self.hub.settings.reply_hard and not self.is_closed:
+            self.close("reply_buffer", is_abort=True)
+
+    def write(self, data: bytes) -> None:
+        """Write to the client."""
+        if data and self.transport is not None:
+            self.hub.given += len(data)
+            self.transport.write(data)
+            if self.is_slow:
+                self._grew(len(data))
+
+    # --- how much may be under way and wait --
+
+    @property
+    def is_choked(self) -> bool:
+        """Whether as much is under way as may be."""
+        limits = self.listener
+        return (
+            self._is_held
+            or self.outstanding > limits.max_outstanding
+            or self.bytes > limits.max_bytes
+        )
+
+    def hold(self, *, is_held: bool) -> None:
+        """Read no more while the upstream that the client has alone takes no more."""
+        self._is_held = is_held
+        if is_held:
+            self._pause()
+        else:
+            self._resume_if_less()
+
+    def _pause(self) -> None:
+        if not self._is_paused and self.transport is not None and not self._has_ended:
+            self._is_paused = self.has_waiting = True
+            self.transport.pause_reading()
+
+    def _resume_if_less(self) -> None:
+        if self._is_paused and not self.is_choked and not self.is_closed:
+            if len(self.backlog) > self.listener.max_outstanding:
+                return
+            self._is_paused = False
+            if self.transport is not None:
+                self.transport.resume_reading()
+
+    # --- the end -----------------------------------------------------------------------------
+
+    def close(self, reason: str, *, is_abort: bool = False) -> None:
+        """End the connection after what was written; ``reason`` is counted."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        if reason:
+            self.hub.dropped(reason)
+        if self.transport is not None:
+            if is_abort:
+                self.transport.abort()
+            else:
+                self.transport.close()
+        self._forget()
+
+
+def _told(address: object) -> bytes:
+    """Return an address as Redis tells it; of a Unix socket its path."""
+    if isinstance(address, tuple):
+        host, port, *_ = address
+        return f"[{host}]:{port}".encode() if ":" in host else f"{host}:{port}".encode()
+    return f"{address or ''}:0".encode()

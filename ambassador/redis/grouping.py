@@ -1,0 +1,54 @@
+"""Make runs of consecutive commands that go the same way. Pure; the hot path.
+
+What is read before or behind a write stays with it, in order, without a wait; unless reads may
+run beside writes (``is_parallel``).
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from ambassador.redis.framing import Found
+
+__all__ = ["common", "grouped"]
+
+_WRITE: Final = 2  # Route, as a plain number
+
+
+def common(routes: Mapping[bytes, int], words: list[bytes], *, is_parallel: bool = False) -> int:
+    """Return the kind of run that commands with these words may be, 0 if there is none."""
+    kinds = {routes.get(word, 0) for word in set(words)}
+    if 0 in kinds:
+        return 0
+    if len(kinds) == 1:
+        return kinds.pop()
+    return _WRITE if _WRITE in kinds and not is_parallel else 0
+
+
+def grouped(
+    routes: Mapping[bytes, int], buffer: bytes, found: "list[Found]", *, is_parallel: bool = False
+) -> tuple[list[tuple[bytes, int, int]], int]:
+    """Return runs (bytes, number of commands, kind), and how many commands are in them.
+
+    The first that is in none needs a closer look.
+    """
+    runs: list[tuple[bytes, int, int]] = []
+    kind = count = taken = 0
+    begin = last = found[0][1]
+    for word, at, end in found:
+        route = routes.get(word, 0)
+        if not route:
+            break
+        taken += 1
+        if kind == 0 or (route != kind and (is_parallel or _WRITE not in {kind, route})):
+            if count:
+                runs.append((buffer[begin:last], count, kind))
+            kind, count, begin = route, 1, at
+        else:
+            count += 1
+            if route == _WRITE:
+                kind = _WRITE
+        last = end
+    if count:
+        runs.append((buffer[begin:last], count, kind))
+    return runs, taken
