@@ -154,8 +154,8 @@ class Scheduler:
         seen = replace(
             self._picture.taken(now), fences=fences, sides=sides, wall=self._clock.wall()
         )
-        acting = {_node_of(action) for action in actions}
-        for name in self._picture.suspend(seen) | (acting - self._links.keys()):
+        left = {node for action in actions if (node := _node_of(action))} - self._links.keys()
+        for name in self._picture.suspend(seen) | left:
             self._cancel(name)
         goals = [self._avoiding(goal, now) for goal in self._desk.goals(seen)]
         self._cluster = with_under_way(

@@ -1,6 +1,5 @@
 """Engines that answer 500 or nothing, images that crash or are missing, nodes that are full."""
 
-import http.client
 import json
 import os
 import time
@@ -8,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +14,9 @@ import pytest
 
 from deploy.tools.engine import PrivateEngine
 from tests.support.door import Door, hangs, passes, refuses
-from tests.support.faults import wall_clock
 from tests.support.pinnace import Pinnace, until
 
-pytestmark = [pytest.mark.engine, pytest.mark.faketime]
+pytestmark = [pytest.mark.engine]
 
 WEB = """
 services:
@@ -32,6 +29,7 @@ services:
     x-pinnace: {{drain: 100ms}}
 """
 DRAIN = "x-pinnace: {drain: 100ms}"
+WELL = "test: [CMD, 'true'], interval: 200ms, retries: 50}"
 MISSING = "127.0.0.1:1/only-there"
 
 
@@ -43,7 +41,6 @@ class Yard:
     file: Path
     engines: dict[str, PrivateEngine]
     doors: dict[str, Door]
-    wall: wall_clock
     round: int = 0
     """Makes each test's specification another one, which has failed nowhere yet."""
 
@@ -96,17 +93,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
         file.write_text(WEB.format(replicas=0, round=0))
         listed = [{"name": name, "endpoint": door.url} for name, door in doors.items()]
         nodes.write_text(json.dumps(listed))
-        wall = wall_clock(folder)
         env = {
-            **{name: value for name, value in wall.env.items() if name != "FAKETIME_NO_CACHE"},
-            "FAKETIME_CACHE_DURATION": "1",  # to look each time would take most of our time
             "XDG_RUNTIME_DIR": str(folder),
             "PINNACE_SCHEDULER__DOWN_AFTER": "3s",
             "PINNACE_SCHEDULER__PROBE": "1s",
         }
         words = ("--stack", str(file), "--nodes", str(nodes))
         here = stack.enter_context(Pinnace("unix:///nowhere", *words, env=env, lb=False))
-        yield Yard(here, file, engines, doors, wall)
+        yield Yard(here, file, engines, doors)
 
 
 @pytest.fixture
@@ -161,30 +155,6 @@ def test_nothing_moves_while_most_engines_do_not_answer(yard: Yard) -> None:
     assert yard.ids("n1") | yard.ids("n2") == before
 
 
-def test_another_time_of_day_changes_nothing(yard: Yard) -> None:
-    before = yard.ids("n1") | yard.ids("n2")
-    (lost,) = yard.ids("n1")
-    for jump in ("+1d", "-1d"):
-        yard.wall.set(jump)
-        until(lambda: _is_turned(yard, jump))  # noqa: B023
-        assert yard.ids("n1") | yard.ids("n2") == before
-    yard.engines["n1"].docker("kill", lost)
-    until(lambda: yard.running().total() == 2)  # after 0.2 s, and not after a day
-    yard.wall.set("+0")
-
-
-def _is_turned(yard: Yard, by: str) -> bool:
-    """Return whether the program has another time of day than we, by a day or so."""
-    connection = http.client.HTTPConnection("127.0.0.1", yard.here.http_port, timeout=10)
-    try:
-        connection.request("GET", "/healthz")
-        told = connection.getresponse().headers["Date"]
-    finally:
-        connection.close()
-    ahead = parsedate_to_datetime(told).timestamp() - time.time()
-    return ahead > 3600 if by == "+1d" else ahead < -3600
-
-
 def test_a_missing_image_is_looked_for_elsewhere_and_its_registry_left_in_peace(yard: Yard) -> None:
     before = yard.doors["n1"].count("images/create")
     yard.write(2, f"  only: {{image: '{MISSING}', deploy: {{replicas: 2}}, {DRAIN}}}\n")
@@ -206,6 +176,25 @@ def test_what_has_no_room_says_why_and_is_placed_when_there_is_some(yard: Yard) 
     until(lambda: any("small.1 has no place: " in each["event"] for each in yard.told("")))
     yard.write(2, more.replace("REPLICAS", "1") + small)
     until(lambda: yard.running("small").total() == 1)
+
+
+def test_all_of_a_pod_are_on_one_engine_and_move_together(yard: Yard) -> None:
+    side = "entrypoint: [sleep, '1000'], stop_grace_period: 0s, healthcheck: !override {" + WELL
+    pod = f"pod_image: web, sidecars: [{{git-sync: {{image: web, {side}}}}}], drain: 100ms"
+    more = f"  two: {{image: web, deploy: {{replicas: 2}}, x-pinnace: {{{pod}}}}}\n"
+    parts = ("two", "two-git-sync", "two-pod")
+    yard.write(0, more)
+    until(lambda: all(yard.running(part) == {"n1": 1, "n2": 1} for part in parts))
+    yard.doors["n1"].set(hangs)
+    until(lambda: all(yard.running(part)["n2"] == 2 for part in parts))
+    owners = Counter(
+        yard.engines["n2"].docker("inspect", "-f", "{{.HostConfig.NetworkMode}}", id_)
+        for part in parts[:2]
+        for id_ in yard.ids("n2", part)
+    )
+    assert [*owners.values()] == [2, 2]
+    yard.doors["n1"].set(passes)
+    until(lambda: not yard.ids("n1", ""))
 
 
 def test_what_always_crashes_is_started_ever_more_rarely_and_its_update_taken_back(
