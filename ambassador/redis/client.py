@@ -71,8 +71,6 @@ class Client(Connection):
         self.reader = Reader(self)
         self.writer = Writer(self)
 
-    # --- what the loop calls -----------------------------------------------------------------
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, or say that there are too many."""
         self.transport = cast("asyncio.Transport", transport)
