@@ -61,6 +61,7 @@ class Lease:
         self.is_permanent = False
         self.is_target = False  # of another client's tracking
         self.redirects_to = 0  # whom messages of tracking go to, by our id
+        self._is_caching = False  # CLIENT CACHING went out last
         self._session = session
         self._client = client
         self._course = Course(self, session, client)
@@ -213,6 +214,7 @@ class Lease:
         client, name = self._client, found.name
         self.is_plain = self.is_plain and found.leaves_no_trace
         raw, after = roster.translated(client, self, raw, words, name)
+        self._is_caching = name == "client|caching"
         run = self.send(raw)
         run.after = self._course.follower(run, words, name, after)
         if not self._course.in_multi and "readonly" not in found.flags:
@@ -222,7 +224,9 @@ class Lease:
         """Return a follower that also lets reads elsewhere see what was written."""
 
         def both(reply: bytes) -> bytes:
-            if not self._course.in_multi:  # else at its end, as whatever goes out now is in it
+            if self._is_caching:  # which is for the next command
+                self._client.reader.moved()
+            elif not self._course.in_multi:  # else at its end: what goes out now is in it
                 self._client.reader.wrote_alone(self.link)
             return reply if after is None else after(reply)
 

@@ -139,3 +139,15 @@ def test_info_counts_the_clients_that_are_listed(server: Redis) -> None:
         assert len(one.do("CLIENT", "LIST").splitlines()) == 2
         one.do("HELLO", "3")
         assert b"connected_clients:2\r\n" in one.do("INFO", "clients")
+
+
+def test_what_is_to_be_tracked_is_the_next_command_of_the_client(servers: list[Redis]) -> None:
+    primary, replica, _ = servers
+    with Ambassador(*replicas_of(primary, replica)) as proxy, proxy.call() as client:
+        proxy.until_reads(replica)
+        client.line("HELLO 3")
+        assert client.line("CLIENT TRACKING ON OPTIN") == b"OK"
+        assert client.line("CLIENT CACHING YES") == b"OK"
+        assert client.line("GET watched") is None
+        primary.do("SET", "watched", "1")
+        assert client.read() == [b"invalidate", [b"watched"]]
