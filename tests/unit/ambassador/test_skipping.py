@@ -87,6 +87,8 @@ def test_commands_are_alike_though_their_keys_and_values_differ() -> None:
     [
         packed(b"GET", b"key", LONG),
         packed(b"SET", b"longer", LONG[:-3]),
+        SET.replace(b"$1500", b"$1400"),
+        SET.replace(b"\r\n$1500", b"xx$1500"),
         packed(b"SET", b"k", LONG + b"xx"),
         packed(b"SET", b"", LONG[:-3] + b"xxx") + b"*0\r\n",
         b"x" * len(SET),
