@@ -88,7 +88,8 @@ def _begun(
     if not any(copy.spec != goal.spec for copy in alive):
         return None
     if goal.promoted == goal.spec or any(copy.spec == goal.spec for copy in alive):
-        return Trial(goal.spec, phase=Phase.PROMOTED)
+        number = resumed.number if resumed is not None else 0
+        return Trial(goal.spec, phase=Phase.PROMOTED, number=number)
     if is_stopped:
         why = resumed.why if resumed is not None else ""
         return Trial(goal.spec, phase=Phase.ABORTED, why=why or "it was aborted before")

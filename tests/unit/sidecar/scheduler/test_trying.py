@@ -91,6 +91,20 @@ def test_a_good_spec_goes_through_its_steps_and_replaces_the_old_one() -> None:
     assert (world.alive("a"), world.memory.trials) == ([], {})
 
 
+def test_canaries_keep_their_share_until_the_rest_is_rolled_out() -> None:
+    world = running()
+    shares: set[float | None] = set()
+    while "web" in world.memory.trials or not shares:
+        world.run(0.5)
+        trial = world.memory.trials.get("web")
+        if trial is not None and trial.phase is Phase.PROMOTED:
+            shares |= {each.share and each.share.percent for each in world.canaries()}
+            assert len(world.canaries()) == 2
+            world.memory = replace(world.memory, trials={})  # as another process begins
+            world.goals = [goal("b", goal("a"), trial=kept_of(trial, world.now, world.now))]
+    assert shares == {50.0}
+
+
 def test_a_bad_spec_gets_no_more_work_and_goes_while_the_old_one_stays() -> None:
     world = running()
     world.ratio = 0.5
