@@ -200,6 +200,15 @@ def test_a_newer_spec_begins_a_trial_of_its_own() -> None:
     assert {copy.spec for copy in world.alive()} == {"c"}
 
 
+def test_a_spec_on_trial_is_not_rolled_out_because_a_newer_one_comes() -> None:
+    world = running()
+    world.run(10.0)
+    world.goals = [goal("c", goal("b"))]
+    world.run(10.0)
+    assert {copy.spec for copy in world.canaries()} == {"c"}
+    assert [copy.spec for copy in world.alive() if not is_canary(copy.slot)] == ["a"] * 4
+
+
 def test_a_promotion_that_was_under_way_goes_on_without_memory() -> None:
     world = running()
     world.run(40.0)
