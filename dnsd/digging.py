@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from struct import pack
 from typing import Any, Final
 
-from dnsd import codes, names
+from dnsd import codes
 from dnsd.explain import explain
 from dnsd.forward.message import Asked, Malformed, read
 from dnsd.forward.upstreams import group_of
-from dnsd.present import data_of, name_text, type_number, type_text
+from dnsd.present import data_of, name_text, question_of, type_text
 from dnsd.records import Record
 from dnsd.service import Service
 from dnsd.tallies import Channel
@@ -23,9 +23,7 @@ _CHANNEL: Final = Channel("dig", "tcp", "1")
 
 def dig(service: Service, name: str, type_: str) -> Mapping[str, Any]:
     """Return the reply of this moment, and which instances made it; raises ValueError."""
-    bare = name.removesuffix(".")
-    labels = tuple(names.fold(bare).split(b".")) if bare else ()
-    owner, qtype = names.wire_name(labels), type_number(type_)
+    labels, owner, qtype = question_of(name, type_)
     replies = service.responder.replies()
     packet = pack(">HHHHHH", 0, codes.RD, 1, 0, 0, 0) + owner + pack(">HH", qtype, 1)
     found: dict[str, Any] = {"name": name_text(owner), "type": type_text(qtype)}

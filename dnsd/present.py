@@ -4,13 +4,14 @@ from ipaddress import ip_address
 from struct import unpack
 
 from dnsd import codes
-from dnsd.names import labels_of
+from dnsd.names import fold, labels_of, wire_name
 from dnsd.records import Record
 
-__all__ = ["data_of", "name_text", "type_number", "type_text"]
+__all__ = ["data_of", "name_text", "question_of", "type_number", "type_text"]
 
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_*/")
 _TXT = 16
+_TYPES = {**codes.TYPE_NAMES, 5: "CNAME", 13: "HINFO"}
 
 
 def name_text(name: bytes) -> str:
@@ -29,18 +30,25 @@ def _label(label: bytes) -> str:
 
 def type_text(number: int) -> str:
     """Return the name of a type."""
-    return codes.TYPE_NAMES.get(number) or {5: "CNAME", 13: "HINFO"}.get(number) or f"TYPE{number}"
+    return _TYPES.get(number) or f"TYPE{number}"
 
 
 def type_number(text: str) -> int:
     """Return the number of a type; raises ValueError."""
     wanted = text.upper()
-    found = {name: number for number, name in codes.TYPE_NAMES.items()}.get(wanted)
+    found = {name: number for number, name in _TYPES.items()}.get(wanted)
     if found is None and wanted.startswith("TYPE") and wanted[4:].isdigit():
         found = int(wanted[4:])
     if found is None or not 0 < found < 65536:
         raise ValueError(f"{text!r} is no type of DNS records")
     return found
+
+
+def question_of(name: str, type_: str) -> tuple[tuple[bytes, ...], bytes, int]:
+    """Return a name's labels and wire form, and the number of a type; raises ValueError."""
+    bare = name.removesuffix(".")
+    labels = tuple(fold(bare).split(b".")) if bare else ()
+    return labels, wire_name(labels), type_number(type_)
 
 
 def data_of(record: Record) -> str:

@@ -25,6 +25,7 @@ __all__ = ["TRIES", "Life", "ProxyDriver", "Report"]
 
 TRIES: Final = 3
 _TRY: Final = 0.2  # a socket that is away for a moment, as while somebody reloads, comes back
+_SLOWEST: Final = 5.0  # what is owed lands so soon after what was in its way is gone
 _STEADY: Final = 10.0  # a life this long starts the back-off anew
 Report = Callable[[tuple[Problem, ...]], None]
 
@@ -64,7 +65,7 @@ class ProxyDriver(abc.ABC, Generic[L]):
         self._pending = False  # a change failed and is owed
         self._is_suspicious = False  # somebody did something to what runs
         self._trouble: str | None = f"{self.name} is not started yet"
-        self._backoff = Backoff(0.1, 30.0)
+        self._backoff = Backoff(0.1, _SLOWEST)
         self.last: Applied | None = None
         self.last_reload: Applied | None = None
 
@@ -98,6 +99,7 @@ class ProxyDriver(abc.ABC, Generic[L]):
         if not self._wake.is_set():
             self._first_at = self._latest_at
         self._routes = routes
+        self._backoff.reset()  # it is another change, which may well succeed
         self._wake.set()
 
     def trouble(self) -> str | None:

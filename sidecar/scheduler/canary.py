@@ -3,7 +3,7 @@
     starting    canaries are made beside the stable copies; they get no work yet
     trying      they get the step's share until it was held long enough and nothing speaks against
     waiting     a person must promote: it is not automatic, or there were too few requests
-    promoted    the rest is rolled out as any other spec
+    promoted    the rest is rolled out as any other spec; canaries keep their share until it is
     aborted     the share is 0 at once, canaries are drained and removed, the old spec stays
 
 Judged is what the load balancer counted in one window, of both sides: canaries may fail as often as
@@ -103,9 +103,12 @@ class Trial(msgspec.Struct, frozen=True, omit_defaults=True):
     counted: float = 0.0
 
     def share(self, policy: CanaryPolicy) -> float:
-        """Return which part of the requests canaries get now, in per cent."""
-        if self.phase in {Phase.TRYING, Phase.WAITING}:
-            return policy.steps[self.number]
+        """Return which part of the requests canaries get now, in per cent.
+
+        That of the last step stays while the rest is rolled out: who leaves is made up for.
+        """
+        if self.phase in {Phase.TRYING, Phase.WAITING, Phase.PROMOTED}:
+            return policy.steps[min(self.number, len(policy.steps) - 1)]
         return 0.0
 
     def lot(self, policy: CanaryPolicy) -> Lot:

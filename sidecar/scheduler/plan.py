@@ -7,7 +7,7 @@ its policy; what is missing is placed; a new spec is rolled out, so many slots a
 ``Memory`` holds what cannot be seen: when things failed. Losing it costs delays, no more.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sidecar.scheduler.actions import (
@@ -19,14 +19,7 @@ from sidecar.scheduler.actions import (
     Start,
 )
 from sidecar.scheduler.board import Board
-from sidecar.scheduler.cluster import (
-    Cluster,
-    Copy,
-    Goal,
-    Health,
-    Order,
-    Stage,
-)
+from sidecar.scheduler.cluster import Cluster, Copy, Goal, Health, Order, Stage
 from sidecar.scheduler.ending import retired, swept
 from sidecar.scheduler.leaning import Leaning
 from sidecar.scheduler.memory import Memory, counted
@@ -39,6 +32,7 @@ from sidecar.scheduler.rollout import (
     effective,
     ended_group,
     has_failed,
+    over,
     recalled,
     resumed,
 )
@@ -91,6 +85,7 @@ class _Look:
         self._placer = Placer(self._board)
         self._last: dict[str, int] = {}
         self._ready: set[str] = set()
+        self._over: Collection[str] = ()
         self._groups: set[str] = set()  # whose slots are updated from this look on, together
 
     def _strained(self, node: NodeView) -> NodeView:
@@ -136,8 +131,12 @@ class _Look:
                 self.actions.append(Deregister(goal.service, copy))
         self.memory = resumed(self.memory, goal, [each for held in slots.values() for each in held])
         self._ready = {slot for slot, held in slots.items() if self._has_ready(goal, held)}
+        self._over = over(goal, slots)
         self._judge(goal)
-        moving = [self._sight.is_moving(held, goal) for held in slots.values()]
+        moving = [
+            slot not in self._over and self._sight.is_moving(held, goal)
+            for slot, held in slots.items()
+        ]
         self.memory = ended_group(self.memory, goal, now=self._now, is_moving=any(moving))
         in_flux = sum(
             is_moving or self._sight.is_settling(held, goal)
@@ -212,7 +211,8 @@ class _Look:
                 self._retire(goal.service, copy)
             return 0
         reachable = all(self._sight.is_reachable(copy) for copy in olds)
-        if not reachable or not self._may_update(goal, slot, in_flux):
+        is_new = any(copy.spec != goal.spec for copy in olds)  # else it only goes to another node
+        if not reachable or not self._may_update(goal, slot, in_flux, is_new=is_new):
             for copy in olds:  # the old spec is kept alive meanwhile
                 if copy.stage is Stage.CREATED and self._sight.is_reachable(copy):
                     self.actions.append(Start(goal.service, copy))
@@ -223,17 +223,16 @@ class _Look:
                 self._retire(goal.service, copy)
         elif not self._create(goal, slot):
             return 0
-        if any(copy.spec != goal.spec for copy in olds):  # else it only goes to another node
+        if is_new:
             updated = {**self.memory.updated, goal.service: self._now}
             self.memory = replace(self.memory, updated=updated)
         return 1
 
-    def _may_update(self, goal: Goal, slot: str, in_flux: int) -> bool:
+    def _may_update(self, goal: Goal, slot: str, in_flux: int, *, is_new: bool) -> bool:
         if not self.leaning.may_change(goal):
             return False
-        is_ready = slot in self._ready
-        ready = len(self._ready)
-        if not can_begin(goal, self.memory, in_flux=in_flux, is_ready=is_ready, ready=ready):
+        ended = self._over if is_new else goal.slots  # nobody is waited for before a mere move
+        if not can_begin(goal, self.memory, slot, in_flux=in_flux, ready=self._ready, over=ended):
             return False
         last = self.memory.updated.get(goal.service)
         is_of_group = goal.service in self._groups

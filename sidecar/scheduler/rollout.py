@@ -19,14 +19,14 @@ from typing import Final
 
 from sidecar.scheduler.canary import is_canary
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, Stage
-from sidecar.scheduler.conduct import OnFailure
+from sidecar.scheduler.conduct import OnFailure, Order
 from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.model import Request
 from sidecar.scheduler.sight import Sight
 
 __all__ = [
-    "Phase", "Rollout", "begun", "can_begin", "effective", "ended_group", "has_failed", "recalled",
-    "resumed", "rollout_of",
+    "Phase", "Rollout", "begun", "can_begin", "effective", "ended_group", "has_failed", "over",
+    "recalled", "resumed", "rollout_of",
 ]  # fmt: skip
 
 _MANY: Final = 3
@@ -146,17 +146,41 @@ def has_failed(goal: Goal, memory: Memory) -> bool:
     return len(slots) / max(len(goal.slots), 1) > goal.update.max_failure_ratio
 
 
-def can_begin(goal: Goal, memory: Memory, *, in_flux: int, is_ready: bool, ready: int) -> bool:
+def can_begin(
+    goal: Goal, memory: Memory, slot: str, *,
+    in_flux: int, ready: Collection[str], over: Collection[str],
+) -> bool:  # fmt: skip
     """Return whether one more slot may be updated, as far as numbers say.
 
-    ``is_ready``: a copy of that slot takes work; ``ready``: slots of which one does.
+    ``ready``: slots of which a copy takes work; ``over``: those that ended well for good.
     """
     if goal.is_paused or (goal.service, goal.spec) in memory.paused:
         return False
     if goal.update.parallelism and in_flux >= goal.update.parallelism:
         return False
-    least = goal.update.min_ready
-    return least is None or not is_ready or ready > least
+    is_safe = goal.update.order is Order.START_FIRST or slot not in ready
+    return is_safe or len(ready) > _least(goal, memory, ready, over)
+
+
+def _least(goal: Goal, memory: Memory, ready: Collection[str], over: Collection[str]) -> int:
+    """Return how many slots stay ready: by default all but ``parallelism``.
+
+    Nobody waits for those that are not to be ready again: they ended well, or failed with the new
+    spec, and that is borne.
+    """
+    if goal.update.min_ready is not None:
+        return goal.update.min_ready
+    if not goal.update.parallelism:
+        return 0
+    failed = memory.failed_slots(goal.service, goal.spec, goal.update.monitor)
+    given_up = {slot for slot in goal.slots if slot in over or slot in failed} - {*ready}
+    return len(goal.slots) - goal.update.parallelism - len(given_up)
+
+
+def over(goal: Goal, slots: Mapping[str, Sequence[Copy]]) -> Collection[str]:
+    """Return the slots that ended well and are not to be started again."""
+    last = {slot: max(held, key=lambda each: each.age) for slot, held in slots.items() if held}
+    return {slot for slot, copy in last.items() if _is_over(goal, copy) and not copy.exit_code}
 
 
 def rollout_of(goal: Goal, cluster: Cluster, memory: Memory, now: float) -> Rollout:

@@ -83,13 +83,14 @@ class ScalePolicy:
 class Measured:
     """One metric's samples: ready instances that have one, and how many have none.
 
-    A total is one sample. ``failed``: the source did not answer at all.
+    A total is one sample, with how many are ``ready``. ``failed``: the source did not answer.
     """
 
     samples: Sequence[float] = ()
     missing: int = 0
     not_ready: int = 0
     failed: bool = False
+    ready: int = 0
 
 
 class _Moment(NamedTuple):
@@ -179,15 +180,21 @@ def _by_metric(metric: Metric, found: Measured, tolerance: float, replicas: int)
         if not found.samples:
             return None
         ratio = sum(found.samples) / metric.target
-        if not replicas:
-            return int(ratio > 0)
-        return _times(replicas, ratio, tolerance)
+        return _by_total(ratio, found.ready, tolerance, replicas) if replicas else int(ratio > 0)
     if not ready:
         return None
     ratio = sum(found.samples) / ready / metric.target
     if not found.missing and not (found.not_ready and ratio > 1):
         return _times(ready, ratio, tolerance) if abs(1 - ratio) > tolerance else replicas
     return _corrected(metric, found, ratio, tolerance, replicas)
+
+
+def _by_total(ratio: float, ready: int, tolerance: float, replicas: int) -> int:
+    """Return what a total asks for; those that are not ready never turn the direction round."""
+    if abs(1 - ratio) <= tolerance or (ratio and not ready):
+        return replicas
+    wanted = _times(ready, ratio, tolerance)
+    return max(wanted, replicas) if ratio > 1 else min(wanted, replicas)
 
 
 def _corrected(

@@ -60,7 +60,7 @@ def tried(goal: Goal, cluster: Cluster, memory: Memory, sight: Sight, now: float
         text = f"the canary of {goal.service} waits: {after.why}"
         actions.append(Alarm(text, is_trouble=False))
     parts = (
-        (_stable_goal(goal, after), stable),
+        (_stable_goal(goal, after, stable), stable),
         (_canary_goal(goal, goal.canary, after), canaries),
     )
     return Split(parts, memory, tuple(actions))
@@ -88,7 +88,8 @@ def _begun(
     if not any(copy.spec != goal.spec for copy in alive):
         return None
     if goal.promoted == goal.spec or any(copy.spec == goal.spec for copy in alive):
-        return Trial(goal.spec, phase=Phase.PROMOTED)
+        number = resumed.number if resumed is not None else 0
+        return Trial(goal.spec, phase=Phase.PROMOTED, number=number)
     if is_stopped:
         why = resumed.why if resumed is not None else ""
         return Trial(goal.spec, phase=Phase.ABORTED, why=why or "it was aborted before")
@@ -130,12 +131,14 @@ def _is_done(goal: Goal, stable: Sequence[Copy], sight: Sight) -> bool:
     return goal.slots.keys() <= ready and all(copy.spec == goal.spec for copy in alive)
 
 
-def _stable_goal(goal: Goal, trial: Trial) -> Goal:
+def _stable_goal(goal: Goal, trial: Trial, stable: Sequence[Copy]) -> Goal:
     if trial.phase is Phase.PROMOTED:
         return goal
     before = goal.previous
     pattern = next(iter(before.slots.values()), None) if before is not None else None
-    if before is None or pattern is None:  # how the old ones are made is not known
+    is_other = bool(stable) and before is not None and before.spec not in {c.spec for c in stable}
+    if before is None or pattern is None or is_other:
+        # How the old ones are made is not known: the spec before may have been on trial itself.
         return replace(goal, is_paused=True)
     slots = {slot: before.slots.get(slot, replace(pattern, slot=slot)) for slot in goal.slots}
     return replace(goal, spec=before.spec, slots=slots, previous=None, is_paused=False)

@@ -164,7 +164,7 @@ def measured_of(
         if whole is None or now - whole.at > oldest:
             return Measured(failed=True)
         if wanted.metric.is_total:
-            return Measured((whole.value,))
+            return Measured((whole.value,), not_ready=not_ready, ready=len(ids))
         return Measured((whole.value,) * len(ids), not_ready=not_ready, failed=not ids)
     found = [each.value for id_ in ids if (each := samples.get(id_)) and now - each.at <= oldest]
     if not found:

@@ -83,11 +83,12 @@ def test_dig_shows_the_answer_and_why(store: Consul) -> None:
         assert "has no tag green" in gone
         assert "no zone that is served here" in dnsd.pinnace_dig("example.org", "MX")[1]
         assert dnsd.pinnace_dig("web.service.consul", "NONSENSE") == (
-            1,
+            2,
             "",
             "pinnace dig: 'NONSENSE' is no type of DNS records\n",
         )
-        assert dnsd.pinnace_dig("a" * 70)[0] == 1
+        assert dnsd.pinnace_dig("a" * 70)[0] == 2
+        assert dnsd.pinnace_dig("web.service.consul", "CNAME")[0] == 0
 
 
 def test_settings_are_read_again_and_wrong_ones_are_not_taken(store: Consul) -> None:

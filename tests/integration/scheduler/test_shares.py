@@ -1,4 +1,4 @@
-"""Canaries and scaling by measures, on a real engine and a real HAProxy."""
+"""Canaries and scaling by measures, on a real engine, a real HAProxy and a real nginx."""
 
 import json
 import subprocess
@@ -101,11 +101,14 @@ def socket() -> Iterator[str]:
         yield f"{folder}/api"
 
 
-def _started(engine: PrivateEngine, folder: Path, socket: str, stack: str) -> Pinnace:
+def _started(
+    engine: PrivateEngine, folder: Path, socket: str, stack: str, lb: str = "haproxy"
+) -> Pinnace:
     file = folder / "compose.yaml"
     file.write_text(stack)
     env = {"PINNACE_SCHEDULER__API": socket, "XDG_STATE_HOME": str(folder)}
-    return Pinnace(engine.url, "--stack", str(file), "--log-level", "debug", env=env)
+    words = ("--stack", str(file), "--log-level", "debug", "--lb", lb)
+    return Pinnace(engine.url, *words, env=env)
 
 
 def _ask(here: Pinnace, count: int, path: str = "/") -> "Counter[tuple[int, str]]":
@@ -151,6 +154,26 @@ def test_a_canary_gets_its_share_to_the_point_and_is_aborted_when_it_fails(
         assert _ask(here, 20) == {(200, "two"): 20}
 
 
+@pytest.mark.nginx
+def test_canaries_are_judged_by_what_nginx_logs(
+    engine: PrivateEngine, tmp_path: Path, socket: str
+) -> None:
+    file = tmp_path / "compose.yaml"
+    with _started(engine, tmp_path, socket, _shop("one"), "nginx") as here:
+        until(lambda: _ask(here, 3) == {(200, "one"): 3})
+        until(lambda: len(here.instances("front")) == 2)
+        file.write_text(_shop("two"))
+        until(lambda: (200, "two") in _ask(here, 5))
+        new = [here.fetch("front.localhost", headers={"X-Who": "new"}) for _ in range(60)]
+        assert new == [(200, "two")] * 60
+        until(lambda: "it is to be promoted" in here.log_text() or not _ask(here, 20))
+        file.write_text(_shop("three", 503))
+        until(lambda: (503, "three") in _ask(here, 5, "/cgi-bin/who"))
+        until(lambda: _ask(here, 5, "/cgi-bin/who") and "was aborted" in here.log_text())
+        assert "requests failed, 0 of " in here.log_text()
+        until(lambda: _ask(here, 20) == {(200, "one"): 20})
+
+
 def _stack(here: Pinnace, socket: str, *words: str) -> str:
     command = [here.command[0], "stack", *words, "--api", socket]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -179,6 +202,26 @@ def test_a_service_grows_with_its_requests_and_shrinks_without_them(
         assert load.failures == []
 
 
+@pytest.mark.nginx
+def test_a_service_behind_nginx_grows_with_its_requests_and_shrinks_without_them(
+    engine: PrivateEngine, tmp_path: Path, socket: str
+) -> None:
+    stack = _SCALED.replace("stabilisation: 3s", "stabilisation: 1s")
+    with _started(engine, tmp_path, socket, stack, "nginx") as here:
+        until(lambda: here.fetch("front.localhost")[0] == 200)
+        with Load(here.lb_port, "front.localhost", clients=4, pause=0.08) as load:
+            until(lambda: len(here.instances("front")) > 1, pause=0.1)
+            until(lambda: len(here.bodies("front.localhost", 12)) > 1)
+        until(lambda: len(here.instances("front")) == 1, pause=0.1)
+        assert load.failures == []
+        by = [json.loads(line).get("by", "") for line in _events(here, socket)]
+        assert any("requests asks for" in text for text in by)
+
+
+def _events(here: Pinnace, socket: str) -> list[str]:
+    return _stack(here, socket, "events", "--json").splitlines()
+
+
 def test_services_grow_by_what_the_engine_and_prometheus_tell(
     engine: PrivateEngine, tmp_path: Path, socket: str
 ) -> None:
@@ -191,6 +234,6 @@ def test_services_grow_by_what_the_engine_and_prometheus_tell(
         with _started(engine, tmp_path, socket, stack) as here:
             wanted = {"busy": 2, "fat": 2, "lazy": 1, "asked": 2}
             until(lambda: counts() == wanted, 60, pause=0.2)
-            told = _stack(here, socket, "events", "--json")
-    by = [json.loads(line).get("by", "") for line in told.splitlines()]
+            told = _events(here, socket)
+    by = [json.loads(line).get("by", "") for line in told]
     assert {text.split()[1] for text in by if text} == {"cpu", "memory", "prometheus"}

@@ -62,7 +62,7 @@ def test_records_are_shown_as_people_write_them(record: Record, text: str) -> No
 def test_names_and_types_are_text_that_leads_back() -> None:
     assert name_text(b"\x05a.b\0\xff\0") == "a\\.b\\000\\255."
     assert [type_text(n) for n in (1, 5, 13, 777)] == ["A", "CNAME", "HINFO", "TYPE777"]
-    assert [type_number(t) for t in ("srv", "TYPE777")] == [33, 777]
+    assert [type_number(t) for t in ("srv", "cname", "TYPE777")] == [33, 5, 777]
     for wrong in ("", "X", "TYPE0", "TYPE65536", "TYPEx"):
         with pytest.raises(ValueError, match="no type"):
             type_number(wrong)

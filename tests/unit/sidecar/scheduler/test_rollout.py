@@ -192,6 +192,65 @@ def test_so_many_stay_ready_as_are_asked_for(least: int | None, lowest: int) -> 
     assert sum(each.spec == "two" for each in _alive(world)) == (0 if least == 4 else 4)
 
 
+def test_those_that_start_first_take_nothing_away_and_need_no_leave() -> None:
+    update = replace(START_FIRST, min_ready=4, monitor=0.0)
+    world = _world(_goal(4, update=update))
+    world.goals = [_goal(4, "two", update=update)]
+    _run(world, 100)
+    assert [each.spec for each in _alive(world)] == ["two"] * 4
+
+
+def _crashed_again_and_again(world: Simulation, seconds: int, after: float, status: int) -> None:
+    """Have each copy of spec two on slot 1 end when it has run for a while."""
+    for _ in range(seconds):
+        _run(world, 1)
+        for copy in _alive(world):
+            if (copy.spec, copy.slot) == ("two", "1") and world.now - copy.since >= after:
+                world.crash(copy.name, status)
+
+
+def test_by_default_no_more_than_parallelism_are_away_when_new_ones_end_later() -> None:
+    update = Update(monitor=0.0, delay=10.0)
+    world = _world(_goal(4, update=update))
+    world.goals = [_goal(4, "two", update=update)]
+    fewest = 4
+    for _ in range(120):
+        _crashed_again_and_again(world, 1, 6.0, 1)
+        if not any(each.slot == "1" for each in _alive(world)):
+            fewest = min(fewest, len(_alive(world)))
+    assert fewest == 3
+
+
+@pytest.mark.parametrize(
+    ("update", "restart", "after", "status"),
+    [
+        (Update(monitor=0.0), Restart(When.ON_FAILURE), 1.0, 0),
+        (Update(monitor=5.0, max_failure_ratio=0.5), Restart(), 0.0, 1),
+        (Update(monitor=0.0, parallelism=0), Restart(), 1.0, 1),
+    ],
+    ids=["ended well", "failure is borne", "all at once"],
+)
+def test_nobody_waits_for_what_is_not_to_be_ready_again(
+    update: Update, restart: Restart, after: float, status: int
+) -> None:
+    world = _world(_goal(4, update=update, restart=restart))
+    world.goals = [_goal(4, "two", update=update, restart=restart)]
+    _crashed_again_and_again(world, 300, after, status)
+    assert {each.spec for each in _alive(world) if each.slot != "1"} == {"two"}
+
+
+def test_a_node_is_emptied_also_while_something_has_no_place() -> None:
+    update = Update(monitor=0.0)
+    goal = _goal(4, update=update)
+    big = Request(service="web", slot="5", resources=Resources(9 * NANO, 2**20))
+    world = Simulation(NODES, [replace(goal, slots={**goal.slots, "5": big})])
+    world.run(20.0)
+    assert len(_alive(world)) == 4, "one has no place"
+    world.drain_node("n0")
+    world.run(60.0)
+    assert sorted(each.node for each in _alive(world)) == ["n1", "n1", "n2", "n2"]
+
+
 @pytest.mark.parametrize(
     ("exit_code", "phase"), [(0, Phase.IDLE), (1, Phase.FAILED)], ids=["done", "failed"]
 )

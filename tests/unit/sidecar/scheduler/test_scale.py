@@ -89,9 +89,23 @@ def test_a_total_can_wake_a_service_from_nothing() -> None:
     policy = ScalePolicy(0, 5, (Metric("cpu", 10.0, is_total=True),), down=Direction(0))
     assert _now(policy, Measured([3]), 0).replicas == 1
     assert _now(policy, Measured([0]), 0).replicas == 0
-    assert _now(policy, Measured([0]), 2).replicas == 0
-    assert _now(policy, Measured([20]), 2).replicas == 4
+    assert _now(policy, Measured([0], ready=2), 2).replicas == 0
+    assert _now(policy, Measured([0]), 2).replicas == 0, "nothing is to be done, ready or not"
+    assert _now(policy, Measured([20], ready=2), 2).replicas == 4
     assert _now(policy, Measured([]), 2).replicas == 2
+
+
+@pytest.mark.parametrize(
+    ("total", "ready", "wanted"),
+    [
+        (20, 4, 8), (20, 3, 6), (20, 1, 4), (20, 0, 4),
+        (5, 4, 2), (5, 2, 1), (5, 0, 4), (10.5, 2, 4), (9.5, 2, 4),
+    ],
+)  # fmt: skip
+def test_a_total_is_shared_by_those_that_are_ready(total: float, ready: int, wanted: int) -> None:
+    policy = ScalePolicy(1, 10, (Metric("cpu", 10.0, is_total=True),), down=Direction(0))
+    found = _now(policy, Measured([total], ready=ready, not_ready=4 - ready), 4)
+    assert found.replicas == wanted
 
 
 def test_cooldown_and_rollout() -> None:

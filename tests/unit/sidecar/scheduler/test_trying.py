@@ -91,6 +91,20 @@ def test_a_good_spec_goes_through_its_steps_and_replaces_the_old_one() -> None:
     assert (world.alive("a"), world.memory.trials) == ([], {})
 
 
+def test_canaries_keep_their_share_until_the_rest_is_rolled_out() -> None:
+    world = running()
+    shares: set[float | None] = set()
+    while "web" in world.memory.trials or not shares:
+        world.run(0.5)
+        trial = world.memory.trials.get("web")
+        if trial is not None and trial.phase is Phase.PROMOTED:
+            shares |= {each.share and each.share.percent for each in world.canaries()}
+            assert len(world.canaries()) == 2
+            world.memory = replace(world.memory, trials={})  # as another process begins
+            world.goals = [goal("b", goal("a"), trial=kept_of(trial, world.now, world.now))]
+    assert shares == {50.0}
+
+
 def test_a_bad_spec_gets_no_more_work_and_goes_while_the_old_one_stays() -> None:
     world = running()
     world.ratio = 0.5
@@ -184,6 +198,15 @@ def test_a_newer_spec_begins_a_trial_of_its_own() -> None:
     assert {copy.spec for copy in world.canaries()} == {"c"}
     world.until_quiet()
     assert {copy.spec for copy in world.alive()} == {"c"}
+
+
+def test_a_spec_on_trial_is_not_rolled_out_because_a_newer_one_comes() -> None:
+    world = running()
+    world.run(10.0)
+    world.goals = [goal("c", goal("b"))]
+    world.run(10.0)
+    assert {copy.spec for copy in world.canaries()} == {"c"}
+    assert [copy.spec for copy in world.alive() if not is_canary(copy.slot)] == ["a"] * 4
 
 
 def test_a_promotion_that_was_under_way_goes_on_without_memory() -> None:

@@ -109,8 +109,8 @@ def test_old_samples_are_missing() -> None:
 def test_a_total_is_one_sample(kind: Kind) -> None:
     samples = {"": Sample(5.0, 100.0)}
     total = wanted(kind, is_total=True)
-    assert measured_of(total, samples, ["a", "b"], not_ready=0, now=110.0, oldest=30.0) == Measured(
-        (5.0,)
+    assert measured_of(total, samples, ["a", "b"], not_ready=1, now=110.0, oldest=30.0) == Measured(
+        (5.0,), not_ready=1, ready=2
     )
     assert measured_of(total, samples, ["a"], not_ready=0, now=131.0, oldest=30.0).failed
     assert measured_of(total, {}, ["a"], not_ready=0, now=0.0, oldest=30.0).failed
