@@ -120,7 +120,7 @@ async def _supervisor(
     maker = Maker(settings, store, clock, stack, work=balancer, is_shared=mirror is not None)
     roster = await _roster(settings, store, clock, stack, work=balancer, mirror=mirror)
     hosts = await _hosts(maker) if roster is None else roster.hosts
-    elsewhere = redacted(settings.store.url) if mirror is not None else ""
+    elsewhere = redacted(settings.store.url).replace("***@", "") if mirror is not None else ""
     api = Api(store, settings, clock, elsewhere=elsewhere)
 
     def health() -> Mapping[str, Health]:

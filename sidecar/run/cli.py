@@ -55,6 +55,7 @@ class _Program:
         self._catalog = Inside(settings.catalog) if settings.catalog else None
         self._jobs: list[Running] = []
         self._stopping = asyncio.Event()
+        self._ending = asyncio.Event()
         self._is_resting = False
 
     async def run(self) -> int:
@@ -72,13 +73,15 @@ class _Program:
                 group.create_task(each.run([by_name[name] for name in each.job.needs]))
                 for each in self._jobs
             ]
-            others = [group.create_task(self._registered(each)) for each in self._jobs]
-            others += [group.create_task(self._watch(each)) for each in self._settings.watches]
+            entries = [group.create_task(self._registered(each)) for each in self._jobs]
+            others = [group.create_task(self._watch(each)) for each in self._settings.watches]
             others.append(group.create_task(self._listen()))
             self._publish(Event("startup"))
             ending = group.create_task(self._stopping.wait())
             while not self._stopping.is_set() and not self._is_over():
                 await asyncio.wait([ending, *tasks], timeout=0.2)
+            self._ending.set()
+            await asyncio.gather(*entries)
             await self._stop()
             for task in (*tasks, *others, ending):
                 task.cancel()
@@ -110,7 +113,6 @@ class _Program:
             source = each.job.name
             hooks = [one for one in self._jobs if one.job.when and one.job.when.source == source]
             if each.process is not None:
-                await self._call("deregister", each)
                 await each.stop(hooks)
         late = [one.process for one in self._jobs if one.process is not None]
         await asyncio.gather(*(process.wait(_LAST) for process in late))
@@ -130,11 +132,11 @@ class _Program:
             _log.warning("catalogue not told", job=job.job.name, what=name, reason=error)
 
     async def _registered(self, job: Running) -> None:
-        """Keep a job in the catalogue while it is ready, with its health."""
+        """Keep a job in the catalogue while it is ready and we are not ending, with its health."""
         if self._catalog is None or not job.job.port:
             return
         is_there = False
-        while True:
+        while not self._ending.is_set():
             wanted = job.is_ready.is_set() and not self._is_resting
             if wanted != is_there:
                 await self._call("register" if wanted else "deregister", job)
@@ -144,7 +146,9 @@ class _Program:
             pause = job.job.health.interval if job.job.health is not None else 5.0
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause if wanted else 0.2):
-                    await self._stopping.wait()
+                    await self._ending.wait()
+        if is_there:
+            await self._call("deregister", job)
 
     async def _watch(self, watch: Watch) -> None:
         """Publish changes of a service."""

@@ -173,6 +173,17 @@ def test_a_program_that_is_not_there_is_told(jobs: Make) -> None:
     assert "No such file" in done.stderr
 
 
+def test_jobs_end_in_order_also_where_no_catalogue_answers(jobs: Make) -> None:
+    catalog = f"catalog = 'http://127.0.0.1:{free_port()}'\n"
+    slow = "trap 'sleep 0.5; echo end-slow >> @/story; exit 0' TERM; echo begin >> @/story;"
+    slow += " while :; do sleep 0.05; done"
+    run = jobs(catalog + _job("slow", slow) + _server("web", "needs = ['slow']\nport = 80"))
+    run.start()
+    until(lambda: run.count("catalogue not told job=web what=register") == 1)
+    assert run.stop() == 0
+    assert run.story[-2:] == ["end-web", "end-slow"]
+
+
 @pytest.mark.engine
 def test_jobs_are_in_the_catalogue_while_they_are_ready(
     jobs: Make, tmp_path: Path, engine: PrivateEngine
