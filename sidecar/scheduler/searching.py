@@ -8,7 +8,7 @@ the others.
 
 from collections.abc import Iterable, Mapping
 from heapq import heappop, heappush
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from zlib import crc32
 
 from sidecar.scheduler.board import Board, Bucket
@@ -22,9 +22,12 @@ from sidecar.scheduler.filters import (
     wanted_ports,
 )
 from sidecar.scheduler.model import Request, Strategy
-from sidecar.scheduler.ranking import Branch, Choice, Ranking, Tier, branch_of, rank_of
+from sidecar.scheduler.ranking import Branch, Choice, Ranking, branch_of, rank_of
 from sidecar.scheduler.standing import Standing
 from sidecar.scheduler.strategies import Key
+
+if TYPE_CHECKING:
+    from sidecar.scheduler.tiers import Tier
 
 __all__ = ["AllNodes", "Buckets", "Search", "home_of", "worth_of"]
 
@@ -95,9 +98,9 @@ class Buckets:
 
     def best(self, pick: int) -> Choice | None:
         """Return the best node, None when there is none."""
-        self._ranking.refresh()
         if self._is_any:
             return self._ranking.any_of(pick, self._but)
+        self._ranking.refresh()
         found: Choice | None = None
         fill: tuple[int, ...] | None = None
         for counts, branch in self._branches.in_order(self._ranking.branches()):
