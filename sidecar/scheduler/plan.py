@@ -10,14 +10,7 @@ its policy; what is missing is placed; a new spec is rolled out, so many slots a
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sidecar.scheduler.actions import (
-    Action,
-    Alarm,
-    Create,
-    Deregister,
-    Pending,
-    Start,
-)
+from sidecar.scheduler.actions import Action, Alarm, Create, Deregister, Pending, Start
 from sidecar.scheduler.cluster import (
     Cluster,
     Copy,

@@ -22,7 +22,8 @@ from sidecar.scheduler.filters import (
     wanted_ports,
 )
 from sidecar.scheduler.model import Request, Strategy
-from sidecar.scheduler.ranking import Branch, Choice, Ranking, branch_of, rank_of
+from sidecar.scheduler.ranking import Branch, Choice, Ranking, labels_of, rank_of
+from sidecar.scheduler.shelves import values_of
 from sidecar.scheduler.standing import Standing
 from sidecar.scheduler.strategies import Key
 
@@ -47,15 +48,14 @@ class _Branches:
 
     def __init__(self, board: Board, request: Request) -> None:
         self._board = board
-        self._request = request
+        self._labels = labels_of(request, board.policy)
         self._counts: dict[Branch, int] = {}
         for node, copies in board.copies(request.key).items():
             self.add(self.of(node), copies)
 
     def of(self, node: str) -> Branch:
         """Return the branch of a node."""
-        view = self._board.standings[node].view
-        return branch_of(self._request, self._board.policy, view)
+        return values_of(self._labels, self._board.standings[node].view)
 
     def add(self, branch: Branch, copies: int = 1) -> None:
         """Count copies."""
@@ -65,6 +65,8 @@ class _Branches:
 
     def in_order(self, branches: Iterable[Branch]) -> list[tuple[tuple[int, ...], Branch]]:
         """Return the branches with their counts from the root on, the emptiest first."""
+        if len(self._labels) == 1:
+            return sorted([((self._counts.get(branch, 0),), branch) for branch in branches])
         found = [
             (tuple(self._counts.get(branch[:n], 0) for n in range(1, len(branch) + 1)), branch)
             for branch in branches

@@ -26,6 +26,8 @@ _SLACK: Final = 0.001
 
 def values_of(labels: tuple[str, ...], node: NodeView) -> Branch:
     """Return a node's values of labels."""
+    if len(labels) == 1:
+        return (node.labels.get(labels[0], ""),)
     return tuple(node.labels.get(label, "") for label in labels)
 
 
@@ -42,9 +44,11 @@ class Shelf:
 
     def widen(self, node: NodeView) -> None:
         """Have the extremes hold for one more node."""
-        cpu, memory = node.capacity.cpu, node.capacity.memory
-        self.cpu = [min(self.cpu[0], cpu), max(self.cpu[1], cpu)]
-        self.memory = [min(self.memory[0], memory), max(self.memory[1], memory)]
+        for size, extremes in (node.capacity.cpu, self.cpu), (node.capacity.memory, self.memory):
+            if size < extremes[0]:
+                extremes[0] = size
+            elif size > extremes[1]:
+                extremes[1] = size
 
 
 class Shelves:

@@ -47,9 +47,13 @@ class Tier:
 
     def pick(self, sizes: list[int], begin: int, but: Container[str]) -> tuple[str, str] | None:
         """Return the first node from ``begin`` on that is not left out, and the one after it."""
-        free = (name for name in _walk(self.names, sizes, begin) if name not in but)
-        first = next(free, None)
-        return None if first is None else (first, next(free, ""))
+        first = ""
+        for name in _walk(self.names, sizes, begin):
+            if name not in but:
+                if first:
+                    return first, name
+                first = name
+        return (first, "") if first else None
 
 
 def _walk(groups: list[list[str]], sizes: list[int], begin: int) -> Iterator[str]:
