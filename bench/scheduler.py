@@ -10,9 +10,11 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from statistics import median
 
 from sidecar.scheduler.board import Board
-from sidecar.scheduler.cluster import Goal, Stage
+from sidecar.scheduler.cluster import Cluster, Goal, Stage
+from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.model import (
     NANO,
     ContainerView,
@@ -24,7 +26,8 @@ from sidecar.scheduler.model import (
     State,
     Strategy,
 )
-from sidecar.scheduler.placing import Placer
+from sidecar.scheduler.placing import Kept, Placer
+from sidecar.scheduler.plan import plan
 from sidecar.scheduler.simulation import Simulation
 
 CASES = ((1_000, 1, 5_000), (10_000, 1, 3_000), (10_000, 10, 10_000), (10_000, 100, 20_000))
@@ -91,6 +94,55 @@ def placements(share: float) -> None:
             )
 
 
+def singles(size: int) -> None:
+    """Print how long one request takes whose like was never asked for, and a look with it."""
+    print(f"one replica of a new shape, {size} nodes, ms of CPU time    same     mixed   target")
+    nodes = [_nodes(size, mixed=mixed) for mixed in (False, True)]
+    for strategy in Strategy:
+        times = [_single(each, strategy) for each in nodes]
+        first, later = ([each[at] for each in times] for at in (0, 1))
+        _row(f"{strategy:<9} on a board that was never asked", first)
+        _row(f"{strategy:<9} on a board that was, median of 50", later, "5.0")
+    looks = [_looks(each) for each in nodes]
+    for at, text in enumerate(
+        ("the first look makes the board", "a look at which 10 nodes changed")
+    ):
+        _row(text, [each[at] for each in looks])
+
+
+def _row(text: str, times: Sequence[float], target: str = "") -> None:
+    print(f"{text:<50}{''.join(f'{1000 * each:>10.2f}' for each in times)} {target:>8}")
+
+
+def _single(nodes: Sequence[NodeView], strategy: Strategy) -> tuple[float, float]:
+    placer = Placer(Board(nodes, Policy(domain="rack")))
+    times = []
+    for number in range(51):
+        wanted = Resources(NANO // 100 + number, 4 << 20)
+        request = Request(service=f"s{number}", strategy=strategy, resources=wanted)
+        begun = time.process_time()
+        placer.place([request])
+        times.append(time.process_time() - begun)
+    return times[0], median(times[1:])
+
+
+def _looks(nodes: Sequence[NodeView]) -> tuple[float, float]:
+    kept, times = Kept(), []
+    drawn = random.Random(2)
+    seen = [*nodes]
+    for number in range(11):
+        for at in drawn.sample(range(len(seen)), 10):
+            other = replace(_other(drawn), name=f"other{number}")
+            seen[at] = replace(seen[at], containers=(*seen[at].containers, other))
+        request = Request(service="one", resources=Resources(NANO // 100 + number, 4 << 20))
+        goal = Goal(service="one", spec="one", slots={"1": request})
+        cluster = Cluster(tuple(seen), {})
+        begun = time.process_time()
+        plan([goal], cluster, Memory(), now=float(number), policy=Policy(), kept=kept)
+        times.append(time.process_time() - begun)
+    return times[0], median(times[1:])
+
+
 def rack_failure(nodes: int, containers: int) -> None:
     """Let one of twenty racks fail and come back; check that nothing is doubled or lost."""
     request = Request(service="", resources=Resources(NANO // 100, 4 << 20))
@@ -136,6 +188,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a tenth of everything")
     share = 0.1 if parser.parse_args().quick else 1.0
     placements(share)
+    singles(int(10_000 * share))
     rack_failure(int(10_000 * share), int(100_000 * share))
 
 

@@ -1,7 +1,9 @@
 """The hosts of the scheduler's list, as that changes: files that are read again, and keys.
 
 A host that is new gets an engine, a registrar and a link; one that is listed no more loses them,
-and what it runs leaves the catalogue. A registrar that fails is started again by itself.
+and what it runs leaves the catalogue. One that is reached in another way is taken out and in again;
+what else is set of it (labels, room) changes in place. A registrar that fails is started again by
+itself.
 
 A node that registers itself (``pinnace agent --endpoint``) is known while its key is written. It is
 not forgotten as soon as that ends, as that may be what a lost host does, and losing hosts is the
@@ -11,6 +13,7 @@ scheduler's business; but after so long that nobody waits for it.
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from typing import Final, NamedTuple, Protocol
 
 from sidecar.catalog.kv import Entry, Listing
@@ -43,6 +46,9 @@ class Follower(Protocol):
 
     def leave(self, name: str) -> None:
         """Let one go."""
+
+    def change(self, host: Host) -> None:
+        """Take what is set of one anew; it is reached as before."""
 
 
 class _Place(NamedTuple):
@@ -185,7 +191,10 @@ class Roster:
         others = [each for each in self._registered() if each.name not in listed]
         wanted: Nodes = {each.name: each for each in merged([self._listed, others])}
         for name, place in [*self._places.items()]:
-            if wanted.get(name) != place.given:
+            now = wanted.get(name)
+            if now is not None and now != place.given and _way(now) == _way(place.given):
+                self._change(place, now)
+            elif now != place.given:
                 await self._leave(name)
         self._failed = {name: why for name, why in self._failed.items() if name in wanted}
         for name, node in wanted.items():
@@ -214,6 +223,22 @@ class Roster:
         for each in self.followers:
             each.join(host)
 
+    def _change(self, place: _Place, node: NodeSettings) -> None:
+        """Take what is set of a host that is reached as before: what it runs is not touched."""
+        settings = replace(
+            place.host.settings,
+            labels=node.labels,
+            reserve=node.reserve,
+            overcommit=node.overcommit,
+            is_leader_capable=node.is_leader_capable,
+        )
+        host = replace(place.host, settings=settings)
+        self.hosts[node.name] = host
+        self._places[node.name] = place._replace(host=host, given=node)
+        _log.info("a node is changed", node=node.name)
+        for each in self.followers:
+            each.change(host)
+
     async def _leave(self, name: str) -> None:
         host = self._places[name].host
         _log.info("a node is listed no more", node=name)
@@ -234,3 +259,8 @@ class Roster:
         place.task.cancel()
         self.hosts.pop(name, None)
         await place.stack.aclose()
+
+
+def _way(node: NodeSettings) -> tuple[object, ...]:
+    """Return how a node is reached, from here and by clients."""
+    return node.endpoint, node.advertise, node.files

@@ -96,6 +96,12 @@ class Nodes:
         """Let one go; what it was asked last is still answered."""
         self.links.leave(name)
 
+    def change(self, host: Host) -> None:
+        """Look at one by what is set of it now."""
+        link = self.links[host.settings.name]
+        link.settings = host.settings
+        link.look_soon()
+
     def operations(self, name: str) -> Operations | None:
         """Return how a host's engine is changed."""
         link = self.links.get(name)

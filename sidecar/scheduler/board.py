@@ -7,15 +7,19 @@ were given decides nothing.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sidecar.scheduler.model import ContainerView, NodeView, Policy
 from sidecar.scheduler.standing import Standing
 
 __all__ = ["Board", "Bucket"]
 
+_MOST_CHANGED: Final = 0.25
+"""Of the nodes: if more changed a new board is made sooner."""
+_LONG: Final = 4
+"""Buckets in the log for each node: a longer one is not kept."""
 _NOWHERE: Mapping[str, int] = MappingProxyType({})
 
 
@@ -39,6 +43,8 @@ class Board:
         self.members: dict[Bucket, list[str]] = {}
         self.log: list[Bucket] = []
         """Buckets in the order in which they got their first node."""
+        self._touched: set[str] = set()
+        """Nodes that are not as they were seen."""
         self._kind_numbers: dict[object, int] = {}
         self._buckets: dict[str, Bucket] = {}
         self._ports: dict[tuple[str, int], set[str]] = {}
@@ -47,6 +53,41 @@ class Board:
         for node in sorted(nodes, key=lambda each: each.name):
             self._enter(node)
         self.names = sorted(self.standings)
+
+    def follow(self, nodes: Sequence[NodeView]) -> bool:
+        """Take the nodes as they are seen now; what was added since is forgotten.
+
+        Return False, and be left as it is, where a new board is due: it would number the kinds of
+        nodes in another order, and equals are told apart by that.
+        """
+        is_long = len(self.log) > _LONG * (len(nodes) + 1000)
+        if is_long or {node.name for node in nodes} != self.standings.keys():
+            return False
+        changed = [node for node in nodes if not self._is_as_seen(node)]
+        if len(nodes) > len(self.names) or len(changed) > 8 + _MOST_CHANGED * len(nodes):
+            return False
+        if any(self._kind_numbers.get(_kind_of(n)) != self._buckets[n.name].kind for n in changed):
+            return False
+        for node in changed:
+            self._renew(node)
+        self._touched.clear()
+        return True
+
+    def _is_as_seen(self, node: NodeView) -> bool:
+        view = self.standings[node.name].view
+        return (view is node or view == node) and node.name not in self._touched
+
+    def _renew(self, node: NodeView) -> None:
+        """Take a node of the same kind as it was."""
+        old = self.standings[node.name]
+        for container in [*old.containers]:
+            old.remove(container.name)
+            self._count(container, node.name, -1)
+        new = Standing(node, frees_stopped_ports=self.policy.frees_stopped_ports)
+        self.standings[node.name] = new
+        for container in new.containers:
+            self._count(container, node.name, 1)
+        self._moved(node.name, new)
 
     def _enter(self, node: NodeView) -> None:
         if node.name in self.standings:
@@ -59,16 +100,7 @@ class Board:
         self._put(node.name, Bucket(kind, standing.cpu, standing.memory, standing.count))
 
     def _kind(self, node: NodeView) -> int:
-        key = (
-            frozenset(node.labels.items()),
-            frozenset(node.engine_labels.items()),
-            node.capacity,
-            node.health,
-            node.state,
-            node.availability,
-            node.is_leader_capable,
-            node.strain,
-        )
+        key = _kind_of(node)
         number = self._kind_numbers.setdefault(key, len(self.kinds))
         if number == len(self.kinds):
             self.kinds.append(node)
@@ -86,6 +118,7 @@ class Board:
             self.remove(old, node)
         standing.add(container)
         self._count(container, node, 1)
+        self._touched.add(node)
         self._moved(node, standing)
 
     def remove(self, container: ContainerView, node: str) -> None:
@@ -93,6 +126,7 @@ class Board:
         standing = self.standings[node]
         standing.remove(container.name)
         self._count(container, node, -1)
+        self._touched.add(node)
         self._moved(node, standing)
 
     def copies(self, service: tuple[str, str]) -> Mapping[str, int]:
@@ -136,6 +170,19 @@ class Board:
                 self._ports.setdefault(place, set()).add(node)
             elif place in self._ports:
                 self._ports[place].discard(node)
+
+
+def _kind_of(node: NodeView) -> object:
+    return (
+        frozenset(node.labels.items()),
+        frozenset(node.engine_labels.items()),
+        node.capacity,
+        node.health,
+        node.state,
+        node.availability,
+        node.is_leader_capable,
+        node.strain,
+    )
 
 
 def _tally(counts: dict[str, int], node: str, step: int) -> None:

@@ -41,6 +41,7 @@ from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.model import Policy
 from sidecar.scheduler.nodes.links import Links
 from sidecar.scheduler.picture import Picture
+from sidecar.scheduler.placing import Kept
 from sidecar.scheduler.plan import Plan, plan
 from sidecar.scheduler.traffic import Traffic
 from sidecar.scheduler.underway import key_of_slot, with_under_way, without
@@ -84,6 +85,7 @@ class Scheduler:
     def _start_over(self) -> None:
         self._actor = Actor(self._links, self._desk, self._election, self._traffic, self._fencer)
         self._memory = Memory()
+        self._kept = Kept()
         self._failing = Failing()
         self._under_way: dict[str, tuple[Action, asyncio.Task[None]]] = {}
         self._gates: dict[str, asyncio.Semaphore] = {}
@@ -167,7 +169,9 @@ class Scheduler:
             self._stop_acting()
             self._memory = Memory()  # whoever leads now goes on without us
             return None
-        found = plan(goals, self._cluster, self._memory, now=now, policy=self._policy)
+        found = plan(
+            goals, self._cluster, self._memory, now=now, policy=self._policy, kept=self._kept
+        )
         self._memory, self.last = found.memory, found
         self._counting.want(found.memory.trials, self._cluster)
         self._desk.looked(self._cluster, found, now)

@@ -3,13 +3,15 @@
 Losing it costs delays that begin anew, and no more.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Final
 
 from sidecar.scheduler.canary import Trial
 from sidecar.scheduler.cluster import HEALED, Cluster, Copy, Health, Stage
+from sidecar.scheduler.model import NodeView
 
 __all__ = ["Failure", "Memory", "Move", "counted"]
 
@@ -99,9 +101,13 @@ class Memory:
             and (known != spec or each.at >= since)
         }
 
-    def strain(self, node: str, now: float) -> int:
-        """Return how many copies failed on a node of late."""
-        return sum(each.node == node and now - each.at < _STRAIN for each in self.failures)
+    def strained(self, nodes: Iterable[NodeView], now: float) -> list[NodeView]:
+        """Return nodes with how many copies failed there of late; the same where that is known."""
+        found = Counter(each.node for each in self.failures if now - each.at < _STRAIN)
+        return [
+            node if node.strain == found[node.name] else replace(node, strain=found[node.name])
+            for node in nodes
+        ]
 
 
 def counted(cluster: Cluster, memory: Memory, now: float) -> Memory:

@@ -11,7 +11,7 @@ from typing import Final
 from sidecar.scheduler.cluster import WELL, Cluster, Copy, Stage
 from sidecar.scheduler.desk import Desk
 from sidecar.scheduler.labels import MAIN, POD, hidden, relabelled
-from sidecar.scheduler.model import State
+from sidecar.scheduler.model import NodeView, State
 from sidecar.scheduler.nodes.link import Link
 from sidecar.scheduler.sight import UNREACHABLE
 from sidecar.scheduler.traffic import Traffic
@@ -49,12 +49,13 @@ class Picture:
         self._known = ids
         self._routed &= ids
         self._traffic.forget(ids)
-        nodes = tuple(
-            replace(link.view(), availability=self._desk.availability(name))
-            for name, link in self._links.items()
-        )
+        nodes = tuple(self._available(link.view()) for link in self._links.values())
         since = {name: link.reach().since for name, link in self._links.items()}
         return Cluster(nodes, {key: tuple(each) for key, each in copies.items()}, since)
+
+    def _available(self, node: NodeView) -> NodeView:
+        wanted = self._desk.availability(node.name)
+        return node if node.availability is wanted else replace(node, availability=wanted)
 
     def _completed(self, copy: Copy, now: float) -> Copy:
         if copy.id not in self._known and now - copy.since > _LONG:

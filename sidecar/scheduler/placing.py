@@ -16,14 +16,15 @@ from sidecar.scheduler.board import Board
 from sidecar.scheduler.explaining import explain
 from sidecar.scheduler.expressions import Expression
 from sidecar.scheduler.model import NodeView, Placement, Policy, Refusal, Request
-from sidecar.scheduler.ranking import Choice, Ranking, shape_of
+from sidecar.scheduler.ranking import Choice, Ranking, is_by_share, labels_of, shape_of
 from sidecar.scheduler.searching import AllNodes, Buckets, Search, home_of
+from sidecar.scheduler.shelves import Shelves
 from sidecar.scheduler.standing import container_of
 
 if TYPE_CHECKING:
     from sidecar.scheduler.constraints import Constraint
 
-__all__ = ["Decision", "Placer", "place"]
+__all__ = ["Decision", "Kept", "Placer", "place"]
 
 Decision = Placement | Refusal
 
@@ -46,8 +47,9 @@ class Placer:
 
     def __init__(self, board: Board) -> None:
         """What is placed is added to ``board``."""
-        self._board = board
+        self.board = board
         self._rankings: dict[tuple[object, ...], Ranking] = {}
+        self._shelves: dict[tuple[tuple[str, ...], bool, bool], Shelves] = {}
 
     def place(self, requests: Iterable[Request]) -> list[Decision]:
         """Decide requests in their order."""
@@ -55,27 +57,51 @@ class Placer:
         batch: _Batch | None = None
         for request in requests:
             if batch is None or not batch.is_for(request):
-                batch = _Batch(self._board, request, self._searches(request))
+                batch = _Batch(self.board, request, self._searches(request))
             decisions.append(batch.decide(request))
         return decisions
 
     def _searches(self, request: Request) -> list[Search]:
         """Return what is asked in turn: classic takes all wishes as rules, then none of them."""
-        if not (self._board.policy.is_classic and request.soft):
+        if not (self.board.policy.is_classic and request.soft):
             return [self._search(request)]
         return [self._search(_strict(request)), self._search(replace(request, soft=()))]
 
     def _search(self, request: Request) -> Search:
         if request.only:
-            return AllNodes(self._board, request, {request.only} & self._board.standings.keys())
+            return AllNodes(self.board, request, {request.only} & self.board.standings.keys())
         if not _is_about_kinds(request):
-            return AllNodes(self._board, request)
+            return AllNodes(self.board, request)
         shape = shape_of(request)
-        ranking = self._rankings.pop(shape, None) or Ranking(self._board, request)
+        ranking = self._rankings.pop(shape, None) or self._ranking(request)
         self._rankings[shape] = ranking  # the last used is the last
         if len(self._rankings) > _MOST_RANKINGS:
             del self._rankings[next(iter(self._rankings))]
-        return Buckets(self._board, request, ranking)
+        return Buckets(self.board, request, ranking)
+
+    def _ranking(self, request: Request) -> Ranking:
+        if not is_by_share(request):
+            return Ranking(self.board, request)
+        labels, wanted = labels_of(request, self.board.policy), request.resources
+        key = labels, wanted.cpu > 0, wanted.memory > 0
+        if key not in self._shelves:
+            self._shelves[key] = Shelves(self.board, labels, by_cpu=key[1], by_memory=key[2])
+        return Ranking(self.board, request, self._shelves[key])
+
+
+class Kept:
+    """A board and who decides on it, kept from one look to the next: most nodes do not change."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._placer: Placer | None = None
+
+    def placer(self, nodes: Sequence[NodeView], policy: Policy) -> Placer:
+        """Return who decides on the nodes as they are seen now."""
+        kept = self._placer
+        if kept is None or kept.board.policy != policy or not kept.board.follow(nodes):
+            kept = self._placer = Placer(Board(nodes, policy))
+        return kept
 
 
 class _Batch:

@@ -10,21 +10,13 @@ its policy; what is missing is placed; a new spec is rolled out, so many slots a
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sidecar.scheduler.actions import (
-    Action,
-    Alarm,
-    Create,
-    Deregister,
-    Pending,
-    Start,
-)
-from sidecar.scheduler.board import Board
+from sidecar.scheduler.actions import Action, Alarm, Create, Deregister, Pending, Start
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, Health, Order, Stage
 from sidecar.scheduler.ending import retired, swept
 from sidecar.scheduler.leaning import Leaning
 from sidecar.scheduler.memory import Memory, counted
-from sidecar.scheduler.model import NodeView, Placement, Policy
-from sidecar.scheduler.placing import Placer
+from sidecar.scheduler.model import Placement, Policy
+from sidecar.scheduler.placing import Kept, Placer
 from sidecar.scheduler.rebalancing import most_moves, rebalanced, remembered
 from sidecar.scheduler.rollout import (
     begun,
@@ -53,14 +45,25 @@ class Plan:
 
 
 def plan(
-    goals: Sequence[Goal], cluster: Cluster, memory: Memory, *, now: float, policy: Policy
+    goals: Sequence[Goal],
+    cluster: Cluster,
+    memory: Memory,
+    *,
+    now: float,
+    policy: Policy,
+    kept: Kept | None = None,
 ) -> Plan:
-    """Return the next actions; ``goals`` are in the order in which services must start."""
+    """Return the next actions; ``goals`` are in the order in which services must start.
+
+    ``kept`` is of the last look, and changes only how long this one takes.
+    """
     away = [node for node in cluster.nodes if node.state in UNREACHABLE]
     if len(away) * 2 > len(cluster.nodes):
         text = f"{len(away)} of {len(cluster.nodes)} nodes cannot be reached: nothing is done"
         return Plan((Alarm(text),), replace(memory, cut_off=now))
-    look = _Look(cluster, memory, now, policy)
+    memory = remembered(counted(cluster, memory, now), cluster, now)
+    placer = (kept or Kept()).placer(memory.strained(cluster.nodes, now), policy)
+    look = _Look(cluster, memory, now, placer)
     for goal in goals:
         look.service(goal)
     known = {goal.service for goal in goals}
@@ -73,23 +76,18 @@ def plan(
 class _Look:
     """One pass over all services."""
 
-    def __init__(self, cluster: Cluster, memory: Memory, now: float, policy: Policy) -> None:
+    def __init__(self, cluster: Cluster, memory: Memory, now: float, placer: Placer) -> None:
         self.actions: list[Action] = []
-        self.memory = remembered(counted(cluster, memory, now), cluster, now)
+        self.memory = memory
         self._sight = Sight(cluster, now, cut_off=memory.cut_off, moving=self.memory.moves)
         self.leaning = Leaning(cluster)
         self._cluster = cluster
         self._now = now
-        strained = [self._strained(node) for node in cluster.nodes]
-        self._board = Board(strained, policy)
-        self._placer = Placer(self._board)
+        self._placer = placer
         self._last: dict[str, int] = {}
         self._ready: set[str] = set()
         self._over: Collection[str] = ()
         self._groups: set[str] = set()  # whose slots are updated from this look on, together
-
-    def _strained(self, node: NodeView) -> NodeView:
-        return replace(node, strain=self.memory.strain(node.name, self._now))
 
     @property
     def look_again(self) -> float | None:
@@ -113,7 +111,9 @@ class _Look:
     def _rebalance(self, goal: Goal, copies: Iterable[Copy]) -> None:
         """Choose which copy moves to another node next: it counts as outdated from now on."""
         at_most, sight = most_moves(self._cluster), self._sight
-        self.memory = rebalanced(goal, copies, self.memory, sight, self._board, self._now, at_most)
+        self.memory = rebalanced(
+            goal, copies, self.memory, sight, self._placer.board, self._now, at_most
+        )
         sight.leave(self.memory.moves)
 
     def _part(self, goal: Goal, copies: Iterable[Copy]) -> None:

@@ -1,27 +1,37 @@
 """The best bucket for one kind of request, without looking at all of them each time. Pure.
 
 A ranking has the buckets for one *shape*: what a request asks for, without its name, its slot and
-what only single nodes can answer. Those that rank alike are a *tier*. It is kept by the placer and
-taken up again for the next request of that shape: buckets that came since are read from the
-board's log, those that ran empty are dropped when they come up. So a decision costs what changed
-and how many rank alike, not what there is.
+what only single nodes can answer. Those that rank alike are a ``Tier``. It is kept by the placer
+and taken up again for the next request of that shape: buckets that came since are read from the
+board's log, those that ran empty are dropped when they come up. A new one takes from the shelves
+only what may rank with the best. So a decision costs what changed and how many rank alike, not what
+there is.
 """
 
 from bisect import bisect_left, insort
 from collections.abc import Container, Iterable, Iterator
-from itertools import islice
 from typing import Final, NamedTuple
 
 from sidecar.scheduler.board import Board, Bucket
 from sidecar.scheduler.filters import fits, has_slot, is_met, is_of_platform
 from sidecar.scheduler.model import Availability, NodeView, Policy, Request, State, Strategy
+from sidecar.scheduler.shelves import Branch, Reader, Shelves, values_of
 from sidecar.scheduler.strategies import STRAINED, Key, key_of
+from sidecar.scheduler.tiers import Tier
 
-__all__ = ["Branch", "Choice", "Ranking", "Tier", "branch_of", "rank_of", "shape_of"]
-
-Branch = tuple[str, ...]
+__all__ = [
+    "Branch",
+    "Choice",
+    "Ranking",
+    "branch_of",
+    "is_by_share",
+    "labels_of",
+    "rank_of",
+    "shape_of",
+]
 
 _ATTEMPTS: Final = 32
+_SOME: Final = 16
 
 
 class Choice(NamedTuple):
@@ -44,12 +54,21 @@ def shape_of(request: Request) -> tuple[object, ...]:
     )
 
 
+def is_by_share(request: Request) -> bool:
+    """Return whether how full nodes are decides first of all."""
+    return not request.soft and request.strategy is not Strategy.RANDOM
+
+
+def labels_of(request: Request, policy: Policy) -> tuple[str, ...]:
+    """Return the labels over which containers are to be spread."""
+    if not request.spread_over and request.strategy is Strategy.BALANCED and policy.domain:
+        return (policy.domain,)
+    return request.spread_over
+
+
 def branch_of(request: Request, policy: Policy, node: NodeView) -> Branch:
-    """Return the values of the labels over which containers are to be spread."""
-    labels = request.spread_over
-    if not labels and request.strategy is Strategy.BALANCED and policy.domain:
-        labels = (policy.domain,)
-    return tuple(node.labels.get(label, "") for label in labels)
+    """Return a node's values of them."""
+    return values_of(labels_of(request, policy), node)
 
 
 def rank_of(request: Request, node: NodeView, bucket: Bucket, soft: int, copies: int) -> Key:
@@ -57,55 +76,20 @@ def rank_of(request: Request, node: NodeView, bucket: Bucket, soft: int, copies:
     return -soft, int(node.strain >= STRAINED), *key_of(request, node, bucket, copies)
 
 
-class Tier:
-    """Buckets with one key, in their order, each with the names of its nodes.
-
-    A list of names is the board's own: it follows what is placed, and is empty when its bucket is.
-    """
-
-    __slots__ = ("branch", "buckets", "key", "names", "version")
-
-    def __init__(self, branch: Branch, key: Key) -> None:
-        """Begin with none."""
-        self.branch = branch
-        self.key = key
-        self.buckets: list[Bucket] = []
-        self.names: list[list[str]] = []
-        self.version = 0
-        """Grows with each bucket that comes."""
-
-    def put(self, bucket: Bucket, names: list[str]) -> None:
-        """Take in a bucket, or one that had run empty anew."""
-        at = bisect_left(self.buckets, bucket)
-        if at < len(self.buckets) and self.buckets[at] == bucket:
-            self.names[at] = names
-        else:
-            self.buckets.insert(at, bucket)
-            self.names.insert(at, names)
-        self.version += 1
-
-    def sweep(self) -> list[Bucket]:
-        """Leave out the buckets that are empty; return them."""
-        pairs = [*zip(self.buckets, self.names, strict=True)]
-        self.buckets = [bucket for bucket, names in pairs if names]
-        self.names = [names for _, names in pairs if names]
-        return [bucket for bucket, names in pairs if not names]
-
-    def pick(self, sizes: list[int], begin: int, but: Container[str]) -> tuple[str, str] | None:
-        """Return the first node from ``begin`` on that is not left out, and the one after it."""
-        free = (name for name in _walk(self.names, sizes, begin) if name not in but)
-        first = next(free, None)
-        return None if first is None else (first, next(free, ""))
-
-
 class Ranking:
     """Tiers by branch, the best first."""
 
-    def __init__(self, board: Board, request: Request) -> None:
-        """``request`` stands for all of its shape; its rules are about kinds of nodes only."""
+    def __init__(self, board: Board, request: Request, shelves: Shelves | None = None) -> None:
+        """``request`` stands for all of its shape; its rules are about kinds of nodes only.
+
+        ``shelves`` are of its branches and resources, if it ``is_by_share``.
+        """
         self._board = board
         self._request = request
         self._read = 0
+        self._readers: dict[Branch, list[Reader]] = {}
+        self._bounds: dict[Branch, tuple[float, ...]] = {}
+        """What is left on the shelves of a branch ranks not before this."""
         self._keys: dict[Branch, list[Key]] = {}
         self._tiers: dict[tuple[Branch, Key], Tier] = {}
         self._known: dict[Bucket, Tier] = {}
@@ -113,21 +97,56 @@ class Ranking:
         self._spent: dict[Tier, int] | None = None
         self._fronts: dict[Branch, Key] = {}
         """Below these all tiers are in ``spent`` as it was given last."""
+        if shelves is not None:
+            self._read_from(shelves)
+
+    def _read_from(self, shelves: Shelves) -> None:
+        shelves.refresh()
+        self._read = len(self._board.log)
+        for branch, found in shelves.by_branch.items():
+            self._keys[branch] = []
+            self._readers[branch] = [Reader(shelf, self._request) for shelf in found.values()]
+            self._bound(branch)
 
     def refresh(self) -> None:
         """Take in the buckets that came since."""
-        log, members = self._board.log, self._board.members
+        log = self._board.log
         for bucket in log[self._read :] if self._read < len(log) else ():
-            names = members.get(bucket)
-            if names is None:
-                continue
-            tier = self._known.get(bucket) or self._tier_of(bucket)
-            if tier is not None:
-                tier.put(bucket, names)
-                self._known[bucket] = tier
-                if tier.key < self._fronts.get(tier.branch, tier.key):
-                    self._fronts[tier.branch] = tier.key
+            self._take(bucket)
         self._read = len(log)
+
+    def _take(self, bucket: Bucket) -> None:
+        names = self._board.members.get(bucket)
+        if names is None:
+            return
+        tier = self._known.get(bucket) or self._tier_of(bucket)
+        if tier is not None:
+            tier.put(bucket, names)
+            self._known[bucket] = tier
+            if tier.key < self._fronts.get(tier.branch, tier.key):
+                self._fronts[tier.branch] = tier.key
+
+    def _fill(self, branch: Branch, key: Key | None) -> bool:
+        """Take what may rank with a key or before it; None: whatever comes next."""
+        bound = self._bounds.get(branch)
+        if bound is None or (key is not None and bound > key):
+            return False
+        known = len(self._known)
+        for reader in self._readers[branch]:
+            few = _SOME
+            while (here := reader.bound()) is not None and (few if key is None else here <= key):
+                self._take(reader.take())
+                few -= 1
+        self._bound(branch)
+        return key is None or len(self._known) > known
+
+    def _bound(self, branch: Branch) -> None:
+        bounds = (reader.bound() for reader in self._readers[branch])
+        least = min((each for each in bounds if each is not None), default=None)
+        if least is None:
+            self._bounds.pop(branch, None)
+        else:
+            self._bounds[branch] = least
 
     def branches(self) -> Iterator[Branch]:
         """Return the branches that may have room."""
@@ -143,7 +162,12 @@ class Ranking:
         """
         keys = self._keys.get(branch, [])
         at = self._front(keys, branch, spent)
-        while at < len(keys):
+        while True:
+            # What is taken ranks not before the tiers that were passed: ``at`` stays where it is.
+            if self._fill(branch, keys[at] if at < len(keys) else None):
+                continue
+            if at >= len(keys):
+                return None
             key = keys[at]
             tier = self._tiers[branch, key]
             if spent is not None and spent.get(tier) == tier.version:
@@ -165,7 +189,6 @@ class Ranking:
             if spent is not None:
                 spent[tier] = tier.version
             at += 1
-        return None
 
     def _front(self, keys: list[Key], branch: Branch, spent: dict[Tier, int] | None) -> int:
         """Return where to begin."""
@@ -184,19 +207,17 @@ class Ranking:
         names, state = self._board.names, pick
         for _ in range(min(_ATTEMPTS, len(names))):
             name = names[state % len(names)]
-            if self._board.bucket_of(name) in self._known and name not in but:
+            if self._will_do(self._board.bucket_of(name)) and name not in but:
                 return Choice((), name)
             state = (state * 6364136223846793005 + 1442695040888963407) % 2**64 >> 1
         fit = [
-            name for name in names if self._board.bucket_of(name) in self._known and name not in but
+            name for name in names if name not in but and self._will_do(self._board.bucket_of(name))
         ]
         return Choice((), fit[pick % len(fit)]) if fit else None
 
     def _tier_of(self, bucket: Bucket) -> Tier | None:
         """Return where a bucket belongs; None: its nodes won't do."""
-        if bucket.kind not in self._kinds:
-            self._kinds[bucket.kind] = self._judged(self._board.kinds[bucket.kind])
-        judged = self._kinds[bucket.kind]
+        judged = self._judgement(bucket.kind)
         if judged is None or not self._has_room(bucket):
             return None
         soft, branch = judged
@@ -207,6 +228,14 @@ class Ranking:
             tier = self._tiers[branch, key] = Tier(branch, key)
             insort(self._keys.setdefault(branch, []), key)
         return tier
+
+    def _will_do(self, bucket: Bucket) -> bool:
+        return self._judgement(bucket.kind) is not None and self._has_room(bucket)
+
+    def _judgement(self, kind: int) -> tuple[int, Branch] | None:
+        if kind not in self._kinds:
+            self._kinds[kind] = self._judged(self._board.kinds[kind])
+        return self._kinds[kind]
 
     def _judged(self, node: NodeView) -> tuple[int, Branch] | None:
         """Return the worth of the wishes that a kind fulfils and its branch; None: unfit."""
@@ -230,15 +259,3 @@ class Ranking:
             and (not wanted.memory or fits(bucket.memory, wanted.memory, has.memory, policy))
             and has_slot(node, bucket.held)
         )
-
-
-def _walk(groups: list[list[str]], sizes: list[int], begin: int) -> Iterator[str]:
-    """Return all names, from the one at ``begin`` on and round to it."""
-    at, skip = 0, begin
-    while skip >= sizes[at]:
-        skip -= sizes[at]
-        at += 1
-    yield from islice(groups[at], skip, None)
-    for other in (*range(at + 1, len(groups)), *range(at)):
-        yield from groups[other]
-    yield from islice(groups[at], skip)

@@ -8,7 +8,7 @@ the others.
 
 from collections.abc import Iterable, Mapping
 from heapq import heappop, heappush
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from zlib import crc32
 
 from sidecar.scheduler.board import Board, Bucket
@@ -22,9 +22,13 @@ from sidecar.scheduler.filters import (
     wanted_ports,
 )
 from sidecar.scheduler.model import Request, Strategy
-from sidecar.scheduler.ranking import Branch, Choice, Ranking, Tier, branch_of, rank_of
+from sidecar.scheduler.ranking import Branch, Choice, Ranking, labels_of, rank_of
+from sidecar.scheduler.shelves import values_of
 from sidecar.scheduler.standing import Standing
 from sidecar.scheduler.strategies import Key
+
+if TYPE_CHECKING:
+    from sidecar.scheduler.tiers import Tier
 
 __all__ = ["AllNodes", "Buckets", "Search", "home_of", "worth_of"]
 
@@ -44,15 +48,14 @@ class _Branches:
 
     def __init__(self, board: Board, request: Request) -> None:
         self._board = board
-        self._request = request
+        self._labels = labels_of(request, board.policy)
         self._counts: dict[Branch, int] = {}
         for node, copies in board.copies(request.key).items():
             self.add(self.of(node), copies)
 
     def of(self, node: str) -> Branch:
         """Return the branch of a node."""
-        view = self._board.standings[node].view
-        return branch_of(self._request, self._board.policy, view)
+        return values_of(self._labels, self._board.standings[node].view)
 
     def add(self, branch: Branch, copies: int = 1) -> None:
         """Count copies."""
@@ -62,6 +65,8 @@ class _Branches:
 
     def in_order(self, branches: Iterable[Branch]) -> list[tuple[tuple[int, ...], Branch]]:
         """Return the branches with their counts from the root on, the emptiest first."""
+        if len(self._labels) == 1:
+            return sorted([((self._counts.get(branch, 0),), branch) for branch in branches])
         found = [
             (tuple(self._counts.get(branch[:n], 0) for n in range(1, len(branch) + 1)), branch)
             for branch in branches
@@ -95,9 +100,9 @@ class Buckets:
 
     def best(self, pick: int) -> Choice | None:
         """Return the best node, None when there is none."""
-        self._ranking.refresh()
         if self._is_any:
             return self._ranking.any_of(pick, self._but)
+        self._ranking.refresh()
         found: Choice | None = None
         fill: tuple[int, ...] | None = None
         for counts, branch in self._branches.in_order(self._ranking.branches()):

@@ -15,6 +15,7 @@ from sidecar.scheduler.actions import Action, Create, Deregister, Drain, Remove,
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, Health, Stage
 from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.model import Availability, ContainerView, NodeView, Policy, State
+from sidecar.scheduler.placing import Kept
 from sidecar.scheduler.plan import Plan, plan
 from sidecar.scheduler.standing import container_of
 
@@ -54,6 +55,7 @@ class Simulation:
         self.plans: list[Plan] = []
         self._latency = latency or Latency()
         self._policy = policy or Policy()
+        self._kept = Kept()
         self._nodes = {node.name: node for node in nodes}
         self._since = dict.fromkeys(self._nodes, 0.0)
         self._copies: dict[str, tuple[str, Copy]] = {}
@@ -86,7 +88,14 @@ class Simulation:
 
     def look(self) -> Plan:
         """Let the scheduler look once, and begin what it says."""
-        found = plan(self.goals, self.cluster(), self.memory, now=self.now, policy=self._policy)
+        found = plan(
+            self.goals,
+            self.cluster(),
+            self.memory,
+            now=self.now,
+            policy=self._policy,
+            kept=self._kept,
+        )
         self.memory = found.memory
         self.plans.append(found)
         for action in found.actions:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from sidecar.scheduler.model import ContainerView, NodeView, Port, Request, Resources
+from sidecar.scheduler.model import ContainerView, NodeView, Port, Request
 
 __all__ = ["Binding", "Standing", "container_of", "is_overlapping"]
 
@@ -129,10 +129,10 @@ def container_of(request: Request) -> ContainerView:
         name=name,
         image=request.image,
         labels=request.labels,
-        ports=tuple(port for port in request.ports if port.number),
+        ports=tuple(port for port in request.ports if port.number) if request.ports else (),
         host_network=request.host_network,
         exposed=request.exposed,
-        resources=Resources(request.resources.cpu, request.resources.memory),
+        resources=request.resources,
         volumes=request.volumes,
         stack=request.stack,
         service=request.service,

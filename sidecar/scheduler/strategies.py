@@ -9,13 +9,13 @@ from typing import Final
 from sidecar.scheduler.board import Bucket
 from sidecar.scheduler.model import NodeView, Request, Strategy
 
-__all__ = ["STRAINED", "Key", "key_of"]
+__all__ = ["HEALTH_WEIGHT", "STRAINED", "Key", "key_of"]
 
 Key = tuple[int, ...]
 
 STRAINED: Final = 5
 """So many failures of late sort a node last."""
-_HEALTH_WEIGHT: Final = 10
+HEALTH_WEIGHT: Final = 10
 
 
 def key_of(request: Request, node: NodeView, bucket: Bucket, copies: int = 0) -> Key:
@@ -27,7 +27,7 @@ def key_of(request: Request, node: NodeView, bucket: Bucket, copies: int = 0) ->
     cpu = (bucket.cpu + wanted.cpu) * 100 // has.cpu if wanted.cpu else 100
     memory = (bucket.memory + wanted.memory) * 100 // has.memory if wanted.memory else 100
     if strategy is Strategy.SPREAD:
-        return cpu + memory - _HEALTH_WEIGHT * node.health, bucket.held
+        return cpu + memory - HEALTH_WEIGHT * node.health, bucket.held
     if strategy is Strategy.BINPACK:
-        return -(cpu + memory + _HEALTH_WEIGHT * node.health), -bucket.held
+        return -(cpu + memory + HEALTH_WEIGHT * node.health), -bucket.held
     return copies, cpu + memory, bucket.held

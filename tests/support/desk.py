@@ -74,6 +74,7 @@ class OneDesk:
             ),
             min_healthy=service.conduct.min_healthy,
             moves=service.conduct.moves,
+            fencing=service.conduct.fencing,
             adopts=service.adopts,
         )
 
@@ -217,6 +218,7 @@ class Harness:
         self.clock = clock
         self.book = Book()
         self.traffic: Still = Still()
+        self.fencer = Fencer(None, margin=1.0, clock=clock)
         self.epoch = 0
         self.sole = Sole()
         self.scheduler: Scheduler | None = None
@@ -242,7 +244,7 @@ class Harness:
             self.desk,
             self.sole,
             self.traffic,
-            fencer=Fencer(None, margin=1.0, clock=self.clock),
+            fencer=self.fencer,
             journal=self.book,
             clock=self.clock,
         )

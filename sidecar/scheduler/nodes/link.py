@@ -70,6 +70,7 @@ class Link:
         self._times = times
         self._heard = Heard(clock.monotonic())
         self._base = NodeView(name=settings.name, address=settings.advertise)
+        self._view = self._base
         self._seen: dict[str, Seen] = {}
         self._moments: dict[tuple[str, str, float], float] = {}
         self._offset = 0.0
@@ -102,10 +103,13 @@ class Link:
         return self.reach().state is State.UP
 
     def view(self) -> NodeView:
-        """Return the node with its containers."""
+        """Return the node with its containers: the same object while nothing changes."""
         reach = self.reach()
         containers = tuple(each.view for each in self._seen.values())
-        return replace(self._base, state=reach.state, health=reach.health, containers=containers)
+        seen = replace(self._base, state=reach.state, health=reach.health, containers=containers)
+        if seen != self._view:
+            self._view = seen
+        return self._view
 
     def copies(self) -> Iterable[tuple[str, Copy]]:
         """Return our containers with the keys of their services."""

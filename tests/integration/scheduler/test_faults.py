@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -69,10 +72,36 @@ class Yard:
         """Return the state of a host as it was told last."""
         return str(self.told("node", node=node)[-1]["state"])
 
+    @contextmanager
+    def sampled(self) -> Iterator[set[tuple[tuple[str, str], ...]]]:
+        """Sample which copies have work, as slot and host, until the block ends."""
+        found, is_over = set[tuple[tuple[str, str], ...]](), Event()
+
+        def sample() -> None:
+            while not is_over.is_set():
+                entries = self.here.json("/v1/health/service/front?passing")
+                found.add(tuple(sorted(map(_slot_and_host, entries))))
+                is_over.wait(0.005)
+
+        with ThreadPoolExecutor(1) as pool:
+            sampling = pool.submit(sample)
+            try:
+                yield found
+            finally:
+                is_over.set()
+            sampling.result()
+
     def is_even(self, each: int) -> bool:
         """Return whether so many run on each host and are in the catalogue."""
         even = Counter(dict.fromkeys(self.engines, each))
         return self.running() == even and len(self.here.instances("front")) == 2 * each
+
+
+def _slot_and_host(entry: dict[str, Any]) -> tuple[str, str]:
+    """Return whose an entry of the catalogue is; its id has the container's name."""
+    found = re.search(r"shop_front_(\d+)", entry["Service"]["ID"])
+    assert found is not None, entry
+    return found[1], entry["Node"]["Node"]
 
 
 @pytest.fixture(scope="module")
@@ -133,14 +162,21 @@ def test_an_engine_that_answers_nothing_is_down_and_what_it_ran_ends_when_it_is_
     yard: Yard,
 ) -> None:
     (old,) = yard.ids("n1")
-    yard.doors["n1"].set(hangs)
-    until(lambda: yard.running() == {"n1": 1, "n2": 2})
-    until(lambda: len(yard.here.instances("front")) == 2)
-    assert not any(old in each for each in yard.here.instances("front"))
-    yard.doors["n1"].set(passes)
-    until(lambda: not yard.ids("n1"))
-    assert yard.engines["n1"].docker("inspect", "-f", "{{.State.ExitCode}}", old) == "0"
-    until(lambda: yard.state("n1") == "up")
+    with yard.sampled() as samples:
+        yard.doors["n1"].set(hangs)
+        until(lambda: yard.running() == {"n1": 1, "n2": 2})
+        until(lambda: len(yard.here.instances("front")) == 2)
+        held = yard.here.instances("front").values()
+        assert {each["Node"]["Node"] for each in held} == {"n2"}
+        yard.doors["n1"].set(passes)
+        until(lambda: not yard.ids("n1"))
+        assert yard.engines["n1"].docker("inspect", "-f", "{{.State.ExitCode}}", old) == "0"
+        until(lambda: yard.state("n1") == "up")
+    # Before and after, both slots have work; the old copy of a slot and the new one never at once.
+    before = (("1", "n1"), ("2", "n2")), (("1", "n2"), ("2", "n1"))
+    assert samples & {*before}
+    assert (("1", "n2"), ("2", "n2")) in samples
+    assert all(len(dict(each)) == len(each) for each in samples), samples
 
 
 def test_nothing_moves_while_most_engines_do_not_answer(yard: Yard) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
@@ -68,6 +68,9 @@ class _Kit:
     def leave(self, name: str) -> None:
         self.told.append(f"-{name}")
 
+    def change(self, host: Host) -> None:
+        self.told.append(f"={host.settings.name} {dict(host.settings.labels)}")
+
     async def register(self, name: str, **about: Any) -> None:
         record = Record("boot/1", 1, 10.0, node=about)
         await self.keys.put(agent_key(name), record.packed())
@@ -118,6 +121,22 @@ async def test_hosts_come_and_go_with_the_files(kit: _Kit) -> None:
         await kit.until("+n1", "+n2", "-n1", "-n2", "+n1")
         assert kit.roster.trouble() is None
     assert kit.roster.hosts == {}
+
+
+async def test_what_is_set_of_a_host_changes_while_what_it_runs_stays_in_the_catalogue(
+    kit: _Kit,
+) -> None:
+    kit.listed = [_node("n1")]
+    await kit.register("n2", endpoint="tcp://192.0.2.2:1")
+    async with kit.running():
+        registrars = [host.registrar for host in kit.roster.hosts.values()]
+        kit.listed = [replace(_node("n1"), labels={"zone": "b"}, overcommit=(2.0, 1.0))]
+        await kit.until("+n1", "+n2", "=n1 {'zone': 'b'}")
+        assert kit.roster.hosts["n1"].settings == kit.listed[0]
+        await kit.register("n2", endpoint="tcp://192.0.2.2:1", labels={"disk": "ssd"})
+        await kit.until("+n1", "+n2", "=n1 {'zone': 'b'}", "=n2 {'disk': 'ssd'}")
+        assert [host.registrar for host in kit.roster.hosts.values()] == registrars
+        assert not any(cast("_Registrar", each).is_empty for each in registrars)
 
 
 async def test_nodes_that_register_themselves_stay_for_a_while_after_they_fell_silent(

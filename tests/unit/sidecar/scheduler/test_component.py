@@ -3,12 +3,15 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from sidecar.errors import EngineRefused, EngineUnavailable
+from sidecar.scheduler.fencer import Fencer
+from sidecar.scheduler.fencing import Fences, Fencing
 from sidecar.scheduler.model import Availability
 from tests.support.desk import Harness, OneDesk, Sending
 from tests.support.dockyard import Dock, Yard
@@ -164,6 +167,43 @@ def test_when_most_engines_go_one_by_one_work_is_sent_as_before_and_nothing_move
         assert harness.traffic.withdrawn == []
 
     play(scene)
+
+
+class _SlowHook(Fencer):
+    """A command for ``fencing: exec`` that takes half a minute for each node."""
+
+    def __init__(self, harness: Harness) -> None:
+        super().__init__(None, margin=1.0, clock=harness.clock)
+        self.begun: list[str] = []
+        self.done: set[str] = set()
+
+    async def fence(self, node: str, fencing: Fencing, epoch: int) -> None:
+        assert (fencing, epoch) == (Fencing.EXEC, 2)
+        self.begun.append(node)
+        await asyncio.sleep(30)
+        self.done.add(node)
+        self.changed.set()
+
+    def fences(self, now: float) -> Fences:
+        return replace(super().fences(now), cleared=frozenset(self.done))
+
+
+def test_a_command_that_fences_a_lost_node_is_not_broken_off_by_the_next_look() -> None:
+    async def scene(harness: Harness) -> None:
+        await harness.end()
+        harness.fencer = hook = _SlowHook(harness)
+        harness.begin()
+        await harness.until(lambda: slots(harness) == THREE)
+        harness.yard.docks["n2"].crash(containers_too=True)
+        await harness.until(lambda: bool(hook.begun))
+        for _ in range(5):
+            await asyncio.sleep(3)
+            harness.desk.changed.set()  # look again
+        assert slots(harness) != THREE
+        assert await harness.until(lambda: slots(harness) == THREE) < 20
+        assert hook.begun == ["n2"]
+
+    play(scene, ONE + "    x-pinnace: {fencing: exec}\n")
 
 
 def test_a_frozen_engine_gets_nothing_new_within_four_seconds() -> None:
