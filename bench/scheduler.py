@@ -1,7 +1,8 @@
 """How fast places are decided, on one core: ``python -m bench.scheduler [--quick]``.
 
-The decision alone, without commit and start. ``same``: nodes that are alike; ``mixed``: each holds
-something else. Then a simulation: a rack of a large cluster fails and comes back.
+The decision alone, without commit and start. ``same``: nodes that are alike; ``mixed``: by labels,
+capacities and what they hold. Then a simulation: a rack of a large cluster fails and comes
+back.
 """
 
 import argparse
@@ -32,19 +33,30 @@ TARGETS = {(1_000, 1): 5_000, (10_000, 10): 3_000, (10_000, 100): 20_000}
 
 def _nodes(size: int, *, mixed: bool, racks: int = 3) -> list[NodeView]:
     drawn = random.Random(1)
-    return [
+    nodes = [
         NodeView(
             name=f"n{number:05}",
             labels={"rack": f"r{number % racks}", "ostype": "linux"},
             capacity=Resources(16 * NANO, 64 << 30),
-            containers=(_other(drawn),) if mixed else (),
         )
         for number in range(size)
     ]
+    return [_different(node, drawn) for node in nodes] if mixed else nodes
+
+
+def _different(node: NodeView, drawn: random.Random) -> NodeView:
+    """Return a node as no other one is: at the least by a label of its own, as all of ours."""
+    own = {"node": node.name, "disk": drawn.choice(("ssd", "hdd"))}
+    return replace(
+        node,
+        labels={**node.labels, **own},
+        capacity=Resources(drawn.choice((8, 16, 32)) * NANO, drawn.choice((32, 64)) << 30),
+        containers=(_other(drawn),),
+    )
 
 
 def _other(drawn: random.Random) -> ContainerView:
-    used = Resources(drawn.randrange(8 * NANO), drawn.randrange(16 << 30))
+    used = Resources(drawn.randrange(4 * NANO), drawn.randrange(16 << 30))
     return ContainerView(name="other", resources=used)
 
 

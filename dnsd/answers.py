@@ -170,7 +170,7 @@ def _of(question: Question, chosen: tuple[Instance, ...], service: bytes) -> Ans
     ttl = kept_for(question.site.ttl_of(service), chosen)
     qtype = question.qtype
     if qtype in TARGETED:
-        return targeted(question, weighed(chosen), ttl)
+        return targeted(question, weighed(chosen), ttl, _addresses_of)
     if qtype == codes.TXT and question.site.service_meta:
         records = {record: None for i in chosen for record in texts(i.meta, ttl)}
         if records:
@@ -267,6 +267,15 @@ def _addresses(
         if alias is not None and not (qtype == codes.CNAME and weights):
             return follow(question, alias, ttl)
     return other(question)
+
+
+def _addresses_of(question: Question, name: bytes) -> Iterable[Record]:
+    """Yield the addresses of another name in our zones, if it has any of its own."""
+    seen = question.seen | {question.name}
+    for qtype in (codes.A, codes.AAAA):
+        step = _in_zones(replace(question, name=name, qtype=qtype, seen=seen))
+        if step is not None and not step.chain:
+            yield from owned(step.records, name)
 
 
 def follow(question: Question, alias: bytes, ttl: int) -> Answer:

@@ -67,12 +67,12 @@ def address_record(
 
 
 def own_addresses(question: Question) -> tuple[bytes, ...]:
-    """Return where this server listens, else its node's address."""
+    """Return where this server listens, else its node's address, else where others reach it."""
     if question.site.addresses:
         return question.site.addresses
     node = question.reading.node(question.site.node)
     packed = packed_address(node.address) if node is not None else None
-    return () if packed is None else (packed,)
+    return question.site.outward if packed is None else (packed,)
 
 
 def apex(question: Question) -> Answer:

@@ -12,6 +12,7 @@ from dnsd.cache import Responder
 from dnsd.connections import Connections, Limits
 from dnsd.feed import Start
 from dnsd.following import follow, stand
+from dnsd.outward import outward
 from dnsd.parts import Parts
 from dnsd.server import Listener, SecureListener, make_room
 from dnsd.service import Service
@@ -70,6 +71,7 @@ class DnsServer:
         self._secret = secret or secrets.token_bytes(16)
         self._serial = serial or int(self._clock.wall())
         self._listen = endpoints(settings.listen)
+        self._outward = outward(self._listen)
         self._certificates = _certificates(settings)
         site = self._site_of(settings)
         self._responder = Responder(
@@ -174,7 +176,7 @@ class DnsServer:
 
     def _site_of(self, settings: DnsSettings) -> Site:
         name = settings.node_name or self._node_name
-        return site_of(settings, self._listen, name, self._secret)
+        return site_of(settings, self._listen, name, self._secret, self._outward)
 
     def _limits(self, settings: DnsSettings) -> Limits:
         return self._given_limits or Limits(

@@ -63,11 +63,12 @@ def orders_of(parts: Parts, name: bytes, limits: Limits, draw: Draw) -> Body:
     is_whole = keep == len(records)
     pointed = start + used < _POINTER_LIMIT
     rests = _glue(glue, pointed=pointed)
+    all_glue = [rest for some in rests.values() for rest in some]
     kept_glue, glue_used = (0, 0)
     if is_whole:
-        kept_glue, glue_used = fitting(rests.values(), limits.room - used)
+        kept_glue, glue_used = fitting(all_glue, limits.room - used)
     extra, extras = b"", 0
-    if is_whole and kept_glue == len(rests):
+    if is_whole and kept_glue == len(all_glue):
         extra, extras = written(name, used + glue_used, texts, limits.room)
 
     def build(number: int) -> bytes:
@@ -78,7 +79,7 @@ def orders_of(parts: Parts, name: bytes, limits: Limits, draw: Draw) -> Body:
             octets += records[record]
             target = record.names[0]
             targets.setdefault(target, start + len(octets) - len(target))
-        addressed = [(at, rests[target]) for target, at in targets.items() if target in rests]
+        addressed = [(at, rest) for target, at in targets.items() for rest in rests.get(target, ())]
         for at, rest in addressed[:kept_glue]:
             octets += (0xC000 | at).to_bytes(2) + rest[2:] if pointed else rest
         return bytes(octets) + extra
@@ -96,11 +97,14 @@ def orders_of(parts: Parts, name: bytes, limits: Limits, draw: Draw) -> Body:
     )
 
 
-def _glue(records: Iterable[Record], *, pointed: bool) -> dict[bytes | None, bytes]:
-    """Return each owner's record; its name in full when no pointer can reach the target."""
-    if pointed:
-        return {record.owner: pointing(record) for record in records}
-    return {record.owner: (record.owner or b"") + pointing(record)[2:] for record in records}
+def _glue(records: Iterable[Record], *, pointed: bool) -> dict[bytes | None, list[bytes]]:
+    """Return each owner's records; their name in full when no pointer can reach the target."""
+    found: dict[bytes | None, list[bytes]] = {}
+    for record in records:
+        octets = pointing(record)
+        rest = octets if pointed else (record.owner or b"") + octets[2:]
+        found.setdefault(record.owner, []).append(rest)
+    return found
 
 
 def _permutation(records: Sequence[Record], share: float, draw: Draw) -> list[Record]:

@@ -13,6 +13,7 @@ from dnsd.forward.message import Asked, Malformed, Reply, read
 from dnsd.forward.resolver import Outcome, Resolver
 from dnsd.frames import Tail, forwarded
 from dnsd.names import Labels, labels_of
+from dnsd.reverse import parse
 from dnsd.safely import LATER, Deliver, answer_safely
 from dnsd.site import Site
 from dnsd.tallies import Channel
@@ -76,7 +77,7 @@ class Recursion:
             return None
         hot = replies.hot(asked.channel)
         entry = hot.get(asked.packet[2:])
-        if is_reverse and reply[3] & 15 in {codes.NXDOMAIN, codes.REFUSED}:
+        if is_reverse and _is_elsewhere(labels_of(asked.query.name), reply):
             if hot.pop(asked.packet[2:], None) is not None and entry is not None:
                 entry.tally.hits -= 1
                 asked.channel.parsed -= 1
@@ -166,6 +167,19 @@ class Recursion:
         tally.octets_out += len(frame)
         channel.parsed += 1
         return frame
+
+
+def _is_elsewhere(labels: Labels, reply: bytes) -> bool:
+    """Say whether others know more of a reverse name than this reply of ours.
+
+    Zones above an address are theirs, if not of the local network alone: that we have an address
+    in 203.in-addr.arpa does not make us its server.
+    """
+    if reply[3] & 15 in {codes.NXDOMAIN, codes.REFUSED}:
+        return True
+    _, back = parse(labels) or (None, None)
+    is_above = back is not None and not back.is_whole and not back.is_local
+    return is_above and reply[3] & 15 == codes.NOERROR
 
 
 def _is_for_others(query: wire.Query) -> bool:

@@ -1,7 +1,8 @@
 """Answers from the instances of a service: addresses, SRV, TXT, SVCB. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from struct import pack
 from typing import Final
 
@@ -88,10 +89,18 @@ def _counts(instance: Instance) -> bool:
     return instance.meta.get(BACKUP) != "true"
 
 
-def targeted(question: Question, chosen: Weighed, ttl: int) -> Answer:
-    """Answer one record per distinct target and port, each target's addresses once, node TXT."""
+def targeted(
+    question: Question,
+    chosen: Weighed,
+    ttl: int,
+    addresses_of: Callable[[Question, bytes], Iterable[Record]],
+) -> Answer:
+    """Answer one record per distinct target and port, each target's addresses once, node TXT.
+
+    ``addresses_of`` tells those of a target that is a name of ours.
+    """
     records: dict[tuple[bytes, int], Record] = {}
-    glue: dict[bytes, Record] = {}
+    glue: dict[bytes, tuple[Record, ...]] = {}
     nodes: dict[str, None] = {}
     is_srv = question.qtype == codes.SRV
     for instance, weight in chosen:
@@ -108,8 +117,12 @@ def targeted(question: Question, chosen: Weighed, ttl: int) -> Answer:
             records[target, port] = made._replace(ttl=ttl)
         else:
             continue
-        if packed is not None and target not in glue:
-            glue[target] = address_record(ttl, packed, owner=target)
+        if target not in glue:
+            glue[target] = (
+                tuple(addresses_of(question, target))
+                if packed is None
+                else (address_record(ttl, packed, owner=target),)
+            )
         nodes[instance.node] = None
     if not records:
         return other(question)
@@ -118,7 +131,7 @@ def targeted(question: Question, chosen: Weighed, ttl: int) -> Answer:
         codes.NOERROR,
         question.zone,
         records=tuple(records.values()),
-        additional=(*glue.values(), *extra),
+        additional=(*chain.from_iterable(glue.values()), *extra),
     )
 
 

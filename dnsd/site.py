@@ -42,6 +42,7 @@ class Site:
     datacenter: bytes
     node: bytes
     addresses: tuple[bytes, ...]
+    outward: tuple[bytes, ...] = ()  # where others reach us, when no address is listened on
     ttl: int = 0
     ttls: Mapping[bytes, int] = field(default_factory=dict)  # by name, or beginning and ``*``
     node_ttl: int = 0
@@ -97,7 +98,11 @@ def packed_host(at: Endpoint) -> bytes | None:
 
 
 def site_of(
-    settings: DnsSettings, listen: Iterable[Endpoint], node_name: str, secret: bytes = b""
+    settings: DnsSettings,
+    listen: Iterable[Endpoint],
+    node_name: str,
+    secret: bytes = b"",
+    outward: tuple[bytes, ...] = (),
 ) -> Site:
     """Return what the answers need of the settings; raises ConfigError with every mistake.
 
@@ -124,6 +129,7 @@ def site_of(
         datacenter=datacenter,
         node=names.fold(node_name),
         addresses=tuple(dict.fromkeys(hosts)),
+        outward=outward,
         ttl=_seconds(settings.ttl),
         ttls=ttls,
         node_ttl=_seconds(settings.node_ttl),

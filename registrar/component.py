@@ -158,6 +158,10 @@ class Registrar:
         """Give a container other requests, as a canary, than its labels say."""
         self._write(id_, self._holdings.share(id_, lot))
 
+    def relabel(self, id_: str, labels: Mapping[str, str] | None) -> None:
+        """Take these for a container's labels from now on; None: its own again."""
+        self._write(id_, self._holdings.relabel(id_, labels))
+
     def suspend(self, *, on: bool, but: Collection[str] = ()) -> None:
         """Mark all entries as draining, also those to come, or take that back but for some."""
         self._write("", self._holdings.suspend(on=on, but=but))
@@ -165,6 +169,11 @@ class Registrar:
     def withdraw(self, id_: str) -> None:
         """Remove the entries of a container whose engine cannot be reached."""
         self._write(id_, self._holdings.withdraw(id_))
+
+    def withdraw_all(self) -> None:
+        """Remove the entries of all containers: the host is ours no more."""
+        for id_ in [*self._holdings]:
+            self.withdraw(id_)
 
     def instances(self, id_: str) -> tuple[Instance, ...] | None:
         """Return a container's entries; None: it was not looked at yet, or does not live."""

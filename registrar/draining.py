@@ -6,7 +6,7 @@ leaves before the end takes the mark back.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -62,11 +62,13 @@ class Drainer:
         work: InFlight | None = None,
         default: float = 10.0,
         is_shared: bool = False,
+        kept: Callable[[str], float] = lambda _: 0.0,
     ) -> None:
         """``default``: seconds to wait when neither ``work`` nor the container says more.
 
         ``is_shared``: other hosts send work too, which ``work`` does not count; so the container's
-        own ``SERVICE_DRAIN`` is waited for besides.
+        own ``SERVICE_DRAIN`` is waited for besides. ``kept``: for how many seconds a client may
+        use what the name of a service led to; no drain is shorter.
         """
         self._engine = engine
         self._marks = marks
@@ -74,6 +76,7 @@ class Drainer:
         self._work = work
         self._default = default
         self._is_shared = is_shared
+        self._kept = kept
         self._busy: set[str] = set()
 
     async def drain(
@@ -140,16 +143,17 @@ class Drainer:
         is_counted: bool,
     ) -> AsyncIterator[Step]:
         """Yield what is still waited for, and at last ``done`` or ``overdue``."""
-        limit = _LIMIT if timeout is None else timeout
+        kept = max((self._kept(each.service) for each in instances), default=0.0)
+        limit = max(_LIMIT if timeout is None else timeout, kept)
         pause = _pause_of(instances, self._default)
-        least = _pause_of(instances, 0.0) if self._is_shared else 0.0
+        least = max(_pause_of(instances, 0.0) if self._is_shared else 0.0, kept)
         told, quiet = begun, 0
         while instances:
             await self._clock.sleep(_POLL)
             count = await self._count(instances) if is_counted else None
             waited = self._since(begun)
             quiet = quiet + 1 if count == 0 else 0
-            over = least if quiet > 1 else pause
+            over = least if quiet > 1 else max(pause, kept)
             if (quiet > 1 or count is None) and waited > over - _POLL / 2:
                 break
             if waited >= limit:
@@ -157,7 +161,7 @@ class Drainer:
                 return
             if self._clock.monotonic() - told >= _TELL:
                 told = self._clock.monotonic()
-                left = pause - waited if count is None else None
+                left = max(pause, kept) - waited if count is None else None
                 yield Step(phase="waiting", seconds=waited, in_flight=count, left=left)
         yield Step(phase="done", seconds=self._since(begun))
 

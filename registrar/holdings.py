@@ -36,6 +36,7 @@ class _Held:
     container: Container
     mapped: Mapped
     told: set[Problem] = field(default_factory=set)
+    peer: Container | None = None
 
 
 class Holdings:
@@ -52,6 +53,7 @@ class Holdings:
         self._kills: dict[str, int] = {}
         self._drains: set[str] = set()
         self._shares: dict[str, Lot] = {}
+        self._labels: dict[str, Mapping[str, str]] = {}
         self._is_suspended = False
         self._kept: dict[Key, str] = {}
 
@@ -90,8 +92,26 @@ class Holdings:
         held = self._held.get(id_)
         if held is not None and self._endings.compat:
             container = replace(container, name=held.container.name)
-        mapped = instances_of(container, self.place, peer)
-        self._held[id_] = _Held(container, mapped, held.told if held is not None else set())
+        told = held.told if held is not None else set()
+        self._held[id_] = _Held(container, self._mapped(id_, container, peer), told, peer)
+        return self._claim(id_)
+
+    def _mapped(self, id_: str, container: Container, peer: Container | None) -> Mapped:
+        labels = self._labels.get(id_)
+        if labels is not None:
+            container = replace(container, labels=labels)
+        return instances_of(container, self.place, peer)
+
+    def relabel(self, id_: str, labels: Mapping[str, str] | None) -> _Keys:
+        """Take these for a container's labels, whatever the engine says; None: its own again."""
+        if labels is None:
+            self._labels.pop(id_, None)
+        else:
+            self._labels[id_] = labels
+        held = self._held.get(id_)
+        if held is None:
+            return _NONE
+        held.mapped = self._mapped(id_, held.container, held.peer)
         return self._claim(id_)
 
     def started(self, event: Event) -> _Keys:
@@ -185,6 +205,7 @@ class Holdings:
 
     def _gone(self, id_: str) -> _Keys:
         """End what is left of a container that does not exist any more."""
+        self._labels.pop(id_, None)
         keys = self._forget(id_)
         if self._endings.deregister == "never":
             self._keep(id_, keys)

@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from sidecar.api import Api
 from sidecar.catalog.live import Catalog
 from sidecar.config.load import Loaded
 from sidecar.config.model import Settings
+from sidecar.config.rules import redacted
 from sidecar.errors import ConfigError
 from sidecar.greeting import greeting
 from sidecar.runtime import log, memory
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from dnsd.component import DnsServer
     from sidecar.catalog.work import Drains
     from sidecar.hosts import Host, Maker
+    from sidecar.roster import Roster
     from sidecar.scheduling import Scheduling
     from sidecar.stores.base import KeyValue, Mirror
     from templater.component import LoadBalancer
@@ -116,8 +118,9 @@ async def _supervisor(
     from sidecar.hosts import Maker  # noqa: PLC0415 - memory: what it imports comes last
 
     maker = Maker(settings, store, clock, stack, work=balancer, is_shared=mirror is not None)
-    hosts = await _hosts(settings, maker)
-    elsewhere = hosts[0].edges[0].url if mirror is not None else ""
+    roster = await _roster(settings, store, clock, stack, work=balancer, mirror=mirror)
+    hosts = await _hosts(maker) if roster is None else roster.hosts
+    elsewhere = redacted(settings.store.url) if mirror is not None else ""
     api = Api(store, settings, clock, elsewhere=elsewhere)
 
     def health() -> Mapping[str, Health]:
@@ -125,7 +128,7 @@ async def _supervisor(
         return {"store": Health(Phase.READY, 0, kept.trouble()), **supervisor.health()}
 
     scheduling = await _scheduling(
-        settings, store, hosts, clock, stack, balancer=balancer, health=health
+        settings, store, hosts, clock, stack, balancer=balancer, health=health, roster=roster
     )
     web = WebServer(
         store.catalog,
@@ -135,7 +138,7 @@ async def _supervisor(
         lb_status=balancer.report if balancer is not None else None,
         api=api.routes,
         short=api.short,
-        more=(*drain_routes(_drains(hosts)), *dig_routes(dns.dig)),
+        more=(*drain_routes(_drains(hosts, is_alone=roster is None)), *dig_routes(dns.dig)),
         names=frozenset({settings.dns.domain, settings.dns.alt_domain, node} - {""}),
     )
     watchdog = Watchdog(clock, notifier)
@@ -143,10 +146,14 @@ async def _supervisor(
         watchdog,
         Overload(clock, web.shed, lag=lambda: watchdog.lag),
         *(store.components if mirror is None else ()),
-        *(part for host in hosts for edge in host.edges for part in edge.components),
+        *(
+            []
+            if roster is not None
+            else [p for h in hosts.values() for e in h.edges for p in e.components]
+        ),
         api,
         web,
-        *(host.registrar for host in hosts),
+        *((roster,) if roster is not None else (host.registrar for host in hosts.values())),
         dns,
         # Late, because it is ready only when the store has answered.
         *(() if mirror is None else (mirror,)),
@@ -195,34 +202,61 @@ def _keys(settings: Settings, clock: Clock, stack: AsyncExitStack) -> "KeyValue"
     return keys
 
 
-async def _hosts(settings: Settings, maker: "Maker") -> "list[Host]":
-    """Return the hosts whose containers are registered here: this one, or those that are listed."""
-    if not settings.scheduler.nodes:
-        return [await maker.this_one()]
-    from sidecar.scheduling import nodes_of  # noqa: PLC0415
-
-    return [
-        await maker.node(node) for node in await asyncio.to_thread(nodes_of, settings.scheduler)
-    ]
+async def _hosts(maker: "Maker") -> "Mapping[str, Host]":
+    """Return this host alone."""
+    host = await maker.this_one()
+    return {host.settings.name: host}
 
 
-def _drains(hosts: "Sequence[Host]") -> "Drains":
-    if len(hosts) == 1:
-        return hosts[0].drainer
+async def _roster(
+    settings: Settings,
+    store: EmbeddedStore,
+    clock: Clock,
+    stack: AsyncExitStack,
+    *,
+    work: "LoadBalancer | None",
+    mirror: "Mirror | None",
+) -> "Roster | None":
+    """Return who keeps the hosts that are listed, if any are."""
+    given = settings.scheduler
+    if not given.nodes:
+        return None
+    from sidecar.hosts import Maker  # noqa: PLC0415
+    from sidecar.roster import Roster  # noqa: PLC0415
+    from sidecar.scheduling import STORE, nodes_of  # noqa: PLC0415
+
+    keys: KeyValue | None = None
+    if STORE in given.nodes.split(","):
+        keys = store.kv if mirror is None else _keys(settings, clock, stack)
+    is_shared = mirror is not None
+    roster = Roster(
+        lambda: nodes_of(given),
+        keys,
+        lambda own: Maker(settings, store, clock, own, work=work, is_shared=is_shared),
+        clock=clock,
+    )
+    await roster.open()
+    return roster
+
+
+def _drains(hosts: "Mapping[str, Host]", *, is_alone: bool) -> "Drains":
+    if is_alone:
+        return next(iter(hosts.values())).drainer
     from sidecar.fleet import AllDrains  # noqa: PLC0415
 
-    return AllDrains(hosts)
+    return AllDrains(hosts.values())
 
 
 async def _scheduling(
     settings: Settings,
     store: EmbeddedStore,
-    hosts: "Sequence[Host]",
+    hosts: "Mapping[str, Host]",
     clock: Clock,
     stack: AsyncExitStack,
     *,
     balancer: "LoadBalancer | None",
     health: Callable[[], Mapping[str, Health]],
+    roster: "Roster | None",
 ) -> "Scheduling | None":
     given = settings.scheduler
     if not (given.on or given.stack or given.nodes):
@@ -233,7 +267,7 @@ async def _scheduling(
     keys = store.kv if shared is None else shared
     return await scheduled(
         settings, hosts, keys, clock=clock, stack=stack, balancer=balancer, shared=shared,
-        health=health,
+        health=health, roster=roster,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from sidecar.catalog.matching import Lot
 from sidecar.catalog.model import Instance
 from sidecar.catalog.work import Drains, InFlight, Load, Step
+from sidecar.errors import ApiError
 from sidecar.hosts import Host
 from sidecar.runtime.clock import Clock
 
@@ -41,6 +42,8 @@ class AllDrains:
         await (await self._found(reference)).undo(reference)
 
     async def _found(self, reference: str) -> Drains:
+        if not self._hosts:
+            raise ApiError(404, "there is no host")
         *others, last = self._hosts
         for host in others:
             if host.registrar.trouble() is None and await host.drainer.has(reference):
@@ -74,6 +77,7 @@ class Fleet:
         self._asked: dict[tuple[str, str], bool | None] = {}
         self._lacking: set[tuple[str, str]] = set()
         self._shares: dict[str, Lot] = {}
+        self._labels: dict[str, Mapping[str, str]] = {}
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Ask the load balancer about those that somebody waits for."""
@@ -88,7 +92,8 @@ class Fleet:
 
         Routes follow the catalogue at once, so what they lack a second time they are to lack.
         """
-        instances = self._hosts[node].registrar.instances(id_)
+        host = self._hosts.get(node)
+        instances = host.registrar.instances(id_) if host is not None else None
         if self._balancer is None or instances is None:
             return
         sent = {each.id: self._balancer.sends_to(each) for each in instances}
@@ -113,6 +118,7 @@ class Fleet:
 
     def withdraw(self, node: str, id_: str) -> None:
         """Take a container that cannot be reached out of the catalogue."""
+        self._labels.pop(id_, None)  # it is forgotten with the rest, and told anew
         self._hosts[node].registrar.withdraw(id_)
 
     def suspend(self, node: str, *, on: bool, but: Collection[str] = ()) -> None:
@@ -123,6 +129,18 @@ class Fleet:
         """Let all canaries of a container's service have these of its requests."""
         self._shares[id_] = share
         self._hosts[node].registrar.share(id_, share)
+
+    def relabel(self, node: str, id_: str, labels: Mapping[str, str] | None) -> None:
+        """Take these for a container's labels; None: its own again."""
+        if self._labels.get(id_) == labels:
+            return
+        if labels is None:
+            del self._labels[id_]
+        else:
+            self._labels[id_] = labels
+        self._asked.pop((node, id_), None)  # other labels, other routes
+        self._lacking.discard((node, id_))
+        self._hosts[node].registrar.relabel(id_, labels)
 
     def share(self, id_: str) -> Lot | None:
         """Return what a container was given last, None: nothing yet."""
@@ -162,4 +180,5 @@ class Fleet:
         """Forget all containers but these."""
         self._asked = {key: known for key, known in self._asked.items() if key[1] in ids}
         self._lacking = {key for key in self._lacking if key[1] in ids}
+        self._labels = {id_: found for id_, found in self._labels.items() if id_ in ids}
         self._shares = {id_: share for id_, share in self._shares.items() if id_ in ids}

@@ -5,6 +5,7 @@ goes to the same stores whichever host it is of.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -17,8 +18,8 @@ from registrar.host import host_addresses
 from registrar.ports import Place, place_of
 from registrar.tagging import tagging_of
 from sidecar.catalog.model import Node
-from sidecar.config.model import Settings
-from sidecar.config.units import endpoints
+from sidecar.config.model import DnsSettings, Settings
+from sidecar.config.units import duration, endpoints
 from sidecar.engine.client import Engine, EngineInfo, ExtraTags
 from sidecar.engine.connection import Tls
 from sidecar.runtime.clock import Clock
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
     from sidecar.catalog.work import InFlight
     from sidecar.stores.base import Edge
 
-__all__ = ["Host", "Maker", "own_ports"]
+__all__ = ["Host", "Maker", "names_kept", "own_ports"]
 
 _SSH: Final = "ssh:"
+_LOOKUP: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,24 @@ class Host:
     registrar: Registrar
     drainer: Drainer
     edges: "tuple[Edge, ...]"
+
+
+def names_kept(dns: DnsSettings) -> Callable[[str], float]:
+    """Return for how long a client may use what it was told of a service: its TTL and a second.
+
+    The second is for who asked a moment ago and connects now.
+    """
+    pairs = (entry.rpartition("=") for entry in dns.service_ttl)
+    ttls = {name.casefold(): duration(text) for name, _, text in pairs}
+
+    def kept(service: str) -> float:
+        if not (dns.listen or dns.tls_listen or dns.https_listen):
+            return 0.0
+        name = service.casefold()
+        keys = (name, *(f"{name[:end]}*" for end in range(len(name), -1, -1)))
+        return next((ttls[key] for key in keys if key in ttls), dns.ttl) + _LOOKUP
+
+    return kept
 
 
 class _NodeEngine(Engine):
@@ -148,6 +168,7 @@ class Maker:
             work=self._work,
             default=self._settings.lb.drain,
             is_shared=self._is_shared,
+            kept=names_kept(self._settings.dns),
         )
         return Host(node, engine, registrar, drainer, tuple(edges))
 

@@ -2,13 +2,15 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from sidecar.config.model import SchedulerSettings, Settings
+from sidecar.config.text import text_of
 from sidecar.engine.connection import Tls
 from sidecar.engine.operations import Operations
 from sidecar.errors import ConfigError
@@ -26,6 +28,7 @@ from sidecar.scheduler.files import StackFile, gather
 from sidecar.scheduler.journal import Journal
 from sidecar.scheduler.model import Policy
 from sidecar.scheduler.nodes.link import Link
+from sidecar.scheduler.nodes.links import Links
 from sidecar.scheduler.nodes.node import NodeSettings
 from sidecar.scheduler.nodes.settings import merged, settings_of
 from sidecar.scheduler.orders import Orders
@@ -36,39 +39,72 @@ from sidecar.scheduler.sources.web import Web
 from sidecar.scheduler.stash import Stash
 from sidecar.stores.base import KeyValue
 
-__all__ = ["Scheduling", "nodes_of", "scheduled"]
+if TYPE_CHECKING:
+    from sidecar.roster import Roster
+
+__all__ = ["STORE", "Nodes", "Scheduling", "nodes_of", "scheduled"]
+
+STORE: Final = "store:"
+"""In the list of nodes: those that register themselves in the store."""
 
 _MARGIN = 1.0
 
 
 def nodes_of(settings: SchedulerSettings) -> list[NodeSettings]:
-    """Return the nodes of a file, or of all files of a folder. Blocks. Raises ConfigError."""
-    if not settings.nodes:
-        return []
-    path = Path(settings.nodes)
-    found = [path]
-    if path.is_dir():
-        found = sorted(each for each in path.iterdir() if each.suffix in {".toml", ".json"})
-    return merged(settings_of(_text(each), str(each)) for each in found)
+    """Return the nodes of files, and of all files of folders. Blocks. Raises ConfigError."""
+    found: list[Path] = []
+    for word in filter(None, settings.nodes.split(",")):
+        path = Path(word)
+        if word != STORE and path.is_dir():
+            found += sorted(each for each in path.iterdir() if each.suffix in {".toml", ".json"})
+        elif word != STORE:
+            found.append(path)
+    return merged(settings_of(text_of(each), str(each)) for each in found)
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except OSError as error:
-        raise ConfigError([f"{path}: {error.strerror}"]) from None
-    except UnicodeDecodeError as error:
-        raise ConfigError([f"{path}: this is no UTF-8 at byte {error.start}"]) from None
+class Nodes:
+    """``sidecar.roster.Follower``: a link of each host; ``close`` ends their connections."""
 
+    def __init__(
+        self,
+        hosts: Iterable[Host],
+        settings: SchedulerSettings,
+        clock: Clock,
+        is_complete: Callable[[], bool],
+    ) -> None:
+        """Join these hosts first."""
+        self._settings = settings
+        self._clock = clock
+        self._used: list[Operations] = []
+        self.links = Links((), is_complete=is_complete)
+        for host in hosts:
+            self.join(host)
 
-def _link(host: Host, settings: SchedulerSettings, clock: Clock, stack: AsyncExitStack) -> Link:
-    files = host.settings.files
-    tls = None
-    if files is not None:
-        tls = Tls(files.ca, files.cert, files.key, files.is_verified)
-    operations = Operations(host.settings.endpoint, tls=tls)
-    stack.push_async_callback(operations.close)
-    return Link(host.settings, host.engine, operations, clock=clock, times=settings)
+    def join(self, host: Host) -> None:
+        """Take one more."""
+        files = host.settings.files
+        tls = None
+        if files is not None:
+            tls = Tls(files.ca, files.cert, files.key, files.is_verified)
+        operations = Operations(host.settings.endpoint, tls=tls)
+        self._used.append(operations)
+        self.links.join(
+            Link(host.settings, host.engine, operations, clock=self._clock, times=self._settings)
+        )
+
+    def leave(self, name: str) -> None:
+        """Let one go; what it was asked last is still answered."""
+        self.links.leave(name)
+
+    def operations(self, name: str) -> Operations | None:
+        """Return how a host's engine is changed."""
+        link = self.links.get(name)
+        return link.operations if link is not None else None
+
+    async def close(self) -> None:
+        """Hang up."""
+        for each in self._used:
+            await each.close()
 
 
 def _state_file(settings: Settings, environ: Mapping[str, str]) -> Path:
@@ -105,7 +141,7 @@ class Scheduling:
 
 async def scheduled(
     settings: Settings,
-    hosts: Sequence[Host],
+    hosts: Mapping[str, Host],
     keys: KeyValue,
     *,
     clock: Clock,
@@ -113,8 +149,12 @@ async def scheduled(
     balancer: Balancer | None,
     shared: KeyValue | None,
     health: Callable[[], Mapping[str, Health]],
+    roster: "Roster | None" = None,
 ) -> Scheduling:
-    """Return the scheduler; ``shared`` is a store that other hosts have too, if there is one."""
+    """Return the scheduler; ``shared`` is a store that other hosts have too, if there is one.
+
+    ``hosts`` changes in place when ``roster`` is given.
+    """
     given = settings.scheduler
     if shared is None and not settings.store.state_dir:
         stash = Stash(keys, _state_file(settings, os.environ))
@@ -123,7 +163,7 @@ async def scheduled(
     journal = Journal(clock.wall)
     control = Control(keys, journal, lost_after=given.down_after)
     orders = Orders(control, clock.wall)
-    fleet = Fleet({host.settings.name: host for host in hosts}, clock, balancer=balancer)
+    fleet = Fleet(hosts, clock, balancer=balancer)
     state = Path(settings.store.state_dir) if settings.store.state_dir else None
     url = given.election or (None if shared is None else settings.store.url)
     if url is None and state is None:  # another engine of this host has a scheduler of its own
@@ -132,9 +172,12 @@ async def scheduled(
         open_election, url, settings.registrar.node, ttl=given.lease, state_dir=state
     )
     policy = Policy(seed=given.seed, domain=given.failure_domain)
-    links = [_link(host, given, clock, stack) for host in hosts]
+    nodes = Nodes(hosts.values(), given, clock, lambda: roster is None or roster.is_complete)
+    stack.push_async_callback(nodes.close)
+    if roster is not None:
+        roster.followers.append(nodes)
     scheduler = Scheduler(
-        links,
+        nodes.links,
         control,
         election,
         fleet,
@@ -152,11 +195,10 @@ async def scheduled(
     )  # fmt: skip
     web = Web()
     stack.push_async_callback(web.close)
-    engines = {link.name: link.operations for link in links}
     autoscaler = Autoscaler(
         Scaling(control, orders),
         election,
-        Reading(engines.get, fleet, shared or keys, web, clock),
+        Reading(nodes.operations, fleet, shared or keys, web, clock),
         clock=clock,
     )
     parts: list[Component] = [control, fleet, scheduler, autoscaler, *doors]

@@ -116,8 +116,11 @@ class LoadBalancer:
             if (place := places.get(key)) is None:
                 continue
             load, before = load_of(work), found.get(place)
-            # What is no count of requests is of the address, in whichever upstream it is.
-            found[place] = load if before is None or not load.is_counted else load + before
+            if before is not None:
+                both = load + before
+                # Connections are with the address, in whichever upstream it is.
+                load = both if load.has_queue else both._replace(sessions=load.sessions)
+            found[place] = load
         return found
 
     def sends_to(self, instance: Instance) -> bool | None:

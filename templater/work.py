@@ -41,6 +41,7 @@ def load_of(work: Work) -> Load:
         failures=work.failures or 0,
         retries=work.retries or 0,
         is_counted=work.requests is not None,
+        has_queue=work.queued is not None,
     )
 
 

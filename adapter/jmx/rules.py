@@ -136,20 +136,22 @@ def judge(
 ) -> Judgement:
     """Return what the rules make of a value; ``extra`` are labels taken from attributes."""
     value_text = java_text(leaf.value)
-    is_fixed = not isinstance(leaf.value, str)
+    is_text = isinstance(leaf.value, str)
+    is_fixed = True  # by all rules so far
     for index, rule in enumerate(rules):
         name = snake(leaf.name) if rule.snake_case else leaf.name
         text = match_text(domain, leaf, name)
         case = _Case(domain, leaf, name, text, rule, index, naming, extra)
         if rule.pattern is None:
-            return Judgement(_default(case, None), is_fixed)
+            return Judgement(_default(case, None), is_fixed and not is_text)
         shown = "<cache>" if rule.is_cached else value_text
         is_fixed = is_fixed and rule.is_fixed
         match = rule.pattern.match(f"{text}: {shown}")
         if match is not None:
             recipe = _by_rule(case, match)
-            return Judgement(recipe, is_fixed or rule.is_cached, rule.is_cached)
-    return Judgement(None, is_fixed)
+            holds = is_fixed and (rule.is_cached or not is_text)
+            return Judgement(recipe, holds, rule.is_cached)
+    return Judgement(None, is_fixed and not is_text)
 
 
 def _by_rule(case: _Case, match: Matched) -> Recipe | None:

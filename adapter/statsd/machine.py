@@ -31,7 +31,7 @@ from adapter.statsd.series import (
     SummarySeries,
     Wheel,
 )
-from adapter.statsd.store import Group, Store
+from adapter.statsd.store import Store
 from adapter.statsd.tags import Styles
 from adapter.statsd.tally import Tally
 
@@ -234,7 +234,7 @@ class Machine:
             name,
             kind,
             labels,
-            lambda text, group: self._make(text, group, sample.kind),
+            lambda text, layout: self._make(text, sample.kind, layout),
             help_text=rule.help if rule is not None and rule.help else HELP,
             layout=_layout(kind, mapped, self.mapper.mapping),
             ttl=defaults.ttl if rule is None else rule.ttl,
@@ -242,20 +242,17 @@ class Machine:
         )
         return series, renamed
 
-    def _make(self, text: str, group: Group, kind: str) -> Series:
+    def _make(self, text: str, kind: str, layout: object) -> Series:
         if kind == "set":
             return SetSeries(text, self._set_window, self._now)
-        if group.kind == "counter":
+        if kind == "counter":
             return CounterSeries(text)
-        if group.kind == "gauge":
-            return GaugeSeries(text)
-        if isinstance(group.layout, Summary):
-            wheel = self._wheels.get(group.layout)
+        if isinstance(layout, Summary):
+            wheel = self._wheels.get(layout)
             if wheel is None:
-                wheel = self._wheels[group.layout] = Wheel(group.layout, self._now)
+                wheel = self._wheels[layout] = Wheel(layout, self._now)
             return SummarySeries(text, wheel)
-        bounds = group.layout
-        return HistogramSeries(text, bounds if isinstance(bounds, tuple) else ())
+        return HistogramSeries(text, layout) if isinstance(layout, tuple) else GaugeSeries(text)
 
 
 def _shortest(series: Series, alias: Alias, sample: Sample) -> _Cell:

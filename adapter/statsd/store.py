@@ -23,15 +23,15 @@ _Shape = tuple[str, ...]
 class Group:
     """The series of one name. Most have one: it needs no dict."""
 
-    __slots__ = ("first", "help", "kind", "layout", "more", "name", "shapes")
+    __slots__ = ("first", "help", "kind", "layouts", "more", "name", "shapes")
 
-    def __init__(self, name: str, kind: Kind, help_text: str, layout: object) -> None:
-        """``layout`` is what the first rule says of buckets or quantiles; it is everybody's."""
+    def __init__(self, name: str, kind: Kind, help_text: str) -> None:
+        """``layouts`` is what rules say of buckets or quantiles, the first by set of labels."""
         self.name = name
         self.kind: Kind = kind
         self.help = help_text
-        self.layout = layout
         self.shapes: tuple[_Shape, ...] = ()
+        self.layouts: tuple[object, ...] = ()
         self.first: Series | None = None
         self.more: dict[str, Series] | None = None
 
@@ -84,13 +84,14 @@ class Store:
         self._size = 0
         self._mortal: dict[Series, Group] = {}
         self._shapes: dict[_Shape, tuple[_Shape, ...]] = {}
+        self._layouts: dict[object, tuple[object, ...]] = {}
 
     def series(
         self,
         name: str,
         kind: Kind,
         labels: Mapping[str, str],
-        make: Callable[[str, Group], Series],
+        make: Callable[[str, object], Series],
         *,
         help_text: str,
         layout: object = None,
@@ -115,30 +116,32 @@ class Store:
             self._tally.overflow(name, weight)
             return None
         if group is None:
-            group = self.groups[name] = Group(name, kind, help_text, layout)
-        return self._made(group, name if text == name else text, shape, make, ttl)
+            group = self.groups[name] = Group(name, kind, help_text)
+        series = make(group.name if text == name else text, self._layout(group, shape, layout))
+        self._add(group, series, ttl)
+        return series
 
-    def _made(
-        self,
-        group: Group,
-        text: str,
-        shape: _Shape,
-        make: Callable[[str, Group], Series],
-        ttl: float,
-    ) -> Series:
-        series = make(group.name if text == group.name else text, group)
+    def _layout(self, group: Group, shape: _Shape, layout: object) -> object:
+        """Return the layout of all series of a name with these labels: that of the first.
+
+        As in the peer: with other labels a name may have other buckets. Layouts are hashable.
+        """
+        if shape in group.shapes:
+            return group.layouts[group.shapes.index(shape)] if group.layouts else None
+        alone = self._shapes.setdefault(shape, (shape,)) if len(self._shapes) < 1000 else (shape,)
+        group.shapes = group.shapes + alone if group.shapes else alone
+        if layout is not None:
+            single = self._layouts.setdefault(layout, (layout,))
+            group.layouts = group.layouts + single if group.layouts else single
+        return layout
+
+    def _add(self, group: Group, series: Series, ttl: float) -> None:
         series.ttl = ttl
         group.add(series)
-        if shape not in group.shapes:
-            alone = (
-                self._shapes.setdefault(shape, (shape,)) if len(self._shapes) < 1000 else (shape,)
-            )
-            group.shapes = group.shapes + alone if group.shapes else alone
         self.count += 1
-        self._size += len(text)
+        self._size += len(series.text)
         if ttl:
             self._mortal[series] = group
-        return series
 
     def _conflicts(self, name: str, kind: Kind, group: Group | None) -> bool:
         """Say whether a name is another type's, or would be taken for a part of another."""

@@ -71,8 +71,6 @@ class Client(Connection):
         self.reader = Reader(self)
         self.writer = Writer(self)
 
-    # --- what the loop calls -----------------------------------------------------------------
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, or say that there are too many."""
         self.transport = cast("asyncio.Transport", transport)
@@ -269,8 +267,6 @@ class Client(Connection):
         """Whether something waits until all before it is answered."""
         return self._barrier is not None
 
-    # --- waiting and ending ------------------------------------------------------------------
-
     def barrier(self, action: Callable[[], None]) -> None:
         """Do something when all before it is answered; nothing behind it is taken before."""
         if not self.runs:
@@ -281,19 +277,20 @@ class Client(Connection):
 
     def break_off(self) -> None:
         """Tell a mistake against the protocol in its turn, and end."""
-        self.barrier(self._break)
 
-    def _break(self) -> None:
-        if self.requests.failure:
-            self.write(b"-ERR Protocol error: %b\r\n" % self.requests.failure.encode("latin-1"))
-        self.close("protocol")
+        def end() -> None:
+            if why := self.requests.failure:
+                self.write(b"-ERR Protocol error: %b\r\n" % why.encode("latin-1"))
+            self.close("protocol")
+
+        self.barrier(end)
 
     def _end_if_done(self) -> None:
         if self._has_ended and not self.runs and not self.backlog and not self.session.waits:
             self.close("")
 
     def _grew(self, size: int) -> None:
-        self.hub.grew(self, size)
+        self.hub.pressure.grew(self, size)
 
     def _forget(self) -> None:
         self.hub.leave(self)

@@ -169,17 +169,6 @@ class Hub(Servers):
         if is_plain and len(routes) < _MOST_WORDS and len(name) < _LONGEST:
             routes[word_of(name)] = found.route
 
-    def grew(self, client: Client, size: int) -> None:
-        """Hear that a client that does not read has more to read; end it beyond its limit."""
-        self.buffered += size
-        transport = client.transport
-        is_push = client.session.is_transparent
-        hard = self.settings.push_hard if is_push else self.settings.reply_hard
-        if transport is not None and transport.get_write_buffer_size() > hard:
-            client.close("reply_buffer", is_abort=True)
-        elif self.buffered > self.settings.memory:
-            self.pressure.stop(client)
-
     def token(self, client: Client) -> Token:
         """Return what a client's writes are remembered in."""
         scope = client.listener.scope

@@ -43,6 +43,16 @@ class Pressure:
         elif self._clients or self._links:
             self._relieve()
 
+    def grew(self, client: "Client", size: int) -> None:
+        """Hear that a client that does not read has more to read; end it beyond its limit."""
+        hub, settings, transport = self._hub, self._hub.settings, client.transport
+        hub.buffered += size
+        hard = settings.push_hard if client.session.is_transparent else settings.reply_hard
+        if transport is not None and transport.get_write_buffer_size() > hard:
+            client.close("reply_buffer", is_abort=True)
+        elif hub.buffered > settings.memory:
+            self.stop(client)
+
     def stop(self, client: "Client") -> None:
         """Stop what sends to a slow client just now, as there is no room for more."""
         link = cast("Link | None", client.runs[0].link) if client.runs else None

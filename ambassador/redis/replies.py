@@ -190,7 +190,9 @@ def _short(data: bytes, at: int, count: int) -> tuple[int, int]:
 
 
 def _length_of(header: bytes) -> int:
-    number = number_of(header[1:-2]) if header.endswith(b"\r\n") else None
+    # Compiled, an empty slice that ends before it begins is an error: at least one digit.
+    is_line = len(header) > 3 and header.endswith(b"\r\n")
+    number = number_of(header[1:-2]) if is_line else None
     if number is None or not -1 <= number <= _COUNT_LIMIT:
         raise ProtocolError("a length is no number")
     return number

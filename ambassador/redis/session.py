@@ -188,8 +188,6 @@ class Session:
         client = self.client
         return await wait_for_replicas(client, client.hub.primary, client.writer.link, count, limit)
 
-    # --- an upstream alone -------------------------------------------------------------------
-
     def with_lease(
         self,
         then: Callable[[Lease], None],

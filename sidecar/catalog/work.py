@@ -23,7 +23,9 @@ class Load(NamedTuple):
     """Connections that failed, answers that broke off, answers of 500 and above."""
     retries: int = 0
     is_counted: bool = True
-    """Whether requests, failures and queues are known; where not, they are 0."""
+    """Whether requests, failures and retries are known; where not, they are 0."""
+    has_queue: bool = True
+    """Whether what waits is known; where not, sessions are those of the address (nginx)."""
 
     def __add__(self, other: object) -> "Load":
         """Return both together."""
@@ -39,6 +41,7 @@ class Load(NamedTuple):
             self.failures + other.failures,
             self.retries + other.retries,
             self.is_counted and other.is_counted,
+            self.has_queue and other.has_queue,
         )
 
 

@@ -30,8 +30,8 @@ def _ttl(seconds: float) -> float:
 
 
 def _udp_payload(size: int) -> int:
-    if not 512 <= size <= 65535:  # RFC 6891 section 6.2.3: less counts as 512
-        raise ValueError(f"must be from 512 to 65535, not {size}")
+    if not 512 <= size <= 4096:  # RFC 6891 sections 6.2.3 and 6.2.5
+        raise ValueError(f"must be from 512 to 4096, not {size}")
     return size
 
 

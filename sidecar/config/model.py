@@ -191,7 +191,7 @@ class SchedulerSettings(_Section, frozen=True):
 
     on: bool = False  # a stack or nodes switch it on too
     stack: str = ""  # a Compose file that is deployed, and again when it changes
-    nodes: str = ""  # a file of nodes, or a folder of such; empty: the one engine of docker.url
+    nodes: str = ""  # files, folders, "store:"; empty: the one engine of docker.url
     probe: float = 2.0  # with the time-out, new work avoids a silent node within four seconds
     probe_timeout: float = 1.0
     down_after: float = 15.0  # a restart of Docker is over by then; peers take 90 s and more

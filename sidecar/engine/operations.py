@@ -75,15 +75,26 @@ class Operations:
         found = await self._connection().json(path, **once) if is_container_reference(id_) else None
         return found if isinstance(found, dict) else {}
 
-    async def has_image(self, name: str) -> bool:
-        """Say whether an image of this name is there."""
-        return await self._connection().json(f"images/{_path(name)}/json") is not None
+    async def image_named(self, name: str) -> str | None:
+        """Return when an image got this name, in the engine's words; None where none has it.
+
+        It only notes names that were given, not pulled.
+        """
+        found = await self._connection().json(f"images/{_path(name)}/json")
+        if not isinstance(found, dict):
+            return None
+        noted = found.get("Metadata")
+        return str(noted.get("LastTagTime") or "") if isinstance(noted, dict) else ""
+
+    async def name_again(self, name: str) -> None:
+        """Give an image the name that it has: its engine then notes when that was."""
+        head, tag = _split(name)
+        path = f"images/{_path(name)}/tag"
+        await self._connection().send("POST", path, repo=head, tag=tag)
 
     async def pull(self, name: str, *, platform: str = "") -> None:
         """Get an image from its registry. Raises EngineRefused with the registry's words."""
-        head, colon, tag = name.rpartition(":")
-        if "@" in name or not colon or "/" in tag:
-            head, tag = name, "" if "@" in name else "latest"
+        head, tag = _split(name)
         params = {"fromImage": head, "tag": tag, "platform": platform}
         given = {key: value for key, value in params.items() if value}
         async for told in self._connection().lines("images/create", timeout=_PULL, **given):
@@ -188,6 +199,14 @@ class Operations:
         if self._open is None:
             self._open = Connection(self.url, tls=self._tls)
         return self._open
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return an image's name and its tag; with a digest the tag is empty."""
+    head, colon, tag = name.rpartition(":")
+    if "@" in name or not colon or "/" in tag:
+        return name, "" if "@" in name else "latest"
+    return head, tag
 
 
 def _path(name: str) -> str:

@@ -4,20 +4,18 @@ import argparse
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from sidecar.errors import ConfigError
-from sidecar.run.catalog import Catalog
+from sidecar.config.text import text_of
 from sidecar.run.job import Event, Running
 from sidecar.run.processes import Processes
 from sidecar.run.settings import Settings, Watch, read
 from sidecar.runtime import log
 from sidecar.runtime.clock import SystemClock
-from sidecar.runtime.reason import reason_of
+from sidecar.stores.consul.inside import Inside
 
 __all__ = ["main"]
 
@@ -40,11 +38,7 @@ def main(program: str, arguments: Sequence[str]) -> int:
         "--control", default="", metavar="PATH", help="a socket that takes: maintenance on|off"
     )
     options = parser.parse_args(arguments)
-    try:
-        settings = read(Path(options.file).read_text("utf-8"), options.file)
-    except (OSError, UnicodeDecodeError) as error:
-        text = reason_of(error) if isinstance(error, OSError) else "this is no UTF-8"
-        raise ConfigError([f"{options.file}: {text}"]) from None
+    settings = read(text_of(Path(options.file)), options.file)
     if options.check:
         print(f"{len(settings.jobs)} jobs: {', '.join(job.name for job in settings.jobs)}")
         return 0
@@ -58,7 +52,7 @@ class _Program:
     def __init__(self, settings: Settings, control: str) -> None:
         self._settings = settings
         self._control = control
-        self._catalog = Catalog(settings.catalog) if settings.catalog else None
+        self._catalog = Inside(settings.catalog) if settings.catalog else None
         self._jobs: list[Running] = []
         self._stopping = asyncio.Event()
         self._is_resting = False
@@ -118,11 +112,10 @@ class _Program:
             if each.process is not None:
                 await self._call("deregister", each)
                 await each.stop(hooks)
-        late = [one for one in self._jobs if one.process is not None]
-        await asyncio.gather(*(one.process.wait(_LAST) for one in late if one.process is not None))
-        for one in late:
-            if one.process is not None:
-                one.process.send(signal.SIGKILL)
+        late = [one.process for one in self._jobs if one.process is not None]
+        await asyncio.gather(*(process.wait(_LAST) for process in late))
+        for process in late:
+            process.send(signal.SIGKILL)
 
     # The catalogue
 
@@ -130,8 +123,9 @@ class _Program:
         if self._catalog is None or not job.job.port:
             return
         call: Callable[..., None] = getattr(self._catalog, name)
+        entry = job.job.entry(os.uname().nodename)
         try:
-            await asyncio.to_thread(call, job.job, **more)
+            await asyncio.to_thread(call, entry if name == "register" else entry["ID"], **more)
         except OSError as error:
             _log.warning("catalogue not told", job=job.job.name, what=name, reason=error)
 
@@ -181,7 +175,3 @@ class _Program:
             self._publish(Event("enterMaintenance" if self._is_resting else "exitMaintenance"))
         writer.write(b"ok\n" if words[:1] == ["maintenance"] else b"what?\n")
         writer.close()
-
-
-if __name__ == "__main__":
-    sys.exit(main("run", sys.argv[1:]))

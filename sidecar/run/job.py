@@ -153,8 +153,8 @@ class Running:
             process.send(signal.SIGKILL)  # also what it left behind
             if fd:
                 os.close(reading)
-        status = await process.wait() if status is None else status
-        self.process, self.status, self.is_healthy = None, status or 0, None
+        status = await process.wait() or 0 if status is None else status
+        self.process, self.status, self.is_healthy = None, status, None
         self.is_ready.clear()
         _log.info("ended", job=job.name, status=status)
         self._tell("exitSuccess" if status == 0 else "exitFailed")

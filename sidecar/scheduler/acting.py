@@ -37,9 +37,11 @@ from sidecar.scheduler.creating import (
     name_of,
 )
 from sidecar.scheduler.desk import Desk, Election
+from sidecar.scheduler.explaining import why_of
 from sidecar.scheduler.fencer import Fencer
 from sidecar.scheduler.nodes.link import Link
 from sidecar.scheduler.nodes.reading import Seen
+from sidecar.scheduler.pulling import have_image
 from sidecar.scheduler.recipe import Hook, Joined, Recipe
 from sidecar.scheduler.resting import Resting, registered_of
 from sidecar.scheduler.traffic import Traffic
@@ -136,8 +138,9 @@ class Actor:
             rev=self._rev(action),
             epoch=epoch,
             previous=self._previous(action),
+            why=why_of(action.placement, link.wall()),
         )
-        body = body_of(recipe, mark, request.resources, view)
+        body = body_of(recipe, mark, request.resources, view, is_only=len(self._links) == 1)
         try:
             id_ = await link.operations.create(name, body, platform=recipe.build.platform)
         except EngineConflict:
@@ -145,6 +148,8 @@ class Actor:
             raise
         seen = await link.refresh(id_)
         if seen is not None:
+            if recipe.care.role == names.POD:  # nobody is in it yet who could serve
+                self._traffic.relabel(link.name, id_, names.hidden(seen.view.labels))
             await self._begin(link, id_, recipe)
 
     def _is_there(self, link: Link, action: Create) -> bool:
@@ -187,12 +192,8 @@ class Actor:
 
     async def _prepare(self, link: Link, recipe: Recipe) -> None:
         """Get the image if it is missing, make networks and volumes that are missing."""
-        ask, image, pull = link.operations, recipe.build.image, recipe.care.pull
-        if pull == "always" or not await ask.has_image(image):
-            if pull == "never":
-                raise EngineRefused(f"the image {image} is not on {link.name}")
-            _log.info("pulling", node=link.name, image=image)
-            await ask.pull(image, platform=recipe.build.platform)
+        await have_image(link, recipe)
+        ask = link.operations
         there = await ask.networks() if recipe.care.networks else frozenset()
         for network in recipe.care.networks:
             if network.is_external and network.name not in there:

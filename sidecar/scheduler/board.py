@@ -125,7 +125,7 @@ class Board:
             insort(names, node)
 
     def _count(self, container: ContainerView, node: str, step: int) -> None:
-        if container.service:
+        if container.service and not container.is_over:
             key = container.stack, container.service
             _tally(self._copies.setdefault(key, {}), node, step)
         for volume in container.volumes:

@@ -7,6 +7,7 @@ reached is believed to run on, until the node has been down for so long that its
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from sidecar.catalog.matching import Lot
 from sidecar.scheduler.canary import CanaryPolicy, Kept, Sides
@@ -17,6 +18,7 @@ from sidecar.scheduler.spec import Condition
 
 __all__ = [
     "HEALED",
+    "WELL",
     "Cluster",
     "Copy",
     "Goal",
@@ -48,6 +50,9 @@ class Health(StrEnum):
     UNHEALTHY = "unhealthy"
 
 
+WELL: Final = frozenset({Health.NONE, Health.HEALTHY})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
     """One container of ours."""
@@ -60,6 +65,8 @@ class Copy:
     id: str = ""
     """The engine's."""
     role: str = "main"
+    needs: tuple[str, ...] = ()
+    """The services of its stack that it depends on."""
     within: str = ""
     """The id of the container whose network it shares."""
     epoch: int = 0
@@ -92,6 +99,10 @@ class Need:
     service: str
     condition: Condition
     is_same_slot: bool = False
+    is_required: bool = True
+    """Else it is waited for only as long as it may come to be."""
+    restarts: bool = False
+    """When that service is replaced, this one is afterwards."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +145,14 @@ class Goal:
     is_everywhere: bool = False
     adopts: bool = False
     """It takes over what docker-compose made for it."""
+    rebalances: bool = False
+    """Copies move to nodes that joined."""
+    orphan_keep: float = 3600.0
+    """A copy that lost to its replacement is kept for so long."""
     pod: str = ""
     """The service in whose network each slot is, on the same node."""
+    members: tuple[str, ...] = ()
+    """The services that are in its pod: it is ready when they are."""
     follows: bool = False
     """It has the slots of its pod."""
 

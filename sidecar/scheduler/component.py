@@ -38,8 +38,8 @@ from sidecar.scheduler.explaining import lines_of
 from sidecar.scheduler.failing import Failing
 from sidecar.scheduler.fencer import Fencer
 from sidecar.scheduler.memory import Memory
-from sidecar.scheduler.model import Policy, State
-from sidecar.scheduler.nodes.link import Link
+from sidecar.scheduler.model import Policy
+from sidecar.scheduler.nodes.links import Links
 from sidecar.scheduler.picture import Picture
 from sidecar.scheduler.plan import Plan, plan
 from sidecar.scheduler.traffic import Traffic
@@ -60,7 +60,7 @@ class Scheduler:
 
     def __init__(
         self,
-        links: Iterable[Link],
+        links: Links,
         desk: Desk,
         election: Election,
         traffic: Traffic,
@@ -71,7 +71,7 @@ class Scheduler:
         policy: Policy | None = None,
     ) -> None:
         """The connections of ``links`` are closed by who made them."""
-        self._links = {link.name: link for link in links}
+        self._links = links
         self._desk = desk
         self._election = election
         self._traffic = traffic
@@ -86,7 +86,7 @@ class Scheduler:
         self._memory = Memory()
         self._failing = Failing()
         self._under_way: dict[str, tuple[Action, asyncio.Task[None]]] = {}
-        self._gates = {name: asyncio.Semaphore(_AT_ONCE) for name in self._links}
+        self._gates: dict[str, asyncio.Semaphore] = {}
         self._picture = Picture(self._links, self._desk, self._traffic)
         self._counting = Counting(self._traffic, self._clock)
         self._said: frozenset[str] = frozenset()
@@ -110,8 +110,7 @@ class Scheduler:
         self._start_over()
         async with asyncio.TaskGroup() as group:
             self._group = group
-            for link in self._links.values():
-                group.create_task(link.run(self._wake.set), name=f"node {link.name}")
+            group.create_task(self._links.run(self._wake.set), name="nodes")
             group.create_task(self._election.run(), name="election")
             group.create_task(self._fencer.run(), name="fencer")
             group.create_task(self._counting.run(), name="counts of canaries")
@@ -129,7 +128,7 @@ class Scheduler:
 
     async def _keep(self) -> None:
         while True:
-            found = self._look() if self._is_known() else None
+            found = self._look() if self._links.are_known else None
             await self._woken(self._look_again(found))
 
     async def _woken(self, until: float | None) -> None:
@@ -148,9 +147,6 @@ class Scheduler:
             times.append(found.look_again)
         return min((each for each in times if each is not None), default=None)
 
-    def _is_known(self) -> bool:
-        return not any(link.reach().state is State.JOINING for link in self._links.values())
-
     def _look(self) -> Plan | None:
         now = self._clock.monotonic()
         actions = [action for action, _ in self._under_way.values()]
@@ -158,7 +154,8 @@ class Scheduler:
         seen = replace(
             self._picture.taken(now), fences=fences, sides=sides, wall=self._clock.wall()
         )
-        for name in self._picture.suspend(seen):
+        left = {node for action in actions if (node := _node_of(action))} - self._links.keys()
+        for name in self._picture.suspend(seen) | left:
             self._cancel(name)
         goals = [self._avoiding(goal, now) for goal in self._desk.goals(seen)]
         self._cluster = with_under_way(
@@ -224,7 +221,7 @@ class Scheduler:
         node = _node_of(action)
         try:
             if isinstance(action, Create):
-                async with self._gates[node]:
+                async with self._gates.setdefault(node, asyncio.Semaphore(_AT_ONCE)):
                     await self._actor.do(action)
             else:
                 await self._actor.do(action)

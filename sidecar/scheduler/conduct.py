@@ -106,3 +106,5 @@ class Conduct:
     keeps: Keeps = Keeps.REPLACEMENT
     canary: CanaryPolicy | None = None
     autoscale: Autoscale | None = None
+    rebalances: bool = False
+    orphan_keep: float = 3600.0

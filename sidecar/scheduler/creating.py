@@ -8,6 +8,7 @@ import io
 import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Final
 
 from sidecar.scheduler import labels as names
@@ -19,6 +20,7 @@ from sidecar.scheduler.recipe import Build, Hook, Joined, Recipe, packed
 __all__ = ["Lacking", "Mark", "archive_of", "body_of", "endpoint_of", "exec_of", "name_of"]
 
 _COMPOSE: Final = "com.docker.compose"
+_SWARM_ID: Final = "com.docker.swarm.id"
 _OWNERS: Final = ("NetworkMode", "IpcMode", "PidMode")
 _ONLY_OURS: Final = {"Name": "no"}
 _NAME: Final = "SERVICE_NAME"
@@ -41,6 +43,7 @@ class Mark:
     rev: int
     epoch: int
     previous: Recipe | None = None
+    why: str = ""
 
 
 def name_of(create: Create, recipe: Recipe, node: NodeView) -> str:
@@ -69,6 +72,7 @@ def labels_of(recipe: Recipe, mark: Mark, reserved: Resources) -> dict[str, str]
         names.SHARE: "0" if is_canary(mark.slot) else "",  # until it is weighed
         names.RESERVED: f"{reserved.cpu},{reserved.memory}",
         names.RECIPE: packed(recipe),
+        names.WHY: mark.why,
         names.PREV: packed(mark.previous) if mark.previous is not None else "",
     }
     compose = {
@@ -76,10 +80,11 @@ def labels_of(recipe: Recipe, mark: Mark, reserved: Resources) -> dict[str, str]
         f"{_COMPOSE}.service": mark.service,
         f"{_COMPOSE}.container-number": mark.slot,
         f"{_COMPOSE}.oneoff": "False",
+        _SWARM_ID: sha256(own[names.ID].encode()).hexdigest(),
     }
     given = recipe.build.config.get("Labels", {})
     registered = {} if _is_named(recipe.build) else {_NAME: mark.service}
-    found = {**compose, **registered, **given}
+    found = {**compose, **registered, **given, **recipe.care.labels}
     return {**found, **{key: value for key, value in own.items() if value}}
 
 
@@ -89,15 +94,18 @@ def _is_named(build: Build) -> bool:
     return _NAME in variables or _NAME in build.config.get("Labels", {})
 
 
-def body_of(recipe: Recipe, mark: Mark, reserved: Resources, node: NodeView) -> dict[str, Any]:
+def body_of(
+    recipe: Recipe, mark: Mark, reserved: Resources, node: NodeView, *, is_only: bool = False
+) -> dict[str, Any]:
     """Return the body of the create call. Raises Lacking.
 
-    The engine never starts it again by itself: an engine that comes back would start what has
-    moved elsewhere meanwhile.
+    The engine never starts it again by itself unless it is the only one: an engine that comes back
+    would start what has moved elsewhere meanwhile.
     """
     build = recipe.build
     labels = labels_of(recipe, mark, reserved)
-    host = {**build.host, "RestartPolicy": _ONLY_OURS}
+    by_engine = build.host.get("RestartPolicy", _ONLY_OURS)
+    host = {**build.host, "RestartPolicy": by_engine if is_only else _ONLY_OURS}
     for key in _OWNERS:
         if str(host.get(key, "")).startswith("service:"):
             wanted = host[key].removeprefix("service:")

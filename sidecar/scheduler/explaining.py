@@ -1,15 +1,18 @@
 """Why no node takes a request: every node's first reason, and what would help most. Pure."""
 
+import json
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from sidecar.scheduler.board import Board
 from sidecar.scheduler.filters import FILTERS, refusal_of
-from sidecar.scheduler.model import Reason, Refusal, Request
+from sidecar.scheduler.model import Placement, Reason, Refusal, Request
 from sidecar.scheduler.standing import Standing
 
-__all__ = ["explain", "lines_of"]
+__all__ = ["explain", "lines_of", "told_why", "why_of"]
 
+_LONGEST: Final = 4096
+_WHY: Final = frozenset({"at", "strategy", "rank", "runner_up"})
 _CHEAPEST_FIRST: Final = (
     "max_replicas_per_node",
     "port",
@@ -81,3 +84,23 @@ def lines_of(refusal: Refusal) -> list[str]:
         least = f" {reason.detail.replace('by', 'by >=', 1)}" if reason.short_by else ""
         lines.append(f"{reason.text}{least}: {len(nodes)}{where}")
     return lines
+
+
+def why_of(placement: Placement, at: float) -> str:
+    """Return why a container is where it is, as the text of a label; ``at``: seconds since 1970."""
+    found = {
+        "at": round(at, 3),
+        "strategy": placement.request.strategy.value,
+        "rank": list(placement.key),
+        "runner_up": placement.runner_up,
+    }
+    return json.dumps(found)
+
+
+def told_why(text: str) -> Mapping[str, Any]:
+    """Return what such a label tells; nothing for any other text."""
+    try:
+        found = json.loads(text) if len(text) <= _LONGEST else None
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) and found.keys() == _WHY else {}

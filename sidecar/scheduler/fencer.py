@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from sidecar.catalog.kv import Listing
 from sidecar.errors import StoreConflict, StoreDenied, StoreUnavailable
 from sidecar.runtime.backoff import Backoff
@@ -124,7 +126,7 @@ class Fencer:
             return
         if found.denied >= epoch:
             return
-        record = Record(holder="", count=found.count, ttl=found.ttl, denied=epoch)
+        record = replace(found, holder="", denied=epoch)
         try:
             await self._keys.put(agent_key(node), record.packed(), cas=entry.modify_index)
         except StoreConflict:
@@ -169,7 +171,7 @@ class Fencer:
         found = Record() if entry is None else record_of(entry.value)
         if entry is None or not 0 < found.denied <= epoch:
             return
-        record = Record(count=found.count, ttl=found.ttl)
+        record = replace(found, holder="", denied=0)
         try:
             await self._keys.put(agent_key(node), record.packed(), cas=entry.modify_index)
         except StoreConflict:

@@ -15,7 +15,7 @@ reach the store while we cannot reach its engine is stopped all the same.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -66,6 +66,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     count: int = 0
     ttl: float = 0.0
     denied: int = 0
+    node: Mapping[str, Any] = {}
+    """How the node is reached, as in a file of nodes; empty: it is in such a file."""
 
     def packed(self) -> bytes:
         """Return it as bytes."""

@@ -18,6 +18,7 @@ _slots = gauge(
     "pinnace_scheduler_slots", "slots of each service: wanted, current, ready", ["service", "state"]
 )
 _refused = gauge("pinnace_scheduler_slots_refused", "slots that have no place")
+_alarms = gauge("pinnace_scheduler_alarms", "what a person should look at now")
 _rollouts = gauge("pinnace_scheduler_rollouts", "services by the phase of their rollout", ["phase"])
 _EVERY: Final = 1.0
 
@@ -32,6 +33,7 @@ class Gauges:
     def take(self, goals: Iterable[Goal], scene: Scene) -> None:
         """Count what was seen."""
         _refused.set(len(scene.refusals))
+        _alarms.set(len(scene.alarms))
         states = Counter(each.state for each in scene.cluster.nodes)
         for state in State:
             _nodes.labels(state.value).set(states[state])

@@ -132,7 +132,11 @@ def goals_of(
                 trial=said.trial,
             )
         )
-    return goals
+    return [replace(each, members=_members(each, goals)) for each in goals]
+
+
+def _members(owner: Goal, goals: Iterable[Goal]) -> tuple[str, ...]:
+    return tuple(each.service for each in goals if each.follows and each.pod == owner.service)
 
 
 def _size(service: ServiceSpec, said: int | None) -> int:
@@ -151,9 +155,14 @@ def _goal(stack: str, service: ServiceSpec, lost_after: float) -> Goal:
         update=conduct.update,
         rollback=conduct.rollback,
         needs=tuple(
-            Need(key_of(stack, each.service), each.condition, each.is_same_slot)
+            Need(
+                key_of(stack, each.service),
+                each.condition,
+                each.is_same_slot,
+                each.is_required,
+                each.restarts,
+            )
             for each in service.depends_on
-            if each.is_required
         ),
         min_healthy=conduct.min_healthy,
         fencing=conduct.fencing,
@@ -164,6 +173,8 @@ def _goal(stack: str, service: ServiceSpec, lost_after: float) -> Goal:
         size=None if is_everywhere else service.replicas,
         is_everywhere=is_everywhere,
         adopts=service.adopts,
+        rebalances=conduct.rebalances and conduct.moves and not service.volumes,
+        orphan_keep=conduct.orphan_keep,
         pod=key_of(stack, service.pod) if service.pod else "",
         follows=bool(service.pod and service.scaled_as),
     )

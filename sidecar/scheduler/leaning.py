@@ -1,14 +1,16 @@
 """Containers that lean on another: what shares its network, and what it works for. Pure.
 
 A pod's first container has the network of all others. Without it they cannot be reached, so they
-are made anew with it; and it ends after them. A sidecar ends after what it serves.
+are made anew with it; and it ends after them. A sidecar ends after what it serves. What a service
+depends on starts before it, and ends after it when both are wanted no more.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from sidecar.scheduler.actions import Action, Drain, Stop
+from sidecar.scheduler.actions import Action, Create, Drain, Stop
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, Health, Need, Stage
+from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.model import Request
 from sidecar.scheduler.spec import Condition
 
@@ -25,12 +27,47 @@ class Leaning:
         """Take what was seen."""
         self._cluster = cluster
         self._slots: dict[str, tuple[str, ...]] = {}
+        self._changing: set[str] = set()
+        self._coming: set[str] = set()
+        self._gone: set[str] = set()
         self._homes = {
             copy.id
             for copies in cluster.copies.values()
             for copy in copies
             if copy.stage is Stage.RUNNING and not copy.is_draining
         }
+
+    def note(self, goal: Goal, actions: Iterable[Action], memory: Memory) -> None:
+        """Remember how a service is: what needs it is looked at later."""
+        alive = [
+            copy
+            for copy in self._cluster.copies.get(goal.service, ())
+            if copy.stage is not Stage.EXITED
+        ]
+        if any(copy.spec != goal.spec for copy in alive):
+            self._changing.add(goal.service)
+        is_begun = any(
+            isinstance(each, Create) and each.service == goal.service for each in actions
+        )
+        known = {(each.service, each.spec) for each in memory.failures}
+        if (alive or is_begun) and (goal.service, goal.spec) not in known:
+            self._coming.add(goal.service)
+
+    def may_start(self, goal: Goal, slot: str, *, is_first: bool) -> bool:
+        """Return whether all that a slot needs is there; what ran once waits for its pod only."""
+        return all(
+            self.is_met(need, slot) or not (need.is_required or need.service in self._coming)
+            for need in goal.needs
+            if is_first or need.is_same_slot
+        )
+
+    def may_change(self, goal: Goal) -> bool:
+        """Return whether nothing is being replaced after which this service is to be replaced."""
+        return not any(need.restarts and need.service in self._changing for need in goal.needs)
+
+    def gone(self, copies: Iterable[Copy]) -> None:
+        """Remember copies of a service that is wanted no more: they end in reverse order."""
+        self._gone |= {copy.id for copy in copies if copy.id}
 
     def settled(self, goal: Goal) -> Goal:
         """Return the goal with the slots of its pod; must be asked for the pod before."""
@@ -95,8 +132,25 @@ class Leaning:
             if copy.stage is Stage.RUNNING and copy.within
         ]
         for action in found:
+            if isinstance(action, Drain | Stop) and self._is_needed(action, leaving):
+                continue
             if not isinstance(action, Stop) or not _is_leant_on(action.copy, running, leaving):
                 yield action
+
+    def _is_needed(self, action: Drain | Stop, leaving: set[str]) -> bool:
+        """Return whether what depends on a copy is ending too, and has not ended yet."""
+        if action.copy.id not in self._gone:
+            return False
+        stack, _, name = action.service.rpartition("/")
+        return any(
+            other.stage is Stage.RUNNING
+            and other.id in self._gone
+            and (other.is_draining or other.id in leaving)
+            for service, copies in self._cluster.copies.items()
+            if service.rpartition("/")[0] == stack
+            for other in copies
+            if name in other.needs
+        )
 
 
 def _is_leant_on(copy: Copy, running: Iterable[Copy], leaving: set[str]) -> bool:

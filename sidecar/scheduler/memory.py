@@ -11,7 +11,7 @@ from typing import Final
 from sidecar.scheduler.canary import Trial
 from sidecar.scheduler.cluster import HEALED, Cluster, Copy, Health, Stage
 
-__all__ = ["Failure", "Memory", "counted"]
+__all__ = ["Failure", "Memory", "Move", "counted"]
 
 _STRAIN: Final = 300.0
 
@@ -27,6 +27,14 @@ class Failure:
     at: float
     age: float = 0.0
     """How long it had run, 0 when that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A copy that is to leave a node for a better one, and since when."""
+
+    node: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,13 @@ class Memory:
     cut_off: float = -inf
     """When most nodes could not be reached, last: what is lost is counted anew from then on."""
 
+    moves: Mapping[tuple[str, str, int], Move] = field(default_factory=dict)
+    """Copies that move to other nodes: service, slot and incarnation of each."""
+    moved: tuple[float, ...] = ()
+    """When moves began of late."""
+    unmoved: Mapping[str, float] = field(default_factory=dict)
+    """When a move of a service failed."""
+
     def late(self, service: str, copy: Copy, now: float) -> "Memory":
         """Return it with a copy that never became ready; taken once."""
         known = self.failures_of(service, copy.slot, copy.spec)
@@ -58,6 +73,11 @@ class Memory:
             return self
         failure = Failure(service, copy.slot, copy.spec, copy.node, now)
         return replace(self, failures=(*self.failures, failure))
+
+    def left(self, service: str, slot: str) -> frozenset[str]:
+        """Return the nodes that copies of a slot are to leave."""
+        moves = self.moves.items()
+        return frozenset(move.node for (of, at, _), move in moves if (of, at) == (service, slot))
 
     def failures_of(self, service: str, slot: str, spec: str) -> list[float]:
         """Return when copies of a slot failed."""

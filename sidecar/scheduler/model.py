@@ -108,6 +108,8 @@ class ContainerView:
     exposed: tuple[Port, ...] = ()
     resources: Resources = Resources()
     running: bool = True
+    is_over: bool = False
+    """A copy of ours that ended: it never starts again, and is kept for its logs only."""
     volumes: tuple[str, ...] = ()
     stack: str = ""
     service: str = ""

@@ -8,8 +8,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final
 
-from sidecar.scheduler.cluster import Cluster, Copy
+from sidecar.scheduler.cluster import WELL, Cluster, Copy, Stage
 from sidecar.scheduler.desk import Desk
+from sidecar.scheduler.labels import MAIN, POD, hidden, relabelled
+from sidecar.scheduler.model import State
 from sidecar.scheduler.nodes.link import Link
 from sidecar.scheduler.sight import UNREACHABLE
 from sidecar.scheduler.traffic import Traffic
@@ -30,6 +32,8 @@ class Picture:
         self._suspended: set[str] = set()
         self._withdrawn: set[str] = set()
         self._known: set[str] = set()
+        self._idle: set[str] = set()
+        """Pods in which nothing can serve now: they are not registered."""
         self._routed: set[str] = set()
         """Those that work has reached once: what is wrong later is not their start."""
 
@@ -37,6 +41,7 @@ class Picture:
         """Return what is seen now."""
         copies: dict[str, list[Copy]] = {}
         ids: set[str] = set()
+        self._relabel()
         for link in self._links.values():
             for service, copy in link.copies():
                 ids.add(copy.id)
@@ -55,7 +60,10 @@ class Picture:
         if copy.id not in self._known and now - copy.since > _LONG:
             self._routed.add(copy.id)  # it served before we began
         is_up = copy.id in self._routed
-        if not is_up and self._traffic.is_routed(copy.node, copy.id) is not False:
+        if copy.id in self._idle:
+            self._routed.discard(copy.id)
+            is_up = False
+        elif not is_up and self._traffic.is_routed(copy.node, copy.id) is not False:
             self._routed.add(copy.id)
             is_up = True
         return replace(
@@ -65,14 +73,49 @@ class Picture:
             share=self._traffic.share(copy.id),
         )
 
+    def _relabel(self) -> None:
+        """Have what runs registered by the labels that its stack gives it now."""
+        manned = {
+            copy.within
+            for link in self._links.values()
+            for _, copy in link.copies()
+            if copy.role == MAIN and copy.stage is Stage.RUNNING and copy.health in WELL
+        }
+        self._idle = set()
+        live: dict[tuple[str, str], Mapping[str, str] | None] = {}
+        for name, link in self._links.items():
+            for service, copy in link.copies():
+                seen = link.seen(copy.id)
+                if copy.stage is not Stage.RUNNING or seen is None:
+                    continue
+                key = service, copy.spec
+                if key not in live:
+                    recipe = self._desk.recipe(*key)
+                    live[key] = recipe.care.labels if recipe is not None else None
+                wanted = live[key]
+                if copy.role == POD and copy.id not in manned:
+                    self._idle.add(copy.id)
+                    self._traffic.relabel(name, copy.id, hidden(seen.view.labels))
+                elif wanted is not None:
+                    labels = relabelled(seen.view.labels, wanted)
+                    self._traffic.relabel(name, copy.id, labels)
+
     def withdrawn(self, copy: Copy) -> None:
         """Note that a copy is in the catalogue no more."""
         self._withdrawn.add(copy.id)
 
     def suspend(self, cluster: Cluster) -> frozenset[str]:
-        """Keep work from nodes that cannot be reached now; return those that are new."""
+        """Keep work from nodes that cannot be reached now; return those that are new.
+
+        When most are away what gets work is as before: also of those that went first, a moment
+        ago, and are not down yet.
+        """
         away = {node.name for node in cluster.nodes if node.state in UNREACHABLE}
         if len(away) * 2 > len(cluster.nodes):
+            suspects = {node.name for node in cluster.nodes if node.state is State.SUSPECT}
+            for name in self._suspended & suspects:
+                self._traffic.suspend(name, on=False)
+            self._suspended -= suspects
             return frozenset()
         new = frozenset(away - self._suspended)
         for name in new:
@@ -83,6 +126,7 @@ class Picture:
     def resume(self, cluster: Cluster, but: Collection[str]) -> None:
         """Let nodes that are back have work again, but for copies (ids) that are to go."""
         away = {node.name for node in cluster.nodes if node.state in UNREACHABLE}
+        self._suspended &= self._links.keys()  # others are listed no more
         for name in self._suspended - away:
             self._traffic.suspend(name, on=False, but=but)
             self._suspended.discard(name)

@@ -4,24 +4,19 @@ Every look begins anew: nothing depends on having seen an event. Per service, in
 wanted no more is retired; of two copies of a slot the older goes; what ended is started again by
 its policy; what is missing is placed; a new spec is rolled out, so many slots at a time.
 
-To *retire* a copy is to drain it, stop it when it is drained, and remove it when it has ended.
 ``Memory`` holds what cannot be seen: when things failed. Losing it costs delays, no more.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 from sidecar.scheduler.actions import (
     Action,
     Alarm,
     Create,
     Deregister,
-    Drain,
     Pending,
-    Remove,
     Start,
-    Stop,
 )
 from sidecar.scheduler.board import Board
 from sidecar.scheduler.cluster import (
@@ -32,10 +27,12 @@ from sidecar.scheduler.cluster import (
     Order,
     Stage,
 )
+from sidecar.scheduler.ending import retired, swept
 from sidecar.scheduler.leaning import Leaning
 from sidecar.scheduler.memory import Memory, counted
 from sidecar.scheduler.model import NodeView, Placement, Policy
 from sidecar.scheduler.placing import Placer
+from sidecar.scheduler.rebalancing import most_moves, rebalanced, remembered
 from sidecar.scheduler.rollout import (
     begun,
     can_begin,
@@ -50,9 +47,6 @@ from sidecar.scheduler.sizing import sized
 from sidecar.scheduler.trying import tried
 
 __all__ = ["Plan", "plan"]
-
-_KEPT: Final = 2
-"""Ended containers kept per slot, for their logs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +81,14 @@ class _Look:
 
     def __init__(self, cluster: Cluster, memory: Memory, now: float, policy: Policy) -> None:
         self.actions: list[Action] = []
-        self._sight = Sight(cluster, now, cut_off=memory.cut_off)
+        self.memory = remembered(counted(cluster, memory, now), cluster, now)
+        self._sight = Sight(cluster, now, cut_off=memory.cut_off, moving=self.memory.moves)
         self.leaning = Leaning(cluster)
-        self.memory = counted(cluster, memory, now)
         self._cluster = cluster
         self._now = now
         strained = [self._strained(node) for node in cluster.nodes]
-        self._placer = Placer(Board(strained, policy))
+        self._board = Board(strained, policy)
+        self._placer = Placer(self._board)
         self._last: dict[str, int] = {}
         self._ready: set[str] = set()
         self._groups: set[str] = set()  # whose slots are updated from this look on, together
@@ -114,8 +109,17 @@ class _Look:
         split = tried(goal, self._cluster, self.memory, self._sight, self._now)
         self.memory = split.memory
         self.actions += split.actions
+        if len(split.parts) == 1:  # no canary
+            self._rebalance(*split.parts[0])
         for part, copies in split.parts:
             self._part(part, copies)
+        self.leaning.note(goal, self.actions, self.memory)
+
+    def _rebalance(self, goal: Goal, copies: Iterable[Copy]) -> None:
+        """Choose which copy moves to another node next: it counts as outdated from now on."""
+        at_most, sight = most_moves(self._cluster), self._sight
+        self.memory = rebalanced(goal, copies, self.memory, sight, self._board, self._now, at_most)
+        sight.leave(self.memory.moves)
 
     def _part(self, goal: Goal, copies: Iterable[Copy]) -> None:
         """Look at the slots of one spec."""
@@ -144,7 +148,9 @@ class _Look:
 
     def retire_all(self, service: str) -> None:
         """Retire all copies of a service that is wanted no more."""
-        for copy in self._cluster.copies.get(service, ()):
+        copies = self._cluster.copies.get(service, ())
+        self.leaning.gone(copies)
+        for copy in copies:
             self._retire(service, copy)
 
     def fence(self, goals: Iterable[Goal]) -> None:
@@ -169,7 +175,7 @@ class _Look:
             self._retire(goal.service, copy)
         news = [copy for copy in alive if self._sight.is_current(copy, goal)]
         olds = [copy for copy in alive if not self._sight.is_current(copy, goal)]
-        self._sweep(goal.service, ended, keeps=_KEPT)
+        self.actions += swept(goal, copies, self._sight, self._now)
         if news:
             self._settle(goal, news, olds)
             return 0
@@ -217,10 +223,14 @@ class _Look:
                 self._retire(goal.service, copy)
         elif not self._create(goal, slot):
             return 0
-        self.memory = replace(self.memory, updated={**self.memory.updated, goal.service: self._now})
+        if any(copy.spec != goal.spec for copy in olds):  # else it only goes to another node
+            updated = {**self.memory.updated, goal.service: self._now}
+            self.memory = replace(self.memory, updated=updated)
         return 1
 
     def _may_update(self, goal: Goal, slot: str, in_flux: int) -> bool:
+        if not self.leaning.may_change(goal):
+            return False
         is_ready = slot in self._ready
         ready = len(self._ready)
         if not can_begin(goal, self.memory, in_flux=in_flux, is_ready=is_ready, ready=ready):
@@ -251,10 +261,8 @@ class _Look:
         if last is not None and last.spec == goal.spec and not self._is_due(goal, last):
             return
         is_first = last is None and not self._last[slot]
-        needs = [need for need in goal.needs if is_first or need.is_same_slot]
-        if not all(self.leaning.is_met(need, slot) for need in needs):
-            return
-        self._create(goal, slot)
+        if self.leaning.may_start(goal, slot, is_first=is_first):
+            self._create(goal, slot)
 
     def _is_due(self, goal: Goal, last: Copy) -> bool:
         """Return whether an ended copy is to be followed by another one now."""
@@ -274,6 +282,8 @@ class _Look:
         request = self.leaning.bound(self._sight.allowed(goal.slots[slot], goal), goal)
         if request is None:
             return False
+        if left := self.memory.left(goal.service, slot):
+            request = replace(request, avoid=request.avoid | left)
         (decision,) = self._placer.place([request])
         if not isinstance(decision, Placement):
             self.actions.append(Pending(goal.service, decision))
@@ -283,17 +293,6 @@ class _Look:
         return True
 
     def _retire(self, service: str, copy: Copy) -> None:
-        if not self._sight.is_reachable(copy):
-            return
-        if copy.stage is Stage.EXITED:
-            self.actions.append(Remove(service, copy))
-        elif copy.stage is Stage.CREATED or copy.is_drained:
-            self.actions.append(Stop(service, copy))
-        elif not copy.is_draining:
-            self.actions.append(Drain(service, copy))
-
-    def _sweep(self, service: str, ended: Iterable[Copy], *, keeps: int) -> None:
-        newest_first = sorted(ended, key=lambda each: each.age, reverse=True)
-        for copy in newest_first[keeps:]:
-            if self._sight.is_reachable(copy):
-                self.actions.append(Remove(service, copy))
+        step = retired(service, copy, self._sight)
+        if step is not None:
+            self.actions.append(step)

@@ -14,12 +14,14 @@ from typing import Any, Final
 import msgspec
 
 __all__ = [
-    "Build", "Care", "File", "Hook", "Joined", "Made", "Recipe", "key_of", "packed", "spec_of",
-    "unpacked",
+    "EVERY", "Build", "Care", "File", "Hook", "Joined", "Made", "Recipe", "key_of", "packed",
+    "spec_of", "unpacked",
 ]  # fmt: skip
 
 _MOST_BYTES: Final = 16 << 10
 _MOST_INSIDE: Final = 4 << 20
+EVERY: Final = "every:"
+"""Before the seconds after which an image is asked for again (``Care.pull``)."""
 _GZIP: Final = zlib.MAX_WBITS | 16
 
 
@@ -73,6 +75,8 @@ class Build(_Struct, frozen=True, kw_only=True):
     networks: tuple[Joined, ...] = ()
     files: tuple[File, ...] = ()
     platform: str = ""
+    after: Mapping[str, str] = {}
+    """Specs of the services with which this one is made anew (``depends_on.restart``)."""
 
 
 class Hook(_Struct, frozen=True, kw_only=True):
@@ -91,6 +95,8 @@ class Care(_Struct, frozen=True, kw_only=True):
     pull: str = "missing"
     name: str = ""
     """``container_name``; empty: by stack, service and slot."""
+    labels: Mapping[str, str] = {}
+    """Labels that only we read: they change without another container."""
     role: str = "main"
     """``main``, ``sidecar:NAME`` or ``canary``."""
     post_start: tuple[Hook, ...] = ()

@@ -9,13 +9,12 @@ from collections.abc import Iterator
 
 from sidecar.errors import PinnaceError
 from sidecar.runtime.log import get_logger
-from sidecar.scheduler.cluster import Cluster, Copy, Health, Stage
+from sidecar.scheduler.cluster import WELL, Cluster, Copy, Stage
 from sidecar.scheduler.traffic import Traffic
 
 __all__ = ["Resting", "registered_of"]
 
 _log = get_logger("scheduler")
-_WELL = frozenset({Health.NONE, Health.HEALTHY})
 
 
 def registered_of(copy: Copy) -> str:
@@ -40,7 +39,7 @@ class Resting:
         """Return node and id of the pods whose new main container is ready, and forget them."""
         for copies in cluster.copies.values():
             for copy in copies:
-                is_ready = copy.stage is Stage.RUNNING and copy.health in _WELL
+                is_ready = copy.stage is Stage.RUNNING and copy.health in WELL
                 is_new = copy.role == "main" and not copy.is_draining
                 if is_ready and is_new and copy.within in self._pods:
                     yield self._pods.pop(copy.within), copy.within

@@ -89,6 +89,8 @@ def ended_group(memory: Memory, goal: Goal, *, now: float, is_moving: bool) -> M
     service = goal.service
     if not goal.slots or any(map(is_canary, goal.slots)):
         return memory
+    if any(name == service for name, _, _ in memory.moves):
+        return memory  # copies go to other nodes: that is no rollout
     if is_moving:
         return replace(memory, moving=memory.moving | {service})
     if service not in memory.moving:

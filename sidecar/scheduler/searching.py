@@ -22,11 +22,11 @@ from sidecar.scheduler.filters import (
     wanted_ports,
 )
 from sidecar.scheduler.model import Request, Strategy
-from sidecar.scheduler.ranking import Branch, Choice, Ranking, branch_of, rank_of
+from sidecar.scheduler.ranking import Branch, Choice, Ranking, Tier, branch_of, rank_of
 from sidecar.scheduler.standing import Standing
 from sidecar.scheduler.strategies import Key
 
-__all__ = ["AllNodes", "Buckets", "Search", "home_of"]
+__all__ = ["AllNodes", "Buckets", "Search", "home_of", "worth_of"]
 
 
 class Search(Protocol):
@@ -84,6 +84,12 @@ class Buckets:
         self._is_any = request.strategy is Strategy.RANDOM and not is_even
         self._but = {*request.avoid, *_busy(board, request)}
         self._own = AllNodes(board, request, ()) if self._ranks_copies else None
+        self._unseen: dict[str, None] = {}
+        """Nodes with copies at which ``own`` is to look before it is asked."""
+        self._floor = -sum(wish.weight for wish in request.soft), 0, 1
+        """No node with a copy ranks before this: all wishes, no strain, one copy."""
+        leaves_out_all = self._ranks_copies or self._holds_port
+        self._spent: dict[Tier, int] | None = {} if leaves_out_all else None
         for node, copies in board.copies(request.key).items():
             self._note(node, copies)
 
@@ -103,8 +109,13 @@ class Buckets:
         return found
 
     def _best_of(self, branch: Branch, pick: int) -> Choice | None:
-        choice = self._ranking.best(branch, pick, self._but)
-        own = self._own.best_of(branch) if self._own else None
+        choice = self._ranking.best(branch, pick, self._but, self._spent)
+        if self._own is None or (choice is not None and choice.key < self._floor):
+            return choice
+        for node in self._unseen:
+            self._own.look_at(node)
+        self._unseen.clear()
+        own = self._own.best_of(branch)
         if own is None or (choice is not None and choice.key <= own.key):
             return choice
         return own
@@ -119,7 +130,7 @@ class Buckets:
     def _note(self, node: str, copies: int) -> None:
         if self._own is not None:  # how many copies it has decides its rank: it stands for itself
             self._but.add(node)
-            self._own.look_at(node)
+            self._unseen[node] = None
         elif self._request.max_per_node and copies >= self._request.max_per_node:
             self._but.add(node)
 
@@ -195,13 +206,13 @@ class AllNodes:
             return
         bucket = Bucket(0, standing.cpu, standing.memory, standing.count)
         copies = standing.copies.get(request.key, 0)
-        key = rank_of(request, standing.view, bucket, _worth(request, standing), copies)
+        key = rank_of(request, standing.view, bucket, worth_of(request, standing), copies)
         self._keys[node] = key
         tie = crc32(f"{self._stem}{node}".encode())
         heappush(self._heaps.setdefault(self._branches.of(node), []), (key, tie, node))
 
 
-def _worth(request: Request, standing: Standing) -> int:
+def worth_of(request: Request, standing: Standing) -> int:
     """Return the sum of the wishes that a node fulfils."""
     worth = 0
     for wish in request.soft:

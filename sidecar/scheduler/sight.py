@@ -3,13 +3,13 @@
 It notes when an answer that depends on time will change (``look_again``).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import inf
 from typing import Final
 
 from sidecar.scheduler.actions import Fence, Unfence
-from sidecar.scheduler.cluster import Cluster, Copy, Goal, Health, Stage
+from sidecar.scheduler.cluster import WELL, Cluster, Copy, Goal, Health, Stage
 from sidecar.scheduler.conduct import Keeps
 from sidecar.scheduler.fencing import Fencing
 from sidecar.scheduler.model import Availability, Request, State
@@ -18,16 +18,29 @@ __all__ = ["UNREACHABLE", "Sight"]
 
 UNREACHABLE: Final = frozenset({State.SUSPECT, State.DOWN, State.FENCED})
 
+_GONE: Final = frozenset({State.DOWN, State.FENCED})
+
 
 class Sight:
     """Answers about copies at one moment."""
 
-    def __init__(self, cluster: Cluster, now: float, *, cut_off: float = -inf) -> None:
-        """Take what was seen and when; ``cut_off``: when it was us who reached nobody, last."""
+    def __init__(
+        self,
+        cluster: Cluster,
+        now: float,
+        *,
+        cut_off: float = -inf,
+        moving: Container[tuple[str, str, int]] = (),
+    ) -> None:
+        """Take what was seen and when; ``cut_off``: when it was us who reached nobody, last.
+
+        ``moving`` are service, slot and incarnation of copies that are to leave their node.
+        """
         self.look_again: float | None = None
         self.to_fence: set[Fence] = set()
         """What keeps slots on lost nodes from being placed elsewhere."""
         self._cut_off = cut_off
+        self._moving = moving
         self._cluster = cluster
         self._now = now
         self._nodes = {node.name: node for node in cluster.nodes}
@@ -66,10 +79,19 @@ class Sight:
         return (-copy.since, 0) if goal.keeps is Keeps.LONGEST else (epoch, incarnation)
 
     def is_withheld(self, copy: Copy, goal: Goal) -> bool:
-        """Return whether a copy must get no work: its node is silent, though not yet given up."""
+        """Return whether a copy must leave the catalogue: its node is down, if not yet given up.
+
+        At a suspicion its node gets no work already, which can be taken back if it is us.
+        """
         if copy.stage is Stage.EXITED or not copy.is_registered:
             return False
-        return goal.fencing is not Fencing.NONE and not self.is_reachable(copy)
+        node = self._nodes.get(copy.node)
+        if goal.fencing is Fencing.NONE or (node is not None and node.state not in _GONE):
+            return False
+        if self._now - self._cut_off >= goal.lost_after:
+            return True
+        self.wait(self._cut_off + goal.lost_after)
+        return False
 
     def allowed(self, request: Request, goal: Goal) -> Request:
         """Return a request that goes only to nodes whose agent could stop it."""
@@ -101,7 +123,9 @@ class Sight:
         """Return whether a copy is what is wanted, and where it may stay."""
         node = self._nodes.get(copy.node)
         is_leaving = node is not None and node.availability is Availability.DRAIN
-        return copy.spec == goal.spec and not is_leaving
+        if is_leaving or (goal.service, copy.slot, copy.incarnation) in self._moving:
+            return False
+        return copy.spec == goal.spec
 
     def is_reachable(self, copy: Copy) -> bool:
         """Return whether anything can be done to a copy."""
@@ -112,7 +136,7 @@ class Sight:
         """Return whether a copy takes work."""
         if copy.stage is not Stage.RUNNING or copy.is_draining or not self.is_reachable(copy):
             return False
-        if not copy.is_up:
+        if not copy.is_up or not all(self._is_manned(copy, each) for each in goal.members):
             return False
         if copy.health is not Health.NONE:
             return copy.health is Health.HEALTHY
@@ -120,6 +144,18 @@ class Sight:
             return True
         self.wait(copy.since + goal.min_healthy)
         return False
+
+    def _is_manned(self, pod: Copy, member: str) -> bool:
+        """Return whether a pod has a member that is well, or has done its work."""
+        return any(
+            copy.slot == pod.slot
+            and copy.within in {"", pod.id}
+            and (
+                (copy.stage is Stage.EXITED and not copy.exit_code and not copy.is_draining)
+                or (copy.stage is Stage.RUNNING and not copy.is_draining and copy.health in WELL)
+            )
+            for copy in self._cluster.copies.get(member, ())
+        )
 
     def is_late(self, copy: Copy, goal: Goal) -> bool:
         """Return whether a copy should have become ready by now: healthy, and sent work."""
@@ -137,6 +173,10 @@ class Sight:
             return False
         self.wait(begun + goal.update.monitor)
         return True
+
+    def leave(self, moving: Container[tuple[str, str, int]]) -> None:
+        """Take other copies for those that are to leave their node."""
+        self._moving = moving
 
     def is_moving(self, copies: Sequence[Copy], goal: Goal) -> bool:
         """Return whether an update of a slot has begun and what is new is not ready yet."""

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from heapq import heappop, heappush
+from math import inf
+from typing import Final
 
 from sidecar.scheduler.actions import Action, Create, Deregister, Drain, Remove, Start, Stop, Weigh
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, Health, Stage
@@ -17,6 +19,8 @@ from sidecar.scheduler.plan import Plan, plan
 from sidecar.scheduler.standing import container_of
 
 __all__ = ["Latency", "Simulation"]
+
+_SOON: Final = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,8 @@ class Simulation:
         """Return what a scheduler sees."""
         held: dict[str, list[ContainerView]] = {}
         for name, (_, copy) in self._copies.items():
-            is_running = copy.stage is not Stage.EXITED
-            view = replace(self._views[name], running=is_running)
+            is_over = copy.stage is Stage.EXITED
+            view = replace(self._views[name], running=not is_over, is_over=is_over)
             held.setdefault(copy.node, []).append(view)
         nodes = tuple(
             replace(node, containers=tuple(held.get(name, ())))
@@ -105,10 +109,14 @@ class Simulation:
         self.now = end
 
     def until_quiet(self, limit: float = 3600.0) -> float:
-        """Run until nothing is to be done or under way; return when. Raises TimeoutError."""
+        """Run until nothing is to be done or under way; return when. Raises TimeoutError.
+
+        What only waits to be removed one day is no work.
+        """
         while self.now < limit:
             found = self.look()
-            if not found.actions and not self._due and found.look_again is None:
+            is_idle = (found.look_again or inf) - self.now > _SOON
+            if not found.actions and not self._due and is_idle:
                 return self.now
             self.turn(1.0)
         raise TimeoutError(f"not quiet after {limit} s: {self.plans[-1].actions[:3]}")

@@ -72,6 +72,8 @@ class ServiceSpec:
     constraints: tuple[Expression | Constraint, ...] = ()
     affinities: tuple[Expression, ...] = ()
     whitelists: tuple[Expression, ...] = ()
+    reschedule: tuple[str, ...] = ()
+    """Classic Swarm's ``reschedule:`` entries as they were written."""
     soft: tuple[Soft, ...] = ()
     beside: tuple[str, ...] = ()
     """Containers that must be on the same node."""

@@ -40,14 +40,15 @@ class Standing:
         self.copies: dict[tuple[str, str], int] = {}
         self._frees = frees_stopped_ports
         self._held: dict[str, _Held] = {}
+        self._over = 0
         self._ports: dict[tuple[str, int], list[Binding]] = {}
         for number, container in enumerate(view.containers):
             self.add(container if container.name else replace(container, name=f"?{number}"))
 
     @property
     def count(self) -> int:
-        """How many containers it has, running or not."""
-        return len(self._held)
+        """How many containers it has, running or not, without ended copies of ours."""
+        return len(self._held) - self._over
 
     @property
     def containers(self) -> Iterator[ContainerView]:
@@ -67,7 +68,14 @@ class Standing:
         )
 
     def add(self, container: ContainerView) -> None:
-        """Count a container in; none of its name may be there."""
+        """Count a container in; none of its name may be there.
+
+        An ended copy of ours takes neither room nor ports: another one takes its place.
+        """
+        if container.is_over:
+            self._held[container.name] = _Held(container, ())
+            self._over += 1
+            return
         is_bound = container.running or not self._frees
         ports = [(port, False) for port in container.ports] if is_bound else []
         if container.host_network and is_bound:
@@ -88,6 +96,9 @@ class Standing:
         if held is None:
             return
         container = held.view
+        if container.is_over:
+            self._over -= 1
+            return
         self.cpu -= container.resources.cpu
         self.memory -= container.resources.memory
         for port, is_host in held.bindings:

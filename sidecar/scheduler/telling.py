@@ -6,13 +6,16 @@ from typing import Any
 
 from sidecar.errors import ApiError
 from sidecar.scheduler.bundle import Bundle, stack_in
+from sidecar.scheduler.cluster import Copy, Stage
 from sidecar.scheduler.compose.document import Problems
 from sidecar.scheduler.control import Control
-from sidecar.scheduler.explaining import lines_of
+from sidecar.scheduler.explaining import lines_of, told_why
 from sidecar.scheduler.foreseeing import foreseen
 from sidecar.scheduler.goals import Told
 from sidecar.scheduler.journal import Entry
+from sidecar.scheduler.labels import WHY
 from sidecar.scheduler.model import Policy
+from sidecar.scheduler.scene import Scene
 from sidecar.scheduler.views import node_view, stack_view
 
 __all__ = ["Teller", "document_of"]
@@ -103,6 +106,21 @@ class Teller:
         } | {(service, refusal.request.slot) for service, refusal in scene.refusals}
         return {(service, slot) for service, slot in known if target in _names_of(service, slot)}
 
+    def _labelled(self, service: str, slot: str) -> dict[str, Any] | None:
+        """Return what the newest container of a slot says itself: it was placed before we began."""
+        scene = self._control.scene
+        copy = _copy_of(scene, service, slot)
+        if copy is None:
+            return None
+        views = [view for node in scene.cluster.nodes for view in node.containers]
+        labels = next((view.labels for view in views if view.id == copy.id), {})
+        told = told_why(labels.get(WHY, ""))
+        if not told:
+            return None
+        about = {"service": service, "slot": slot, "node": copy.node, "spec": copy.spec}
+        more = {"incarnation": copy.incarnation, **told}
+        return {"number": 0, "at": told["at"], "kind": "placed", **about, **more}
+
     def _why(self, service: str, slot: str) -> dict[str, Any]:
         scene, journal = self._control.scene, self._control.journal
         decided = journal.of_slot(service, slot)
@@ -123,7 +141,7 @@ class Teller:
                 for copy in scene.cluster.copies.get(service, ())
                 if copy.slot == slot
             ],
-            "decided": document_of(decided) if decided else None,
+            "decided": document_of(decided) if decided else self._labelled(service, slot),
             "refused": None
             if refusal is None
             else {"reasons": lines_of(refusal), "relaxation": refusal.relaxation},
@@ -131,6 +149,13 @@ class Teller:
                 document_of(each) for each in entries if _is_about(each.fields, service, slot)
             ][-20:],
         }
+
+
+def _copy_of(scene: Scene, service: str, slot: str) -> Copy | None:
+    found = [
+        each for each in scene.cluster.copies.get(service, ()) if each.slot == slot and each.id
+    ]
+    return max(found, key=lambda each: (each.stage is not Stage.EXITED, each.age), default=None)
 
 
 def _names_of(service: str, slot: str) -> set[str]:

@@ -28,6 +28,9 @@ class Traffic(Protocol):
     def weigh(self, node: str, id_: str, share: Lot) -> None:
         """Let all canaries of a container's service have these of its requests."""
 
+    def relabel(self, node: str, id_: str, labels: Mapping[str, str] | None) -> None:
+        """Take these for a container's labels, whatever its engine says; None: its own again."""
+
     def share(self, id_: str) -> Lot | None:
         """Return what a container was given last, None: nothing yet."""
 

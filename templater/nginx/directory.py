@@ -8,17 +8,18 @@ from typing import Final
 from templater.nginx.render import Config
 from templater.rundir import RunDirectory
 
-__all__ = ["CANDIDATE", "CONFIG", "SOCKET", "NginxDirectory"]
+__all__ = ["CANDIDATE", "CONFIG", "COUNTS", "SOCKET", "NginxDirectory"]
 
 CONFIG: Final = "nginx.conf"
 CANDIDATE: Final = "nginx.conf.new"
+COUNTS: Final = "counts.log"  # templates/nginx.conf and STREAM name it too
 SOCKET: Final = "status.sock"
 
 
 class NginxDirectory(RunDirectory):
     """One run directory, between ``open`` and ``close``."""
 
-    names = (CONFIG, CANDIDATE, SOCKET, "nginx.pid", "nginx.pid.oldbin")
+    names = (CONFIG, CANDIDATE, COUNTS, SOCKET, "nginx.pid", "nginx.pid.oldbin")
     longest_socket = SOCKET
 
     def text(self) -> str | None:
@@ -46,9 +47,10 @@ class NginxDirectory(RunDirectory):
             found.unlink(missing_ok=True)
         super()._remove()
 
-    def clear_socket(self) -> None:
-        """Remove the socket that a killed nginx left: it would be an address in use."""
-        (self.path / SOCKET).unlink(missing_ok=True)
+    def clear(self) -> None:
+        """Remove what a killed nginx left: its socket would be an address in use."""
+        for name in (SOCKET, COUNTS):
+            (self.path / name).unlink(missing_ok=True)
 
     def promote(self) -> None:
         """Make the candidate the configuration."""

@@ -8,6 +8,7 @@ closes it. An endpoint that drains leaves the text; what it still does is with t
 """
 
 import asyncio
+from typing import Final
 
 from sidecar.catalog.model import Instance
 from sidecar.errors import ProtocolError, ReloadFailed
@@ -18,7 +19,8 @@ from templater.names import Address, SocketAddress
 from templater.nginx import plan
 from templater.nginx.abilities import fitting
 from templater.nginx.build import Build
-from templater.nginx.directory import CANDIDATE, CONFIG, SOCKET, NginxDirectory
+from templater.nginx.counts import CountsFile
+from templater.nginx.directory import CANDIDATE, CONFIG, COUNTS, SOCKET, NginxDirectory
 from templater.nginx.maps import serving
 from templater.nginx.place import place_of
 from templater.nginx.process import Nginx
@@ -35,6 +37,8 @@ from templater.work import Counters
 __all__ = ["NginxDriver"]
 
 _log = get_logger("lb")
+
+_LOOK: Final = 1.0
 
 
 class NginxDriver(ProxyDriver[Nginx]):
@@ -123,9 +127,16 @@ class NginxDriver(ProxyDriver[Nginx]):
         await life.start()
         group.create_task(life.listen(), name="lb-listen")
         group.create_task(_until_ended(life), name="lb-follow")
+        group.create_task(self._count(CountsFile(self._directory.path / COUNTS)), name="lb-count")
         await life.serving(config.digest)
         await self._note(life, config)
         return "start"
+
+    async def _count(self, counts: CountsFile) -> None:
+        """Add up what nginx writes of each request."""
+        while True:
+            await self._clock.sleep(_LOOK)
+            self._tally.note(await asyncio.to_thread(counts.read), self._clock.monotonic())
 
     async def _apply(self, life: Nginx) -> None:
         try:
@@ -199,6 +210,7 @@ class NginxDriver(ProxyDriver[Nginx]):
         self._live = live
         await asyncio.to_thread(self._directory.forget, live)
         self._served.take(live.routes, self._clock.monotonic())
+        self._tally.keep(live.routes)
         workers = await life.workers()
         self._serving_pids = {worker.pid for worker in workers if not worker.is_old}
         self._old_workers = len(workers) - len(self._serving_pids)

@@ -75,7 +75,7 @@ class Nginx:
 
     async def start(self) -> None:
         """Start the master; ``listen`` must run then, or a full pipe would stop nginx."""
-        await asyncio.to_thread(self._directory.clear_socket)
+        await asyncio.to_thread(self._directory.clear)
         self._process = await asyncio.create_subprocess_exec(
             *(await asyncio.to_thread(dying_with_us)), *self._argv, "-c", str(self._path / CONFIG),
             cwd=self._path, env=ENVIRONMENT, stdin=asyncio.subprocess.DEVNULL,

@@ -15,12 +15,13 @@ from string import Template
 from typing import Final, Literal
 
 from sidecar.catalog.model import HTTP_HOST, TCP_LISTEN
-from templater.names import Address, Port, SocketAddress, shown
+from templater.names import Address, SocketAddress, shown
 from templater.nginx import maps, sites
 from templater.nginx.maps import serving
 from templater.nginx.names import GroupName, quoted, word
 from templater.nginx.overriding import overridden
 from templater.nginx.sites import Block, Front, Names
+from templater.nginx.streams import STREAM, listener
 from templater.routes import Endpoint, Protocol, Routes, Upstream
 from templater.shapes import Balance, Shape
 from templater.upstreams import patience
@@ -125,8 +126,13 @@ class Renderer:
             return ""
         groups = dict.fromkeys(routes.listeners.values())
         parts = [self._group(upstream, routes) for upstream in groups]
-        listens = [_listener(self._place.host, *item, routes) for item in routes.listeners.items()]
-        return "".join((_STREAM, *_zone("tcp", groups, routes), *parts, *listens, "}\n"))
+        served = {upstream for upstream in groups if serving(routes.upstreams[upstream])}
+        listens = [
+            listener(self._place.host, port, upstream, is_served=upstream in served)
+            for port, upstream in routes.listeners.items()
+        ]
+        head = STREAM, *_zone("tcp", groups, routes)
+        return "".join((*head, *parts, *listens, "}\n"))
 
     def _group(self, upstream: Upstream, routes: Routes) -> str:
         members = serving(routes.upstreams[upstream])
@@ -244,38 +250,6 @@ def _balance(shape: Shape) -> str:
     if shape.cookie is not None:
         return f"hash $pinnace_client_{word(shape.cookie)} consistent"
     return _BALANCE.get(shape.balance, "")
-
-
-_STREAM: Final = """
-stream {
-    tcp_nodelay on;
-    proxy_connect_timeout 1s;
-    proxy_timeout 1h;
-    proxy_socket_keepalive on;
-    proxy_next_upstream_tries 4;
-"""
-
-
-def _listener(host: Address, port: Port, upstream: Upstream, routes: Routes) -> str:
-    name = word(GroupName(upstream))
-    members = serving(routes.upstreams[upstream])
-    # Without an endpoint a connection is closed at once.
-    target = f'proxy_pass "{name}";' if members else 'return "";'
-    return (
-        f"    # {name}\n"
-        "    server {\n"
-        f'        listen "{word(SocketAddress(host, port))}" so_keepalive=on;\n'
-        f"{''.join(_patience(upstream.shape))}"
-        f"        {target}\n"
-        "    }\n"
-    )
-
-
-def _patience(shape: Shape) -> Iterator[str]:
-    if shape.timeouts.connect is not None:
-        yield f"        proxy_connect_timeout {word(shape.timeouts.connect)}ms;\n"
-    if shape.timeouts.tunnel is not None:
-        yield f"        proxy_timeout {word(shape.timeouts.tunnel)}ms;\n"
 
 
 def _status(place: Place, digest: str) -> Iterator[str]:

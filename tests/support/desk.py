@@ -17,6 +17,7 @@ from sidecar.scheduler.compose.stack import stack_of
 from sidecar.scheduler.fencer import Fencer
 from sidecar.scheduler.model import Availability
 from sidecar.scheduler.nodes.link import Link
+from sidecar.scheduler.nodes.links import Links
 from sidecar.scheduler.nodes.node import NodeSettings
 from sidecar.scheduler.plan import Plan
 from sidecar.scheduler.recipe import Recipe, key_of, spec_of
@@ -140,6 +141,9 @@ class Still:
     def weigh(self, _node: str, _id: str, _share: Lot) -> None:
         return None
 
+    def relabel(self, _node: str, _id: str, labels: Mapping[str, str] | None) -> None:
+        return None
+
     def share(self, _id: str) -> Lot | None:
         return None
 
@@ -154,6 +158,7 @@ class Sending(Still):
         super().__init__()
         self.told: list[tuple[str, str]] = []
         self.withdrawn: list[str] = []
+        self.labels: dict[str, Mapping[str, str]] = {}
         self.routed: bool | None = None
         self._yard = yard
 
@@ -183,6 +188,12 @@ class Sending(Still):
 
     def withdraw(self, _node: str, id_: str) -> None:
         self.withdrawn.append(id_)
+
+    def relabel(self, _node: str, id_: str, labels: Mapping[str, str] | None) -> None:
+        if labels is None:
+            self.labels.pop(id_, None)
+        else:
+            self.labels[id_] = labels
 
     def suspend(self, node: str, *, on: bool, but: Collection[str] = ()) -> None:
         self.told.append(("suspend" if on else "resume", node))
@@ -225,8 +236,9 @@ class Harness:
             )
             for name, dock in self.yard.docks.items()
         ]
+        self.links = Links(links, is_complete=lambda: True)
         self.scheduler = Scheduler(
-            links,
+            self.links,
             self.desk,
             self.sole,
             self.traffic,

@@ -55,6 +55,7 @@ class Dock:
         self.documents: dict[str, dict[str, Any]] = {}
         self.has = {"web", "web:2"}
         self.pulled: list[str] = []
+        self.named: dict[str, str] = {}
         self.nets: dict[str, Mapping[str, Any]] = {"bridge": {}}
         self.volumes: dict[str, Mapping[str, Any]] = {}
         self.archives: dict[str, bytes] = {}
@@ -129,9 +130,13 @@ class Dock:
         async with self._call("inspect"):
             return deepcopy(self._found(id_))
 
-    async def has_image(self, name: str) -> bool:
-        async with self._call("has_image"):
-            return name in self.has
+    async def image_named(self, name: str) -> str | None:
+        async with self._call("image_named"):
+            return self.named.get(name, "") if name in self.has else None
+
+    async def name_again(self, name: str) -> None:
+        async with self._call("name_again", name):
+            self.named[name] = self._time()
 
     async def pull(self, name: str, *, platform: str = "") -> None:
         async with self._call("pull", name):

@@ -101,8 +101,6 @@ class ClusterHub(Hub):
         self._by_address: Mapping[Address, Shard] = {}
         self._is_retrying = False
 
-    # --- who is who --------------------------------------------------------------------------
-
     def take_view(self, view: View) -> None:
         """Take what the cluster says of itself; servers that are known stay as they are."""
         if view.shards == self._view:
@@ -267,8 +265,6 @@ class ClusterHub(Hub):
         for address in addresses:
             if address in self.nodes:
                 self.nodes[address].offset = -1
-
-    # --- what waits for a primary ------------------------------------------------------------
 
     def hold(self, run: ClientRun) -> None:
         """Keep a run that was not executed until its slot is served."""

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import uvloop
 
@@ -26,17 +27,17 @@ MARGIN: Final = 0.25
 _log = log.get_logger("agent")
 
 
-def run(node: str, store: str, docker: str, ttl: float) -> int:
+def run(node: str, store: str, docker: str, ttl: float, about: Mapping[str, Any]) -> int:
     """Run until a signal, logging as was configured; return the exit status."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(node, store, docker, ttl))
+        return runner.run(_run(node, store, docker, ttl, about))
 
 
-async def _run(node: str, store: str, docker: str, ttl: float) -> int:
+async def _run(node: str, store: str, docker: str, ttl: float, about: Mapping[str, Any]) -> int:
     clock, margin, notifier = LeaseClock(), ttl * MARGIN, Notifier(os.environ)
     keys = open_keyvalue(store, clock=clock)
     operations = Operations(docker)
-    lease = NodeLease(keys, node, boot_id(), ttl=ttl, margin=margin, clock=clock)
+    lease = NodeLease(keys, node, boot_id(), ttl=ttl, margin=margin, clock=clock, about=about)
     agent = Agent(lease, Halter(operations, grace=margin / 2), clock=clock)
     supervisor = Supervisor([Watchdog(clock, notifier), agent], clock=clock)
     stop_on_signals(supervisor, _log)

@@ -1,8 +1,9 @@
 """A node's lease as its agent holds it: one key, written again and again (see ``fencing``)."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from secrets import token_hex
-from typing import Final
+from typing import Any, Final
 
 from sidecar.errors import PermanentError, StoreConflict
 from sidecar.runtime.clock import Clock
@@ -11,6 +12,7 @@ from sidecar.stores.base import KeyValue
 
 __all__ = ["NodeLease", "Superseded", "boot_id"]
 
+_NOTHING: Final[Mapping[str, Any]] = {}
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -27,9 +29,21 @@ class NodeLease:
     """One node's lease; ``tenure`` is how long it may go on."""
 
     def __init__(
-        self, keys: KeyValue, node: str, boot: str, *, ttl: float, margin: float, clock: Clock
+        self,
+        keys: KeyValue,
+        node: str,
+        boot: str,
+        *,
+        ttl: float,
+        margin: float,
+        clock: Clock,
+        about: Mapping[str, Any] = _NOTHING,
     ) -> None:
-        """``boot`` is the same for all agents of one host and no other's."""
+        """``boot`` is the same for all agents of one host and no other's.
+
+        ``about`` is how schedulers reach the node, for those whose list it is not in.
+        """
+        self._about = about
         self.tenure = Tenure(ttl, margin)
         self.trouble: str | None = None
         self._keys = keys
@@ -51,7 +65,7 @@ class NodeLease:
         if self.trouble is not None:
             return
         self._count = max(self._count, found.count) + 1
-        record = Record(holder=self._holder, count=self._count, ttl=self.tenure.ttl)
+        record = Record(self._holder, self._count, self.tenure.ttl, node=self._about)
         cas = 0 if entry is None else entry.modify_index
         try:
             await self._keys.put(self._key, record.packed(), cas=cas)
@@ -64,7 +78,7 @@ class NodeLease:
         """Say that nobody holds it any more: what runs here cannot be fenced by its node."""
         entry = await self._keys.get(self._key)
         if entry is not None and record_of(entry.value).holder == self._holder:
-            record = Record(count=self._count, ttl=self.tenure.ttl)
+            record = Record("", self._count, self.tenure.ttl, node=self._about)
             await self._keys.put(self._key, record.packed(), cas=entry.modify_index)
 
     def _objection(self, found: Record, *, is_seen: bool) -> str | None:

@@ -143,10 +143,11 @@ def _stack(options: argparse.Namespace, *, is_made: bool = False) -> StackSpec:
         is_made=is_made,
     )
     wrong = [str(each) for each in problems if each.is_error or options.strict]
+    for each in problems:
+        if str(each) not in wrong:
+            complain(str(each))
     if wrong:
         raise ConfigError(wrong)
-    for each in problems:
-        complain(str(each))
     return stack
 
 

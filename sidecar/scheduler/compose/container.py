@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from math import ceil
 from typing import Any, Final
 
 from sidecar.scheduler.compose.document import Item
@@ -12,11 +13,11 @@ from sidecar.scheduler.compose.values import seconds, whole
 from sidecar.scheduler.compose.words import words_of
 from sidecar.scheduler.expressions import Expression
 from sidecar.scheduler.fencing import Fencing
-from sidecar.scheduler.labels import FENCING
+from sidecar.scheduler.labels import FENCING, is_live
 from sidecar.scheduler.model import NANO
 from sidecar.scheduler.spec import ServiceSpec
 
-__all__ = ["config_of", "environment_of", "given"]
+__all__ = ["config_of", "environment_of", "given", "labels_of"]
 
 _CHECK: Final = (
     "test", "interval", "timeout", "retries", "start_period", "start_interval", "disable",
@@ -38,7 +39,9 @@ def given(table: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def config_of(service: Reader, spec: ServiceSpec, setting: Setting) -> dict[str, Any]:
+def config_of(
+    service: Reader, spec: ServiceSpec, setting: Setting, labels: Mapping[str, str]
+) -> dict[str, Any]:
     """Return the body of the create call, but for host and networks."""
     volumes = [each.text for each in service.items("volumes") if each.text]
     return given(
@@ -54,7 +57,7 @@ def config_of(service: Reader, spec: ServiceSpec, setting: Setting) -> dict[str,
             "Healthcheck": _check(service.below("healthcheck")),
             "Volumes": {each: {} for each in volumes if ":" not in each},
             "WorkingDir": service.text("working_dir"),
-            "Labels": _labels(service, spec, setting),
+            "Labels": {k: v for k, v in labels.items() if not is_live(k)},
             "StopSignal": service.text("stop_signal"),
             "StopTimeout": _grace(service),
             "ExposedPorts": {f"{port.number}/{port.protocol}": {} for port in spec.exposed},
@@ -74,7 +77,7 @@ def _words(service: Reader, key: str) -> list[str] | None:
 def _grace(service: Reader) -> int | None:
     if "stop_grace_period" not in service:
         return None
-    return round(service.value("stop_grace_period", seconds, 10.0))
+    return ceil(service.value("stop_grace_period", seconds, 10.0))  # 0 would be none at all
 
 
 def environment_of(service: Reader, spec: ServiceSpec, setting: Setting) -> list[tuple[str, str]]:
@@ -100,7 +103,8 @@ def _file(service: Reader, item: Item, setting: Setting) -> dict[str, str]:
     return setting.pairs(item, reader.text("path"), is_needed=is_needed, is_raw=is_raw)
 
 
-def _labels(service: Reader, spec: ServiceSpec, setting: Setting) -> dict[str, str]:
+def labels_of(service: Reader, spec: ServiceSpec, setting: Setting) -> dict[str, str]:
+    """Return all labels that a file gives: to a service, its files of labels, ``deploy``."""
     found = {k: v or "" for k, v in service.below("deploy").pairs("labels").items()}
     for item in service.texts("label_file"):
         found |= setting.pairs(item, item.text, is_needed=True, is_raw=False)

@@ -34,13 +34,13 @@ SERVICE: Final = _table(
         pid uts userns_mode cgroup cgroup_parent stop_signal stop_grace_period logging tty
         stdin_open runtime storage_opt mem_limit mem_reservation mem_swappiness memswap_limit cpus
         cpu_count cpu_percent cpu_shares cpu_quota cpu_period cpu_rt_runtime cpu_rt_period cpuset
-        pids_limit oom_kill_disable oom_score_adj pull_policy platform healthcheck restart configs
-        secrets container_name
+        pids_limit oom_kill_disable oom_score_adj pull_policy pull_refresh_after platform
+        healthcheck restart configs secrets container_name
     """,
     core="depends_on scale deploy profiles post_start pre_stop x-pinnace",
     file="extends",
     refused="credential_spec isolation provider models gpus use_api_socket",
-    ignored="develop attach blkio_config mac_address pull_refresh_after",
+    ignored="develop attach blkio_config mac_address",
 )
 """Keys of a service; ``build`` is refused only where there is no image."""
 

@@ -23,6 +23,8 @@ _MONITOR: Final = 5.0
 _DEADLINE: Final = 300.0
 _INTERVAL: Final = 30.0
 _RETRIES: Final = 3
+_KEEP: Final = 3600.0
+_UNEVEN: Final = frozenset({"binpack", "binpacking", "random"})
 _MOVES: Final = {"on-node-failure": True, "off": False}
 
 
@@ -42,6 +44,8 @@ def conduct_of(
     back = _update(deploy.below("rollback_config"), rollout, service, is_alone=is_alone)
     moves, after = _reschedule(service, own, classic)
     update = _update(deploy.below("update_config"), rollout, service, is_alone=is_alone)
+    orphan = own.below("orphan")
+    orphan.only(("keep",))
     if fencing is Fencing.SELF and Order.START_FIRST in {update.order, back.order}:
         text = f"{own.where}.fencing: self allows one copy at a time: start-first does not fit"
         own.problems.error(own.item.place_of("fencing"), text)
@@ -56,7 +60,22 @@ def conduct_of(
         min_healthy=rollout.value("min_healthy", seconds, 0.0),
         moves=moves,
         lost_after=after,
+        rebalances=_rebalances(own, deploy.below("placement"), moves=moves),
+        orphan_keep=orphan.value("keep", seconds, _KEEP),
     )
+
+
+def _rebalances(own: Reader, placement: Reader, *, moves: bool) -> bool:
+    """Return whether copies go to nodes that joined; where nothing would, that is said."""
+    if own.one_of("rebalance", ("off", "on-join"), "off") == "off":
+        return False
+    strategy = own.text("strategy")
+    is_uneven = strategy in _UNEVEN and "preferences" not in placement
+    why = f"the strategy is {strategy}" if is_uneven else "it is not rescheduled"
+    if is_uneven or not moves:
+        where = own.item.place_of("rebalance")
+        own.problems.warn(where, f"{own.where}.rebalance has no effect: {why}")
+    return True
 
 
 def _restart(service: Reader, deploy: Reader) -> Restart:

@@ -49,6 +49,12 @@ class Reader:
                 text = f"{self.where}: unknown key {key!r}{suggestion(key, names)}"
                 self.problems.error(self.item.place_of(key), text)
 
+    def ignored(self, *keys: str) -> None:
+        """Say of these that they are not done, where they were written."""
+        for key in keys:
+            if key in self:
+                self.problems.warn(self.item.place_of(key), f"{self.where}.{key} is ignored")
+
     def value(self, key: str, parse: Callable[[str], T], default: T) -> T:
         """Return a scalar as ``parse`` reads it; it raises ValueError."""
         item = self.get(key)

@@ -25,7 +25,8 @@ __all__ = ["service_of"]
 _STRATEGIES: Final = {**{each.value: each for each in Strategy}, "binpacking": Strategy.BINPACK}
 _OWN: Final = (
     "strategy", "soft", "reschedule", "autoscale", "canary", "drain", "sidecars", "fencing",
-    "adopt", "rollout", "reconcile", "shared", "pod_image",
+    "adopt", "rollout", "reconcile", "shared", "pod_image", "rebalance", "orphan",
+    "restart_by",
 )  # fmt: skip
 
 
@@ -71,6 +72,7 @@ def service_of(
         constraints=tuple(rules.constraints),
         affinities=tuple(rules.affinities),
         whitelists=tuple(rules.whitelists),
+        reschedule=tuple(rules.reschedule),
         soft=tuple(rules.soft),
         beside=_beside(service, network),
         pod=network.removeprefix("service:") if network.startswith("service:") else "",
@@ -182,6 +184,8 @@ def _strategy(text: str) -> Strategy:
 
 
 def _replicas(service: Reader, deploy: Reader) -> int:
+    if deploy.text("mode") == Mode.GLOBAL:
+        deploy.ignored("replicas")
     if "scale" in service and "replicas" in deploy:
         item = service.item.map["scale"]
         if item.text != deploy.text("replicas"):
@@ -196,24 +200,35 @@ def _ports(service: Reader) -> list[Published]:
         if isinstance(item.value, dict):
             found += _long_port(Reader(item, f"{service.where}.ports", service.problems))
             continue
-        try:
-            found += published(item.text)
-        except ValueError as error:
-            service.error(item, f"{service.where}.ports: {error}")
+        below = Reader(None, f"{service.where}.ports", service.problems)
+        found += _short_port(item.text, item.place, below)
+    return found
+
+
+def _short_port(text: str, place: Place, service: Reader) -> list[Published]:
+    try:
+        found = published(text)
+    except ValueError as error:
+        service.problems.error(place, f"{service.where}: {error}")
+        return []
+    host = text.rpartition(":")[0].rpartition(":")[2]
+    if len(found) == 1 and "-" in host:
+        first = f"{service.where}: of {host} always {found[0].host.number} is taken"
+        service.problems.warn(place, f"{first}; leave it out for any free port")
     return found
 
 
 def _long_port(port: Reader) -> list[Published]:
     port.only(("target", "published", "host_ip", "protocol", "mode", "name", "app_protocol"))
+    port.ignored("name", "app_protocol")
+    if port.one_of("mode", ("host", "ingress"), "host") == "ingress":
+        text = f"{port.where}.mode: only hosts that run it publish the port, as in mode host"
+        port.problems.warn(port.item.place_of("mode"), text)
     address, host = port.text("host_ip"), port.text("published")
     address = f"[{address}]" if ":" in address else address
     before = f"{address}:{host}:" if address else f"{host}:" if host else ""
     text = f"{before}{port.text('target')}/{port.text('protocol', 'tcp')}"
-    try:
-        return published(text)
-    except ValueError as error:
-        port.error(port.item, f"{port.where}: {error}")
-        return []
+    return _short_port(text, port.item.place, port)
 
 
 def _exposed(service: Reader, ports: list[Published]) -> tuple[Port, ...]:
@@ -271,7 +286,8 @@ def _dependencies(service: Reader) -> tuple[Dependency, ...]:
 
 
 def _has_healthcheck(service: Reader) -> bool:
+    """Return whether it has one; keys without ``test`` are about the one of its image."""
     check = service.below("healthcheck")
     test = check.get("test")
     is_none = test is not None and (test.text == "NONE" or [e.text for e in test.items] == ["NONE"])
-    return test is not None and not is_none and not check.flag("disable")
+    return bool(check.item.map) and not is_none and not check.flag("disable")

@@ -164,6 +164,7 @@ def _contents(top: Reader, key: str, setting: Setting) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for name, reader in _each(top, key, _FILE):
         item = reader.item
+        reader.ignored("labels", "template_driver", "driver", "driver_opts", "name")
         if reader.flag("external"):
             reader.error(item, f"{reader.where}: external {key} are kept by nobody here")
         elif "file" in reader:

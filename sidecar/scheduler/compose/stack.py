@@ -1,7 +1,10 @@
 """A stack file as a whole: variables, profiles, order. Pure: text in, stack and problems out."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
+
+import msgspec
 
 from sidecar.scheduler.compose.document import Item, Problems
 from sidecar.scheduler.compose.keys import FILE, Class, class_of
@@ -10,7 +13,8 @@ from sidecar.scheduler.compose.reader import Reader
 from sidecar.scheduler.compose.service import service_of
 from sidecar.scheduler.compose.setting import Read, setting_of
 from sidecar.scheduler.pods import expanded
-from sidecar.scheduler.spec import Condition, ServiceSpec, StackSpec
+from sidecar.scheduler.recipe import spec_of
+from sidecar.scheduler.spec import Condition, Dependency, ServiceSpec, StackSpec
 
 __all__ = ["stack_of"]
 
@@ -62,8 +66,39 @@ def stack_of(
         service_of(each, item, problems, classic=classic, setting=setting)
         for each, item in active.items()
     ]
+    found = [_implied(each, Reader(active[each.name], "", Problems()), active) for each in found]
     _check(found, active, problems, known=whole)
-    return StackSpec(name=name, services=_ordered(pods.settled(found)))
+    return StackSpec(name=name, services=_after(_ordered(pods.settled(found))))
+
+
+def _implied(service: ServiceSpec, item: Reader, known: Collection[str]) -> ServiceSpec:
+    """Return a service that depends on what it is linked to or takes volumes from, too."""
+    names = [each.text.partition(":")[0] for each in item.texts("links")]
+    names += [each.text.partition(":")[0] for each in item.texts("volumes_from")]
+    names += [
+        item.text(key).removeprefix("service:")
+        for key in ("ipc", "pid")
+        if item.text(key).startswith("service:")
+    ]
+    told = {service.name, service.pod, *(each.service for each in service.depends_on)}
+    more = [name for name in dict.fromkeys(names) if name in known and name not in told]
+    return replace(service, depends_on=(*service.depends_on, *map(Dependency, more)))
+
+
+def _after(services: Iterable[ServiceSpec]) -> tuple[ServiceSpec, ...]:
+    """Return services of which those with ``depends_on.restart`` change with what they need."""
+    specs: dict[str, str] = {}
+    found = []
+    for each in services:
+        names = [need.service for need in each.depends_on if need.restarts]
+        after = {name: specs[name] for name in sorted(names) if name in specs}
+        if after:
+            build = msgspec.structs.replace(each.recipe.build, after=after)
+            recipe = msgspec.structs.replace(each.recipe, build=build)
+            each = replace(each, recipe=recipe)  # noqa: PLW2901 - the same service
+        specs[each.name] = spec_of(each.recipe)
+        found.append(each)
+    return tuple(found)
 
 
 def _classify(top: Reader) -> None:
@@ -114,10 +149,11 @@ def _check(
                     f"services.{service.name}.depends_on: {dependency.service!r} {why}",
                 )
             elif dependency.condition is Condition.HEALTHY and not target.has_healthcheck:
-                problems.warn(
+                problems.error(
                     place,
                     f"services.{service.name}.depends_on.{target.name}: service_healthy needs a"
-                    " healthcheck of that service or of its image",
+                    " healthcheck of that service; if its image has one, say so by any key of it,"
+                    " as in healthcheck: {interval: 10s}",
                 )
     cycle = _cycle(by_name)
     if cycle:

@@ -10,10 +10,11 @@ from typing import Final, NamedTuple
 from sidecar.config.units import duration
 from sidecar.scheduler.model import NANO, Port
 
-__all__ = ["Published", "cpus", "published", "ratio", "seconds", "size", "truth", "whole"]
+__all__ = ["Published", "cpus", "published", "ratio", "seconds", "size", "truth", "weeks", "whole"]
 
 _SIZE: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([bkmgtp]?)(?:i?b)?\s*", re.IGNORECASE)
 _POWERS: Final = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
+_WEEKS: Final = re.compile(r"(?:([0-9]{1,4})w)?(.*)", re.ASCII)
 _LAST_PORT: Final = 65535
 _WIDEST: Final = 1000
 _PROTOCOLS: Final = ("tcp", "udp", "sctp")
@@ -55,6 +56,15 @@ def seconds(text: str) -> float:
     if text.strip().replace(".", "", 1).isdigit() and text.strip() != "0":
         raise ValueError(f"{text!r} has no unit; write {text.strip()}s")
     return duration(text)
+
+
+def weeks(text: str) -> float:
+    """Return seconds above 0 for ``1w2d``, ``12h``: a duration that may begin with weeks."""
+    found = _WEEKS.fullmatch(text.strip())
+    total = 604_800.0 * int(found[1] or 0) + seconds(found[2] or "0") if found else 0.0
+    if not total:
+        raise ValueError(f"{text!r} is no duration above 0; write for example 12h, 3d or 1w")
+    return total
 
 
 def whole(text: str, least: int = 0) -> int:

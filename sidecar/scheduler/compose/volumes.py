@@ -15,6 +15,12 @@ _LONG: Final = (
     "type", "source", "target", "read_only", "bind", "volume", "tmpfs", "consistency", "image",
 )  # fmt: skip
 _KINDS: Final = ("bind", "volume", "tmpfs", "npipe", "image")
+_RECURSIVE: Final = {
+    "disabled": "NonRecursive",
+    "writable": "ReadOnlyNonRecursive",
+    "readonly": "ReadOnlyForceRecursive",
+}
+"""The engine's names of what Compose says of mounts below a mounted folder."""
 _PATHS: Final = (".", "/", "~")
 
 
@@ -83,6 +89,7 @@ def _mount(reader: Reader, setting: Setting) -> dict[str, Any]:
         "Consistency": reader.text("consistency"),
         "BindOptions": _bind_options(reader.below("bind")) if kind == "bind" else None,
         "VolumeOptions": _volume_options(reader.below("volume")),
+        "ImageOptions": _image_options(reader.below("image")),
         "TmpfsOptions": _tmpfs_options(reader.below("tmpfs")),
     }
     if not mount["Target"]:
@@ -92,13 +99,28 @@ def _mount(reader: Reader, setting: Setting) -> dict[str, Any]:
 
 def _bind_options(reader: Reader) -> dict[str, Any]:
     reader.only(("propagation", "create_host_path", "selinux", "recursive"))
+    reader.ignored("selinux")
     makes = reader.flag("create_host_path", default=True)
-    return given({"Propagation": reader.text("propagation"), "CreateMountpoint": makes or None})
+    word = reader.one_of("recursive", ("enabled", *_RECURSIVE), "enabled")
+    return given(
+        {
+            "Propagation": reader.text("propagation"),
+            "CreateMountpoint": makes or None,
+            **({_RECURSIVE[word]: True} if word in _RECURSIVE else {}),
+        }
+    )
+
+
+def _image_options(reader: Reader) -> dict[str, Any]:
+    reader.only(("subpath",))
+    return given({"Subpath": reader.text("subpath")})
 
 
 def _volume_options(reader: Reader) -> dict[str, Any]:
     reader.only(("nocopy", "subpath", "labels"))
-    return given({"NoCopy": reader.flag("nocopy") or None, "Subpath": reader.text("subpath")})
+    labels = {name: value or "" for name, value in reader.pairs("labels").items()}
+    found = {"NoCopy": reader.flag("nocopy") or None, "Subpath": reader.text("subpath")}
+    return given({**found, "Labels": labels})
 
 
 def _tmpfs_options(reader: Reader) -> dict[str, Any]:

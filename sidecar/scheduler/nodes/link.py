@@ -143,6 +143,10 @@ class Link:
             self._is_full = True
         self._wanted.set()
 
+    def wall(self) -> float:
+        """Return the engine's time of day, as seconds since 1970."""
+        return self._clock.wall() + self._offset
+
     def fence(self, *, on: bool) -> None:
         """Take a node for dead, or take that back."""
         self._heard = replace(self._heard, is_fenced=on)
@@ -155,7 +159,7 @@ class Link:
         key = id_, seen.copy.stage.value, seen.moment
         if key not in self._moments:
             now = self._clock.monotonic()
-            age = max(self._clock.wall() + self._offset - seen.moment, 0.0)
+            age = max(self.wall() - seen.moment, 0.0)
             self._moments[key] = now - (age if seen.moment else 0.0)
         return self._moments[key]
 

@@ -112,6 +112,7 @@ def seen_of(document: Mapping[str, Any], node: str) -> Seen:
         name=view.name,
         id=view.id,
         role=labels.get(names.ROLE, "main"),
+        needs=names.needs_of(labels),
         within=_within(_text(_table(document, "HostConfig"), "NetworkMode")),
         node=node,
         slot=labels[names.SLOT],
@@ -147,6 +148,8 @@ def _stage(state: Mapping[str, Any]) -> Stage:
 
 
 def _health(state: Mapping[str, Any]) -> Health:
+    if _text(state, "Status") == "restarting":  # by its engine, after a while
+        return Health.STARTING
     try:
         return Health(_text(_table(state, "Health"), "Status") or "none")
     except ValueError:
@@ -171,6 +174,7 @@ def _view(document: Mapping[str, Any], labels: Mapping[str, str], stage: Stage) 
         exposed=tuple(filter(None, map(_port, _table(config, "ExposedPorts")))),
         resources=_reserved(labels) or _resources(host),
         running=is_running,
+        is_over=stage is Stage.EXITED and names.is_ours(labels),
         volumes=tuple(_volumes(_list(document, "Mounts"))),
         stack=labels.get(names.STACK, ""),
         service=labels.get(names.SERVICE, ""),

@@ -16,7 +16,7 @@ from sidecar.scheduler.compose.values import size
 from sidecar.scheduler.model import NANO, Resources
 from sidecar.scheduler.nodes.node import Files, NodeSettings
 
-__all__ = ["merged", "settings_of"]
+__all__ = ["merged", "registered", "settings_of"]
 
 _SCHEMES: Final = ("unix", "tcp", "http", "https", "ssh")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -40,6 +40,23 @@ def settings_of(text: str, source: str) -> list[NodeSettings]:
     if reader.problems:
         raise ConfigError(reader.problems)
     return nodes
+
+
+def registered(table: Mapping[str, Any], source: str) -> NodeSettings:
+    """Return a node that says itself how it is reached. Raises ConfigError.
+
+    Who may write to a store says so: no file of this host is read for it, no command run.
+    """
+    reader = _Reader(source)
+    where = str(table.get("name") or source)
+    for key in table.keys() & {"ca", "cert", "key", "verify", "manager"}:
+        reader.wrong(where, f"{key} is set in a file of nodes only")
+    found = reader.node(table, where)
+    if not found.endpoint.startswith(("tcp://", "https://", "http://")):
+        reader.wrong(where, f"endpoint: {found.endpoint!r} must start with tcp:// or https://")
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    return found
 
 
 class _Reader:

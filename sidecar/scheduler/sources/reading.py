@@ -131,7 +131,7 @@ class Reading:
         for id_, load in loads.items():
             if wanted.kind is Kind.SESSIONS:
                 found[id_] = Sample(load.sessions, now)
-            elif not load.is_counted:
+            elif not (load.has_queue if wanted.kind is Kind.QUEUE else load.is_counted):
                 self._tell(f"the load balancer does not count {wanted.kind} by container")
             elif wanted.kind is Kind.QUEUE:
                 found[id_] = Sample(load.queued, now)

@@ -108,12 +108,14 @@ class Exchanges:
     def __init__(self, handler: Handler) -> None:
         """``handler`` answers every request; what it raises is logged and answered by 500."""
         self._handler = handler
-        self._open = 0
+        self._open: set[asyncio.StreamWriter] = set()
+        self._none_is_open = asyncio.Event()
         self._idle: dict[asyncio.StreamWriter, None] = {}  # the longest so first
 
     async def connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection to its end."""
-        self._open += 1
+        self._open.add(writer)
+        self._none_is_open.clear()
         try:
             if self._has_room():
                 while await self._exchange(reader, writer):
@@ -123,14 +125,29 @@ class Exchanges:
         except Exception:  # noqa: BLE001 - the guard of one connection
             _log.exception("connection broke")
         finally:
-            self._open -= 1
+            self._open.discard(writer)
+            if not self._open:
+                self._none_is_open.set()
             writer.close()
+
+    async def end(self, seconds: float = 1.0) -> None:
+        """End every connection; one whose client takes its answer too slowly is cut off."""
+        if not self._open:
+            return
+        for writer in self._open:
+            writer.close()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._none_is_open.wait()
+        except TimeoutError:
+            for writer in self._open:
+                writer.transport.abort()
 
     def _has_room(self) -> bool:
         """Say whether one more may stay; one that only waits makes room for it."""
         limit = descriptor_limit()
         most = min(_MOST_CONNECTIONS, max(1, limit - _RESERVE)) if limit else _MOST_CONNECTIONS
-        if self._open <= most:
+        if len(self._open) <= most:
             return True
         longest = next(iter(self._idle), None)
         if longest is None:

@@ -53,6 +53,9 @@ SERVICES = (
     Service(name="onnode", id="onnode2", node="n2.example"),
     Service(name="gone", id="gone1", address="10.0.0.9", status="critical"),
     Service(name="out", id="out1", address="www.example.org"),
+    Service(name="astray", id="astray1", address="nope.service.consul"),
+    Service(name="inside", id="inside1", address="web.service.consul"),
+    Service(name="mapped", id="mapped1", address="::ffff:10.0.0.60"),
     Service(name="Mixed_Case", id="mixed", address="10.0.0.5"),
     Service(name="vip", id="vip1", address="10.0.0.6", virtual="10.96.0.1"),
 )
@@ -63,7 +66,7 @@ blue.web.service Blue.web.service red.web.service v1.2.web.service 2.web.service
 _web._tcp.service _web._blue.service _web._red.service _web._udp.service _six._udp.service
 _web._tcp _web._blue.dc1 _web._nope _tcp.service _tcp
 six.service onnode.service gone.service out.service mixed_case.service vip.service nope.service
-a.b.c.nope.service
+a.b.c.nope.service astray.service inside.service mapped.service
 n1.node n2.example.node NODE-3.node node-3.node.dc1 nope.node example.node oracle.node
 0a000001.addr 0A000001.addr.dc1 20010db8000000000000000000000001.addr zz.addr 0a0000.addr
 x.0a000001.addr
@@ -156,6 +159,18 @@ MEANT: dict[str, Callable[[Case], bool]] = {
         and c.theirs.kinds == {c.kind}
         and (c.is_nodata_here or c.ours.rcode == "NXDOMAIN")
         and c.ours.has_soa
+    ),
+    "an alias of what does not exist says so": lambda c: (
+        inner(c) == "astray.service"
+        and c.is_("NOERROR", "NXDOMAIN")
+        and c.theirs.answers == c.ours.answers
+        and c.ours.has_soa
+    ),
+    "an alias has records of the type asked for": lambda c: (
+        inner(c) == "inside.service"
+        and c.is_("NOERROR", "NOERROR")
+        and c.ours.kinds == {"CNAME"} < c.theirs.kinds
+        and c.ours.has_soa is (c.kind != "CNAME")
     ),
     "NODATA has the SOA": lambda c: (
         c.is_nodata_here

@@ -70,10 +70,8 @@ def name_shown(port: int, cert: Path) -> str:
     with Caller(port) as client:
         client.sock = context.wrap_socket(client.sock, server_hostname="127.0.0.1")
         assert client.do("PING") == b"PONG"
-        shown = client.sock.getpeercert()
-    assert shown is not None
-    subject: Any = shown["subject"]  # as pairs within pairs, which is not declared so
-    return str(dict(pair for (pair,) in subject)["commonName"])
+        shown: Any = client.sock.getpeercert()
+    return str(dict(pair for (pair,) in shown["subject"])["commonName"])
 
 
 def test_a_reload_takes_the_new_certificate_of_the_same_file(server: Redis, tmp_path: Path) -> None:

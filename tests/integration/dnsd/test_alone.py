@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -11,6 +12,8 @@ from urllib.request import Request, urlopen
 import pytest
 
 from deploy.tools.consul import Consul
+from dnsd.outward import outward
+from sidecar.config.units import Endpoint
 from tests.support.dnsd import Dnsd
 from tests.support.oracle import consul_program
 from tests.support.pinnace import until
@@ -108,6 +111,15 @@ def test_each_of_several_addresses_is_served_whatever_names_them(store: Consul) 
             assert "10.0.0.1" in dnsd.dig("+short", *words, "web.service.consul", port=first)
             other = ("@127.0.0.2", "+short", *words, "web.service.consul")
             assert "10.0.0.1" in dnsd.dig(*other, port=second)
+
+
+def test_a_server_on_every_address_has_a_name_that_resolves(store: Consul) -> None:
+    port = free_port()
+    with Dnsd(url(store), "--dns", f"0.0.0.0:{port}") as dnsd:
+        (server,) = dnsd.dig("+short", "consul", "NS", port=port).split()
+        found = dnsd.dig("+short", server, port=port).split()
+        ours = outward((Endpoint("0.0.0.0", port),))  # none without a network
+        assert found == [str(ip_address(packed)) for packed in ours]
 
 
 def test_a_lost_store_makes_answers_stale_then_withheld_and_never_absent() -> None:

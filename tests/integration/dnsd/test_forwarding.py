@@ -172,6 +172,26 @@ async def test_a_reverse_name_that_is_not_ours_is_asked_elsewhere(
         assert str(reply.rr[0].rdata) == "host.example.org."
 
 
+async def test_zones_above_our_addresses_are_asked_elsewhere_if_they_are_not_local(
+    serve: Serve, upstream: Upstream
+) -> None:
+    known = catalog()
+    known.commit([instance("far", address="8.8.4.4"), instance("six", address="2600::1")])
+    upstream.answer = answering(rcode="NOERROR", soa=SOA)
+    above = ("in-addr.arpa", "8.in-addr.arpa", "4.8.8.in-addr.arpa", "ip6.arpa", "0.0.6.2.ip6.arpa")
+    async with serve(known, settings=recursors(upstream)) as server:
+        for _ in range(2):
+            for name in above:
+                reply = await ask(server, name, "SOA")
+                assert (code(reply), reply.header.aa) == ("NOERROR", 0)
+        for name in ("10.in-addr.arpa", "0.0.10.in-addr.arpa"):
+            reply = await ask(server, name, "SOA")
+            assert (code(reply), reply.header.aa) == ("NOERROR", 1)
+        reply = await ask(server, "4.4.8.8.in-addr.arpa", "PTR")
+        assert str(reply.rr[0].rdata) == "far.service.dc1.consul."
+    assert [name.rstrip(".") for name, _, _ in upstream.questions()] == list(above)
+
+
 @pytest.mark.parametrize(
     ("name", "qtype", "expected"),
     [

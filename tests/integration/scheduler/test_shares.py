@@ -13,6 +13,7 @@ import pytest
 from deploy.tools.engine import PrivateEngine
 from tests.support.load import Load
 from tests.support.pinnace import Pinnace, until
+from tests.support.prometheus import Prometheus
 
 pytestmark = [pytest.mark.engine, pytest.mark.haproxy]
 
@@ -51,6 +52,36 @@ services:
         period: 1s
         metrics: [requests: 10]
         down: {stabilisation: 3s, period: 1s}
+"""
+
+
+_MEASURED = """
+services:
+  busy: &small
+    image: web
+    entrypoint: ["sh", "-c", "while :; do :; done"]
+    network_mode: bridge
+    stop_grace_period: 0s
+    cpus: 0.05
+    x-pinnace: {drain: 0s, autoscale: {max: 2, period: 1s, metrics: [cpu: 20%%]}}
+  fat:
+    <<: *small
+    entrypoint: ["sleep", "1000"]
+    mem_limit: 8m
+    x-pinnace: {drain: 0s, autoscale: {max: 2, period: 1s, metrics: [memory: 0.5%%]}}
+  lazy:
+    <<: *small
+    entrypoint: ["sleep", "1000"]
+    x-pinnace: {drain: 0s, autoscale: {max: 2, period: 1s, metrics: [cpu: 50%%, memory: 99%%]}}
+  asked:
+    <<: *small
+    entrypoint: ["sleep", "1000"]
+    x-pinnace:
+      drain: 0s
+      autoscale:
+        max: 2
+        period: 1s
+        metrics: [{prometheus: {url: "http://127.0.0.1:%d", query: "vector(30)", target: 10}}]
 """
 
 
@@ -146,3 +177,20 @@ def test_a_service_grows_with_its_requests_and_shrinks_without_them(
         shrunk = until(lambda: len(here.instances("front")) == 1, pause=0.1)
         print(f"1 -> 3 within {grown:.1f} s, 3 -> 1 within {shrunk:.1f} s")
         assert load.failures == []
+
+
+def test_services_grow_by_what_the_engine_and_prometheus_tell(
+    engine: PrivateEngine, tmp_path: Path, socket: str
+) -> None:
+    def counts() -> dict[str, int]:
+        form = '{{.Label "pinnace.service"}}'
+        return Counter(engine.docker("ps", "--format", form).split())
+
+    with Prometheus({"job_name": "none"}) as prometheus:
+        stack = _MEASURED % prometheus.port
+        with _started(engine, tmp_path, socket, stack) as here:
+            wanted = {"busy": 2, "fat": 2, "lazy": 1, "asked": 2}
+            until(lambda: counts() == wanted, 60, pause=0.2)
+            told = _stack(here, socket, "events", "--json")
+    by = [json.loads(line).get("by", "") for line in told.splitlines()]
+    assert {text.split()[1] for text in by if text} == {"cpu", "memory", "prometheus"}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.catalog.model import Status
+from sidecar.catalog.model import TCP_LISTEN, Status
 from templater.nginx import plan
 from tests.integration.templater.harness import (
     Bench,
@@ -36,8 +36,7 @@ async def serving(tmp_path: Path, **settings: object) -> AsyncIterator[tuple[Ben
 async def work_of(bench: Bench) -> dict[str, Any]:
     """Return what each endpoint does, by its id."""
     report: Any = await bench.lb.report()
-    (upstream,) = report["upstreams"]
-    return {one["id"]: one["work"] for one in upstream["endpoints"]}
+    return {one["id"]: one["work"] for up in report["upstreams"] for one in up["endpoints"]}
 
 
 async def seen_while_busy(
@@ -100,13 +99,48 @@ async def test_of_nginx_what_it_can_tell_is_told(
 
         await seen_while_busy(bench, one_each)
         work = await work_of(bench)
-        assert all(one["requests"] is one["latency"] is None for one in work.values())
-        await asyncio.sleep(0.6)
+        for _ in range(20):
+            assert (await bench.get("web.localhost", "/?20"))[0] == 200
+        async with asyncio.timeout(30):
+            while sum(one["requests"] or 0 for one in work.values()) < 22:
+                await asyncio.sleep(0.05)
+                work = await work_of(bench)
+        assert all(0.01 < one["latency"] < 60 for one in work.values())
+        assert all(one["failures"] == one["retries"] == 0 for one in work.values())
+        assert all(one["queued"] is None for one in work.values())
         report: Any = await bench.lb.report()
         assert report["proxy"]["program"].startswith("nginx 1.")
         assert report["proxy"]["rate"] is not None
         assert report["proxy"]["requests"] > 0
-        assert "by endpoint" in report["proxy"]["lacks"]
+        assert "when it is done" in report["proxy"]["lacks"]
+
+
+@pytest.mark.nginx
+async def test_nginx_tells_which_endpoint_failed_and_what_tcp_listeners_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "_GAP", 0.1)
+    port = free_port()
+    async with serving(tmp_path, kind="nginx") as (bench, ports):
+        gone = instance("gone", free_port())
+        bench.put(gone, instance("tcp", ports[0], service="db", meta={TCP_LISTEN: str(port)}))
+
+        async def done(of: str) -> Any:
+            """Ask until something of it has been counted."""
+            async with asyncio.timeout(30):
+                while not ((one := (await work_of(bench)).get(of)) and one["requests"]):
+                    assert (await bench.get("web.localhost", "/"))[0] == 200
+                    with contextlib.suppress(OSError):  # before it listens
+                        await asyncio.to_thread(fetched, f"http://127.0.0.1:{port}/")
+                    await asyncio.sleep(0.05)
+            return one
+
+        failed = await done("gone")
+        assert failed["failures"] == failed["retries"] == failed["requests"]
+        assert failed["latency"] is None
+        answered = await done("tcp")
+        assert (answered["failures"], answered["retries"]) == (0, 0)
+        assert 0 <= answered["latency"] < 60
 
 
 @pytest.mark.haproxy

@@ -25,7 +25,7 @@ def test_what_is_in_flight_is_finished_and_nothing_new_comes(containers: Contain
         slow: list[tuple[int, str]] = []
 
         def ask() -> None:
-            slow.append(pinnace.fetch("web.localhost", "/cgi-bin/slow?2500"))
+            slow.append(pinnace.fetch("web.localhost", "/cgi-bin/slow?6000"))
 
         threads = [threading.Thread(target=ask) for _ in range(2)]  # one at each, in turn
         for thread in threads:
@@ -53,7 +53,7 @@ def test_when_the_time_is_up_it_says_so_and_without_a_stop_nothing_ends(
         name = containers.run("web", "-e", "SERVICE_NAME=web")
         until(lambda: pinnace.bodies("web.localhost", 1) == {name})
         thread = threading.Thread(
-            target=lambda: pinnace.fetch("web.localhost", "/cgi-bin/slow?3000")
+            target=lambda: pinnace.fetch("web.localhost", "/cgi-bin/slow?6000")
         )
         thread.start()
         time.sleep(0.3)

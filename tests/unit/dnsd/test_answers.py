@@ -355,3 +355,46 @@ def test_an_ipv4_address_in_the_form_of_ipv6_is_what_it_means() -> None:
     assert asker.verdict("web.service.consul", "AAAA") == "NODATA"
     assert asker.verdict("web.service.consul", "SRV") == "SRV 1 1 80 0a00003c.addr.dc1.consul."
     assert asker.verdict("60.0.0.10.in-addr.arpa", "PTR") == "PTR web.service.dc1.consul."
+
+
+def test_the_name_of_a_server_without_a_known_address_leads_where_others_reach_it() -> None:
+    outward = b"\xc0\0\2\7"
+    asker = Asker(addresses=(), outward=(outward,))
+    assert asker.verdict("ns.consul") == "A 192.0.2.7"
+    assert [str(r.rdata) for r in asker.ask("consul", "NS").ar] == ["192.0.2.7"]
+    known = Asker(node("node-1", "192.0.2.1"), addresses=(), outward=(outward,))
+    assert known.verdict("ns.consul") == "A 192.0.2.1"
+
+
+def test_a_target_of_our_own_has_all_its_addresses_beside_it_once() -> None:
+    asker = Asker(
+        *(instance("web", n) for n in (1, 2, 3)),
+        instance("web", 4, address="2001:db8::4"),
+        instance("inside", 1, address="web.service.consul", port=1),
+        instance("inside", 2, address="web.service.consul", port=2),
+        instance("inside", 3, address="10.0.0.9"),
+        instance("out", 1, address="www.example.org"),
+        instance("alias", 1, address="inside.service.consul"),
+        instance("astray", 1, address="nix.service.consul"),
+    )
+    for _ in range(8):
+        reply = asker.ask("inside.service.consul", "SRV")
+        assert texts(reply.rr) == [
+            "SRV 1 1 1 web.service.consul.",
+            "SRV 1 1 2 web.service.consul.",
+            "SRV 1 1 80 0a000009.addr.dc1.consul.",
+        ]
+        assert sorted(f"{record.rname} {record.rdata}" for record in reply.ar) == [
+            "0a000009.addr.dc1.consul. 10.0.0.9",
+            "web.service.consul. 10.0.0.1",
+            "web.service.consul. 10.0.0.2",
+            "web.service.consul. 10.0.0.3",
+            "web.service.consul. 2001:db8::4",
+        ]
+    assert texts(asker.ask("alias.service.consul", "SRV").ar) == ["A 10.0.0.9"]
+    for name in ("out", "astray"):
+        assert asker.ask(f"{name}.service.consul", "SRV").ar == []
+    asker.catalog.commit([Drop("web", InstanceId("web-2"))])
+    reply = asker.ask("inside.service.consul", "SRV")
+    assert "A 10.0.0.2" not in texts(reply.ar)
+    assert len(reply.ar) == 4

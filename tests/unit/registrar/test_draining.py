@@ -25,6 +25,7 @@ class World:
         *instances: Instance,
         counts: list[int | None] | None = None,
         is_shared: bool = False,
+        kept: float = 0.0,
     ) -> None:
         self.clock = FakeClock()
         self.containers: dict[str, Container] = {"box": container()}
@@ -42,6 +43,7 @@ class World:
             work=None if counts is None else self,
             default=10.0,
             is_shared=is_shared,
+            kept=lambda _: kept,
         )
 
     async def inspect(self, id_: str) -> Container | None:
@@ -103,6 +105,16 @@ async def test_without_counters_the_default_stands_for_them() -> None:
     waiting = [step for step in world.steps if step.phase == "waiting"]
     assert len(waiting) == 9
     assert waiting[0].left == pytest.approx(9.0)
+
+
+async def test_no_drain_is_shorter_than_names_are_kept() -> None:
+    cases: list[tuple[list[int | None] | None, float, float | None, float]] = [
+        ([0], 6.0, None, 6.0), ([0], 6.0, 2.0, 6.0), (None, 16.0, None, 16.0),
+        (None, 3.0, None, 10.0), ([5], 3.0, 1.0, 3.0),
+    ]  # fmt: skip
+    for counts, kept, timeout, seconds in cases:
+        world = await played(World(counts=counts, kept=kept), timeout=timeout)
+        assert world.steps[-1].seconds == pytest.approx(seconds, abs=0.21)
 
 
 async def test_counters_that_know_nothing_are_none() -> None:

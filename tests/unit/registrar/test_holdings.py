@@ -249,3 +249,27 @@ def test_a_start_ends_a_persons_drain() -> None:
     holdings.started(event("start", after=2))
     holdings.see("box-id", BOX, None)
     assert not is_draining(holdings)
+
+
+def test_other_labels_than_the_engines_can_be_given_and_taken_back() -> None:
+    holdings = holding()
+    assert holdings.relabel("box-id", {"SERVICE_TAGS": "new"}) == KEYS
+    found = entry(holdings)
+    assert found is not None
+    assert "new" in found.tags
+    assert holdings.see("box-id", BOX, None) == frozenset(), "also at the next look"
+    assert holdings.relabel("box-id", {"SERVICE_IGNORE": "true"}) == KEYS
+    assert entry(holdings) is None
+    assert holdings.relabel("box-id", None) == KEYS
+    found = entry(holdings)
+    assert found is not None
+    assert "new" not in found.tags
+
+
+def test_labels_can_be_given_before_a_container_is_seen_and_end_with_it() -> None:
+    holdings = Holdings(PLACE)
+    assert holdings.relabel("box-id", {"SERVICE_IGNORE": "true"}) == frozenset()
+    assert holdings.see("box-id", BOX, None) == frozenset()
+    assert entry(holdings) is None
+    holdings.ended(event("destroy"))
+    assert holdings.see("box-id", BOX, None) == KEYS

@@ -91,6 +91,16 @@ def test_a_cached_rule_sees_no_value_and_holds_for_good() -> None:
     assert (judged.is_fixed, judged.cached) == (True, True)
 
 
+def test_a_cached_rule_does_not_hold_behind_one_that_looks_at_values() -> None:
+    rules = "rules: [{pattern: 'usedBytes: 7', name: seven}, {pattern: '', name: x, cache: true}]"
+    judged = _judged(rules)
+    assert judged.recipe is not None
+    assert (judged.recipe.name, judged.is_fixed) == ("x", False)
+    assert _recipe(rules, 7).name == "seven"
+    text = _judged("rules: [{pattern: '', name: x, value: 1, cache: true}]", "a text")
+    assert (text.is_fixed, text.cached) == (True, True)
+
+
 def test_names_are_changed_as_asked() -> None:
     upper = "lowercaseOutputName: true\nrules: [{pattern: Topic, name: 'A B__c'}]"
     assert _recipe(upper).name == "a_b_c"

@@ -306,3 +306,25 @@ def test_quantiles_are_looked_for_while_a_scrape_is_written() -> None:
     assert first.count("\n") < 1000
     assert 'wide_count{n="2999"} 2\n' in rest
     assert 'n="new"' not in rest
+
+
+def test_buckets_and_quantiles_are_those_of_the_first_rule_by_set_of_labels() -> None:
+    made = machine(
+        """
+defaults: {observer_type: histogram}
+mappings:
+- {match: one, name: x, histogram_options: {buckets: [1]}}
+- {match: two, name: x, histogram_options: {buckets: [2]}}
+- {match: three, name: x, labels: {kind: three}, histogram_options: {buckets: [3]}}
+- {match: four, name: x, labels: {kind: four}, histogram_options: {buckets: [4]}}
+"""
+    )
+    made.take(b"one:1|h\nthree:1|h\nfour:1|h\ntwo:1|h\ntwo:1|h|#t:v", 0.0)
+    found = shown(made)
+    assert [series for series in found if "bucket" in series and "Inf" not in series] == [
+        'x_bucket{le="1"}',
+        'x_bucket{kind="three",le="3"}',
+        'x_bucket{kind="four",le="3"}',
+        'x_bucket{t="v",le="2"}',
+    ]
+    assert found["x_count"] == 2

@@ -6,7 +6,7 @@ What is chosen must be among the best by its own order; its sort left equals in 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from sidecar.scheduler.expressions import Expression, parse_expression
@@ -109,6 +109,7 @@ def _plain(request: Request) -> Request:
     )  # fmt: skip
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 @given(CLUSTERS, REQUESTS, st.booleans())
 def test_the_choice_is_the_best_by_the_formulas(
     nodes: list[NodeView], requests: list[Request], is_bare: bool

@@ -2,13 +2,18 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sidecar.scheduler.cluster import Stage
+from sidecar.scheduler.cluster import Copy, Stage
 from sidecar.scheduler.commands import asking
+from sidecar.scheduler.explaining import why_of
+from sidecar.scheduler.model import ContainerView, NodeView, Placement, Request
 from sidecar.scheduler.simulation import Simulation
+from sidecar.scheduler.telling import Teller
 from tests.support.office import STACK, Office, office, ran
 
 
@@ -169,6 +174,28 @@ async def test_events_and_why_tell_decisions(here: Office) -> None:
     document = json.loads((await here.run("why", "db", "--json")).out)
     assert document["slots"][0]["decided"]["strategy"] == "spread"
     assert (await here.run("why", "nobody")).status == 1
+
+
+def _decided(here: Office, text: str) -> Any:
+    """Return why a container is where it is of which only its label tells."""
+    copy = Copy(name="x", node="n1", slot="7", spec="s", incarnation=3, id="abcdef")
+    view = ContainerView(name="x", id="abcdef", labels={"pinnace.why": text})
+    node = NodeView(name="n1", containers=(view,))
+    scene = here.control.scene
+    cluster = replace(scene.cluster, nodes=(node,), copies={"shop/web": (copy,)})
+    here.control.scene = replace(scene, cluster=cluster)
+    (slot,) = Teller(here.control, lambda: True).why("web/7")["slots"]
+    return slot["decided"]
+
+
+async def test_why_is_told_by_the_container_when_the_decision_is_forgotten(here: Office) -> None:
+    await here.run("stack", "up", here.write(STACK))
+    placement = Placement(Request(service="web"), "n1", (1, 2), "n9")
+    found = _decided(here, why_of(placement, 5.5))
+    assert (found["kind"], found["at"], found["strategy"]) == ("placed", 5.5, "spread")
+    assert (found["rank"], found["runner_up"], found["incarnation"]) == ([1, 2], "n9", 3)
+    for text in ("", "{", "[1]", '{"at": 1}', "9" * 5000):
+        assert _decided(here, text) is None
 
 
 async def test_names_must_be_clear(here: Office) -> None:

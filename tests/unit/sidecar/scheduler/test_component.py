@@ -22,6 +22,16 @@ services:
     deploy: {replicas: 3, update_config: {parallelism: 1, order: start-first}}
 """
 TWO = ONE.replace("image: web", "image: web:2")
+DAILY = "image: web\n    pull_policy: daily"
+LABELLED = ONE.replace("network", "labels: {pinnace.http.host: a.example.org}\n    network")
+PODDED = """
+services:
+  web:
+    image: web:2
+    network_mode: bridge
+    healthcheck: {test: [CMD, /bin/true]}
+    x-pinnace: {pod_image: web, sidecars: [exporter:jmx: {image: web}]}
+"""
 CHECKED = ONE.replace("network_mode", "healthcheck: {test: [CMD, /bin/true]}\n    network_mode")
 THREE = Counter("123")
 
@@ -130,6 +140,32 @@ def test_an_engine_that_is_gone_gives_its_slots_to_others_and_its_copies_get_no_
     play(scene)
 
 
+def test_when_most_engines_go_one_by_one_work_is_sent_as_before_and_nothing_moves() -> None:
+    async def scene(harness: Harness) -> None:
+        await harness.until(lambda: slots(harness) == THREE)
+        before = changes(harness)
+        assert isinstance(harness.traffic, Sending)
+        told = harness.traffic.told
+        harness.yard.docks["n1"].is_frozen = True
+        await harness.until(lambda: ("suspend", "n1") in told)
+        harness.yard.docks["n2"].is_frozen = True
+        assert await harness.until(lambda: told[-1:] == [("resume", "n1")]) < 5
+        assert harness.scheduler is not None
+        await asyncio.sleep(60)
+        assert "2 of 3 nodes cannot be reached" in str(harness.scheduler.trouble())
+        assert ("alarm", harness.scheduler.trouble()) in [
+            (kind, fields.get("text")) for kind, fields in harness.book.notes
+        ]
+        for name in ("n1", "n2"):
+            harness.yard.docks[name].is_frozen = False
+        await harness.until(lambda: harness.scheduler.trouble() is None)  # type: ignore[union-attr]
+        await asyncio.sleep(30)
+        assert changes(harness) == before
+        assert harness.traffic.withdrawn == []
+
+    play(scene)
+
+
 def test_a_frozen_engine_gets_nothing_new_within_four_seconds() -> None:
     async def scene(harness: Harness) -> None:
         await harness.until(lambda: slots(harness) == THREE)
@@ -189,6 +225,22 @@ def test_when_most_nodes_are_gone_nothing_moves_and_an_alarm_says_so() -> None:
         await harness.settle()
         assert changes(harness) == 6
         assert harness.scheduler.trouble() is None
+
+    play(scene)
+
+
+def test_when_most_nodes_go_one_after_the_other_the_first_gets_its_work_back() -> None:
+    async def scene(harness: Harness) -> None:
+        await harness.until(lambda: slots(harness) == THREE)
+        harness.yard.docks["n2"].crash()
+        assert isinstance(harness.traffic, Sending)
+        told = harness.traffic.told
+        await harness.until(lambda: ("suspend", "n2") in told)
+        harness.yard.docks["n3"].crash()
+        await harness.until(lambda: ("resume", "n2") in told)
+        await asyncio.sleep(120)
+        assert changes(harness) == 6
+        assert ("suspend", "n3") not in told
 
     play(scene)
 
@@ -501,3 +553,73 @@ def test_what_docker_compose_made_is_left_alone_unless_it_is_said() -> None:
         assert len(harness.yard.containers()) == 4
 
     play(scene, names="n1")
+
+
+def test_an_image_is_asked_for_again_when_it_is_as_old_as_it_may_be() -> None:
+    async def scene(harness: Harness) -> None:
+        await harness.until(lambda: slots(harness) == Counter("1"))
+        dock = harness.yard.docks["n1"]
+        assert dock.pulled == ["web"], "nobody knows how old it is"
+
+        async def again(after: float) -> list[str]:
+            await asyncio.sleep(after)
+            before = changes(harness)
+            dock.die(next(each["Id"] for each in harness.yard.containers()))
+            await harness.until(lambda: changes(harness) > before + 1, limit=100)
+            await harness.until(lambda: slots(harness) == Counter("1"))
+            return dock.pulled
+
+        assert await again(3600) == ["web"]
+        assert await again(86_400) == ["web", "web"]
+        dock.failing["pull"] = EngineUnavailable("no registry")
+        assert await again(86_400) == ["web", "web"], "the old one does"
+
+    daily = ONE.replace("replicas: 3", "replicas: 1").replace("image: web", DAILY)
+    play(scene, daily, "n1")
+
+
+def test_labels_that_only_we_read_change_without_another_container() -> None:
+    async def scene(harness: Harness) -> None:
+        await harness.until(lambda: slots(harness) == THREE)
+        await harness.settle()
+        before = changes(harness)
+        assert isinstance(harness.traffic, Sending)
+        assert harness.traffic.labels == {}
+        harness.desk.write(LABELLED.replace("a.example", "b.example"))
+        await harness.until(lambda: len(harness.traffic.labels) == 3)  # type: ignore[attr-defined]
+        for labels in harness.traffic.labels.values():
+            assert labels["pinnace.http.host"] == "b.example.org"
+        await harness.settle()
+        assert changes(harness) == before
+        harness.desk.write(LABELLED)
+        await harness.until(lambda: harness.traffic.labels == {})  # type: ignore[attr-defined]
+        assert changes(harness) == before
+
+    play(scene, LABELLED)
+
+
+def test_a_pod_gets_work_when_its_main_container_is_well_and_none_when_that_ended() -> None:
+    async def scene(harness: Harness) -> None:
+        assert isinstance(harness.traffic, Sending)
+        check(harness, lambda image: "healthy" if image == "web:2" else "")
+        hidden = harness.traffic.labels
+
+        def main() -> list[str]:
+            return [each for _, each, _ in harness.running() if each == "web:2"]
+
+        await harness.until(lambda: len(main()) == 1, limit=30)
+        (pod,) = hidden
+        assert hidden[pod]["SERVICE_IGNORE"] == "true"
+        assert hidden[pod]["pinnace.role"] == "pod"
+        assert 4 < await harness.until(lambda: hidden == {}) < 7, "it is healthy after five seconds"
+        (found,) = [
+            each
+            for each in harness.yard.containers()
+            if each["Config"]["Labels"]["pinnace.role"] == "main"
+        ]
+        harness.yard.docks["n1"].die(found["Id"])
+        assert await harness.until(lambda: [*hidden] == [pod]) < 1
+        await harness.until(lambda: hidden == {}, limit=60)
+        assert len(main()) == 1
+
+    play(scene, PODDED, "n1")

@@ -1,6 +1,7 @@
 """What the engine is told of a new container, and what its labels say."""
 
 import io
+import re
 import tarfile
 from typing import Any
 
@@ -41,17 +42,19 @@ def node(*containers: ContainerView) -> NodeView:
 
 def test_labels_say_all_that_must_be_known_after_a_crash() -> None:
     before = recipe(config={"Cmd": ["old"]})
-    care = Care(role="canary")
+    care = Care(role="canary", labels={"pinnace.mine": "y"})
     found = recipe(care, config={"Labels": {"mine": "x", "pinnace.slot": "forged"}})
     mark = Mark(
         stack="shop", service="web", slot="2", spec="abc", incarnation=3, nonce="beef", rev=4,
-        epoch=5, previous=before,
+        epoch=5, previous=before, why="{}",
     )  # fmt: skip
     labels = body_of(found, mark, Resources(7, 8), node())["Labels"]
     assert unpacked(labels.pop("pinnace.recipe")) == found
     assert unpacked(labels.pop("pinnace.prev")) == before
+    assert re.fullmatch("[0-9a-f]{64}", labels.pop("com.docker.swarm.id"))
     assert labels == {
-        "pinnace.stack": "shop", "pinnace.service": "web", "pinnace.slot": "2",
+        "pinnace.why": "{}", "pinnace.mine": "y", "pinnace.stack": "shop",
+        "pinnace.service": "web", "pinnace.slot": "2",
         "pinnace.id": "shop/web/2/beef", "pinnace.spec": "abc", "pinnace.incarnation": "3",
         "pinnace.rev": "4", "pinnace.epoch": "5", "pinnace.role": "canary",
         "pinnace.reserved": "7,8", "mine": "x", "SERVICE_NAME": "web",
@@ -68,10 +71,14 @@ def test_a_name_of_its_own_in_the_catalogue_stays(config: dict[str, object]) -> 
     assert labels.get("SERVICE_NAME") in {None, "own"}
 
 
-def test_the_engine_never_starts_it_again_by_itself() -> None:
+def test_the_engine_does_not_start_it_again_unless_it_is_the_only_one() -> None:
     host = {"RestartPolicy": {"Name": "always"}, "Memory": 5}
     body = body_of(recipe(host=host), MARK, NOTHING, node())
     assert body["HostConfig"] == {"RestartPolicy": {"Name": "no"}, "Memory": 5}
+    only = body_of(recipe(host=host), MARK, NOTHING, node(), is_only=True)
+    assert only["HostConfig"] == host, "it is the only one, and may"
+    only = body_of(recipe(), MARK, NOTHING, node(), is_only=True)
+    assert only["HostConfig"]["RestartPolicy"] == {"Name": "no"}
     assert "NetworkingConfig" not in body
 
 

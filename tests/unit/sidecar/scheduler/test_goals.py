@@ -45,7 +45,8 @@ def test_each_service_has_a_goal_in_the_order_of_the_start() -> None:
     assert not everywhere.moves
     assert everywhere.size is None
     assert web.update.order is Order.START_FIRST
-    assert _goal(_told(_revision(1, needed="false"))).needs == ()
+    (wish,) = _goal(_told(_revision(1, needed="false"))).needs
+    assert (wish.service, wish.is_required) == ("shop/db", False)
 
 
 def test_what_was_said_goes_before_what_the_file_says() -> None:

@@ -95,7 +95,8 @@ def test_of_two_copies_the_one_that_is_wanted_stays(keeps: Keeps, stays: str) ->
 
 
 def test_a_silent_node_gets_no_work_unless_that_is_not_wanted() -> None:
-    silent = sight(State.SUSPECT)
+    assert not sight(State.SUSPECT).is_withheld(COPY, goal(Fencing.CATALOG)), "it may be us"
+    silent = sight(State.DOWN)
     assert silent.is_withheld(COPY, goal(Fencing.CATALOG))
     assert not silent.is_withheld(COPY, goal(Fencing.NONE))
     ended = Copy(name="db", node="n1", slot="1", spec="a", incarnation=1, stage=Stage.EXITED)

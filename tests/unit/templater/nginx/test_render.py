@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.catalog.model import (
+    CANARY_MATCH,
     CERT_NAME,
     HTTP_ACCESS,
     HTTP_BALANCE,
@@ -23,6 +24,7 @@ from sidecar.catalog.model import (
 from sidecar.errors import RenderError
 from templater.names import SocketAddress, Wildcard
 from templater.nginx.abilities import fitting
+from templater.nginx.directory import COUNTS
 from templater.nginx.maps import serving
 from templater.nginx.render import Renderer, blamed
 from templater.routes import Routes
@@ -124,7 +126,7 @@ def test_what_must_stand_in_the_file_stands_there() -> None:
     root = parsed(config_of().text)
     block = root.one("http")
     assert root.one("daemon").values == ("off",)
-    assert block.one("access_log").values == ("off",)
+    assert block.one("access_log").values[0] == COUNTS
     assert block.one("proxy_http_version").values == ("1.1",)
     assert block.one("proxy_redirect").values == ("off",)
     headers = {one.values[0] for one in block.all("proxy_set_header")}
@@ -302,3 +304,22 @@ def test_no_value_becomes_syntax(
         for found in routes.upstreams.values()
         for one in serving(found)
     }
+
+
+def test_requests_that_match_are_led_to_canaries_by_whole_values_in_their_case() -> None:
+    match = {CANARY_MATCH: "header:X-Can=a.b,cookie:beta=1"}
+    block = http(instance("a"), instance("c", port=81, meta=match))
+    (name,) = (one.values[0] for one in block.all("upstream") if "_m" in one.values[0])
+    maps = {one.values: {key.name: key.values for key in one.block} for one in block.all("map")}
+    choice = next(values[1] for values in maps if values[0] == "$http_x_can")
+    first = next(values[1] for values in maps if values[0] == "$cookie_beta")
+    assert maps["$cookie_beta", first] == {"default": ("http.web",), "~^1$": (name,)}
+    assert maps["$http_x_can", choice] == {"default": (first,), r"~^a\.b$": (name,)}
+    (place,) = (one for one in site(block, "web.localhost").all("location") if one.values == ("/",))
+    assert place.one("proxy_pass").values == (f"http://{choice}",)
+    drained = http(instance("a"), instance("c", port=81, meta=match, draining=True))
+    assert not any("_m" in one.values[0] for one in drained.all("upstream"))
+    (place,) = (
+        one for one in site(drained, "web.localhost").all("location") if one.values == ("/",)
+    )
+    assert place.one("proxy_pass").values == ("http://http.web",)

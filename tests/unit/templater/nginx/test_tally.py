@@ -1,7 +1,9 @@
 """What is known of nginx's work."""
 
+from templater.names import SocketAddress
 from templater.nginx.tally import Tally
 from templater.routes import State
+from templater.work import Work
 from tests.unit.templater.haproxy_models import WEB, endpoint, routes_to
 
 WORDS = (
@@ -30,7 +32,26 @@ def test_every_endpoint_has_its_connections_and_nothing_else() -> None:
     assert (found.program, found.connections, found.requests) == ("nginx 1.22.1", 3, 7)
     assert {key[1].id: work.sessions for key, work in found.endpoints.items()} == {"a": 81, "b": 82}
     assert found.endpoints[WEB, members[0].key].requests is None
-    assert "neither requests" in found.lacks
+    assert "are not counted by endpoint" in found.lacks
+
+
+def test_an_endpoint_has_done_what_the_log_of_requests_says() -> None:
+    first, second = endpoint("a", 81), endpoint("b", 82)
+    routes = routes_to(first, second)
+    tally = Tally()
+    tally.note(b"", 0.0)
+    one, other = (f"{SocketAddress(m.address, m.port)}" for m in (first, second))
+    tally.note(f"http.web;{one}, {other};502, 200;-, 0.250\n".encode() * 4, 1.0)
+    found = tally.counters("nginx", "", 1.0, routes=routes, connections=lambda _: 1)
+    assert found.endpoints[WEB, first.key] == Work(1, None, 4, 2, None, 4, 4)
+    assert found.endpoints[WEB, second.key] == Work(1, None, 4, 2, 0.25, 0, 0)
+    assert "counts when it is done" in found.lacks
+    tally.keep(routes_to(second))
+    found = tally.counters("nginx", "", 1.0, routes=routes, connections=lambda _: 1)
+    assert [found.endpoints[WEB, m.key].requests for m in (first, second)] == [0, 4]
+    tally.note(None, 2.0)
+    tally.keep(routes)
+    assert "shipped.http" in tally.counters("", "", 2.0, routes=routes, connections=id).lacks
 
 
 def test_without_the_module_that_counts_there_are_connections_only() -> None:

@@ -40,6 +40,27 @@ def test_everything_of_deploy_is_read() -> None:
     assert found.min_healthy == 2.0
 
 
+def test_copies_go_to_nodes_that_joined_where_that_is_asked_for() -> None:
+    assert not _conduct("").rebalances
+    found = _conduct("x-pinnace: {rebalance: on-join, orphan: {keep: 5m}}")
+    assert (found.rebalances, found.orphan_keep) == (True, 300.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("strategy: binpack", "rebalance has no effect: the strategy is binpack"),
+        ("reschedule: 'off'", "rebalance has no effect: it is not rescheduled"),
+    ],
+)
+def test_where_nothing_would_move_that_is_said(text: str, says: str) -> None:
+    problems = Problems()
+    _conduct(f"x-pinnace: {{rebalance: on-join, {text}}}", problems)
+    (told,) = problems
+    assert says in str(told)
+    assert not told.is_error
+
+
 @pytest.mark.parametrize(
     ("word", "restart"),
     [

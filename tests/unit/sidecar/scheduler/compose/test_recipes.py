@@ -28,7 +28,8 @@ def read(text: str, tail: str = "") -> tuple[Recipe, list[str]]:
         f"services:\n  web:\n    image: web\n{lines}\n{tail}", "compose.yaml", problems,
         name="shop", base="/srv", environ=ENVIRON, read=FILES.get,
     )  # fmt: skip
-    return stack.services[0].recipe, [str(each) for each in problems]
+    (web,) = [each for each in stack.services if each.name == "web"]
+    return web.recipe, [str(each) for each in problems]
 
 
 CONFIG: list[tuple[str, dict[str, Any]]] = [
@@ -156,6 +157,10 @@ volumes: [{type: bind, source: x, target: /x, read_only: true,
     ("deploy: {resources: {limits: {cpus: '2', memory: 2g, pids: 9}, reservations: {memory: 1g}}}",
      {"NanoCpus": 2 * 10**9, "Memory": 2 << 30, "PidsLimit": 9, "MemoryReservation": 1 << 30}),
     ("network_mode: host", {"NetworkMode": "host"}),
+    ("x-pinnace: {restart_by: engine}", {"RestartPolicy": {"Name": "unless-stopped"}}),
+    ("x-pinnace: {restart_by: engine}\nrestart: on-failure",
+     {"RestartPolicy": {"Name": "on-failure"}}),
+    ("x-pinnace: {restart_by: pinnace}", {}),
 ]  # fmt: skip
 
 
@@ -329,3 +334,133 @@ def test_a_spec_changes_with_what_needs_another_container_only() -> None:
     assert spec_of(read("command: x\nstop_grace_period: 5s")[0]) != spec_of(base)
     assert spec_of(read("command: x\ndeploy: {replicas: 7}")[0]) == spec_of(base)
     assert spec_of(read("command: x\nrestart: always")[0]) == spec_of(base)
+
+
+@pytest.mark.parametrize(
+    ("text", "pull"),
+    [
+        ("pull_policy: missing", "missing"), ("pull_policy: if_not_present", "missing"),
+        ("pull_policy: never", "never"), ("pull_policy: always", "always"),
+        ("pull_policy: daily", "every:86400"), ("pull_policy: weekly", "every:604800"),
+        ("pull_policy: every_12h", "every:43200"), ("pull_policy: every_1w2d", "every:777600"),
+        ("pull_policy: refresh\npull_refresh_after: 3d", "every:259200"),
+    ],
+)  # fmt: skip
+def test_when_images_are_pulled_is_as_compose_says(text: str, pull: str) -> None:
+    recipe, problems = read(text)
+    assert (recipe.care.pull, problems) == (pull, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("pull_policy: hourly", "'hourly' is none of always, never"),
+        ("pull_policy: every_", "'' is no duration above 0; write for example 12h"),
+        ("pull_policy: every_0s", "no duration above 0"),
+        ("pull_policy: every_5", "'5' has no unit"),
+        (
+            "pull_policy: refresh",
+            "4:18: services.web.pull_policy: refresh needs pull_ref",
+        ),
+        ("pull_policy: build", "warning: services.web.pull_policy: nothing is built here"),
+        ("pull_refresh_after: 3d", "warning: services.web.pull_refresh_after is ignored"),
+        ("ports: ['8000-8005:80']", "4:13: warning: services.web.ports: of 8000-8005 always 8000"),
+        ("ports: [{target: 80, published: 1-2}]", "warning: services.web.ports: of 1-2 always 1 "),
+        ("ports: [{target: 80, mode: ingress}]", "warning: services.web.ports.mode: only hosts"),
+        ("ports: [{target: 80, mode: odd}]", "'odd' is none of host, ingress"),
+        ("ports: [{target: 80, name: web}]", "warning: services.web.ports.name is ignored"),
+        ("ports: [{target: 80, app_protocol: http}]", "ports.app_protocol is ignored"),
+        ("post_start: [{command: x, per_replica: false}]", "it runs in each replica"),
+        (
+            "volumes: [{type: bind, source: /a, target: /b, bind: {selinux: z}}]",
+            "selinux is ignored",
+        ),
+        ("volumes: [{type: bind, source: /a, target: /b, bind: {recursive: x}}]", "'x' is none of"),
+        ("volumes: [{type: image, source: a, target: /b, image: {sub: x}}]", "unknown key 'sub'"),
+        ("networks: {default: {gw_priority: 2}}", "networks.default.gw_priority is ignored"),
+        ("networks: {default: {mac_address: 'a:b'}}", "networks.default.mac_address is ignored"),
+        ("deploy: {mode: global, replicas: 2}", "warning: services.web.deploy.replicas is ignored"),
+    ],
+)
+def test_what_is_not_done_as_written_is_told(text: str, says: str) -> None:
+    _, problems = read(text)
+    (told,) = problems
+    assert says in told
+
+
+def test_what_a_config_cannot_be_is_told() -> None:
+    tail = "configs: {c: {content: hi, labels: {a: b}, template_driver: golang}}"
+    _, problems = read("configs: [c]", tail)
+    assert [each.partition("warning: ")[2] for each in problems] == [
+        "the file.configs.c.labels is ignored", "the file.configs.c.template_driver is ignored",
+    ]  # fmt: skip
+
+
+def test_long_forms_of_volumes_reach_the_engine_whole() -> None:
+    recipe, problems = read(
+        """
+volumes:
+  - {type: volume, source: d, target: /d, volume: {subpath: s, labels: {a: b}}}
+  - {type: image, source: tools, target: /t, image: {subpath: bin}}
+  - {type: bind, source: /e, target: /e, bind: {recursive: disabled}}
+  - {type: bind, source: /f, target: /f, bind: {recursive: readonly}, read_only: true}
+stop_grace_period: 500ms
+""",
+        "volumes: {d: }",
+    )
+    assert problems == []
+    volume, image, plain, deep = recipe.build.host["Mounts"]
+    assert volume["VolumeOptions"] == {"Subpath": "s", "Labels": {"a": "b"}}
+    assert image["ImageOptions"] == {"Subpath": "bin"}
+    assert plain["BindOptions"]["NonRecursive"] is True
+    assert deep["BindOptions"]["ReadOnlyForceRecursive"] is True
+    assert recipe.build.config["StopTimeout"] == 1, "0 would be no grace at all"
+
+
+def test_labels_that_only_we_read_are_no_part_of_the_spec() -> None:
+    one, _ = read("labels: {pinnace.http.host: a, team: blue}")
+    two, _ = read("labels: {pinnace.http.host: b, pinnace.weight: '3', team: blue}")
+    other, _ = read("labels: {pinnace.http.host: a, team: red}")
+    assert spec_of(one) == spec_of(two) != spec_of(other)
+    assert two.care.labels == {"pinnace.http.host": "b", "pinnace.weight": "3"}
+    assert one.build.config["Labels"] == {"team": "blue"}
+
+
+def test_what_keeps_copies_apart_on_a_lost_node_is_a_part_of_the_spec() -> None:
+    """The agent of a host reads that label from the engine."""
+    plain, _ = read("")
+    fenced, _ = read("x-pinnace: {fencing: self}")
+    assert spec_of(plain) != spec_of(fenced)
+    assert fenced.build.config["Labels"] == {"pinnace.fencing": "self"}
+
+
+def test_rules_of_classic_swarm_become_the_labels_that_it_kept_them_in() -> None:
+    recipe, problems = read(
+        "environment: ['constraint:zone==a', 'affinity:image!=~redis', 'whitelist:node==a|b',"
+        " 'reschedule:on-node-failure']"
+    )
+    assert problems == []
+    prefix = "com.docker.swarm."
+    assert recipe.build.config["Labels"] == {
+        f"{prefix}constraints": '["zone==a"]', f"{prefix}affinities": '["image!=~redis"]',
+        f"{prefix}whitelists": '["node==a|b"]',
+    }  # fmt: skip
+    assert recipe.care.labels == {f"{prefix}reschedule-policies": '["on-node-failure"]'}
+    again, _ = read("labels: {com.docker.swarm.reschedule-policies: '[\"off\"]'}")
+    assert again.care.labels == {f"{prefix}reschedule-policies": '["off"]'}
+
+
+def test_what_it_depends_on_stands_in_composes_own_label() -> None:
+    tail = "  db: {image: x}\n  log: {image: y}"
+    recipe, _ = read("depends_on: {db: {condition: service_started, restart: true}, log: }", tail)
+    told = recipe.care.labels["com.docker.compose.depends_on"]
+    assert told == "db:service_started:true,log:service_started:false"
+
+
+def test_a_service_that_restarts_with_another_changes_with_it() -> None:
+    def spec(image: str, restart: str) -> str:
+        text = f"depends_on: {{db: {{condition: service_started, restart: {restart}}}}}"
+        return spec_of(read(text, f"  db: {{image: {image}}}")[0])
+
+    assert spec("a", "true") != spec("b", "true")
+    assert spec("a", "false") == spec("b", "false")

@@ -227,3 +227,35 @@ def test_other_values() -> None:
 def test_any_text_is_a_stack_or_told(text: str) -> None:
     services, problems = _read(text)
     assert services or problems
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["links: ['db:d']", "volumes_from: ['db:ro']", "ipc: service:db", "pid: service:db"],
+)
+def test_what_is_linked_or_shared_starts_first(text: str) -> None:
+    services, problems = _read(
+        f"services: {{web: {{image: x, {text}}}, db: {{image: y}}}}", read=lambda _: None
+    )
+    assert [each.name for each in services] == ["db", "web"]
+    assert problems == []
+    assert [each.service for each in services[1].depends_on] == ["db"]
+
+
+@pytest.mark.parametrize(
+    ("check", "is_wrong"),
+    [
+        ("", True), ("healthcheck: {disable: true}", True), ("healthcheck: {test: NONE}", True),
+        ("healthcheck: {test: ['NONE']}", True), ("healthcheck: {test: [CMD, x]}", False),
+        ("healthcheck: {interval: 1s}", False),
+    ],
+)  # fmt: skip
+def test_nobody_can_wait_for_the_health_of_what_has_no_check(check: str, is_wrong: bool) -> None:
+    _, problems = _read(
+        f"services:\n  web: {{image: x, depends_on: {{db: {{condition: service_healthy}}}}}}\n"
+        f"  db: {{image: y, {check}}}"
+    )
+    assert [("service_healthy needs a healthcheck" in each) for each in problems] == (
+        [True] if is_wrong else []
+    )
+    assert not any("warning" in each for each in problems)

@@ -75,6 +75,12 @@ def test_stages(state: dict[str, Any], stage: Stage) -> None:
     assert copy.stage is stage
 
 
+def test_what_its_engine_starts_again_is_not_ready_until_it_runs() -> None:
+    found = seen_of(document(State={"Status": "restarting", "StartedAt": ""}), "n1")
+    assert found.copy is not None
+    assert (found.copy.stage, found.copy.health) == (Stage.RUNNING, Health.STARTING)
+
+
 def test_an_unknown_word_about_health_is_none() -> None:
     copy = seen_of(document(State={"Health": {"Status": "odd"}}), "n1").copy
     assert copy is not None

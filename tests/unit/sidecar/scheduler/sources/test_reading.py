@@ -129,11 +129,19 @@ async def test_the_proxy_tells_sessions_queue_and_rate(kit: Kit) -> None:
 
 
 async def test_what_a_proxy_does_not_count_is_missing_and_not_nothing(kit: Kit) -> None:
-    kit.proxy.found = {"a": Load(sessions=3, is_counted=False)}
+    kit.proxy.found = {"a": Load(sessions=3, is_counted=False, has_queue=False)}
     for _ in range(2):
         assert await kit.values(wanted(Kind.REQUESTS), copy("a")) == {}
         assert await kit.values(wanted(Kind.QUEUE), copy("a")) == {}
         assert await kit.values(wanted(Kind.SESSIONS), copy("a")) == {"a": 3.0}
+        await kit.clock.advance(10.0)
+
+
+async def test_requests_may_be_counted_where_what_waits_is_not(kit: Kit) -> None:
+    for requests, rate in ((100, {}), (150, {"a": 5.0})):
+        kit.proxy.found = {"a": Load(requests=requests, has_queue=False)}
+        assert await kit.values(wanted(Kind.QUEUE), copy("a")) == {}
+        assert await kit.values(wanted(Kind.REQUESTS), copy("a")) == rate
         await kit.clock.advance(10.0)
 
 

@@ -1,4 +1,4 @@
-"""Jobs in the catalogue, told from inside by a Consul-compatible API: ours, or Consul's."""
+"""A Consul-compatible agent as a service inside a container tells it of itself; it blocks."""
 
 import json
 import os
@@ -7,41 +7,33 @@ import urllib.request
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from sidecar.run.settings import Job
 from sidecar.runtime.request import fetched
 
-__all__ = ["Catalog"]
+__all__ = ["Inside"]
 
 _TIMEOUT: Final = 5.0
-_GONE: Final = "10m"
 
 
-class Catalog:
+class Inside:
     """One API; every call blocks and raises OSError."""
 
     def __init__(self, url: str) -> None:
         """Take ``http://HOST:PORT``; the variable CONSUL_HTTP_TOKEN is the token."""
         self._url = url.rstrip("/")
 
-    def register(self, job: Job) -> None:
-        """Register a job, critical until it is seen to be well."""
-        health = job.health
-        ttl = f"{health.ttl}s" if health else "15s"
-        check = {"TTL": ttl, "DeregisterCriticalServiceAfter": _GONE}
-        body = {
-            "ID": _id(job), "Name": job.name, "Port": job.port, "Tags": list(job.tags),
-            "Address": job.address or self._own_address(), "Check": check,
-        }  # fmt: skip
+    def register(self, body: dict[str, Any]) -> None:
+        """Register a service, by our own address unless it says one."""
+        body = {**body, "Address": body.get("Address") or self._own_address()}
         self._ask("PUT", "/v1/agent/service/register", body)
 
-    def beat(self, job: Job, *, is_well: bool) -> None:
-        """Say that a job is well, or not."""
+    def beat(self, id_: str, *, is_well: bool) -> None:
+        """Say that a service is well, or not."""
         word = "pass" if is_well else "fail"
-        self._ask("PUT", f"/v1/agent/check/{word}/{quote(f'service:{_id(job)}', safe=':')}")
+        self._ask("PUT", f"/v1/agent/check/{word}/{quote(f'service:{id_}', safe=':')}")
 
-    def deregister(self, job: Job) -> None:
-        """Take a job out."""
-        self._ask("PUT", f"/v1/agent/service/deregister/{quote(_id(job), safe='')}")
+    def deregister(self, id_: str) -> None:
+        """Take a service out."""
+        self._ask("PUT", f"/v1/agent/service/deregister/{quote(id_, safe='')}")
 
     def instances(self, service: str) -> frozenset[tuple[str, int]]:
         """Return where the passing instances of a service are."""
@@ -70,7 +62,3 @@ class Catalog:
         if status != 200:
             raise OSError(f"{self._url}{path}: status {status} {text[:100]}")
         return text
-
-
-def _id(job: Job) -> str:
-    return f"{job.name}-{socket.gethostname()}"
