@@ -16,6 +16,7 @@ from ambassador.redis.greeting import Attributes
 from ambassador.redis.link import Link
 from ambassador.redis.monitoring import Monitor
 from ambassador.redis.node import Crowded
+from ambassador.redis.patience import patiently
 from ambassador.redis.run import ClientRun
 from ambassador.redis.tracking import target_of
 from sidecar.errors import UpstreamUnavailable
@@ -272,8 +273,8 @@ class Lease:
         """Take another upstream. Raises UpstreamUnavailable, Refused and TimeoutError."""
         self.link.node.give_back(self.link, is_clean=False)
         client = self._client
-        async with asyncio.timeout(client.hub.settings.failover_queue):
-            self.link = await opened(self._session, client, self._session.attributes)
+        attributes = self._session.attributes
+        self.link = await patiently(client, lambda: opened(self._session, client, attributes))
         self.link.pushed = self._pushed
 
     def give_back(self, *, is_clean: bool) -> None:
