@@ -225,7 +225,8 @@ class Lease:
         """Return a follower that also lets reads elsewhere see what was written."""
 
         def both(reply: bytes) -> bytes:
-            if self._is_caching:  # which is for the next command
+            if self._is_caching or self._course.is_tracking:
+                # CACHING is for the next command, and NOLOOP counts what this connection asks.
                 self._client.reader.moved()
             elif not self._course.in_multi:  # else at its end: what goes out now is in it
                 self._client.reader.wrote_alone(self.link)

@@ -151,3 +151,19 @@ def test_what_is_to_be_tracked_is_the_next_command_of_the_client(servers: list[R
         assert client.line("GET watched") is None
         primary.do("SET", "watched", "1")
         assert client.read() == [b"invalidate", [b"watched"]]
+
+
+def test_a_tracking_client_that_hears_nothing_of_its_own_changes_hears_of_all_others(
+    servers: list[Redis],
+) -> None:
+    primary, replica, _ = servers
+    words = replicas_of(primary, replica)
+    with Ambassador(*words, env=ENV) as proxy, proxy.call() as client:
+        proxy.until_reads(replica)
+        client.line("HELLO 3")
+        assert client.line("CLIENT TRACKING ON NOLOOP") == b"OK"
+        assert client.line("MGET one other") == [None, None]
+        # What the table has no room for is dropped before the next command, whoever sends it.
+        assert client.line("CONFIG SET tracking-table-max-keys 1") == b"OK"
+        kind, (name,) = client.read()
+        assert (kind, name in {b"one", b"other"}) == (b"invalidate", True)
