@@ -132,7 +132,8 @@ class Lease:
         name = found.name
         if self.is_permanent:
             if name == "monitor" and self._monitor is None:
-                monitor = self._monitor = Monitor(self._client.hub, self.link.node)
+                client = self._client
+                monitor = self._monitor = Monitor(client.hub, self.link.node, client.write)
                 self.link.tap = lambda data: self._client.write(monitor.take(data))
             self.link.write_raw(raw, self._client)
         elif (not self._course.in_multi and name in identity.OURS) or name in {"reset", "quit"}:

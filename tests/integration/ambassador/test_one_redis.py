@@ -72,6 +72,22 @@ def test_a_monitor_tells_the_commands_of_clients_by_their_addresses(
         assert reader.do("RESET") == b"RESET"
 
 
+def test_a_monitor_tells_what_is_read_from_replicas(servers: list[Redis]) -> None:
+    primary, replica, _ = servers
+    words = [*replicas_of(primary, replica), "--mode", "eventual"]
+    with Ambassador(*words) as proxy, proxy.call() as reader, proxy.call() as client:
+        proxy.until_reads(replica)
+        assert reader.do("MONITOR") == b"OK"
+        client.do("SELECT", "2")
+        client.do("GET", "k\n")
+        client.do("SET", "k", "v")
+        place = "{}:{}".format(*client.sock.getsockname())
+        told = seen(reader, 3)
+        assert proxy.node(replica)["commands"]["read"] == 1
+    wanted = ['"SELECT" "2"', r'"GET" "k\n"', '"SET" "k" "v"']
+    assert told == [(place, line) for line in wanted]
+
+
 def test_reads_around_a_look_are_all_answered(servers: list[Redis]) -> None:
     """The look waits for the reads before it, and one behind it may be answered first."""
     primary, replica, _ = servers
