@@ -183,3 +183,14 @@ def test_a_tracking_client_that_hears_nothing_of_its_own_changes_hears_of_all_ot
         assert client.line("CONFIG SET tracking-table-max-keys 1") == b"OK"
         kind, (name,) = client.read()
         assert (kind, name in {b"one", b"other"}) == (b"invalidate", True)
+
+
+def test_who_is_known_to_the_primary_alone_reads_there(servers: list[Redis]) -> None:
+    primary, replica, _ = servers
+    words = [*replicas_of(primary, replica), "--mode", "eventual"]
+    with Ambassador(*words) as proxy, proxy.call() as client:
+        proxy.until_reads(replica)
+        primary.do("ACL", "SETUSER", "ann", "on", ">secret", "~*", "+@all")
+        assert client.line("AUTH ann secret") == b"OK"
+        assert client.line("SET k v") == b"OK"
+        assert [client.line("GET k") for _ in range(3)] == [b"v"] * 3
