@@ -71,7 +71,11 @@ def settle_lost(client: "Client", run: "ClientRun", why: str, *, was_sent: bool)
     """
     link = run.link
     refusal = getattr(link, "refusal", None)
-    if refusal is not None:
+    if refusal is not None and _is_of_replica(link):
+        client.reader.moved()
+        _reset(run)
+        client.to_primary(run)
+    elif refusal is not None:
         client.answered(run, refusal * run.count)
     elif run.is_streamed:
         client.close("reply_cut", is_abort=True)  # half a reply is out: nothing can follow it
@@ -87,9 +91,19 @@ def settle_lost(client: "Client", run: "ClientRun", why: str, *, was_sent: bool)
         _answer(client, run, why)
 
 
-def _again(client: "Client", run: "ClientRun") -> None:
+def _is_of_replica(link: object) -> bool:
+    """Say whether it is only a replica that refuses a login: users are not replicated."""
+    node = getattr(link, "node", None)
+    return node is not None and not node.hub.is_cluster and not node.is_primary
+
+
+def _reset(run: "ClientRun") -> None:
     run.left, run.has_error, run.is_stale = run.count, False, False
     run.parts.clear()
+
+
+def _again(client: "Client", run: "ClientRun") -> None:
+    _reset(run)
     if run.kind == Route.READ and client.reader.elsewhere(run):
         return
     client.to_primary(run)

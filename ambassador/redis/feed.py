@@ -58,7 +58,7 @@ class Feed:
             self._client.reader.hides()
         link = self._lease.link
         if name == "monitor" and self._monitor is None:
-            self._monitor = Monitor(self._client.hub, link.node)
+            self._monitor = Monitor(self._client.hub, link.node, self._client.write)
         link.write_raw(raw, self._client)
         self._arm()
 

@@ -199,12 +199,11 @@ class Hub(Servers):
     async def tried(self, attributes: Attributes) -> None:
         """Return when the primary has taken a shared link that is set so.
 
-        Raises Refused, UpstreamUnavailable and TimeoutError.
+        Raises Refused and UpstreamUnavailable.
         """
-        async with asyncio.timeout(self.settings.failover_queue):
-            while self.primary is None:
-                await self.changed.wait()
-            await self.primary.link(attributes).opened()
+        while self.primary is None:
+            await self.changed.wait()
+        await self.primary.link(attributes).opened()
 
     def info(self) -> str:
         """Return the section ``ambassador`` of INFO."""

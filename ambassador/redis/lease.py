@@ -16,6 +16,7 @@ from ambassador.redis.greeting import Attributes
 from ambassador.redis.link import Link
 from ambassador.redis.monitoring import Monitor
 from ambassador.redis.node import Crowded
+from ambassador.redis.patience import patiently
 from ambassador.redis.run import ClientRun
 from ambassador.redis.tracking import target_of
 from sidecar.errors import UpstreamUnavailable
@@ -131,7 +132,8 @@ class Lease:
         name = found.name
         if self.is_permanent:
             if name == "monitor" and self._monitor is None:
-                monitor = self._monitor = Monitor(self._client.hub, self.link.node)
+                client = self._client
+                monitor = self._monitor = Monitor(client.hub, self.link.node, client.write)
                 self.link.tap = lambda data: self._client.write(monitor.take(data))
             self.link.write_raw(raw, self._client)
         elif (not self._course.in_multi and name in identity.OURS) or name in {"reset", "quit"}:
@@ -224,7 +226,8 @@ class Lease:
         """Return a follower that also lets reads elsewhere see what was written."""
 
         def both(reply: bytes) -> bytes:
-            if self._is_caching:  # which is for the next command
+            if self._is_caching or self._course.is_tracking:
+                # CACHING is for the next command, and NOLOOP counts what this connection asks.
                 self._client.reader.moved()
             elif not self._course.in_multi:  # else at its end: what goes out now is in it
                 self._client.reader.wrote_alone(self.link)
@@ -272,8 +275,8 @@ class Lease:
         """Take another upstream. Raises UpstreamUnavailable, Refused and TimeoutError."""
         self.link.node.give_back(self.link, is_clean=False)
         client = self._client
-        async with asyncio.timeout(client.hub.settings.failover_queue):
-            self.link = await opened(self._session, client, self._session.attributes)
+        attributes = self._session.attributes
+        self.link = await patiently(client, lambda: opened(self._session, client, attributes))
         self.link.pushed = self._pushed
 
     def give_back(self, *, is_clean: bool) -> None:

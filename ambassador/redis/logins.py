@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ambassador.redis import errors
 from ambassador.redis.greeting import Attributes, Refused
+from ambassador.redis.patience import patiently
 from ambassador.redis.resp import bulk, error, mapping
 from sidecar.errors import UpstreamUnavailable
 
@@ -163,7 +164,7 @@ async def _try(
 ) -> None:
     answer = errors.NO_PRIMARY
     try:
-        await client.hub.tried(attributes)
+        await patiently(client, lambda: client.hub.tried(attributes))
         session.become(attributes)
         answer = reply()
     except Refused as refused:

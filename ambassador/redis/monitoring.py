@@ -2,15 +2,20 @@
 
 While somebody uses it, what goes out on each connection to that server is logged; a line is told
 as the client's whose command it is. A command that is answered here is told as well: a PING in its
-place among the others of its client, whose line is replaced.
+place among the others of its client, whose line is replaced. What a replica has answered is told
+when it is, as the primary knows nothing of it.
 """
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
+from ambassador.redis.commands import Route
+from ambassador.redis.framing import Requests
 from ambassador.redis.monitored import LINE, Log, line_of, redacted
 from ambassador.redis.replies import Replies
-from ambassador.redis.resp import packed
+from ambassador.redis.resp import arguments, packed
 from ambassador.redis.run import ClientRun, Run
+from sidecar.runtime.clock import SystemClock
 
 if TYPE_CHECKING:
     from ambassador.redis.client import Client
@@ -23,6 +28,7 @@ __all__ = ["Monitor", "Monitors"]
 
 _PING: Final = packed(b"PING")
 _PLUS: Final = 0x2B
+_ON: Final = b"+OK\r\n"
 _MANY: Final = 4096
 _UNTOLD: Final = frozenset({"quit", "client|id", "info", "ambassador"})
 """What is not told, or told by the server itself."""
@@ -34,21 +40,22 @@ class Monitors:
     def __init__(self, hub: "Hub") -> None:
         """Start with none."""
         self._hub = hub
-        self._uses = 0
+        self._clock = SystemClock()
+        self._uses: list[Monitor] = []
         self._followed: list[Link] = []
         self._by_port: dict[bytes, Link] = {}
 
-    def begin(self) -> None:
+    def begin(self, monitor: "Monitor") -> None:
         """Log what goes out from now on."""
-        self._uses += 1
-        if self._uses == 1:
+        self._uses.append(monitor)
+        if len(self._uses) == 1:
             for node in self._hub.nodes.values():
                 for link in node.every_link():
                     self._follow(link)
 
-    def end(self) -> None:
+    def end(self, monitor: "Monitor") -> None:
         """Log no more, unless somebody else wants it."""
-        self._uses -= 1
+        self._uses.remove(monitor)
         if not self._uses:
             for link in self._followed:
                 link.log = None
@@ -93,6 +100,20 @@ class Monitors:
         if link is not None:
             link.send(Shown(client, line_of(redacted(found.name, words))))
 
+    def tell(self, run: ClientRun) -> None:
+        """Tell commands that a replica has answered."""
+        owner: Any = run.owner
+        begin = b"+%.6f [%d %b] " % (
+            self._clock.wall(),
+            owner.session.attributes.db,
+            place_of(owner) or b"",
+        )
+        for buffer, found in Requests().split(run.data):
+            for _, start, end in found:
+                line = begin + line_of(arguments(buffer[start:end])) + b"\r\n"
+                for monitor in self._uses:
+                    monitor.tell(line)
+
 
 class Shown(Run):
     """A PING in place of a command that is answered here."""
@@ -117,6 +138,23 @@ def note(log: Log, run: Run) -> None:
         log.add(run.data, place_of(run.owner), run.line)
     else:
         log.add(run.data, place_of(run.owner) if isinstance(run, ClientRun) else None)
+        if isinstance(run, ClientRun) and run.kind == Route.READ:
+            _tell_at_end(run)
+
+
+def _tell_at_end(run: ClientRun) -> None:
+    """Have a read told when a replica has answered it, unless the primary is asked instead."""
+    link: Any = run.link
+    if link is None or link.node.is_primary or link.node.hub.is_cluster:
+        return
+    before, hub = run.after, link.node.hub
+
+    def after(reply: bytes) -> bytes:
+        if run.link is link:
+            hub.monitors.tell(run)
+        return reply if before is None else before(reply)
+
+    run.after = after
 
 
 def place_of(owner: object) -> bytes | None:
@@ -131,17 +169,27 @@ def place_of(owner: object) -> bytes | None:
 class Monitor:
     """One use of MONITOR: turns what a server tells into what the client is told."""
 
-    def __init__(self, hub: "Hub", node: "Node") -> None:
-        """Begin, before MONITOR goes out."""
+    def __init__(self, hub: "Hub", node: "Node", write: Callable[[bytes], None]) -> None:
+        """Begin, before MONITOR goes out; ``write`` takes lines that the server does not tell."""
         self._monitors = hub.monitors
         self._node = node
         self._replies = Replies(takes_pushes=True)
         self._begun: list[bytes] = []  # of a line
-        self._monitors.begin()
+        self._write = write
+        self._is_on = False
+        self._waiting: list[bytes] = []  # lines, for the end of what passes
+        self._monitors.begin(self)
 
     def end(self) -> None:
         """End."""
-        self._monitors.end()
+        self._monitors.end(self)
+
+    def tell(self, line: bytes) -> None:
+        """Take a line that the server does not tell."""
+        if self._begun or self._replies.is_inside:
+            self._waiting.append(line)
+        elif self._is_on:
+            self._write(line)
 
     def take(self, data: bytes) -> bytes:
         """Take what comes, in pieces of any size; return what of it the client sees."""
@@ -160,11 +208,15 @@ class Monitor:
                 frame = b"".join(self._begun)
                 self._begun.clear()
                 seen.append(self._told(frame))
+        if self._waiting and not self._begun and not self._replies.is_inside:
+            seen += self._waiting
+            self._waiting.clear()
         return b"".join(seen)
 
     def _told(self, frame: bytes) -> bytes:
         match = LINE.fullmatch(frame)
         if match is None:
+            self._is_on = self._is_on or frame == _ON
             return frame
         begin, place, told = match.groups()
         link = self._monitors.link_at(place, self._node) if b":" in place else None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from ambassador.frame.address import Address
+from ambassador.frame.health import State
 from ambassador.redis.node import Node
 from ambassador.redis.roles import Lag, Verdict, judge
 from ambassador.redis.tokens import MOVED, Token, cover
@@ -201,7 +202,10 @@ class Servers(ABC):
 
     def trouble(self) -> str | None:
         """Say why clients cannot be served."""
-        return None if self.primary is not None else self.verdict.why or "no primary"
+        primary = self.primary
+        if primary is None:
+            return self.verdict.why or "no primary"
+        return f"{primary.label} is silent" if primary.health.state is State.DOWN else None
 
     def unreadable(self) -> str | None:
         """Say why no replica can be read."""

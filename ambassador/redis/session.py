@@ -5,7 +5,6 @@ transparent (the lease carries messages, which are no replies). Whatever changes
 waits until all before it is answered, so that replies keep their order.
 """
 
-import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +14,7 @@ from ambassador.redis.commands import Command
 from ambassador.redis.greeting import DEFAULT, Attributes, Refused
 from ambassador.redis.handling import BY_ROUTE
 from ambassador.redis.lease import Lease, opened
+from ambassador.redis.patience import patiently
 from ambassador.redis.permission import is_permitted
 from ambassador.redis.resp import arguments
 from ambassador.redis.run import ClientRun
@@ -227,8 +227,7 @@ class Session:
         client = self.client
         failure, link = errors.NO_PRIMARY, None
         try:
-            async with asyncio.timeout(client.hub.settings.failover_queue):
-                link = await opened(self, client, wanted)
+            link = await patiently(client, lambda: opened(self, client, wanted))
         except Refused as refused:
             failure = b"-" + refused.reply + b"\r\n"
         except (TimeoutError, UpstreamUnavailable):

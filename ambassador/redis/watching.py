@@ -33,11 +33,13 @@ async def watch(node: "Node") -> None:
         link = Link(hub.dialer.to(node.address), hub.with_login(DEFAULT), name=b"ambassador:watch")
         link.node, node.watcher = node, link
         hub.monitors.take(link)
+        begun = hub.now()
         try:
             is_known = node.observation is not None
             async with asyncio.timeout(settings.probe_timeout if is_known else None):
                 await link.open()
             while True:
+                begun = hub.now()
                 async with asyncio.timeout(settings.probe_timeout):
                     role, info = await link.ask(_PROBE, 2)
                 node.heard = hub.now()
@@ -49,8 +51,11 @@ async def watch(node: "Node") -> None:
                 # What is not sure yet is asked again soon.
                 pause = settings.probe_every if node.health.is_up else settings.probe_every / 10
                 await _pause(node, pause)
-        except (UpstreamUnavailable, Refused, TimeoutError, ProtocolError) as error:
-            _failed(node, str(error), is_silent=isinstance(error, TimeoutError))
+        except TimeoutError:
+            if not _is_alive(node, begun):
+                _failed(node, "", is_silent=True)
+        except (UpstreamUnavailable, Refused, ProtocolError) as error:
+            _failed(node, str(error), is_silent=False)
         finally:
             link.close("watch ends")
         await _pause(node, backoff.next())
@@ -69,6 +74,13 @@ def _is_busy(role: object) -> bool:
     return isinstance(role, Failure) and role.startswith(b"BUSY ")
 
 
+def _is_alive(node: "Node", begun: float) -> bool:
+    """Say whether a probe without an answer tells nothing of the server."""
+    if node.hub.now() - begun > 2 * node.hub.settings.probe_timeout:
+        return True  # it was this program that did not run
+    return any(link.heard > begun for link in node.every_link())
+
+
 def _failed(node: "Node", why: str, *, is_silent: bool) -> None:
     """Take a failed probe; who only takes long is believed gone after the third one."""
     was = node.health.state
@@ -76,10 +88,20 @@ def _failed(node: "Node", why: str, *, is_silent: bool) -> None:
     if node.health.state != was:
         reason = why or "no answer in time"
         _log.warning("server fails", server=node.label, state=node.health.state, reason=reason)
-    if node.observation is not None and not (is_silent and node.health.state is not State.DOWN):
+    if node.observation is not None and not (is_silent and _may_only_be_slow(node)):
         node.observation = None
         node.offset = -1
         node.hub.rejudge()
+
+
+def _may_only_be_slow(node: "Node") -> bool:
+    """Say whether clients are to wait for a silent server, as they would without us.
+
+    Where there is no other, nothing can take its place as long as it takes connections.
+    """
+    if node.health.state is not State.DOWN:
+        return True
+    return len(node.hub.nodes) == 1 and node.watcher is not None and bool(node.watcher.port)
 
 
 async def _take(node: "Node", link: Link, seen: Observation) -> None:

@@ -72,6 +72,22 @@ def test_a_monitor_tells_the_commands_of_clients_by_their_addresses(
         assert reader.do("RESET") == b"RESET"
 
 
+def test_a_monitor_tells_what_is_read_from_replicas(servers: list[Redis]) -> None:
+    primary, replica, _ = servers
+    words = [*replicas_of(primary, replica), "--mode", "eventual"]
+    with Ambassador(*words) as proxy, proxy.call() as reader, proxy.call() as client:
+        proxy.until_reads(replica)
+        assert reader.do("MONITOR") == b"OK"
+        client.do("SELECT", "2")
+        client.do("GET", "k\n")
+        client.do("SET", "k", "v")
+        place = "{}:{}".format(*client.sock.getsockname())
+        told = seen(reader, 3)
+        assert proxy.node(replica)["commands"]["read"] == 1
+    wanted = ['"SELECT" "2"', r'"GET" "k\n"', '"SET" "k" "v"']
+    assert told == [(place, line) for line in wanted]
+
+
 def test_reads_around_a_look_are_all_answered(servers: list[Redis]) -> None:
     """The look waits for the reads before it, and one behind it may be answered first."""
     primary, replica, _ = servers
@@ -151,3 +167,30 @@ def test_what_is_to_be_tracked_is_the_next_command_of_the_client(servers: list[R
         assert client.line("GET watched") is None
         primary.do("SET", "watched", "1")
         assert client.read() == [b"invalidate", [b"watched"]]
+
+
+def test_a_tracking_client_that_hears_nothing_of_its_own_changes_hears_of_all_others(
+    servers: list[Redis],
+) -> None:
+    primary, replica, _ = servers
+    words = replicas_of(primary, replica)
+    with Ambassador(*words, env=ENV) as proxy, proxy.call() as client:
+        proxy.until_reads(replica)
+        client.line("HELLO 3")
+        assert client.line("CLIENT TRACKING ON NOLOOP") == b"OK"
+        assert client.line("MGET one other") == [None, None]
+        # What the table has no room for is dropped before the next command, whoever sends it.
+        assert client.line("CONFIG SET tracking-table-max-keys 1") == b"OK"
+        kind, (name,) = client.read()
+        assert (kind, name in {b"one", b"other"}) == (b"invalidate", True)
+
+
+def test_who_is_known_to_the_primary_alone_reads_there(servers: list[Redis]) -> None:
+    primary, replica, _ = servers
+    words = [*replicas_of(primary, replica), "--mode", "eventual"]
+    with Ambassador(*words) as proxy, proxy.call() as client:
+        proxy.until_reads(replica)
+        primary.do("ACL", "SETUSER", "ann", "on", ">secret", "~*", "+@all")
+        assert client.line("AUTH ann secret") == b"OK"
+        assert client.line("SET k v") == b"OK"
+        assert [client.line("GET k") for _ in range(3)] == [b"v"] * 3

@@ -1,5 +1,7 @@
 """Nobody waits behind a slow command of somebody else, and who is slow is not taken for lost."""
 
+import time
+
 import pytest
 
 from ambassador.redis.resp import Failure
@@ -53,6 +55,26 @@ def test_a_server_that_is_silent_for_a_while_is_not_lost(servers: list[Redis]) -
             client.send("INCR", "n")
             assert client.read() == 2
         assert client.do("INCR", "n") == 3
+
+
+def test_the_only_server_is_waited_for_however_long_it_is_silent(server: Redis) -> None:
+    env = {
+        "AMBASSADOR_UPSTREAM__PROBE_TIMEOUT": "50ms",
+        "AMBASSADOR_UPSTREAM__FAILOVER_QUEUE": "100ms",
+    }
+    with Ambassador(*words_of(server), env=env) as proxy, proxy.call() as client:
+        assert client.do("SET", "k", "v") == b"OK"
+        server.freeze()
+        until(lambda: proxy.get("/health/ready")[0] == 503)
+        client.send("SET", "k", "w")
+        with proxy.call() as other:
+            other.send("BLPOP", "k", "1")
+            time.sleep(0.5)  # longer than what waits for a primary may wait
+            server.thaw()
+            assert client.read() == b"OK"
+            assert other.read().startswith(b"WRONGTYPE ")
+        until(lambda: proxy.get("/health/ready")[0] == 200)
+        assert proxy.metric("ambassador_failovers_total") == 0
 
 
 def test_what_was_seen_to_be_long_goes_apart(server: Redis) -> None:
