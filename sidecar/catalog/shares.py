@@ -3,8 +3,8 @@
 Proxies take weights from 0 to 256. Weights beyond that are scaled. Where some instances are
 canaries, all of them together get a percentage and the others the rest, whatever their numbers:
 one side keeps its proportions exactly, times a factor; the other side's sum is rounded and dealt
-out by largest remainders. Of all factors the one with the least error is taken, which is below a
-quarter of a point (one side alone has 256 steps).
+out by largest remainders. Of all factors the one with the least error is taken, which is below
+half a point: the least share that one canary beside one other can have is 1 of 257.
 """
 
 import re
@@ -78,21 +78,21 @@ def _divided(
     def error(sums: tuple[int, int]) -> float:
         """Return how wrong the sides are, and by how much a member may be within its side."""
         uneven = any(
-            total % sum(side) for total, side in zip(sums, (stable, canaries), strict=True)
+            len(side) > 1 and total % sum(side)
+            for total, side in zip(sums, (stable, canaries), strict=True)
         )
-        return abs(sums[1] / sum(sums) - share) + (1 / sum(sums) if uneven else 0)
+        return abs(sums[1] / sum(sums) - share) + (0.25 / sum(sums) if uneven else 0)
 
     left, right = min(candidates, key=error)
     return _dealt(left, stable), _dealt(right, canaries)
 
 
 def _sums(exact: Sequence[int], other: Sequence[int], ratio: float) -> Iterator[tuple[int, int]]:
-    """Yield sums of both sides: a multiple for the exact one, what is nearest for the other."""
-    for factor in range(1, _MOST // max(exact) + 1):
-        whole = factor * sum(exact)
-        rounded = max(1, round(whole * ratio))
-        if -(-rounded * max(other) // sum(other)) <= _MOST:
-            yield whole, rounded
+    """Yield sums of both sides: multiples and the most for one, what is nearest for the other."""
+    whole, most = sum(exact), _MOST * sum(other) // max(other)  # no weight is above the limit
+    largest = _MOST * whole // max(exact)
+    for total in [*range(whole, largest + 1, whole), largest]:
+        yield total, min(max(1, round(total * ratio)), most)
 
 
 def _dealt(total: int, weights: Sequence[int]) -> list[int]:

@@ -78,7 +78,8 @@ class Contender:
     def reigns(self) -> list[Reign]:
         """Return when it said that it leads."""
         found: list[Reign] = []
-        for line in self._out.read_text().splitlines():
+        whole = self._out.read_text().rpartition("\n")[0]  # not what is being written
+        for line in whole.splitlines():
             at, epoch = json.loads(line)
             begun = found.pop().begun if found and found[-1].epoch == epoch else at
             found.append(Reign(begun, at, epoch, self.name))

@@ -1,7 +1,7 @@
 """Shares of traffic as whole numbers."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sidecar.catalog.shares import Percent, Wish, weights_of
@@ -44,6 +44,7 @@ def test_weights_make_the_shares_true(wishes: list[Wish], weights: list[int]) ->
     canaries=st.lists(st.integers(1, 300), min_size=1, max_size=12),
     share=SHARES,
 )
+@example(stable=[129], canaries=[1], share=Percent("0.01"))
 def test_canaries_get_their_share_within_half_a_point(
     stable: list[int], canaries: list[int], share: Percent
 ) -> None:
