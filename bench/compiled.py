@@ -19,8 +19,8 @@ from pathlib import Path
 __all__ = ["HOT", "compile_into"]
 
 HOT = (
-    "carrier", "client", "connection", "framing", "grouping", "hub", "link", "node", "reading",
-    "replies", "run", "servers", "session", "skipping", "writing",
+    "carrier", "client", "connection", "framing", "grouping", "habits", "hub", "link", "node", "reading",
+    "replies", "run", "servers", "session", "skipping", "slowlog", "writing",
 )  # fmt: skip
 _ROOT = Path(__file__).parent.parent
 _PACKAGES = ("sidecar", "ambassador", "registrar", "templater", "dnsd", "adapter", "typings")

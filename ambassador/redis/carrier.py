@@ -65,6 +65,7 @@ class Carrier(ABC):
         self._transport: asyncio.Transport | None = None
         self._is_planned = False
         self._loop = asyncio.get_running_loop()
+        self._now = self._loop.time
 
     @abstractmethod
     def end(self) -> None:
@@ -81,11 +82,21 @@ class Carrier(ABC):
         return any(isinstance(run, ClientRun) for run in (*self.queue, *self.unsent))
 
     def send(self, run: Run) -> None:
-        """Add a run; it goes out at the end of this turn, or when the link is ready."""
+        """Add a run; it goes out at the end of this turn or the next, or when the link is ready."""
         self.unsent.append(run)
         if not self._is_planned:
             self._is_planned = True
+            self._loop.call_soon(self._look_around)
+
+    def _look_around(self) -> None:
+        """Write what was added; if it is of several, see first who else has sent meanwhile.
+
+        Where many send, a turn that takes no time brings more of them into the same write.
+        """
+        if len(self.unsent) > 1:
             self._loop.call_soon(self.flush)
+        else:
+            self.flush()
 
     def flush(self) -> None:
         """Write what was added."""
@@ -191,7 +202,7 @@ class Carrier(ABC):
         if self.tap is not None:
             self.tap(data)
             return
-        self.heard = self._loop.time()
+        self.heard = self._now()
         try:
             self._count(data, len(data))
         except ProtocolError as wrong:

@@ -15,11 +15,11 @@ from ambassador.redis import errors
 from ambassador.redis.connection import NOTHING, Connection
 from ambassador.redis.framing import Requests
 from ambassador.redis.grouping import common, grouped
+from ambassador.redis.habits import Habit
 from ambassador.redis.mending import mend
 from ambassador.redis.passage import Passage, begin
-from ambassador.redis.patterns import COMMAND, alike_of
 from ambassador.redis.reading import Reader
-from ambassador.redis.run import ClientRun, SlowRun
+from ambassador.redis.run import ClientRun
 from ambassador.redis.session import Session
 from ambassador.redis.skipping import alike
 from ambassador.redis.writing import Writer
@@ -33,7 +33,6 @@ __all__ = ["Client"]
 
 _READ: Final = 1  # Route, as plain numbers for the hot path
 _WRITE: Final = 2
-_COUNTS: Final = frozenset({1, 2, 4, 8, 16, 32, 64})
 _HIGH: Final = 1 << 20
 _LOW: Final = 1 << 18
 
@@ -43,9 +42,9 @@ class Client(Connection):
 
     __slots__ = (
         "_barrier",
-        "_count",
         "_is_pumping",
-        "_usual",
+        "_needs_replica",
+        "habit",
         "is_direct",
         "is_parallel",
         "passage",
@@ -64,8 +63,8 @@ class Client(Connection):
         self._barrier: Callable[[], None] | None = None
         self.passage: Passage | None = None  # of a long command
         self.routes = hub.routes(listener)
-        self._usual = COMMAND.match  # of as many commands as came last
-        self._count = 1
+        self.habit = Habit()
+        self._needs_replica = listener.fallback != "primary"  # for what reads
         self.is_parallel = listener.after_write == "replica"  # reads beside unanswered writes
         self.requests = Requests(listener.limits)
         self.session = Session(self)
@@ -117,26 +116,32 @@ class Client(Connection):
         self.hub.taken += len(data)
         if self.is_direct and not self.backlog and not self.requests.is_begun:
             # Short commands that go the same way, the most common by far: no look at each.
-            match = self._usual(data)
-            if match is not None and match.end() == len(data):
-                route, count = self.routes.get(match[1], 0), self._count
+            habit = self.habit
+            if habit.knows(data):
+                route, count = self.routes.get(habit.word, 0), habit.count
             else:
-                route, count, is_alike = common(self.routes, data, is_parallel=self.is_parallel)
-                if is_alike and count in _COUNTS:  # who sends so many does so again
-                    pattern = alike_of(count) if count > 1 else COMMAND
-                    self._usual, self._count = pattern.match, count
-            if not route and count == 1:
-                word, count = alike(data, self.requests.longest)
-                route = self.routes.get(word, 0)
+                route, count = self._unusual(data)
             if route:
                 self.emit(data, count, route)
-                if self.outstanding > self._most or self.bytes > self.listener.max_bytes:
+                if self.outstanding > self._most or self.bytes > self._most_bytes:
                     self._pause()
                 return
         if self.passage is not None:
             self.passage.take(data)
         else:
             self._take(data)
+
+    def _unusual(self, data: bytes) -> tuple[int, int]:
+        """Return the kind of run that all commands may be, 0 if none, and how many they are."""
+        route, count, word = common(self.routes, data, is_parallel=self.is_parallel)
+        if not route and count == 1:
+            word, count = alike(data, self.requests.longest)
+            route = self.routes.get(word, 0)
+        elif word:
+            self.habit.expect(count)
+        if route and word:
+            self.habit.repeats(data, word, count)
+        return route, count
 
     def _take(self, data: bytes) -> None:
         """Take commands, whatever they are and however they come."""
@@ -174,31 +179,26 @@ class Client(Connection):
         self.backlog.extend([(buffer, *one) for one in found])
         self.has_waiting = True
 
-    def emit(self, data: bytes, count: int, kind: int) -> ClientRun:
-        """Send a run where its kind goes."""
-        self.heard = now = self.hub.now()
+    def emit(self, data: bytes, count: int, kind: int, *, is_slow: bool = False) -> ClientRun:
+        """Send a run where its kind goes; others do not wait for one that ``is_slow``."""
+        hub = self.hub
+        self.heard = now = hub.now()
         run = ClientRun(self, data, count, kind, now)
-        run.is_muted = self.is_muting
+        run.is_muted, run.is_slow = self.is_muting, is_slow
         self.runs.append(run)
         self.outstanding += count
         self.bytes += len(data)
-        if kind == _READ and (not self.writing or self.is_parallel) and self.reader.reads(run):
-            return run
         if kind == _WRITE:
             self.writing += 1
+        elif (
+            kind == _READ
+            and (hub.has_replicas or self._needs_replica)
+            and (not self.writing or self.is_parallel)
+            and self.reader.reads(run)
+        ):
+            return run
         self.writer.send(run)
         return run
-
-    def emit_slow(self, data: bytes, kind: int) -> None:
-        """Send a command that may take long, so that others do not wait for it."""
-        run = SlowRun(self, data, 1, kind, self.hub.now())
-        run.is_muted = self.is_muting
-        self.add(run)
-        if kind == _READ and (not self.writing or self.is_parallel) and self.reader.reads(run):
-            return
-        if kind == _WRITE:
-            self.writing += 1
-        self.to_primary(run)
 
     def to_primary(self, run: ClientRun) -> None:
         """Send a run to the primary, or keep it until there is one."""

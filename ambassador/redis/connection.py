@@ -35,6 +35,7 @@ class Connection(Owner):
         "_is_paused",
         "_kept",
         "_most",
+        "_most_bytes",
         "backlog",
         "bytes",
         "guards",
@@ -77,6 +78,7 @@ class Connection(Owner):
         self.has_waiting = False
         self.backlog = NOTHING
         self._most = listener.max_outstanding
+        self._most_bytes = listener.max_bytes
         self._kept = 0  # bytes of replies that are not at their turn
         self._is_paused = False
         self._held = 0  # reasons to read no more
@@ -209,12 +211,7 @@ class Connection(Owner):
     @property
     def is_choked(self) -> bool:
         """Whether as much is under way as may be."""
-        limits = self.listener
-        return (
-            self._held != 0
-            or self.outstanding > limits.max_outstanding
-            or self.bytes > limits.max_bytes
-        )
+        return self._held != 0 or self.outstanding > self._most or self.bytes > self._most_bytes
 
     def hold(self, *, is_held: bool, why: int = UPSTREAM) -> None:
         """Read no more for a reason, or no more for that one."""
@@ -236,7 +233,7 @@ class Connection(Owner):
 
     def _resume_if_less(self) -> None:
         if self._is_paused and not self.is_choked and not self.is_closed:
-            if len(self.backlog) > self.listener.max_outstanding:
+            if len(self.backlog) > self._most:
                 return
             self._is_paused = False
             if self.transport is not None:

@@ -20,18 +20,21 @@ _words_of: Final = COMMAND.findall
 
 def common(
     routes: Mapping[bytes, int], data: bytes, *, is_parallel: bool = False
-) -> tuple[int, int, bool]:
-    """Return the kind of run that all commands may be, 0 if none; how many; whether all alike."""
+) -> tuple[int, int, bytes]:
+    """Return the kind of run that all commands may be, 0 if none; how many; the word of all.
+
+    The word is empty where they have none in common.
+    """
     words = _words_of(data)
     count = len(words)
     if words.count(words[0]) == count:
-        return routes.get(words[0], 0), count, True
+        return routes.get(words[0], 0), count, words[0]
     kinds = {routes.get(word, 0) for word in set(words)}
     if 0 in kinds:
-        return 0, count, False
+        return 0, count, b""
     if len(kinds) == 1:
-        return kinds.pop(), count, False
-    return _WRITE if _WRITE in kinds and not is_parallel else 0, count, False
+        return kinds.pop(), count, b""
+    return _WRITE if _WRITE in kinds and not is_parallel else 0, count, b""
 
 
 def grouped(

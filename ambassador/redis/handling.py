@@ -18,7 +18,7 @@ def _plain(session: "Session", raw: bytes, words: list[bytes], found: Command) -
     if found.name == "script|load" and len(words) == 3:
         session.client.hub.scripts.saw(words[2])
     if found.name in session.client.hub.slow_names:
-        session.client.emit_slow(raw, found.route)
+        session.client.emit(raw, 1, found.route, is_slow=True)
     else:
         session.client.emit(raw, 1, found.route)
 
@@ -26,13 +26,13 @@ def _plain(session: "Session", raw: bytes, words: list[bytes], found: Command) -
 def _script(session: "Session", raw: bytes, words: list[bytes], found: Command) -> None:
     """Send a script: nobody knows how long it takes."""
     _note(session, words, found)
-    session.client.emit_slow(raw, Route.WRITE)
+    session.client.emit(raw, 1, Route.WRITE, is_slow=True)
 
 
 def _script_read(session: "Session", raw: bytes, words: list[bytes], found: Command) -> None:
     """Send a script that writes nothing; one that a replica does not know comes back."""
     _note(session, words, found)
-    session.client.emit_slow(raw, Route.READ)
+    session.client.emit(raw, 1, Route.READ, is_slow=True)
 
 
 def _note(session: "Session", words: list[bytes], found: Command) -> None:

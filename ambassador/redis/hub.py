@@ -5,7 +5,7 @@ import random
 import ssl
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from ambassador.frame.address import Address
 from ambassador.frame.balance import Chooser
@@ -30,6 +30,9 @@ from ambassador.redis.tokens import Token
 from sidecar.runtime.clock import SystemClock
 from sidecar.runtime.log import get_logger
 
+if TYPE_CHECKING:
+    from ambassador.redis.link import Link
+
 __all__ = ["Hub"]
 
 _log = get_logger("ambassador")
@@ -37,6 +40,7 @@ _SAMPLE: Final = 15
 _QUIET: Final = 1.0  # seconds between two lines of the log about slow commands
 _MOST_WORDS: Final = 4096
 _LONGEST: Final = 64
+_LOOK: Final = 3  # Route, as a plain number for the hot path: the last that is counted apart
 
 
 class Hub(Servers):
@@ -241,18 +245,18 @@ class Hub(Servers):
 
     def counted(self, run: ClientRun) -> None:
         """Count a run that is answered; time one of some."""
-        link: Any = run.link
-        if link is None:
+        if run.link is None:
             return
-        node = link.node
-        node.counts[run.kind if run.kind < Route.SLOW else 0] += run.count
+        link = cast("Link", run.link)
+        node, kind = link.node, _class_of(run)
+        node.counts[kind] += run.count
         took = link.heard - run.since
         if took > self.slowlog.limit:
             self._slow(run, node.label, link.heard)
         self._ticks += 1
         if not self._ticks & _SAMPLE:
             node.took(took)
-            SECONDS[run.kind if run.kind < Route.SLOW else 0].observe(took)
+            SECONDS[kind].observe(took)
 
     def _slow(self, run: ClientRun, node: str, heard: float) -> None:
         """Keep a run that took long; say so, but not of each when there are many."""
@@ -271,7 +275,7 @@ class Hub(Servers):
         """Count so many error replies as the answer to a run."""
         node = getattr(run.link, "node", None)
         if node is not None:
-            node.errors[run.kind if run.kind < Route.SLOW else 0] += count
+            node.errors[_class_of(run)] += count
 
     def lost_sight(self, run: ClientRun) -> None:
         """Count writes whose outcome nobody knows."""
@@ -291,3 +295,8 @@ class Hub(Servers):
     def reissued(self, reason: str) -> None:
         """Count a read that is sent again."""
         self.tallies.reissued(reason)
+
+
+def _class_of(run: ClientRun) -> int:
+    """Return as which of the classes a run is counted."""
+    return run.kind if run.kind <= _LOOK else 0

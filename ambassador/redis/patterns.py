@@ -13,10 +13,19 @@ matches.
 """
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
-__all__ = ["COMMAND", "LONG_COMMAND", "LONG_REPLY", "REPLY", "alike_of", "replies_of", "tail_of"]
+__all__ = [
+    "COMMAND",
+    "LONG_COMMAND",
+    "LONG_REPLY",
+    "REPLY",
+    "alike_of",
+    "form_of",
+    "replies_of",
+    "tail_of",
+]
 
 _SHORT: Final = 99
 _MEDIUM: Final = 999
@@ -99,9 +108,28 @@ def tail_of(count: int) -> re.Pattern[bytes]:
 @cache
 def alike_of(count: int) -> re.Pattern[bytes]:
     """Return a pattern of exactly so many commands with short arguments and the same word."""
+    shapes = _shapes(_MEDIUM_BULK if count == 1 else _SHORT_BULK)
     return re.compile(
-        rf"(?=\*.\r\n({_WORD})\r\n)(?:\*(?:{_shapes(_SHORT_BULK)})){{{count}}}+".encode(), re.DOTALL
+        rf"(?=\*.\r\n({_WORD})\r\n)(?:\*(?:{shapes})){{{count}}}+".encode(), re.DOTALL
     )
+
+
+def form_of(data: bytes, count: int) -> re.Pattern[bytes]:
+    """Return a pattern of exactly so many commands that have the word and lengths of the first."""
+    at = data.index(b"\n") + 1
+    source = re.escape(data[:at])
+    for place in range(int(data[1 : at - 2])):
+        begin = data.index(b"\n", at) + 1
+        end = begin + int(data[at + 1 : begin - 2])
+        value = b".{%d}+" % (end - begin) if place else re.escape(data[begin:end])
+        source += re.escape(data[at:begin]) + value + rb"\r\n"
+        at = end + 2
+    return _times(source, count)
+
+
+@lru_cache(256)
+def _times(source: bytes, count: int) -> re.Pattern[bytes]:
+    return re.compile(b"(?:%b){%d}+" % (source, count), re.DOTALL)
 
 
 def _reply(sizes: str) -> str:

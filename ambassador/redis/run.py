@@ -6,33 +6,39 @@ and what happens when the upstream is lost is decided for it. There is no object
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import Final
 
 from ambassador.redis.resp import Failure, decode
 from sidecar.errors import ProtocolError
 
-__all__ = ["STREAM", "Ask", "ClientRun", "Owner", "RoleRun", "Run", "SlowRun", "Unheard"]
+__all__ = ["STREAM", "Ask", "ClientRun", "Owner", "RoleRun", "Run", "Unheard"]
 
 STREAM: Final = 65536
 """Bytes of replies that are kept together; what is longer goes on as it comes."""
+_NO_PARTS: Final[list[bytes]] = []
+"""What has come of most runs before the last of it; never added to."""
 
 
 class Run(ABC):
     """What every link can carry."""
 
-    __slots__ = ("count", "data", "has_error", "left", "parts")
+    __slots__ = ("count", "data", "has_error", "kind", "left", "parts")
 
     def __init__(self, data: bytes, count: int) -> None:
         """Take the bytes of so many commands."""
         self.data = data
         self.count = count
         self.left = count
+        self.kind = 0  # ``Route`` of what is a client's
         self.has_error = False
-        self.parts: list[bytes] = []
+        self.parts = _NO_PARTS
 
     def partial(self, piece: bytes) -> None:
         """Take replies that are not all."""
-        self.parts.append(piece)
+        if self.parts:
+            self.parts.append(piece)
+        else:
+            self.parts = [piece]
 
     @abstractmethod
     def finish(self, piece: bytes) -> None:
@@ -85,15 +91,14 @@ class Owner(ABC):
 class ClientRun(Run):
     """Commands of a client."""
 
-    is_slow: ClassVar[bool] = False
     __slots__ = (
         "after",
         "fallback",
         "is_done",
         "is_muted",
+        "is_slow",
         "is_stale",
         "is_streamed",
-        "kind",
         "link",
         "out",
         "owner",
@@ -110,7 +115,7 @@ class ClientRun(Run):
         self.data = data
         self.count = self.left = count
         self.has_error = False
-        self.parts = []
+        self.parts = _NO_PARTS
         self.owner = owner
         self.kind = kind
         self.since = self.sent = since  # when it came, and went on if that was later
@@ -119,6 +124,7 @@ class ClientRun(Run):
         self.is_stale = False
         self.is_streamed = False
         self.is_muted = False
+        self.is_slow = False  # those of others should not wait behind it
         self.is_done = False
         self.out = b""
         self.fallback = b""  # the error of who did not execute it
@@ -128,7 +134,7 @@ class ClientRun(Run):
 
     def partial(self, piece: bytes) -> None:
         """Keep it, or pass it on when it becomes long."""
-        self.parts.append(piece)
+        super().partial(piece)
         if self.is_streamed or (
             not self.is_stale
             and not self.has_error
@@ -148,13 +154,6 @@ class ClientRun(Run):
     def lost(self, why: str, *, was_sent: bool) -> None:
         """Let the client's side decide what becomes of it."""
         self.owner.failed(self, why, was_sent=was_sent)
-
-
-class SlowRun(ClientRun):
-    """A command behind which those of others should not wait."""
-
-    is_slow: ClassVar[bool] = True
-    __slots__ = ()
 
 
 class Unheard(Run):

@@ -54,7 +54,7 @@ class ClusterClient(Client):
 
     # --- sending -----------------------------------------------------------------------------
 
-    def emit(self, data: bytes, count: int, kind: int) -> ClientRun:  # noqa: ARG002 - always one
+    def emit(self, data: bytes, count: int, kind: int, *, is_slow: bool = False) -> ClientRun:  # noqa: ARG002 - always one, and no lane for slow ones
         """Send a command that any node may execute."""
         return self.emit_at(-1, data, kind)
 
@@ -69,10 +69,6 @@ class ClusterClient(Client):
             self.writing += 1
         self.dispatch(run)
         return run
-
-    def emit_slow(self, data: bytes, kind: int) -> None:
-        """Send a command that may take long."""
-        self.emit_at(-1, data, kind)
 
     def moved(self, run: ClientRun) -> None:
         """Send a read on another connection, as it only waits for others where it is."""

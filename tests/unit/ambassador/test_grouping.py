@@ -19,23 +19,23 @@ READ, WRITE, LOOK = Route.READ, Route.WRITE, Route.LOOK
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (GET * 3, (READ, 3, True)),
-        (GET + SET + GET, (WRITE, 3, False)),
-        (GET + PING, (0, 2, False)),
-        (GET + packed(b"EVAL", b"x", b"0"), (0, 2, False)),
-        (packed(b"EVAL", b"x", b"0") * 2, (0, 2, True)),
-        (GET + GET[:-1], (0, 2, False)),
+        (GET * 3, (READ, 3, word_of(b"GET"))),
+        (GET + SET + GET, (WRITE, 3, b"")),
+        (GET + PING, (0, 2, b"")),
+        (GET + packed(b"EVAL", b"x", b"0"), (0, 2, b"")),
+        (packed(b"EVAL", b"x", b"0") * 2, (0, 2, word_of(b"EVAL"))),
+        (GET + GET[:-1], (0, 2, b"")),
     ],
 )
 def test_the_kind_of_all_is_known_without_a_look_at_each(
-    data: bytes, expected: tuple[int, int, bool]
+    data: bytes, expected: tuple[int, int, bytes]
 ) -> None:
     assert common(ROUTES, data) == expected
 
 
 def test_commands_with_one_word_may_have_different_names_in_lower_case() -> None:
     routes = ROUTES | {word_of(b"get"): int(READ)}
-    assert common(routes, GET + packed(b"get", b"k")) == (READ, 2, False)
+    assert common(routes, GET + packed(b"get", b"k")) == (READ, 2, b"")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from ambassador.frame.address import Address
 from ambassador.redis.commands import Route, Table
 from ambassador.redis.resp import packed
-from ambassador.redis.run import STREAM, Ask, ClientRun, Owner, RoleRun, SlowRun, Unheard
+from ambassador.redis.run import STREAM, Ask, ClientRun, Owner, RoleRun, Unheard
 from ambassador.redis.settings import Listener
 from ambassador.redis.slowlog import SlowLog
 
@@ -159,9 +159,3 @@ def test_what_somebody_else_answers_is_dropped() -> None:
     run.finish(b"v\r\n")
     run.lost("closed", was_sent=True)
     assert run.parts == []
-
-
-def test_a_slow_command_is_known_as_such() -> None:
-    owner = Noting()
-    assert SlowRun(owner, b"", 1, Route.WRITE, 0.0).is_slow
-    assert not client_run(owner).is_slow
