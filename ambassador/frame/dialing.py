@@ -1,6 +1,7 @@
 """Connect to an endpoint: TCP or a Unix socket, with or without TLS, within a time limit."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -49,6 +50,10 @@ def tune(transport: asyncio.BaseTransport) -> None:
     sock = transport.get_extra_info("socket")
     if sock is None or sock.family == socket.AF_UNIX:
         return
+    with contextlib.suppress(OSError):  # the peer has gone already
+        if sock.getsockname()[0] == sock.getpeername()[0]:
+            # On one host there is no congestion, and BBR would spread over time what is sent.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE)

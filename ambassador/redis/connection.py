@@ -152,20 +152,28 @@ class Connection(Owner):
                 self.settle()
             return
         runs.popleft()
-        self.write(reply)
-        if runs:
-            self._write_done()
+        if runs and runs[0].is_done:
+            self._write_done(reply)
+        else:
+            self.write(reply)
+        if runs and runs[0].is_streamed:
+            self.streamed(runs[0])
         if self.has_waiting:
             self.settle()
 
-    def _write_done(self) -> None:
-        runs = self.runs
+    def _write_done(self, reply: bytes) -> None:
+        """Write a reply and those that waited for it, together."""
+        runs, replies, size = self.runs, [reply], 0
         while runs and runs[0].is_done:
             out = runs.popleft().out
-            self._kept -= len(out)
-            self.write(out)
-        if runs and runs[0].is_streamed:
-            self.streamed(runs[0])
+            size += len(out)
+            replies.append(out)
+        self._kept -= size
+        if self.transport is not None:
+            self.hub.given += len(reply) + size
+            self.transport.writelines(replies)
+            if self.is_slow:
+                self._grew(len(reply) + size)
 
     def streamed(self, run: ClientRun) -> None:
         """Pass on what there is of a long reply, if it is at its turn."""

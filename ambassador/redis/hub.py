@@ -20,7 +20,7 @@ from ambassador.redis.monitoring import Monitors
 from ambassador.redis.node import Node
 from ambassador.redis.pressure import Pressure
 from ambassador.redis.resp import arguments
-from ambassador.redis.run import ClientRun, Run
+from ambassador.redis.run import ClientRun, Run, class_of
 from ambassador.redis.scripts import Scripts
 from ambassador.redis.servers import Servers
 from ambassador.redis.settings import Listener, RedisSettings
@@ -40,7 +40,6 @@ _SAMPLE: Final = 15
 _QUIET: Final = 1.0  # seconds between two lines of the log about slow commands
 _MOST_WORDS: Final = 4096
 _LONGEST: Final = 64
-_LOOK: Final = 3  # Route, as a plain number for the hot path: the last that is counted apart
 
 
 class Hub(Servers):
@@ -248,7 +247,7 @@ class Hub(Servers):
         if run.link is None:
             return
         link = cast("Link", run.link)
-        node, kind = link.node, _class_of(run)
+        node, kind = link.node, class_of(run)
         node.counts[kind] += run.count
         took = link.heard - run.since
         if took > self.slowlog.limit:
@@ -275,7 +274,7 @@ class Hub(Servers):
         """Count so many error replies as the answer to a run."""
         node = getattr(run.link, "node", None)
         if node is not None:
-            node.errors[_class_of(run)] += count
+            node.errors[class_of(run)] += count
 
     def lost_sight(self, run: ClientRun) -> None:
         """Count writes whose outcome nobody knows."""
@@ -295,8 +294,3 @@ class Hub(Servers):
     def reissued(self, reason: str) -> None:
         """Count a read that is sent again."""
         self.tallies.reissued(reason)
-
-
-def _class_of(run: ClientRun) -> int:
-    """Return as which of the classes a run is counted."""
-    return run.kind if run.kind <= _LOOK else 0
