@@ -19,8 +19,8 @@ from pathlib import Path
 __all__ = ["HOT", "compile_into"]
 
 HOT = (
-    "carrier", "client", "connection", "framing", "grouping", "habits", "hub", "link", "node", "reading",
-    "replies", "run", "servers", "session", "skipping", "slowlog", "writing",
+    "carrier", "client", "connection", "framing", "grouping", "habits", "hub", "link", "node",
+    "reading", "replies", "run", "servers", "session", "skipping", "slowlog", "spares", "writing",
 )  # fmt: skip
 _ROOT = Path(__file__).parent.parent
 _PACKAGES = ("sidecar", "ambassador", "registrar", "templater", "dnsd", "adapter", "typings")
@@ -33,11 +33,11 @@ setup(name="hot", packages=[], ext_modules=mypycify(options + {files!r}, opt_lev
 """
 _FED = """\
 import hashlib, random, sys
-from ambassador.redis import framing, replies, skipping
+from ambassador.redis import framing, habits, replies, skipping
 from ambassador.redis.resp import packed
 from sidecar.errors import ProtocolError
 
-draw, seen = random.Random(3), hashlib.sha256()
+draw, seen, habit = random.Random(3), hashlib.sha256(), habits.Habit()
 COMMANDS = packed(b"SET", b"key", b"value") * 3 + packed(b"MSET", *[b"x"] * 9) + b"PING\\r\\n"
 LONG = packed(b"SET", b"key", b"x" * 110) * 2 + packed(b"SET", b"k", b"x" * 100, b"EX", b"60")
 REPLIES = b"+OK $3 abc *2 :1 $-1 %1 +a +b >1 +x -ERR ".replace(b" ", b"\\r\\n")
@@ -55,6 +55,9 @@ for _ in range(int(sys.argv[1])):
     requests, framer, at = framing.Requests(), replies.Replies(takes_pushes=True), 0
     for piece in mutated(LONG if long else COMMANDS):
         seen.update(repr(skipping.alike(piece, 1000)).encode())
+        habit.expect(draw.choice((1, 2, 3)))
+        for _ in range(draw.randrange(12)):
+            seen.update(repr((habit.knows(piece), habit.word, habit.count)).encode())
         seen.update(repr((requests.split(piece), requests.failure)).encode())
     try:
         for piece in mutated(BULKS + REPLIES if long else REPLIES):

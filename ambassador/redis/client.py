@@ -8,9 +8,8 @@ upstream of its own, commands queue in ``backlog`` and are taken one by one.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
-from ambassador.frame.dialing import tune
 from ambassador.redis import errors
 from ambassador.redis.connection import NOTHING, Connection
 from ambassador.redis.framing import Requests
@@ -33,8 +32,6 @@ __all__ = ["Client"]
 
 _READ: Final = 1  # Route, as plain numbers for the hot path
 _WRITE: Final = 2
-_HIGH: Final = 1 << 20
-_LOW: Final = 1 << 18
 
 
 class Client(Connection):
@@ -73,13 +70,11 @@ class Client(Connection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, or say that there are too many."""
-        self.transport = cast("asyncio.Transport", transport)
-        tune(transport)
-        self.transport.set_write_buffer_limits(_HIGH, _LOW)
+        taken = self._connected(transport)
         if not self.hub.enter(self):
-            self.transport.write(errors.MAX_CLIENTS)
+            taken.write(errors.MAX_CLIENTS)
             self.is_closed = True
-            self.transport.close()
+            taken.close()
             return
         self.session.begin()
 

@@ -8,6 +8,7 @@ from abc import abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Final, cast
 
+from ambassador.frame.dialing import tune
 from ambassador.redis.run import ClientRun, Owner
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ __all__ = ["NOTHING", "UPSTREAM", "Connection"]
 
 UPSTREAM: Final = 1
 """Why a client is held: the upstream that it has alone takes no more."""
+_HIGH: Final = 1 << 20
+_LOW: Final = 1 << 18
 _WRITE: Final = 2  # Route, as a plain number for the hot path
 NOTHING: Final[deque[tuple[bytes, bytes, int, int]]] = deque(maxlen=0)
 """The backlog of most clients, for ever."""
@@ -105,6 +108,13 @@ class Connection(Owner):
     def place(self) -> bytes:
         """Return where it came in."""
         return _told(self.transport.get_extra_info("sockname") if self.transport else None)
+
+    def _connected(self, transport: "asyncio.BaseTransport") -> "asyncio.Transport":
+        """Keep the transport; hear when so much waits that a client does not seem to read."""
+        self.transport = taken = cast("asyncio.Transport", transport)
+        tune(transport)
+        taken.set_write_buffer_limits(_HIGH, _LOW)
+        return taken
 
     # --- replies -----------------------------------------------------------------------------
 

@@ -15,9 +15,9 @@ from ambassador.redis.feed import Feed
 from ambassador.redis.greeting import Attributes
 from ambassador.redis.link import Link
 from ambassador.redis.monitoring import Monitor
-from ambassador.redis.node import Crowded
 from ambassador.redis.patience import patiently
 from ambassador.redis.run import ClientRun
+from ambassador.redis.spares import Crowded
 from ambassador.redis.tracking import target_of
 from sidecar.errors import UpstreamUnavailable
 
