@@ -5,7 +5,7 @@ import pytest
 from ambassador.frame.address import Address
 from ambassador.redis.commands import Route, Table
 from ambassador.redis.resp import packed
-from ambassador.redis.run import STREAM, Ask, ClientRun, Owner, RoleRun, Unheard
+from ambassador.redis.run import STREAM, Ask, ClientRun, Owner, RoleRun, Unheard, class_of
 from ambassador.redis.settings import Listener
 from ambassador.redis.slowlog import SlowLog
 
@@ -151,6 +151,13 @@ def test_addresses_and_listeners_have_names() -> None:
     assert str(Address("/run/a", 0)) == "unix:/run/a"
     assert Listener(bind=Address("192.0.2.1", 1)).label == "192.0.2.1:1"
     assert Listener(bind=Address("192.0.2.1", 1), name="a").label == "a"
+
+
+def test_what_needs_a_closer_look_is_counted_together() -> None:
+    owner = Noting()
+    kinds = (0, Route.READ, Route.WRITE, Route.LOOK, Route.SLOW, Route.SCRIPT)
+    seen = [class_of(ClientRun(owner, b"", 1, kind, 0.0)) for kind in kinds]
+    assert seen == [0, Route.READ, Route.WRITE, Route.LOOK, 0, 0]
 
 
 def test_what_somebody_else_answers_is_dropped() -> None:
