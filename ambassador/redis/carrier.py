@@ -1,8 +1,8 @@
 """A connection that carries runs to one server: they go out in order, replies are counted back.
 
-The hot path towards the servers. What is added during a turn of the loop goes out in one write at
-its end. A connection is never shared with a reply it cannot place: whatever it does not expect ends
-it, and with it nothing but its own runs.
+The hot path towards the servers. What is added during a turn of the loop, and the next few while
+more comes, goes out in one write. A connection is never shared with a reply it cannot place:
+whatever it does not expect ends it, and with it nothing but its own runs.
 """
 
 import asyncio
