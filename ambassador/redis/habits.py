@@ -8,7 +8,7 @@ for who has sent them a few times, and after each one twice as often.
 
 from typing import Final
 
-from ambassador.redis.patterns import alike_of, form_of
+from ambassador.redis.patterns import COMMAND, alike_of, form_of
 
 __all__ = ["Habit"]
 
@@ -27,7 +27,7 @@ class Habit:
         """Expect one short command at a time."""
         self.count = self._expected = 1
         self.word = b""
-        self._find = alike_of(1).fullmatch
+        self._find = COMMAND.fullmatch
         self._is_narrow = False  # it is a pattern of some lengths only
         self._size = 0  # bytes of what came last
         self._left = self._patience = _FIRST  # how often these may still come before it is
@@ -40,10 +40,10 @@ class Habit:
                 return True
             self._widen()
             match = self._find(data)
-        if match is None:
-            return False
-        self.repeats(data, match[1], self.count)
-        return True
+        word = match[1] if match is not None else None
+        if word:
+            self.repeats(data, word, self.count)
+        return bool(word)
 
     def expect(self, count: int) -> None:
         """Look for so many short commands from now on, if there is a pattern of them."""
@@ -52,7 +52,7 @@ class Habit:
             self._widen()
 
     def _widen(self) -> None:
-        self._find = alike_of(self._expected).fullmatch
+        self._find = (alike_of(self._expected) if self._expected > 1 else COMMAND).fullmatch
         self._is_narrow = False
         self.count = self._expected
 

@@ -108,9 +108,8 @@ def tail_of(count: int) -> re.Pattern[bytes]:
 @cache
 def alike_of(count: int) -> re.Pattern[bytes]:
     """Return a pattern of exactly so many commands with short arguments and the same word."""
-    shapes = _shapes(_MEDIUM_BULK if count == 1 else _SHORT_BULK)
     return re.compile(
-        rf"(?=\*.\r\n({_WORD})\r\n)(?:\*(?:{shapes})){{{count}}}+".encode(), re.DOTALL
+        rf"(?=\*.\r\n({_WORD})\r\n)(?:\*(?:{_shapes(_SHORT_BULK)})){{{count}}}+".encode(), re.DOTALL
     )
 
 
