@@ -72,7 +72,10 @@ def stack_of(
 
 
 def _implied(service: ServiceSpec, item: Reader, known: Collection[str]) -> ServiceSpec:
-    """Return a service that depends on what it is linked to or takes volumes from, too."""
+    """Return a service that depends on what it is linked to or takes volumes from, too.
+
+    Those must be on the same node: they are reached, or shared, there only.
+    """
     names = [each.text.partition(":")[0] for each in item.texts("links")]
     names += [each.text.partition(":")[0] for each in item.texts("volumes_from")]
     names += [
@@ -81,8 +84,13 @@ def _implied(service: ServiceSpec, item: Reader, known: Collection[str]) -> Serv
         if item.text(key).startswith("service:")
     ]
     told = {service.name, service.pod, *(each.service for each in service.depends_on)}
-    more = [name for name in dict.fromkeys(names) if name in known and name not in told]
-    return replace(service, depends_on=(*service.depends_on, *map(Dependency, more)))
+    near = [name for name in dict.fromkeys(names) if name in known]
+    more = [name for name in near if name not in told]
+    return replace(
+        service,
+        depends_on=(*service.depends_on, *map(Dependency, more)),
+        near=tuple(name for name in near if name != service.name),
+    )
 
 
 def _after(services: Iterable[ServiceSpec]) -> tuple[ServiceSpec, ...]:
