@@ -4,8 +4,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-import msgspec
-
 from sidecar.scheduler.compose.document import Item, Problems
 from sidecar.scheduler.compose.keys import FILE, Class, class_of
 from sidecar.scheduler.compose.loading import loaded
@@ -13,7 +11,7 @@ from sidecar.scheduler.compose.reader import Reader
 from sidecar.scheduler.compose.service import service_of
 from sidecar.scheduler.compose.setting import Read, setting_of
 from sidecar.scheduler.pods import expanded
-from sidecar.scheduler.recipe import spec_of
+from sidecar.scheduler.recipe import remade, spec_of
 from sidecar.scheduler.spec import Condition, Dependency, ServiceSpec, StackSpec
 
 __all__ = ["stack_of"]
@@ -101,9 +99,7 @@ def _after(services: Iterable[ServiceSpec]) -> tuple[ServiceSpec, ...]:
         names = [need.service for need in each.depends_on if need.restarts]
         after = {name: specs[name] for name in sorted(names) if name in specs}
         if after:
-            build = msgspec.structs.replace(each.recipe.build, after=after)
-            recipe = msgspec.structs.replace(each.recipe, build=build)
-            each = replace(each, recipe=recipe)  # noqa: PLW2901 - the same service
+            each = replace(each, recipe=remade(each.recipe, after))  # noqa: PLW2901 - the same
         specs[each.name] = spec_of(each.recipe)
         found.append(each)
     return tuple(found)

@@ -1,5 +1,6 @@
 """The commands that ask a scheduler, over its socket, on a simulated cluster."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -15,6 +16,7 @@ from sidecar.scheduler.model import ContainerView, NodeView, Placement, Request
 from sidecar.scheduler.simulation import Simulation
 from sidecar.scheduler.telling import Teller
 from tests.support.office import STACK, Office, office, ran
+from tests.support.pinnace import until
 
 
 @pytest.fixture
@@ -80,6 +82,31 @@ async def test_a_rollout_that_fails_ends_with_4_and_goes_on_when_it_is_resumed(
     none = await here.run("stack", "rollback", "shop/web")
     assert none.status == 1
     assert "no earlier spec" in none.err
+
+
+async def test_what_restarts_with_another_does_so_when_that_is_rolled_back(here: Office) -> None:
+    text = """
+name: shop
+services:
+  db: {image: "db:1"}
+  web: {image: web, depends_on: {db: {condition: service_started, restart: true}}}
+  aside: {image: web, depends_on: [db]}
+"""
+    assert (await here.run("stack", "up", here.write(text))).status == 0
+    first = _specs(here)
+    assert (await here.run("stack", "up", here.write(text.replace("db:1", "db:2")))).status == 0
+    second = _specs(here)
+    assert {name for name in first if first[name] != second[name]} == {"shop/db", "shop/web"}
+    assert (await here.run("stack", "rollback", "db")).status == 0
+    await asyncio.to_thread(until, lambda: _specs(here) == first)
+    recipe = here.control.recipe("shop/web", *first["shop/web"])
+    assert recipe is not None
+    assert [*recipe.build.after] == ["db"]
+
+
+def _specs(here: Office) -> dict[str, set[str]]:
+    found = here.world.copies.items()
+    return {name: {each.spec for each in copies if _runs(each.stage)} for name, copies in found}
 
 
 def _runs(stage: Stage) -> bool:
