@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from sidecar.scheduler.compose.document import Item, Problems
+from sidecar.scheduler.compose.document import Item, Place, Problems
 from sidecar.scheduler.compose.keys import FILE, Class, class_of
 from sidecar.scheduler.compose.loading import loaded
 from sidecar.scheduler.compose.reader import Reader
@@ -49,7 +49,8 @@ def stack_of(
     _classify(top)
     services = Reader(top.get("services"), "services", problems)
     if not services.item.map:
-        problems.error(top.item.place, "there are no services")
+        place = top.item.place if top.item.place.line else Place(file, 1, 1)
+        problems.error(place, "there are no services")
     whole, pods = expanded(services.item.map, problems)
     active = {
         each: item

@@ -250,7 +250,13 @@ async def test_when_nobody_listens_the_message_says_what_to_do(tmp_path: Path) -
     assert "does a scheduler run there (pinnace up --stack FILE)?" in told.err
 
 
-@pytest.mark.parametrize("words", [["stack"], ["node"], ["stack", "nix"], ["node", "drain"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["stack"], ["node"], ["stack", "nix"], ["node", "drain"],
+        ["stack", "events", "--after=-1"], ["stack", "events", "--after", "x"],
+    ],
+)  # fmt: skip
 def test_usage_is_2(words: list[str]) -> None:
     assert ran(words[0], words[1:]).status == 2
 
@@ -290,6 +296,21 @@ async def test_a_plan_that_cannot_come_true_ends_with_3_or_tells_the_mistake(her
     assert (wrong.status, "has no image" in wrong.err) == (1, True)
     usage = await here.run("stack", "plan", here.write(STACK), "--compat", "classic")
     assert (usage.status, "of --nodes" in usage.err) == (2, True)
+
+
+async def test_a_plan_says_when_an_update_would_have_no_place(here: Office) -> None:
+    text = "name: shop\nservices: {web: {image: x, ports: ['80:80'], scale: 3}}"
+    assert (await here.run("stack", "up", here.write(text))).status == 0
+    fits = text.replace("image: x", "image: z")
+    told = await here.run("stack", "plan", here.write(fits), "--json")
+    assert (told.status, len(json.loads(told.out)["updates"])) == (0, 3)
+    wrong = fits.replace("scale: 3", "scale: 3, environment: ['constraint:node==n1']")
+    told = await here.run("stack", "plan", here.write(wrong), "--json")
+    found = json.loads(told.out)
+    assert (told.status, len(found["updates"]), len(found["refusals"])) == (3, 1, 2)
+    assert {tuple(each["reasons"]) for each in found["refusals"]} == {
+        ("constraint node==n1: 2", "port 80/tcp busy: 1 (held by shop_web_1 on n1)")
+    }
 
 
 async def test_down_needs_no_name_for_the_file_here_or_the_only_stack(
