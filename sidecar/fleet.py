@@ -7,15 +7,17 @@ its node, in no other way.
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from registrar.component import Registrar
 from sidecar.catalog.matching import Lot
 from sidecar.catalog.model import Instance
 from sidecar.catalog.work import Drains, InFlight, Load, Step
 from sidecar.errors import ApiError
 from sidecar.hosts import Host
 from sidecar.runtime.clock import Clock
+
+if TYPE_CHECKING:
+    from registrar.component import Registrar
 
 __all__ = ["AllDrains", "Balancer", "Fleet"]
 
