@@ -123,6 +123,7 @@ async def test_the_page_and_the_metrics_show_what_is(here: Office) -> None:
     _, metrics = await _ask(here, "GET", "/metrics")
     assert b'pinnace_scheduler_nodes{state="up"} 3.0' in metrics
     assert b"pinnace_scheduler_leader 0.0" in metrics
+    assert (await _ask(here, "GET", "/readyz"))[0] == 200
 
 
 async def test_events_are_told_as_they_come_and_again_from_where_a_reader_was(
