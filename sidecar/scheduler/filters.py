@@ -183,8 +183,8 @@ def _dependency(request: Request, standing: Standing, _: Policy) -> Reason | Non
     missing = next((name for name in request.beside if name not in names), None)
     if missing is not None:
         return Reason("dependency", f"container {missing} is not there")
-    found = {each.service for each in standing.containers if each.stack == request.stack}
-    missing = next((name for name in request.near if name not in found), None)
+    found = standing.copies  # without those that ended
+    missing = next((name for name in request.near if (request.stack, name) not in found), None)
     return None if missing is None else Reason("dependency", f"no container of {missing} is there")
 
 
