@@ -11,7 +11,7 @@ from sidecar.scheduler.explaining import lines_of
 from sidecar.scheduler.model import ContainerView, NodeView, Placement, Policy, Refusal
 
 CROWD = tuple(ContainerView(name=f"c{n}") for n in range(3))
-ENDED = ContainerView(name="s_db_1", stack="s", service="db", slot="1", is_over=True)
+ENDED = ContainerView(name="s_db_1", stack="s", service="db", slot="1", running=False, is_over=True)
 
 
 @pytest.mark.parametrize(
