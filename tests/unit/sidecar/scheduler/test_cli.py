@@ -99,6 +99,9 @@ def test_a_global_service_goes_to_every_node(
         ('[{"name": "a", "cpus": "many"}]', '"many" is no number'),
         ('[{"name": "a", "memory": "much"}]', "'much' is no size"),
         ('[{"name": "a", "memory": true}]', "true is no number of bytes"),
+        ("[" * 50_000, "nested too deeply"),
+        ('["a"]', "[0]: must be an object"),
+        ('[{"name": "a", "images": {"i": 5}}]', "images.i: must be a list"),
         ('[{"name": "a", "cpus": []}]', "[0].cpus: [] is no number from 0"),
         ('[{"name": "a", "cpus": false}]', "false is no number from 0"),
         ('[{"name": "a", "cpus": NaN}]', "NaN is no number from 0"),
@@ -154,7 +157,10 @@ def test_what_is_null_is_not_given(
     files: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = "labels", "containers", "state", "images", "reserve", "overcommit"
-    text = json.dumps([_node("n1", **dict.fromkeys(names)), _node("n2")])
+    private = {"name": "x", "ports": [{"PrivatePort": 8080, "Type": "tcp"}]}
+    labels = ["zone=a", "bare"]
+    other = _node("n2", containers=[private], labels=labels, images={"i": ["x:1"]})
+    text = json.dumps([_node("n1", **dict.fromkeys(names)), other])
     (tmp_path / "nodes.json").write_text(f"\ufeff{text}")  # as some editors begin a file
     assert _plan(files[0], "--nodes", files[1], "--json") == 0
     assert json.loads(capsys.readouterr().out)["refusals"] == []
