@@ -84,18 +84,15 @@ def test_nodes_join_and_leave_by_a_folder_and_by_their_agents(
 
 
 def _reach_anew(here: Pinnace, file: Path, engine: PrivateEngine) -> None:
-    """Reach n3 by another path of its socket; what it runs is in the catalogue all the while."""
+    """Reach n3 by another path of its socket; it is not taken for another one meanwhile."""
     other = engine.root / "other.sock"
     other.symlink_to(engine.socket)
-    synced = len(here.log("synced"))
+    synced, left = len(here.log("synced")), len(here.log("a node is listed no more"))
     file.write_text(json.dumps([{"name": "n3", "endpoint": f"unix://{other}"}]))
-
-    def is_over() -> bool:
-        assert _nodes(here) == {"n2", "n3"}
-        return len(here.log("synced")) > synced
-
-    until(is_over)
+    until(lambda: len(here.log("synced")) > synced)
+    until(lambda: _nodes(here) == {"n2", "n3"})
     assert here.log("a node is reached anew")
+    assert len(here.log("a node is listed no more")) == left
 
 
 def _nodes(here: Pinnace) -> set[str]:
