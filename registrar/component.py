@@ -175,6 +175,10 @@ class Registrar:
         for id_ in [*self._holdings]:
             self.withdraw(id_)
 
+    async def forsake(self) -> None:
+        """Remove the entries of all containers, after the end: nobody takes them over."""
+        await leave(self._upkeeps, "deregister")
+
     def instances(self, id_: str) -> tuple[Instance, ...] | None:
         """Return a container's entries; None: it was not looked at yet, or does not live."""
         return self._holdings.of(id_) if id_ in self._holdings else None

@@ -7,7 +7,7 @@ its node, in no other way.
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from sidecar.catalog.matching import Lot
 from sidecar.catalog.model import Instance
@@ -15,6 +15,9 @@ from sidecar.catalog.work import Drains, InFlight, Load, Step
 from sidecar.errors import ApiError
 from sidecar.hosts import Host
 from sidecar.runtime.clock import Clock
+
+if TYPE_CHECKING:
+    from registrar.component import Registrar
 
 __all__ = ["AllDrains", "Balancer", "Fleet"]
 
@@ -76,8 +79,9 @@ class Fleet:
         self._balancer = balancer
         self._asked: dict[tuple[str, str], bool | None] = {}
         self._lacking: set[tuple[str, str]] = set()
-        self._shares: dict[str, Lot] = {}
-        self._labels: dict[str, Mapping[str, str]] = {}
+        self._shares: dict[str, tuple[str, Registrar, Lot]] = {}
+        self._labels: dict[str, tuple[Registrar, Mapping[str, str]]] = {}
+        """What each was told, and who was: a host that is reached anew has another registrar."""
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Ask the load balancer about those that somebody waits for."""
@@ -127,24 +131,29 @@ class Fleet:
 
     def weigh(self, node: str, id_: str, share: Lot) -> None:
         """Let all canaries of a container's service have these of its requests."""
-        self._shares[id_] = share
-        self._hosts[node].registrar.share(id_, share)
+        registrar = self._hosts[node].registrar
+        self._shares[id_] = node, registrar, share
+        registrar.share(id_, share)
 
     def relabel(self, node: str, id_: str, labels: Mapping[str, str] | None) -> None:
         """Take these for a container's labels; None: its own again."""
-        if self._labels.get(id_) == labels:
+        registrar = self._hosts[node].registrar
+        known = self._labels.get(id_)
+        if (known[1] if known is not None and known[0] is registrar else None) == labels:
             return
         if labels is None:
             del self._labels[id_]
         else:
-            self._labels[id_] = labels
+            self._labels[id_] = registrar, labels
         self._asked.pop((node, id_), None)  # other labels, other routes
         self._lacking.discard((node, id_))
-        self._hosts[node].registrar.relabel(id_, labels)
+        registrar.relabel(id_, labels)
 
     def share(self, id_: str) -> Lot | None:
         """Return what a container was given last, None: nothing yet."""
-        return self._shares.get(id_)
+        node, registrar, lot = self._shares.get(id_, ("", None, None))
+        host = self._hosts.get(node)
+        return lot if host is not None and host.registrar is registrar else None
 
     async def loads(self, containers: Mapping[str, str]) -> Mapping[str, Load]:
         """Return what the load balancer sends to containers: id to node in, id to load out."""

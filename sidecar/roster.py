@@ -1,13 +1,10 @@
 """The hosts of the scheduler's list, as that changes: files that are read again, and keys.
 
 A host that is new gets an engine, a registrar and a link; one that is listed no more loses them,
-and what it runs leaves the catalogue. One that is reached in another way is taken out and in again;
-what else is set of it (labels, room) changes in place. A registrar that fails is started again by
-itself.
-
-A node that registers itself (``pinnace agent --endpoint``) is known while its key is written. It is
-not forgotten as soon as that ends, as that may be what a lost host does, and losing hosts is the
-scheduler's business; but after so long that nobody waits for it.
+and what it runs leaves the catalogue. One that is reached in another way gets others in their
+place, as over a restart: its entries stay, and the new registrar compares them with what it finds.
+Until it has, the old one is kept to take them out. What else is set of a host (labels, room)
+changes in place. A registrar that fails is started again by itself.
 """
 
 import asyncio
@@ -16,23 +13,20 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import Final, NamedTuple, Protocol
 
-from sidecar.catalog.kv import Entry, Listing
-from sidecar.errors import ConfigError, PinnaceError, StoreDenied, StoreUnavailable
+from sidecar.errors import ConfigError, PinnaceError
 from sidecar.hosts import Host, Maker
-from sidecar.runtime.backoff import Backoff
+from sidecar.registered import Registered
 from sidecar.runtime.clock import Clock
 from sidecar.runtime.log import get_logger
 from sidecar.runtime.supervisor import Supervisor
-from sidecar.scheduler.fencing import FOLDER, record_of
 from sidecar.scheduler.nodes.node import NodeSettings
-from sidecar.scheduler.nodes.settings import merged, registered
+from sidecar.scheduler.nodes.settings import merged
 from sidecar.stores.base import KeyValue
 
 __all__ = ["Follower", "Roster"]
 
 _log = get_logger("nodes")
 _LOOK: Final = 1.0
-_FORGET: Final = 600.0
 _GRACE: Final = 5.0
 _START: Final = 8.0
 Nodes = Mapping[str, NodeSettings]
@@ -60,14 +54,8 @@ class _Place(NamedTuple):
     task: asyncio.Task[None]
     stack: AsyncExitStack
     served: asyncio.Event
-
-
-class _Told(NamedTuple):
-    """What a key said, in which version, and since when."""
-
-    value: bytes
-    version: int
-    at: float
+    before: "_Place | None" = None
+    """What it was, while its entries are those that this wrote."""
 
 
 class Roster:
@@ -89,15 +77,12 @@ class Roster:
         self.is_complete = False
         """Whether all nodes that are known are here."""
         self._read = read
-        self._keys = keys
         self._maker = maker
         self._clock = clock
         self._places: dict[str, _Place] = {}
         self._listed: list[NodeSettings] = []
-        self._told: dict[str, _Told] = {}
-        self._is_heard = keys is None
+        self._registered = Registered(keys, clock) if keys is not None else None
         self._trouble: str | None = None
-        self._bad: dict[str, bytes] = {}
         self._failed: dict[str, str] = {}
 
     def trouble(self) -> str | None:
@@ -113,10 +98,10 @@ class Roster:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                if self._keys is not None:
-                    group.create_task(self._hear(self._keys), name="registered nodes")
+                if self._registered is not None:
+                    group.create_task(self._registered.run(), name="registered nodes")
                 while True:
-                    if self._is_heard:
+                    if self._registered is None or self._registered.is_heard:
                         await self._settle()
                         if not self.is_complete:
                             await self._served()
@@ -144,64 +129,68 @@ class Roster:
             return
         self._trouble, self._listed = None, found
 
-    # Nodes that register themselves
-
-    async def _hear(self, keys: KeyValue) -> None:
-        backoff = Backoff(0.1, 5.0)
-        while True:
-            try:
-                async for listing in keys.watch(FOLDER):
-                    self._take(listing)
-                    backoff.reset()
-            except (StoreUnavailable, StoreDenied) as error:
-                _log.warning("registered nodes cannot be read", reason=error)
-            await self._clock.sleep(backoff.next())
-
-    def _take(self, listing: Listing) -> None:
-        now = self._clock.monotonic()
-
-        def told(entry: Entry) -> _Told:
-            known = self._told.get(entry.key)
-            if known is not None and known.version == entry.modify_index:
-                return known
-            return _Told(entry.value, entry.modify_index, now)
-
-        self._told = {entry.key: told(entry) for entry in listing.entries}
-        self._is_heard = True
-
-    def _registered(self) -> list[NodeSettings]:
-        found, now = [], self._clock.monotonic()
-        for key, told in self._told.items():
-            about = record_of(told.value).node
-            if not about or now - told.at > _FORGET:
-                continue
-            name = key.removeprefix(FOLDER)
-            try:
-                found.append(registered({**about, "name": name}, key))
-            except ConfigError as error:
-                if self._bad.get(key) != told.value:
-                    _log.error("a registered node is not taken", reason=error)
-                self._bad[key] = told.value
-        return found
-
     # What follows
 
     async def _settle(self) -> None:
         listed = {each.name for each in self._listed}
-        others = [each for each in self._registered() if each.name not in listed]
+        others = self._registered.nodes() if self._registered is not None else []
+        others = [each for each in others if each.name not in listed]
         wanted: Nodes = {each.name: each for each in merged([self._listed, others])}
         for name, place in [*self._places.items()]:
             now = wanted.get(name)
-            if now is not None and now != place.given and _way(now) == _way(place.given):
-                self._change(place, now)
-            elif now != place.given:
+            if now is None:
                 await self._leave(name)
+            elif _way(now) != _way(place.given):
+                await self._swap(place, now)
+            else:
+                self._failed.pop(name, None)
+                await self._keep(place, now)
         self._failed = {name: why for name, why in self._failed.items() if name in wanted}
         for name, node in wanted.items():
             if name not in self._places:
                 await self._join(node)
 
+    async def _keep(self, place: _Place, node: NodeSettings) -> None:
+        if node != place.given:
+            self._change(place, node)
+        elif place.before is not None and place.served.is_set():
+            self._places[node.name] = place._replace(before=None)
+            is_here = place.host.registrar.trouble() is None
+            await self._let_go(place.before, is_taken_over=is_here)
+
     async def _join(self, node: NodeSettings) -> None:
+        made = await self._made(node)
+        if made is None:
+            return
+        if self.is_complete:
+            _log.info("a node is new", node=node.name, endpoint=node.endpoint)
+        self._take_in(node, *made)
+
+    async def _swap(self, place: _Place, node: NodeSettings) -> None:
+        """Reach a host in another way; what cannot be made leaves it as it is."""
+        made = await self._made(node)
+        if made is None:
+            return
+        _log.info("a node is reached anew", node=node.name, endpoint=node.endpoint)
+        await self._stop(place)
+        before = place.before or place
+        if before is not place:
+            await place.stack.aclose()
+        for each in self.followers:
+            each.leave(node.name)
+        self._take_in(node, *made, before=before)
+
+    async def _let_go(self, place: _Place, *, is_taken_over: bool) -> None:
+        """Close what a host was; nobody else knows of its entries unless they are taken over."""
+        if not is_taken_over:
+            try:
+                async with asyncio.timeout(_GRACE):
+                    await place.host.registrar.forsake()
+            except TimeoutError:
+                _log.warning("entries of a node may be left", node=place.given.name)
+        await place.stack.aclose()
+
+    async def _made(self, node: NodeSettings) -> tuple[Host, AsyncExitStack] | None:
         stack = AsyncExitStack()
         try:
             host = await self._maker(stack).node(node)
@@ -210,16 +199,19 @@ class Roster:
             if node.name not in self._failed:
                 _log.error("a node cannot be taken", node=node.name, reason=error)
             self._failed[node.name] = f"{node.name}: {error}"
-            return
+            return None
         self._failed.pop(node.name, None)
+        return host, stack
+
+    def _take_in(
+        self, node: NodeSettings, host: Host, stack: AsyncExitStack, before: _Place | None = None
+    ) -> None:
         parts = [part for edge in host.edges for part in edge.components]
         supervisor = Supervisor([*parts, host.registrar], clock=self._clock, grace=_GRACE)
         served = asyncio.Event()
         task = self._group.create_task(supervisor.run(served.set), name=f"host {node.name}")
         self.hosts[node.name] = host
-        self._places[node.name] = _Place(host, node, supervisor, task, stack, served)
-        if self.is_complete:
-            _log.info("a node is new", node=node.name, endpoint=node.endpoint)
+        self._places[node.name] = _Place(host, node, supervisor, task, stack, served, before)
         for each in self.followers:
             each.join(host)
 
@@ -240,25 +232,30 @@ class Roster:
             each.change(host)
 
     async def _leave(self, name: str) -> None:
-        host = self._places[name].host
+        place = self._places[name]
         _log.info("a node is listed no more", node=name)
         for each in self.followers:
             each.leave(name)
-        host.registrar.withdraw_all()
+        place.host.registrar.withdraw_all()
         try:
             async with asyncio.timeout(_GRACE):
-                await host.registrar.written()
+                await place.host.registrar.written()
         except TimeoutError:
             _log.warning("entries of a node may be left", node=name)
-        await self._end(name)
+        await self._end(name, is_left=True)
 
-    async def _end(self, name: str) -> None:
+    async def _end(self, name: str, *, is_left: bool = False) -> None:
         place = self._places.pop(name)
+        await self._stop(place)
+        self.hosts.pop(name, None)
+        await place.stack.aclose()
+        if place.before is not None:
+            await self._let_go(place.before, is_taken_over=not is_left)
+
+    async def _stop(self, place: _Place) -> None:
         place.supervisor.stop()
         await asyncio.wait([place.task], timeout=2 * _GRACE)
         place.task.cancel()
-        self.hosts.pop(name, None)
-        await place.stack.aclose()
 
 
 def _way(node: NodeSettings) -> tuple[object, ...]:

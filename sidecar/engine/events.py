@@ -120,18 +120,30 @@ class EventStream:
                     data = await content.read(_CHUNK)
             except TimeoutError:
                 await connection.ping(self._ping)
-                if await self._has_more(connection):
-                    raise EngineUnavailable("the event stream is silent about events") from None
-                continue
+                if not await self._has_more(connection):
+                    continue
+                data = await self._late(content)
             if not data:
                 return
             for line in splitter.feed(data):
                 yield line
 
+    async def _late(self, content: Any) -> bytes:
+        """Return what the stream told meanwhile: an event may have come while we asked for more.
+
+        It surely has where the engine's clock is behind ours: then it tells of what comes, too.
+        """
+        try:
+            async with asyncio.timeout(_FRESH):
+                found: bytes = await content.read(_CHUNK)
+        except TimeoutError:
+            raise EngineUnavailable("the event stream is silent about events") from None
+        return found
+
     async def _has_more(self, connection: Connection) -> bool:
         """Say whether the engine knows of an event that the stream has not told.
 
-        An engine whose clock is behind ours answers late or not at all, which says nothing.
+        An engine whose clock is behind ours answers late, or not at all, which says nothing.
         """
         if self._last is None:
             return False

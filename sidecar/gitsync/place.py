@@ -28,6 +28,7 @@ _WORKTREES: Final = ".worktrees"
 _OWN: Final = ".pinnace"
 _AGAIN: Final = "again-"
 _MARK: Final = ".complete"
+_EMPTY: Final = "a commit without files"
 _NEW: Final = ".pinnace-new-link"
 _PATIENCE: Final = 3.0  # a git of one of us that was killed may be at work still
 _LOOK: Final = 0.05
@@ -129,16 +130,14 @@ class Place:
         return path
 
     def is_complete(self, worktree: Path) -> bool:
-        """Return whether all files were there once, and some are."""
+        """Return whether all files were there once, and some are unless there were none."""
         with suppress(OSError):
-            return _mark(worktree).exists() and any(
-                each.name != ".git" for each in worktree.iterdir()
-            )
+            return _mark(worktree).read_text("utf-8") == _EMPTY or _has_files(worktree)
         return False
 
     def complete(self, worktree: Path) -> None:
         """Mark a worktree as complete."""
-        _mark(worktree).touch()
+        _mark(worktree).write_text("" if _has_files(worktree) else _EMPTY, "utf-8")
 
     def make_portable(self, worktree: Path) -> None:
         """Let the worktree find its repository also where the volume is mounted elsewhere."""
@@ -173,6 +172,11 @@ class Place:
                     found.append(path)
         return found
 
+    def unfinished(self) -> list[Path]:
+        """Return the worktrees that were never complete: nobody was told to read them."""
+        seen = self.published()
+        return [path for path in self._worktrees() if path != seen and not _mark(path).exists()]
+
     def remove(self, worktree: Path) -> None:
         """Remove a worktree, its mark first."""
         _mark(worktree).unlink(missing_ok=True)
@@ -202,6 +206,10 @@ class Place:
         new = path.with_suffix(".new")
         new.write_text(text, "utf-8")
         new.replace(path)
+
+
+def _has_files(worktree: Path) -> bool:
+    return any(each.name != ".git" for each in worktree.iterdir())
 
 
 def _mark(worktree: Path) -> Path:

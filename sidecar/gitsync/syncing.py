@@ -83,11 +83,17 @@ class Syncing:
     async def _check_repository(self) -> None:
         place = self._place
         await asyncio.to_thread(place.free_locks)
+        for path in await asyncio.to_thread(place.unfinished):
+            await asyncio.to_thread(place.remove, path)
         git = place.root / ".git"
-        if await asyncio.to_thread(git.exists) and not await self._is_sound():
-            _log.warning("the repository is broken and is made anew", path=git)
-            _repairs.labels("repository").inc()
-            await asyncio.to_thread(place.forget_repository)
+        if await asyncio.to_thread(git.exists):
+            if await self._is_sound():
+                # What a sync that failed had fetched may be what fills the disk.
+                await self._git.says("prune", "--expire=now")
+            else:
+                _log.warning("the repository is broken and is made anew", path=git)
+                _repairs.labels("repository").inc()
+                await asyncio.to_thread(place.forget_repository)
         if not await asyncio.to_thread(git.exists):
             await self._git.run("init", "--quiet", "--initial-branch=git-sync", ".")
         shared = "group" if self._options.is_group_writable else "umask"
@@ -111,6 +117,8 @@ class Syncing:
         if not _HASH.fullmatch(commit) or await self._git.hash_of(commit) != commit:
             await self._fetch()
             commit = await self._git.hash_of(_FETCHED)
+            if not commit:  # a tag may be of a single file
+                raise GitFailed(f"{self._options.ref} leads to no commit")
         if seen is not None and seen.name == commit and await self._is_good(seen, commit):
             return Synced(commit, seen, is_new=False)
         _log.info("update", ref=self._options.ref, old=seen.name if seen else "", new=commit)

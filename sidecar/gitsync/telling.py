@@ -31,7 +31,8 @@ async def execute(hook: Hook, news: News, environ: Mapping[str, str]) -> None:
         Command(words, hook.timeout), {**environ, "GITSYNC_HASH": news.commit}, folder=news.folder
     )
     if not outcome.is_good:
-        raise HookFailed(f"{hook.command}: {outcome}: {' '.join(outcome.output.split())}")
+        said = " ".join(outcome.output.split())
+        raise HookFailed(": ".join(filter(None, (hook.command, str(outcome), said))))
 
 
 async def ask(hook: Webhook, news: News) -> None:

@@ -5,6 +5,7 @@ Exit status: 0 done, 1 failure, 2 usage, 3 something has no place, 4 a rollout f
 
 import argparse
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
@@ -50,6 +51,12 @@ def _late(module: str, name: str) -> Run:
         return status
 
     return run
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ArgumentTypeError(f"{text!r} is no number from 0 on")
+    return int(text)
 
 
 def _count(number: int, word: str) -> str:
@@ -139,7 +146,7 @@ def _stack() -> argparse.ArgumentParser:
     )
     events.add_argument("-f", "--follow", action="store_true", help="go on with those to come")
     events.add_argument(
-        "--after", type=int, default=0, metavar="NUMBER", help="only those after this one"
+        "--after", type=_number, default=0, metavar="NUMBER", help="only those after this one"
     )
     return parser
 

@@ -11,7 +11,7 @@ from ssl import Purpose, SSLContext, SSLError, create_default_context
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
-from sidecar.errors import PinnaceError, UpstreamUnavailable
+from sidecar.errors import ConfigError, PinnaceError, UpstreamUnavailable
 from sidecar.web.token import read_token
 
 __all__ = ["Access", "Client", "Refused", "default_socket"]
@@ -19,6 +19,13 @@ __all__ = ["Access", "Client", "Refused", "default_socket"]
 _ANSWER: Final = 30.0
 _LINE: Final = 1 << 20
 _VARIABLE: Final = "PINNACE_SCHEDULER__API"
+_NO_KEY: Final = "no certificate, or no key to it, is in it; the key may be in --key"
+_REASONS: Final = {
+    "NO_CERTIFICATE_OR_CRL_FOUND": "no certificate is in it",
+    "NO_START_LINE": "no certificate is in it",
+    "KEY_VALUES_MISMATCH": "the key is not that of the certificate",
+}
+"""What OpenSSL means."""
 
 
 class Refused(PinnaceError):
@@ -57,9 +64,12 @@ class Client:
     """Asks one scheduler. Raises UpstreamUnavailable and Refused."""
 
     def __init__(self, access: Access, environ: Mapping[str, str] = os.environ) -> None:
-        """Connect with each question; ``environ`` may name the place."""
+        """Connect with each question; ``environ`` may name the place. Raises ConfigError."""
         self._access = access
         self.place = access.place(environ)
+        self._scheme, self._host, self._port = _parts(self.place)
+        if bool(access.key) > bool(access.certificate):
+            raise ConfigError(["--key: it is of a certificate, give --cert too"])
 
     def get(self, *path: str, **query: object) -> Any:
         """Return an answer."""
@@ -132,35 +142,66 @@ class Client:
             connection.close()
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from error
+        if answer.status == http.HTTPStatus.FORBIDDEN:
+            is_known = "the token of --token-file is not the one that is asked for there"
+            text = f"{self.place}: {is_known if self._access.token_file else 'give --token-file'}"
         raise Refused(answer.status, text or f"{self.place} answers {answer.status}")
 
     def _connection(self) -> http.client.HTTPConnection:
-        parts = urlsplit(self.place)
-        if parts.scheme == "https":
+        if self._scheme == "https":
             return http.client.HTTPSConnection(
-                parts.hostname or "", parts.port or 443, timeout=_ANSWER, context=self._tls()
+                self._host, self._port or 443, timeout=_ANSWER, context=self._tls()
             )
-        if parts.scheme in {"http", "tcp"}:
-            return http.client.HTTPConnection(
-                parts.hostname or "", parts.port or 80, timeout=_ANSWER
-            )
+        if self._scheme:
+            return http.client.HTTPConnection(self._host, self._port or 80, timeout=_ANSWER)
         return _Local(self.place.removeprefix("unix://"))
 
     def _tls(self) -> SSLContext:
-        context = create_default_context(Purpose.SERVER_AUTH, cafile=self._access.ca or None)
-        if self._access.certificate:
-            context.load_cert_chain(self._access.certificate, self._access.key or None)
+        ca, certificate, key = self._access.ca, self._access.certificate, self._access.key
+        option, path = "--ca", ca
+        try:
+            context = create_default_context(Purpose.SERVER_AUTH, cafile=ca or None)
+            if certificate:
+                option, path = "--cert", certificate if not key else f"{certificate}, --key {key}"
+                context.load_cert_chain(certificate, key or None)
+        except SSLError as error:
+            what = _REASONS.get(error.reason, error.reason or _NO_KEY)
+            raise ConfigError([f"{option} {path}: {what}"]) from None
+        except OSError as error:
+            raise ConfigError([f"{option} {path}: {error.strerror}"]) from None
         return context
 
     def _unreachable(self, error: Exception) -> UpstreamUnavailable:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        if isinstance(error, SSLError):
+        is_cut = isinstance(error, ConnectionError) and not isinstance(
+            error, ConnectionRefusedError
+        )
+        if isinstance(error, SSLError) and error.reason == "WRONG_VERSION_NUMBER":
+            hint = "does it take no TLS? then write http://"
+        elif isinstance(error, SSLError) or (is_cut and self._scheme == "https"):
             hint = "give --ca, and --cert and --key if it asks for a certificate"
         elif isinstance(error, PermissionError):
             hint = "the socket is its owner's and root's"
+        elif is_cut and self._scheme:
+            hint = "does it take TLS only? then write https://"
         else:
             hint = "does a scheduler run there (pinnace up --stack FILE)? --api names another"
         return UpstreamUnavailable(f"{self.place}: {reason}; {hint}")
+
+
+def _parts(place: str) -> tuple[str, str, int | None]:
+    """Return scheme, host and port of an address; nothing of a socket's path."""
+    if "://" not in place or place.startswith("unix://"):
+        return "", "", None
+    try:
+        parts = urlsplit(place)
+        port = parts.port
+    except ValueError as error:
+        raise ConfigError([f"--api {place}: {error}"]) from None
+    if parts.scheme not in {"http", "https", "tcp"} or not parts.hostname:
+        text = "write a socket's path, http://HOST:PORT or https://HOST:PORT"
+        raise ConfigError([f"--api {place}: {text}"])
+    return parts.scheme, parts.hostname, port
 
 
 class _Local(http.client.HTTPConnection):

@@ -5,7 +5,7 @@ so it makes no difference which scheduler was asked, and a restart finds the sam
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +18,7 @@ from sidecar.scheduler.canary import Trial, kept_of
 from sidecar.scheduler.cluster import Cluster, Goal
 from sidecar.scheduler.explaining import lines_of
 from sidecar.scheduler.gauges import Gauges
-from sidecar.scheduler.goals import Told, goals_of, recovered, running_of, told_of
+from sidecar.scheduler.goals import Told, goals_of, recipes_of, recovered, running_of, told_of
 from sidecar.scheduler.journal import Journal
 from sidecar.scheduler.model import Availability, Refusal
 from sidecar.scheduler.plan import Plan
@@ -86,13 +86,11 @@ class Control:
         """Return a goal per service, in the order in which services must start."""
         self._read_labels(cluster)
         running = running_of(cluster)
-        goals = [
-            goal
-            for name in sorted(self._told)
-            for goal in goals_of(
-                self._told[name], self._labelled, running, lost_after=self._lost_after
-            )
-        ]
+        goals: list[Goal] = []
+        for _, told in sorted(self._told.items()):
+            found = goals_of(told, self._labelled, running, lost_after=self._lost_after)
+            self._recipes.update(recipes_of(told, found))
+            goals += found
         lost, recipes = recovered(cluster, self._told)
         self._recipes.update(recipes)
         self._goals = [*goals, *lost]
@@ -243,10 +241,16 @@ class Control:
         """Return the stacks that are told of."""
         return dict(self._told)
 
-    @property
-    def labelled(self) -> Collection[str]:
-        """Return the keys of the services whose labels say what was before."""
-        return self._labelled.keys()
+    def before(self, stack: str, service: str) -> int | None:
+        """Return the revision that a service goes back to, -1 for what labels say, or None."""
+        key = key_of(stack, service)
+        recipe = self._labelled.get(key)
+        running = running_of(self.scene.cluster).get(key, ())
+        ran = spec_of(recipe) if recipe is not None else ""
+        found = self._told[stack].before(service, running, ran)
+        if found is not None:
+            return found[0].number
+        return None if recipe is None else -1
 
     async def order(self, name: str, order: Callable[[Stack], Change]) -> None:
         """Change what is wanted of a stack; it is in force on return. Raises PinnaceError."""

@@ -34,6 +34,8 @@ def faults_of(text: str, source: str, nodes: Iterable[str]) -> list[Fault]:
         found = json.loads(text)
     except ValueError as error:
         raise ConfigError([f"{source}: {error}"]) from None
+    except RecursionError:
+        raise ConfigError([f"{source}: nested too deeply"]) from None
     if not isinstance(found, list):
         raise ConfigError([f"{source}: must be a list"])
     known, problems, faults = {*nodes}, [], []
@@ -53,12 +55,12 @@ def _fault(value: Any, nodes: set[str]) -> Fault:
     at, do, on = value["at"], value["do"], value["on"]
     if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at < 1e7:
         raise ValueError("at must be seconds from 0 on")
-    if do not in {*_NODES, *_COPIES}:
+    if do not in (*_NODES, *_COPIES):
         raise ValueError(f"do must be one of {', '.join((*_NODES, *_COPIES))}")
+    if not isinstance(on, str) or (do in _COPIES and "/" not in on):
+        raise ValueError("on must be a node's name, or SERVICE/SLOT")
     if do in _NODES and on not in nodes:
         raise ValueError(f"there is no node {on!r}")
-    if not isinstance(on, str) or (do in _COPIES and "/" not in on):
-        raise ValueError("on must be SERVICE/SLOT")
     return Fault(float(at), do, on)
 
 

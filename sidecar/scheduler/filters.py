@@ -4,6 +4,7 @@ The first filter that refuses gives the reason. Classic Swarm's come first and i
 (health, port, containerslots, dependency, affinity, constraint, whitelist).
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_address
 from typing import Final
@@ -19,6 +20,7 @@ from sidecar.scheduler.model import (
     Reason,
     Request,
     State,
+    Strategy,
 )
 from sidecar.scheduler.standing import Standing, is_overlapping
 
@@ -33,11 +35,13 @@ __all__ = [
     "protocols",
     "refusal_of",
     "wanted_ports",
+    "weighs",
 ]
 
 Filter = Callable[[Request, Standing, Policy], Reason | None]
 
 _PROTOCOLS: Final = ("tcp", "udp", "sctp")
+_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}")
 _ARCHITECTURES: Final = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"}
 
 
@@ -163,7 +167,7 @@ def protocols(port: Port, policy: Policy) -> tuple[str, ...]:
 def has_slot(node: NodeView, held: int) -> bool:
     """Return whether the node's label ``containerslots`` leaves room for one more."""
     text = node.labels.get("containerslots", "")
-    return not (text.isascii() and text.isdigit()) or held < int(text)
+    return not text or not _NUMBER.fullmatch(text) or held < int(text)
 
 
 def _slots(_: Request, standing: Standing, __: Policy) -> Reason | None:
@@ -173,11 +177,15 @@ def _slots(_: Request, standing: Standing, __: Policy) -> Reason | None:
 
 
 def _dependency(request: Request, standing: Standing, _: Policy) -> Reason | None:
-    if not request.beside:
+    if not (request.beside or request.near):
         return None
     names = standing.names
     missing = next((name for name in request.beside if name not in names), None)
-    return None if missing is None else Reason("dependency", f"container {missing} is not there")
+    if missing is not None:
+        return Reason("dependency", f"container {missing} is not there")
+    found = standing.copies  # without those that ended
+    missing = next((name for name in request.near if (request.stack, name) not in found), None)
+    return None if missing is None else Reason("dependency", f"no container of {missing} is there")
 
 
 def _affinity(request: Request, standing: Standing, _: Policy) -> Reason | None:
@@ -201,17 +209,21 @@ def _whitelist(request: Request, standing: Standing, _: Policy) -> Reason | None
     return None
 
 
-def fits(used: int, wanted: int, has: int, policy: Policy) -> bool:
-    """Return whether there is room.
+def weighs(request: Request, policy: Policy) -> bool:
+    """Return whether there must be room for a request; classic's ``random`` does not ask."""
+    return not policy.is_classic or request.strategy is not Strategy.RANDOM
 
-    Classic's integer division lets a node be filled a little over 100 %.
-    """
+
+def fits(used: int, wanted: int, has: int, policy: Policy) -> bool:
+    """Return whether there is room; classic's integer division fills a little over 100 %."""
     if policy.is_classic:
         return has >= wanted and has > 0 and (used + wanted) * 100 // has <= 100
     return used + wanted <= has
 
 
 def _resources(request: Request, standing: Standing, policy: Policy) -> Reason | None:
+    if not weighs(request, policy):
+        return None
     wanted, has = request.resources, standing.view.capacity
     if wanted.memory and not fits(standing.memory, wanted.memory, has.memory, policy):
         short = standing.memory + wanted.memory - has.memory

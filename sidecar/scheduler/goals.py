@@ -13,11 +13,11 @@ from sidecar.scheduler.bundle import stack_in
 from sidecar.scheduler.cluster import Cluster, Goal, Need, Stage
 from sidecar.scheduler.compose.document import Problems
 from sidecar.scheduler.model import ContainerView, Request
-from sidecar.scheduler.recipe import Recipe, key_of, spec_of, unpacked
+from sidecar.scheduler.recipe import Recipe, key_of, remade, spec_of, unpacked
 from sidecar.scheduler.spec import Mode, ServiceSpec, StackSpec, requests_of
 from sidecar.scheduler.wanted import Revision, Stack
 
-__all__ = ["Told", "goals_of", "recovered", "running_of", "told_of"]
+__all__ = ["Told", "goals_of", "recipes_of", "recovered", "running_of", "told_of"]
 
 _NOTHING: Final[Mapping[str, Collection[str]]] = MappingProxyType({})
 _OF_LABEL = -1
@@ -53,11 +53,12 @@ class Told:
         return self.service(name, self.stack.revision_of(name))
 
     def before(
-        self, name: str, running: Collection[str] = ()
+        self, name: str, running: Collection[str] = (), ran: str = ""
     ) -> tuple[Revision, ServiceSpec] | None:
         """Return the revision to go back to: the last in which a service's containers were others.
 
-        One of which copies run (specs in ``running``) goes before one that never came to that.
+        One of which copies run (specs in ``running``), then one that they came after (``ran``),
+        goes before one that never came to that.
         """
         here = self.stack.revision_of(name)
         now = self.service(name, here)
@@ -71,8 +72,9 @@ class Told:
             and (other := self.service(name, revision)) is not None
             and spec_of(other.recipe) != spec
         ]
-        ran = [each for each in found if spec_of(each[1].recipe) in running]
-        return next(iter(ran or found), None)
+        alive = [each for each in found if spec_of(each[1].recipe) in running]
+        past = [each for each in found if spec_of(each[1].recipe) == ran]
+        return next(iter(alive or past or found), None)
 
 
 def told_of(stack: Stack, known: Told | None = None) -> Told:
@@ -102,13 +104,20 @@ def goals_of(
     those that run, both by ``key_of``.
     """
     goals = []
+    specs: dict[str, str] = {}
     for each in told.newest.services:
-        now = told.now(each.name) or each
+        kept = told.now(each.name) or each
+        now = _following(kept, specs)
         said = told.stack.override(each.name)
         scaled = told.stack.override(each.scaled_as or each.name).replicas
         key = key_of(told.stack.name, each.name)
-        prior, recipe = told.before(each.name, running.get(key, ())), labelled.get(key)
+        recipe, alive = labelled.get(key), running.get(key, ())
+        prior = told.before(each.name, alive, spec_of(recipe) if recipe is not None else "")
         goal = _goal(told.stack.name, now, lost_after)
+        if now is not kept and spec_of(kept.recipe) in alive:
+            prior = told.stack.revision_of(each.name), kept
+        elif prior is not None and spec_of(prior[1].recipe) == goal.spec:
+            prior = None
         if said.pinned == _OF_LABEL and recipe is not None:
             goal = replace(goal, spec=spec_of(recipe), is_rollback=True)
             previous = None
@@ -117,6 +126,7 @@ def goals_of(
         else:
             is_other = recipe is not None and spec_of(recipe) != goal.spec
             previous = replace(goal, spec=spec_of(recipe)) if recipe and is_other else None
+        specs[each.name] = goal.spec
         is_rollback = goal.is_rollback or said.pinned > 0
         goals.append(
             replace(
@@ -133,6 +143,28 @@ def goals_of(
             )
         )
     return [replace(each, members=_members(each, goals)) for each in goals]
+
+
+def recipes_of(told: Told, goals: Iterable[Goal]) -> dict[str, Recipe]:
+    """Return recipes by spec that no revision has: those made anew with what was rolled back."""
+    prefix = key_of(told.stack.name, "")
+    specs = {each.service.removeprefix(prefix): each.spec for each in goals}
+    found = {}
+    for each in told.newest.services:
+        kept = told.now(each.name) or each
+        now = _following(kept, specs)
+        if now is not kept:
+            found[spec_of(now.recipe)] = now.recipe
+    return found
+
+
+def _following(service: ServiceSpec, specs: Mapping[str, str]) -> ServiceSpec:
+    """Return a service to be made anew with others as they are to be (``depends_on.restart``)."""
+    after = service.recipe.build.after
+    wanted = {name: specs.get(name, spec) for name, spec in after.items()}
+    if wanted == after:
+        return service
+    return replace(service, recipe=remade(service.recipe, wanted))
 
 
 def _members(owner: Goal, goals: Iterable[Goal]) -> tuple[str, ...]:

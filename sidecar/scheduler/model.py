@@ -170,6 +170,8 @@ class Request:
     soft: tuple[Soft, ...] = ()
     beside: tuple[str, ...] = ()
     """Names of containers that must be on the same node (links, volumes_from, network)."""
+    near: tuple[str, ...] = ()
+    """Services of its stack of which a container must be on the same node."""
     volumes: tuple[str, ...] = ()
     """Named local volumes: where one exists already, there it goes."""
     platform: str = ""

@@ -1,16 +1,17 @@
 """Nodes as a JSON document gives them, for decisions without Docker. Pure.
 
 A list of ``{name, labels, cpus, memory, healthy, containers}``; a container is ``{name, image,
-labels, ports, cpus, memory, running}``. Sizes may be numbers of bytes or texts such as ``2g``; a
-port is a number, ``[[ADDRESS:]HOST:]CONTAINER[/PROTOCOL]`` or an object.
+labels, ports, cpus, memory, running}``. Sizes may be numbers of bytes or texts such as ``2g``;
+``null`` is as if the key were not there.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from sidecar.errors import ConfigError
-from sidecar.scheduler.compose.values import published, size
+from sidecar.scheduler.compose.values import size
 from sidecar.scheduler.model import (
     NANO,
     Availability,
@@ -20,6 +21,7 @@ from sidecar.scheduler.model import (
     Resources,
     State,
 )
+from sidecar.scheduler.ports_file import as_written, ports_of
 
 __all__ = ["nodes_of"]
 
@@ -44,19 +46,27 @@ _CLASSIC_OVERCOMMIT: Final = 5
 def nodes_of(text: str, source: str, *, classic: bool = False) -> list[NodeView]:
     """Return the nodes of a document. Raises ConfigError with all mistakes and their paths."""
     try:
-        found = json.loads(text)
+        found = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         raise ConfigError([f"{source}:{error.lineno}:{error.colno}: {error.msg}"]) from None
     except RecursionError:
         raise ConfigError([f"{source}: nested too deeply"]) from None
+    except ValueError as error:  # a key twice, or a number of thousands of digits
+        raise ConfigError([f"{source}: {error}"]) from None
     reader = _Reader(source, classic=classic)
     nodes = [reader.node(each, f"[{n}]") for n, each in enumerate(reader.list_of(found, ""))]
-    names = [node.name for node in nodes]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        reader.wrong(f"[{names.index(name)}]", f"two nodes are called {name!r}")
+    reader.once([node.name for node in nodes], "", "nodes")
     if reader.problems:
         raise ConfigError(reader.problems)
     return nodes
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        name = next(name for name, number in Counter(key for key, _ in pairs).items() if number > 1)
+        raise ValueError(f"the key {name!r} is twice in one object")
+    return found
 
 
 class _Reader:
@@ -68,12 +78,19 @@ class _Reader:
     def wrong(self, path: str, text: str) -> None:
         self.problems.append(f"{self._source}: {path or 'the document'}: {text}")
 
+    def once(self, names: list[str], path: str, what: str) -> None:
+        for name, number in Counter(filter(None, names)).items():
+            if number > 1:
+                self.wrong(f"{path}[{names.index(name)}]", f"two {what} are called {name!r}")
+
     def node(self, value: object, path: str) -> NodeView:
         known = self.object_of(value, path, _NODE)
-        containers = self.list_of(known.get("containers", []), f"{path}.containers")
-        healthy = known.get("healthy", True)
-        if not isinstance(healthy, bool):
-            self.wrong(f"{path}.healthy", "must be true or false")
+        where = f"{path}.containers"
+        containers = tuple(
+            self.container(each, f"{where}[{n}]")
+            for n, each in enumerate(self.list_of(known.get("containers", []), where))
+        )
+        self.once([each.name for each in containers], where, "containers")
         return NodeView(
             name=self.text(known, "name", path, is_needed=True),
             id=self.text(known, "id", path),
@@ -82,14 +99,12 @@ class _Reader:
             labels=self.labels(known, "labels", path),
             engine_labels=self.labels(known, "engine_labels", path),
             capacity=self._capacity(known, path),
-            health=100 if healthy else 0,
+            health=100 if self.flag(known, "healthy", path, default=True) else 0,
             state=self._word(known, "state", path, State.UP),
             availability=self._word(known, "availability", path, Availability.ACTIVE),
-            is_leader_capable=known.get("leader_capable") is True,
+            is_leader_capable=self.flag(known, "leader_capable", path),
             images=self._images(known, path),
-            containers=tuple(
-                self.container(each, f"{path}.containers[{n}]") for n, each in enumerate(containers)
-            ),
+            containers=containers,
         )
 
     def container(self, value: object, path: str) -> ContainerView:
@@ -102,13 +117,13 @@ class _Reader:
             image_id=self.text(known, "image_id", path),
             labels=labels,
             ports=tuple(self.ports(known.get("ports", []), f"{path}.ports")),
-            host_network=known.get("host_network") is True,
+            host_network=self.flag(known, "host_network", path),
             exposed=tuple(self.ports(known.get("exposed", []), f"{path}.exposed")),
             resources=Resources(
                 round(self.number(known, "cpus", path) * NANO), self.bytes(known, "memory", path)
             ),
-            running=known.get("running", True) is True,
-            volumes=tuple(map(str, self.list_of(known.get("volumes", []), f"{path}.volumes"))),
+            running=self.flag(known, "running", path, default=True),
+            volumes=self.texts(known.get("volumes", []), f"{path}.volumes"),
             stack=labels.get("pinnace.stack", ""),
             service=labels.get("pinnace.service", ""),
             slot=labels.get("pinnace.slot", ""),
@@ -116,16 +131,13 @@ class _Reader:
 
     def _images(self, known: Mapping[str, Any], path: str) -> Mapping[str, tuple[str, ...]]:
         """Return the names of images by id; a list of names has none."""
-        value = known.get("images") or {}
+        value = known.get("images", {})
         if isinstance(value, list):
-            return {"": tuple(map(str, value))}
+            return {"": self.texts(value, f"{path}.images")}
         if not isinstance(value, dict):
             self.wrong(f"{path}.images", "must be names of images, or lists of them by id")
             return {}
-        return {
-            id_: tuple(map(str, self.list_of(names, f"{path}.images.{id_}")))
-            for id_, names in value.items()
-        }
+        return {id_: self.texts(names, f"{path}.images.{id_}") for id_, names in value.items()}
 
     def _capacity(self, known: Mapping[str, Any], path: str) -> Resources:
         cpu, memory = self.number(known, "cpus", path), self.bytes(known, "memory", path)
@@ -149,7 +161,7 @@ class _Reader:
         for number, each in enumerate(self.list_of(value, path)):
             where = f"{path}[{number}]"
             try:
-                yield from _ports(each)
+                yield from ports_of(each)
             except ValueError as error:
                 self.wrong(where, str(error))
 
@@ -159,13 +171,27 @@ class _Reader:
             return {}
         for key in value.keys() - {*known}:
             self.wrong(f"{path}.{key}", f"unknown key; known are {', '.join(sorted(known))}")
-        return value
+        return {key: each for key, each in value.items() if each is not None}
 
     def list_of(self, value: object, path: str) -> list[Any]:
         if isinstance(value, list):
             return value
         self.wrong(path, "must be a list")
         return []
+
+    def texts(self, value: object, path: str) -> tuple[str, ...]:
+        found = self.list_of(value, path)
+        if all(isinstance(each, str) for each in found):
+            return tuple(found)
+        self.wrong(path, "must be a list of texts")
+        return ()
+
+    def flag(self, known: Mapping[str, Any], key: str, path: str, *, default: bool = False) -> bool:
+        value = known.get(key, default)
+        if isinstance(value, bool):
+            return value
+        self.wrong(f"{path}.{key}", "must be true or false")
+        return default
 
     def text(
         self, known: Mapping[str, Any], key: str, path: str, *, is_needed: bool = False
@@ -177,7 +203,7 @@ class _Reader:
         return value
 
     def labels(self, known: Mapping[str, Any], key: str, path: str) -> Mapping[str, str]:
-        value = known.get(key) or {}
+        value = known.get(key, {})
         if isinstance(value, list) and all(isinstance(each, str) for each in value):
             return {each.partition("=")[0]: each.partition("=")[2] for each in value}
         if not isinstance(value, dict):
@@ -189,18 +215,18 @@ class _Reader:
         }
 
     def number(self, known: Mapping[str, Any], key: str, path: str) -> float:
-        value = known.get(key) or 0
+        value = known.get(key, 0)
         try:
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = -1.0
         if isinstance(value, bool) or not 0 <= number < 1e9:
-            self.wrong(f"{path}.{key}", f"{value!r} is no number from 0 on")
+            self.wrong(f"{path}.{key}", f"{as_written(value)} is no number from 0 to a billion")
             return 0.0
         return number
 
     def bytes(self, known: Mapping[str, Any], key: str, path: str) -> int:
-        value = known.get(key) or 0
+        value = known.get(key, 0)
         try:
             return size(value) if isinstance(value, str) else _bytes(value)
         except ValueError as error:
@@ -218,31 +244,5 @@ class _Reader:
 
 def _bytes(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e18:
-        raise ValueError(f"{value!r} is no number of bytes")
+        raise ValueError(f"{as_written(value)} is no number of bytes")
     return int(value)
-
-
-def _ports(value: object) -> list[Port]:
-    """Return the host's ports that one entry means; a bare number is the host's."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return [each.host for each in published(f"{value}:{value}")]
-    if isinstance(value, str):
-        bare = value.partition("/")[0].isdigit()
-        return [
-            Port(each.container, each.host.protocol) if bare else each.host
-            for each in published(value)
-        ]
-    if not isinstance(value, dict):
-        raise ValueError(f"{value!r} is no port")  # noqa: TRY004 - a value of the file
-    lowered = {str(key).lower().replace("_", ""): each for key, each in value.items()}
-    host = _first(lowered, "hostport", "published", "publicport", "host", "port")
-    protocol = str(_first(lowered, "protocol", "proto", "type") or "tcp")
-    address = str(_first(lowered, "hostip", "ip", "address") or "")
-    address = f"[{address}]:" if ":" in address else f"{address}:" if address else ""
-    if not host:
-        return []
-    return [each.host for each in published(f"{address}{host}:{host}/{protocol}")]
-
-
-def _first(values: Mapping[str, object], *keys: str) -> object:
-    return next((values[key] for key in keys if values.get(key)), None)

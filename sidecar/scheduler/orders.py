@@ -7,7 +7,6 @@ from sidecar.errors import ApiError
 from sidecar.scheduler.bundle import Bundle, stack_in
 from sidecar.scheduler.compose.document import Problems
 from sidecar.scheduler.control import Control
-from sidecar.scheduler.goals import running_of
 from sidecar.scheduler.model import Availability
 from sidecar.scheduler.recipe import key_of, spec_of
 from sidecar.scheduler.spec import Mode, ServiceSpec
@@ -77,11 +76,9 @@ class Orders:
         Raises ApiError.
         """
         self._service(stack, service)
-        running = running_of(self._control.scene.cluster).get(key_of(stack, service), ())
-        before = self._control.stacks[stack].before(service, running)
-        if before is None and key_of(stack, service) not in self._control.labelled:
+        number = self._control.before(stack, service)
+        if number is None:
             raise ApiError(409, f"{service} has no earlier spec that is kept")
-        number = -1 if before is None else before[0].number
 
         def back(known: Stack) -> Change:
             attempt = known.override(service).attempt + 1

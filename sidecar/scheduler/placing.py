@@ -157,6 +157,8 @@ def _is_about_kinds(request: Request) -> bool:
     """Return whether no rule asks for what differs within a kind: a name, an id, a container."""
     if request.affinities or request.whitelists or request.beside or request.volumes:
         return False
+    if request.near:
+        return False
     rules: list[Expression | Constraint] = [*request.constraints]
     for wish in request.soft:
         if wish.is_affinity:

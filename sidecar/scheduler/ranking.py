@@ -13,7 +13,7 @@ from collections.abc import Container, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from sidecar.scheduler.board import Board, Bucket
-from sidecar.scheduler.filters import fits, has_slot, is_met, is_of_platform
+from sidecar.scheduler.filters import fits, has_slot, is_met, is_of_platform, weighs
 from sidecar.scheduler.model import Availability, NodeView, Policy, Request, State, Strategy
 from sidecar.scheduler.shelves import Branch, Reader, Shelves, values_of
 from sidecar.scheduler.strategies import STRAINED, Key, key_of
@@ -254,8 +254,10 @@ class Ranking:
     def _has_room(self, bucket: Bucket) -> bool:
         node = self._board.kinds[bucket.kind]
         wanted, has, policy = self._request.resources, node.capacity, self._board.policy
-        return (
-            (not wanted.cpu or fits(bucket.cpu, wanted.cpu, has.cpu, policy))
-            and (not wanted.memory or fits(bucket.memory, wanted.memory, has.memory, policy))
-            and has_slot(node, bucket.held)
+        if not has_slot(node, bucket.held):
+            return False
+        if not weighs(self._request, policy):
+            return True
+        return (not wanted.cpu or fits(bucket.cpu, wanted.cpu, has.cpu, policy)) and (
+            not wanted.memory or fits(bucket.memory, wanted.memory, has.memory, policy)
         )

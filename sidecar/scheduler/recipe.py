@@ -15,6 +15,7 @@ import msgspec
 
 __all__ = [
     "EVERY", "Build", "Care", "File", "Hook", "Joined", "Made", "Recipe", "key_of", "packed",
+    "remade",
     "spec_of", "unpacked",
 ]  # fmt: skip
 
@@ -121,6 +122,12 @@ class Recipe(_Struct, frozen=True, kw_only=True):
 def key_of(stack: str, service: str) -> str:
     """Return what a service is called among all stacks: ``Goal.service``, keys of copies."""
     return f"{stack}/{service}"
+
+
+def remade(recipe: Recipe, after: Mapping[str, str]) -> Recipe:
+    """Return a recipe whose containers are made anew with these specs of other services."""
+    build = msgspec.structs.replace(recipe.build, after=after)
+    return msgspec.structs.replace(recipe, build=build)
 
 
 def spec_of(recipe: Recipe) -> str:

@@ -77,6 +77,8 @@ class ServiceSpec:
     soft: tuple[Soft, ...] = ()
     beside: tuple[str, ...] = ()
     """Containers that must be on the same node."""
+    near: tuple[str, ...] = ()
+    """Services that it is linked to or takes something from: one of each must be there too."""
     pod: str = ""
     """The service whose network it shares (``network_mode: service:NAME``)."""
     volumes: tuple[str, ...] = ()
@@ -119,6 +121,7 @@ def requests_of(stack: str, service: ServiceSpec, *, classic: bool = False) -> l
         whitelists=service.whitelists,
         soft=service.soft,
         beside=service.beside,
+        near=service.near,
         volumes=service.volumes,
         platform=service.platform,
         max_per_node=service.max_per_node,

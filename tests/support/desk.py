@@ -76,6 +76,7 @@ class OneDesk:
             moves=service.conduct.moves,
             fencing=service.conduct.fencing,
             adopts=service.adopts,
+            rebalances=service.conduct.rebalances,
         )
 
     def goals(self, _: Cluster) -> Sequence[Goal]:

@@ -1,7 +1,7 @@
 """An HTTP server on a unix socket that answers with given bytes: an engine gone wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -23,6 +23,8 @@ class StubEngine:
         self.events: list[bytes] = []
         self.past: list[bytes] = []
         """What is told to who asks for events until now."""
+        self.on_past: Callable[[], None] = lambda: None
+        """Called when that is asked for."""
         self.requests: list[str] = []
         self.ends_streams = False
         self.open = 0
@@ -59,6 +61,7 @@ class StubEngine:
                 self.requests.append(target)
                 path = target.partition("?")[0].lstrip("/")
                 if path == "events" and "until=" in target:
+                    self.on_past()
                     writer.write(answer(b"".join(self.past)))
                     continue
                 if path == "events" and path not in self.answers:

@@ -242,7 +242,7 @@ def _exposed(service: Reader, ports: list[Published]) -> tuple[Port, ...]:
 
 
 def _beside(service: Reader, network: str) -> tuple[str, ...]:
-    """Return the containers that must be there; links to services are not such."""
+    """Return the containers that must be there; of services that are named one will do."""
     names = [network.removeprefix("container:")] if network.startswith("container:") else []
     names += [item.text.partition(":")[0] for item in service.texts("external_links")]
     sources = [item.text.split(":") for item in service.texts("volumes_from")]

@@ -4,16 +4,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-import msgspec
-
-from sidecar.scheduler.compose.document import Item, Problems
+from sidecar.scheduler.compose.document import Item, Place, Problems
 from sidecar.scheduler.compose.keys import FILE, Class, class_of
 from sidecar.scheduler.compose.loading import loaded
 from sidecar.scheduler.compose.reader import Reader
 from sidecar.scheduler.compose.service import service_of
 from sidecar.scheduler.compose.setting import Read, setting_of
 from sidecar.scheduler.pods import expanded
-from sidecar.scheduler.recipe import spec_of
+from sidecar.scheduler.recipe import remade, spec_of
 from sidecar.scheduler.spec import Condition, Dependency, ServiceSpec, StackSpec
 
 __all__ = ["stack_of"]
@@ -51,7 +49,8 @@ def stack_of(
     _classify(top)
     services = Reader(top.get("services"), "services", problems)
     if not services.item.map:
-        problems.error(top.item.place, "there are no services")
+        place = top.item.place if top.item.place.line else Place(file, 1, 1)
+        problems.error(place, "there are no services")
     whole, pods = expanded(services.item.map, problems)
     active = {
         each: item
@@ -72,7 +71,10 @@ def stack_of(
 
 
 def _implied(service: ServiceSpec, item: Reader, known: Collection[str]) -> ServiceSpec:
-    """Return a service that depends on what it is linked to or takes volumes from, too."""
+    """Return a service that depends on what it is linked to or takes volumes from, too.
+
+    Those must be on the same node: they are reached, or shared, there only.
+    """
     names = [each.text.partition(":")[0] for each in item.texts("links")]
     names += [each.text.partition(":")[0] for each in item.texts("volumes_from")]
     names += [
@@ -81,8 +83,13 @@ def _implied(service: ServiceSpec, item: Reader, known: Collection[str]) -> Serv
         if item.text(key).startswith("service:")
     ]
     told = {service.name, service.pod, *(each.service for each in service.depends_on)}
-    more = [name for name in dict.fromkeys(names) if name in known and name not in told]
-    return replace(service, depends_on=(*service.depends_on, *map(Dependency, more)))
+    near = [name for name in dict.fromkeys(names) if name in known]
+    more = [name for name in near if name not in told]
+    return replace(
+        service,
+        depends_on=(*service.depends_on, *map(Dependency, more)),
+        near=tuple(name for name in near if name != service.name),
+    )
 
 
 def _after(services: Iterable[ServiceSpec]) -> tuple[ServiceSpec, ...]:
@@ -93,9 +100,7 @@ def _after(services: Iterable[ServiceSpec]) -> tuple[ServiceSpec, ...]:
         names = [need.service for need in each.depends_on if need.restarts]
         after = {name: specs[name] for name in sorted(names) if name in specs}
         if after:
-            build = msgspec.structs.replace(each.recipe.build, after=after)
-            recipe = msgspec.structs.replace(each.recipe, build=build)
-            each = replace(each, recipe=recipe)  # noqa: PLW2901 - the same service
+            each = replace(each, recipe=remade(each.recipe, after))  # noqa: PLW2901 - the same
         specs[each.name] = spec_of(each.recipe)
         found.append(each)
     return tuple(found)

@@ -48,6 +48,46 @@ def test_an_unknown_ref_fails_and_the_error_file_says_why_until_it_is_mended(
     assert not (sync.root / "error").exists()
 
 
+@pytest.mark.parametrize("kind", ["HEAD^{tree}", "HEAD:file"])
+def test_a_ref_that_leads_to_no_commit_leaves_what_is_published(
+    repo: Repository, sync: GitSyncProgram, kind: str
+) -> None:
+    assert sync.once().returncode == 0
+    repo.git("tag", "odd", kind)
+    done = sync.once("--ref=odd")
+    assert (done.returncode, "odd leads to no commit" in done.stderr) == (1, True)
+    assert (sync.text(), sync.commit) == ("one", repo.first)
+
+
+def test_a_commit_without_files_is_published_once(repo: Repository, sync: GitSyncProgram) -> None:
+    repo.git("rm", "-q", "file")
+    repo.git("commit", "-q", "-m", "nothing")
+    sync.start("--exechook-command=sh -c 'echo told >> ../../told'", "-v=2")
+    until(lambda: sync.log().count("nothing new") > 2)
+    assert (sync.root / "told").read_text() == "told\n"
+    assert "made anew" not in sync.log()
+    assert not [*sync.live.glob("[!.]*")]
+
+
+def test_what_a_failed_sync_had_made_does_not_fill_the_disk_for_those_after_it(
+    tmp_path: Path, repo: Repository, sync: GitSyncProgram
+) -> None:
+    program = tmp_path / "full"
+    program.write_text('#!/bin/sh\n[ "$1" = "$FAILS" ] && exit 1\nexec git "$@"\n')
+    program.chmod(0o755)
+    assert sync.once().returncode == 0
+    commit = repo.commit(file="two")
+    sync.env["FAILS"] = "reset"  # as when its files have no room
+    assert sync.once(f"--git={program}").returncode == 1
+    assert (sync.root / ".worktrees" / commit).exists()
+    repo.git("reset", "-q", "--hard", "HEAD~1")
+    sync.env["FAILS"] = "config"  # there is no room even for that
+    assert sync.once(f"--git={program}").returncode == 1
+    assert not (sync.root / ".worktrees" / commit).exists()
+    assert (sync.text(), sync.commit) == ("one", repo.first)
+    assert sync.once(f"--git={program}").returncode == 1
+
+
 def test_the_history_is_as_deep_as_asked_also_when_that_changes(
     repo: Repository, sync: GitSyncProgram
 ) -> None:

@@ -1,10 +1,11 @@
-"""A scheduler that is killed at any moment of a rollout: the next one finds the way from there."""
+"""A scheduler that is killed at any moment of a rollout or of moves: the next finds the way."""
 
 import asyncio
 from collections import Counter
 
 import pytest
 
+from sidecar.scheduler.model import Availability
 from tests.support.desk import Harness, OneDesk, Sending
 from tests.support.dockyard import Yard
 from tests.support.virtual import LoopClock, run_virtually
@@ -23,6 +24,17 @@ services:
 networks: {{front: {{}}, back: {{}}}}
 volumes: {{data: {{}}}}
 configs: {{greeting: {{content: hello}}}}
+"""
+MOVING = """
+services:
+  web:
+    image: web
+    networks: [front, back]
+    configs: [{source: greeting, target: /greeting}]
+    x-pinnace: {rebalance: on-join}
+    deploy: {replicas: 3}
+networks: {front: {}, back: {}}
+configs: {greeting: {content: hello}}
 """
 ALL = Counter("12")
 
@@ -82,3 +94,53 @@ def test_killed_at_every_step_it_converges_without_an_orphan_or_a_double(order: 
     assert total > 100
     for n in range(1, total + 1):
         run_virtually(_rollout(order, n))
+
+
+async def _moves(kind: str, kill_at: int | None) -> int:
+    """Let copies move to a node that joins, or from one that is emptied; return all steps."""
+    clock = LoopClock()
+    harness = Harness(OneDesk(MOVING), Yard(clock), clock=clock)
+    harness.traffic = Sending(harness.yard)
+    nodes = harness.desk.nodes
+    if kind == "join":
+        nodes["n2"] = Availability.DRAIN
+    harness.begin()
+    await harness.until(lambda: len(harness.running()) == 3)
+    await harness.settle(quiet=12)
+    yard, begun, most, least = harness.yard, harness.yard.steps, 0, 3
+
+    def step() -> None:
+        nonlocal most, least
+        slots = Counter(slot for slot, _, _ in harness.running())
+        most, least = max(most, *slots.values()), min(least, len(slots))
+        if kill_at is not None and yard.steps - begun == kill_at:
+            harness.kill()
+
+    def is_over() -> bool:
+        found = Counter(node for _, _, node in harness.running())
+        return found == (Counter(n1=2, n2=1) if kind == "join" else Counter(n2=3))
+
+    yard.step = step
+    nodes.update({"n2": Availability.ACTIVE} if kind == "join" else {"n1": Availability.DRAIN})
+    harness.desk.changed.set()
+    await harness.until(lambda: harness.is_killed or is_over())
+    steps = yard.steps - begun
+    if harness.is_killed:
+        await harness.end()
+        harness.begin()
+    await harness.until(is_over)
+    await harness.settle(quiet=70)  # a minute may pass before the next one moves
+    assert is_over(), harness.running()
+    assert most <= 2
+    assert least == 3  # of each slot one serves at each moment
+    await harness.end()
+    _check_what_is_left(harness)
+    return steps
+
+
+@pytest.mark.parametrize("kind", ["join", "drain"])
+def test_killed_at_every_step_of_moves_no_copy_is_lost_or_left_twice(kind: str) -> None:
+    total = run_virtually(_moves(kind, None))
+    assert total > 40
+    for n in range(1, total + 1):
+        run_virtually(_moves(kind, n))

@@ -25,9 +25,12 @@ class _Registrar:
 
     def __init__(self) -> None:
         self.is_empty = False
+        self.away: str | None = None
+        self.is_slow = False
 
     async def run(self, ready: Any) -> None:
-        ready()
+        if not self.is_slow:
+            ready()
         await asyncio.Event().wait()
 
     def withdraw_all(self) -> None:
@@ -35,6 +38,12 @@ class _Registrar:
 
     async def written(self) -> None:
         assert self.is_empty
+
+    async def forsake(self) -> None:
+        self.is_empty = True
+
+    def trouble(self) -> str | None:
+        return self.away
 
 
 @dataclass
@@ -44,6 +53,8 @@ class _Kit:
     clock: FakeClock = field(default_factory=FakeClock)
     listed: list[NodeSettings] = field(default_factory=list)
     mistake: str = ""
+    away: str | None = None
+    is_slow: bool = False
     told: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -60,7 +71,9 @@ class _Kit:
     async def node(self, node: NodeSettings) -> Host:
         if node.endpoint == "tcp://nowhere:1":
             raise EngineUnavailable("no tunnel")
-        return Host(node, cast("Any", None), cast("Any", _Registrar()), cast("Any", None), ())
+        registrar = _Registrar()
+        registrar.away, registrar.is_slow = self.away, self.is_slow
+        return Host(node, cast("Any", None), cast("Any", registrar), cast("Any", None), ())
 
     def join(self, host: Host) -> None:
         self.told.append(f"+{host.settings.name}")
@@ -118,9 +131,59 @@ async def test_hosts_come_and_go_with_the_files(kit: _Kit) -> None:
         assert kit.roster.trouble() == "a comma is missing"
         assert kit.roster.hosts.keys() == {"n1", "n2"}
         kit.mistake, kit.listed = "", [_node("n1", "tcp://192.0.2.9:1")]
-        await kit.until("+n1", "+n2", "-n1", "-n2", "+n1")
+        await kit.until("+n1", "+n2", "-n1", "+n1", "-n2")
         assert kit.roster.trouble() is None
     assert kit.roster.hosts == {}
+
+
+def _registrar(kit: _Kit, name: str = "n1") -> _Registrar:
+    return cast("_Registrar", kit.roster.hosts[name].registrar)
+
+
+async def test_a_host_that_is_reached_in_another_way_stays_in_the_catalogue(kit: _Kit) -> None:
+    kit.listed = [_node("n1")]
+    async with kit.running():
+        first = _registrar(kit)
+        kit.listed = [_node("n1", "tcp://nowhere:1")]
+        await kit.turn()
+        assert (kit.told, kit.roster.trouble()) == (["+n1"], "n1: no tunnel")
+        kit.listed = [_node("n1")]
+        await kit.turn()
+        assert (kit.roster.trouble(), _registrar(kit)) == (None, first)
+        kit.listed = [_node("n1", "tcp://192.0.2.9:1")]
+        await kit.until("+n1", "-n1", "+n1")
+        second = _registrar(kit)
+        await kit.turn()
+        assert not first.is_empty
+        kit.listed = []
+        await kit.until("+n1", "-n1", "+n1", "-n1")
+        assert (first.is_empty, second.is_empty) == (False, True)
+
+
+async def test_what_cannot_be_reached_anew_leaves_the_catalogue(kit: _Kit) -> None:
+    kit.listed = [_node("n1")]
+    async with kit.running():
+        first = _registrar(kit)
+        kit.away = "docker: connection refused"
+        kit.listed = [_node("n1", "tcp://192.0.2.9:1")]
+        await kit.until("+n1", "-n1", "+n1")
+        await kit.turn()
+        await kit.turn()
+        assert first.is_empty
+
+
+async def test_what_was_never_looked_at_anew_leaves_the_catalogue_with_its_host(kit: _Kit) -> None:
+    kit.listed = [_node("n1")]
+    async with kit.running():
+        first = _registrar(kit)
+        kit.is_slow = True
+        for number in (8, 9):  # changed twice
+            kit.listed = [_node("n1", f"tcp://192.0.2.{number}:1")]
+            await kit.turn()
+        assert (kit.told, first.is_empty) == (["+n1", "-n1", "+n1", "-n1", "+n1"], False)
+        kit.listed = []
+        await kit.until("+n1", "-n1", "+n1", "-n1", "+n1", "-n1")
+        assert first.is_empty
 
 
 async def test_what_is_set_of_a_host_changes_while_what_it_runs_stays_in_the_catalogue(

@@ -266,6 +266,17 @@ async def test_a_quiet_stream_that_keeps_an_event_to_itself_is_lost(
         task.cancel()
 
 
+async def test_an_event_that_comes_while_more_is_asked_for_is_no_loss(
+    stub: StubEngine, engine: Engine
+) -> None:
+    stub.answers["_ping"] = answer(b"OK")
+    stub.events = [kill(nano=1)]
+    stub.past = [kill("new", nano=2)]  # of an engine whose clock is behind: it came just now
+    stub.on_past = lambda: stub.tell(kill("new", nano=2))
+    signals = await follow(engine, 3, ping=0.1)
+    assert [each.id for each in signals if isinstance(each, Event)] == ["abc", "new"]
+
+
 async def test_a_quiet_stream_without_answer_to_a_ping_is_lost(
     stub: StubEngine, engine: Engine
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from sidecar.cli import main
 from sidecar.errors import AddressInUse, CertificateUnusable, ConfigError
 from sidecar.scheduler.bundle import bundle_of
 from sidecar.scheduler.client import Access, Client, default_socket
@@ -122,6 +123,7 @@ async def test_the_page_and_the_metrics_show_what_is(here: Office) -> None:
     _, metrics = await _ask(here, "GET", "/metrics")
     assert b'pinnace_scheduler_nodes{state="up"} 3.0' in metrics
     assert b"pinnace_scheduler_leader 0.0" in metrics
+    assert (await _ask(here, "GET", "/readyz"))[0] == 200
 
 
 async def test_events_are_told_as_they_come_and_again_from_where_a_reader_was(
@@ -177,13 +179,21 @@ def test_what_could_not_be_made_is_known_until_it_can() -> None:
 async def test_who_comes_by_tcp_needs_the_token_even_on_this_host(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("a-secret-that-is-long")
+    wrong = tmp_path / "wrong"
+    wrong.write_text("another-that-is-long")
     token.chmod(0o600)
+    wrong.chmod(0o600)
     listen = f"127.0.0.1:{free_port()}"
     async with office(tmp_path, {"listen": listen, "token_file": str(token)}):
         good = Client(Access(f"http://{listen}", token_file=str(token)))
         assert (await asyncio.to_thread(good.get, "stacks"))["stacks"] == []
-        for access in (Access(f"http://{listen}"), Access(f"tcp://{listen}", ca="x")):
-            with pytest.raises(Exception, match="Permission denied"):
+        for access, says in (
+            (Access(f"http://{listen}"), "give --token-file"),
+            (Access(f"tcp://{listen}", ca="x"), "give --token-file"),
+            (Access(f"http://{listen}", token_file=str(wrong)), "is not the one that is asked for"),
+            (Access(f"https://{listen}"), "does it take no TLS"),
+        ):
+            with pytest.raises(Exception, match=says):
                 await asyncio.to_thread(Client(access).get, "stacks")
 
 
@@ -194,9 +204,12 @@ async def test_who_comes_by_tls_needs_a_certificate_of_the_ca(tmp_path: Path) ->
     async with office(tmp_path, {"listen": listen, **files}):
         own = Access(f"https://{listen}", "", str(certificate), str(certificate), str(key))
         assert (await asyncio.to_thread(Client(own).get, "stacks"))["stacks"] == []
-        bare = Access(f"https://{listen}", "", str(certificate))
-        with pytest.raises(Exception, match=r"--cert|does a scheduler run there"):
-            await asyncio.to_thread(Client(bare).get, "stacks")
+        for access, says in (
+            (Access(f"https://{listen}", "", str(certificate)), "--cert and --key"),
+            (Access(f"http://{listen}"), "does it take TLS only"),
+        ):
+            with pytest.raises(Exception, match=says):
+                await asyncio.to_thread(Client(access).get, "stacks")
 
 
 @pytest.mark.parametrize(
@@ -266,3 +279,27 @@ async def test_another_server_is_recognised(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="is this a Pinnace of this version"):
         await asyncio.to_thread(Client(Access(str(tmp_path / "s"))).get, "stacks")
     server.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("--api https://127.0.0.1:99999", "Port out of range"),
+        ("--api http://127.0.0.1:abc", "Port could not be"),
+        ("--api ftp://x", "write a socket's path, http"),
+        ("--api https://", "write a socket's path, http"),
+        ("--api http://[::1", "--api http://[::1: Invalid IPv6 URL"),
+        ("--api https://[::1]:1 --ca /none.pem", "--ca /none.pem: No such file"),
+        ("--api https://[::1]:1 --cert /none.pem", "--cert /none.pem: No such file"),
+        ("--api https://[::1]:1 --ca {own}", "no certificate is in it"),
+        ("--api https://[::1]:1 --cert {own}", "--cert {own}: no"),
+        ("--api https://[::1]:1 --key k.pem", "--key: it is of a certificate"),
+    ],
+)
+def test_what_cannot_be_asked_is_told_by_its_option(
+    words: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "text"
+    own.write_text("no certificate")
+    assert main(["pinnace", "node", "ls", *words.format(own=own).split()]) == 1
+    assert says.format(own=own) in capsys.readouterr().err

@@ -162,3 +162,21 @@ def test_what_was_measured_of_it() -> None:
     shares = [Request(service="a", slot=str(n), resources=Resources(NANO)) for n in range(3)]
     answers = [isinstance(each, Placement) for each in place([_node("n")], shares, _CLASSIC)]
     assert answers == [True, True, False]
+
+
+def test_random_looks_at_no_resources() -> None:
+    """Its source: no strategy but spread and binpack weighs nodes."""
+    full = [_node("n", cpus=1)]
+    for strategy, where in ((Strategy.RANDOM, "n"), (Strategy.SPREAD, "")):
+        assert _place(full, strategy=strategy, resources=Resources(2 * NANO)) == where
+    (ours,) = place(
+        full, [Request(service="a", strategy=Strategy.RANDOM, resources=Resources(2 * NANO))]
+    )
+    assert not isinstance(ours, Placement)
+
+
+def test_the_number_of_slots_is_read_as_go_reads_numbers() -> None:
+    for text, where in (
+        ("-1", ""), ("+1", "n"), ("0", ""), (" 0", "n"), ("1.0", "n"), ("", "n"), ("9" * 5000, "n")
+    ):  # fmt: skip
+        assert _place([_node("n", labels={"containerslots": text})]) == where, text

@@ -96,9 +96,31 @@ def test_a_global_service_goes_to_every_node(
         ('[{"name": ""}]', "[0].name: must be a text that is not empty"),
         ('[{"name": "a"}, {"name": "a"}]', "two nodes are called 'a'"),
         ('[{"name": "a", "cpu": 1}]', "[0].cpu: unknown key"),
-        ('[{"name": "a", "cpus": "many"}]', "'many' is no number"),
+        ('[{"name": "a", "cpus": "many"}]', '"many" is no number'),
         ('[{"name": "a", "memory": "much"}]', "'much' is no size"),
-        ('[{"name": "a", "memory": true}]', "True is no number of bytes"),
+        ('[{"name": "a", "memory": true}]', "true is no number of bytes"),
+        ("[" * 50_000, "nested too deeply"),
+        ('["a"]', "[0]: must be an object"),
+        ('[{"name": "a", "images": {"i": 5}}]', "images.i: must be a list"),
+        ('[{"name": "a", "cpus": []}]', "[0].cpus: [] is no number from 0"),
+        ('[{"name": "a", "cpus": false}]', "false is no number from 0"),
+        ('[{"name": "a", "cpus": NaN}]', "NaN is no number from 0"),
+        (f'[{{"name": "a", "cpus": {"9" * 400}}}]', "99... is no number from 0"),
+        (f'[{{"name": "a", "cpus": {"9" * 5000}}}]', "nodes.json: Exceeds the limit"),
+        ('[{"name": "a", "memory": {}}]', "{} is no number of bytes"),
+        ('[{"name": "a", "name": "b"}]', "the key 'name' is twice in one object"),
+        ('[{"name": "a", "labels": 0}]', "must be an object of texts"),
+        ('[{"name": "a", "leader_capable": "yes"}]', "leader_capable: must be true or false"),
+        ('[{"name": "a", "images": [1]}]', "images: must be a list of texts"),
+        ('[{"name": "a", "containers": [{"running": "no"}]}]', "running: must be true or false"),
+        ('[{"name": "a", "containers": [{"host_network": 1}]}]', "must be true or false"),
+        (
+            '[{"name": "a", "containers": [{"name": "x"}, {"name": "/x"}]}]',
+            "[0].containers[0]: two containers are called 'x'",
+        ),
+        ('[{"name": "a", "containers": [{"ports": [{"prot": 80}]}]}]', "'prot' is no key of"),
+        ('[{"name": "a", "containers": [{"ports": [{"host": true}]}]}]', "[0]: true is no port"),
+        (f'[{{"name": "a", "containers": [{{"ports": [{"9" * 99}]}}]}}]', "99... is no port"),
         ('[{"name": "a", "healthy": 1}]', "must be true or false"),
         ('[{"name": "a", "state": "odd"}]', "must be one of joining"),
         ('[{"name": "a", "images": 3}]', "must be names of images"),
@@ -122,11 +144,26 @@ def test_ports_of_containers_have_many_forms(
     forms: list[Any] = [
         8080, "8080", "8080:80", "0.0.0.0:8080:80/tcp",
         {"host_port": 8080, "protocol": "tcp"}, {"PublicPort": 8080, "Type": "tcp", "IP": "::"},
+        "0.0.0.0:8080->80/tcp", ":::8080->80/tcp", "[::]:8080->80/tcp", "8079-8081->79-81/tcp",
+        {"published": "8080-8081", "target": 80},
     ]  # fmt: skip
     held = [_node(f"n{n}", containers=[{"name": "x", "ports": [f]}]) for n, f in enumerate(forms)]
     (tmp_path / "nodes.json").write_text(json.dumps(held))
     assert _plan(files[0], "--nodes", files[1], "--json") == 3
     assert json.loads(capsys.readouterr().out)["placements"] == []
+
+
+def test_what_is_null_is_not_given(
+    files: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = "labels", "containers", "state", "images", "reserve", "overcommit"
+    private = {"name": "x", "ports": [{"PrivatePort": 8080, "Type": "tcp"}]}
+    labels = ["zone=a", "bare"]
+    other = _node("n2", containers=[private], labels=labels, images={"i": ["x:1"]})
+    text = json.dumps([_node("n1", **dict.fromkeys(names)), other])
+    (tmp_path / "nodes.json").write_text(f"\ufeff{text}")  # as some editors begin a file
+    assert _plan(files[0], "--nodes", files[1], "--json") == 0
+    assert json.loads(capsys.readouterr().out)["refusals"] == []
 
 
 @pytest.mark.parametrize("images", [["redis:7"], {"sha256:1": ["redis:7", "redis:8"]}])

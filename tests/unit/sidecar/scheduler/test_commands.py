@@ -1,5 +1,6 @@
 """The commands that ask a scheduler, over its socket, on a simulated cluster."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -15,6 +16,7 @@ from sidecar.scheduler.model import ContainerView, NodeView, Placement, Request
 from sidecar.scheduler.simulation import Simulation
 from sidecar.scheduler.telling import Teller
 from tests.support.office import STACK, Office, office, ran
+from tests.support.pinnace import until
 
 
 @pytest.fixture
@@ -80,6 +82,31 @@ async def test_a_rollout_that_fails_ends_with_4_and_goes_on_when_it_is_resumed(
     none = await here.run("stack", "rollback", "shop/web")
     assert none.status == 1
     assert "no earlier spec" in none.err
+
+
+async def test_what_restarts_with_another_does_so_when_that_is_rolled_back(here: Office) -> None:
+    text = """
+name: shop
+services:
+  db: {image: "db:1"}
+  web: {image: web, depends_on: {db: {condition: service_started, restart: true}}}
+  aside: {image: web, depends_on: [db]}
+"""
+    assert (await here.run("stack", "up", here.write(text))).status == 0
+    first = _specs(here)
+    assert (await here.run("stack", "up", here.write(text.replace("db:1", "db:2")))).status == 0
+    second = _specs(here)
+    assert {name for name in first if first[name] != second[name]} == {"shop/db", "shop/web"}
+    assert (await here.run("stack", "rollback", "db")).status == 0
+    await asyncio.to_thread(until, lambda: _specs(here) == first)
+    recipe = here.control.recipe("shop/web", *first["shop/web"])
+    assert recipe is not None
+    assert [*recipe.build.after] == ["db"]
+
+
+def _specs(here: Office) -> dict[str, set[str]]:
+    found = here.world.copies.items()
+    return {name: {each.spec for each in copies if _runs(each.stage)} for name, copies in found}
 
 
 def _runs(stage: Stage) -> bool:
@@ -223,7 +250,13 @@ async def test_when_nobody_listens_the_message_says_what_to_do(tmp_path: Path) -
     assert "does a scheduler run there (pinnace up --stack FILE)?" in told.err
 
 
-@pytest.mark.parametrize("words", [["stack"], ["node"], ["stack", "nix"], ["node", "drain"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["stack"], ["node"], ["stack", "nix"], ["node", "drain"],
+        ["stack", "events", "--after=-1"], ["stack", "events", "--after", "x"],
+    ],
+)  # fmt: skip
 def test_usage_is_2(words: list[str]) -> None:
     assert ran(words[0], words[1:]).status == 2
 
@@ -263,6 +296,21 @@ async def test_a_plan_that_cannot_come_true_ends_with_3_or_tells_the_mistake(her
     assert (wrong.status, "has no image" in wrong.err) == (1, True)
     usage = await here.run("stack", "plan", here.write(STACK), "--compat", "classic")
     assert (usage.status, "of --nodes" in usage.err) == (2, True)
+
+
+async def test_a_plan_says_when_an_update_would_have_no_place(here: Office) -> None:
+    text = "name: shop\nservices: {web: {image: x, ports: ['80:80'], scale: 3}}"
+    assert (await here.run("stack", "up", here.write(text))).status == 0
+    fits = text.replace("image: x", "image: z")
+    told = await here.run("stack", "plan", here.write(fits), "--json")
+    assert (told.status, len(json.loads(told.out)["updates"])) == (0, 3)
+    wrong = fits.replace("scale: 3", "scale: 3, environment: ['constraint:node==n1']")
+    told = await here.run("stack", "plan", here.write(wrong), "--json")
+    found = json.loads(told.out)
+    assert (told.status, len(found["updates"]), len(found["refusals"])) == (3, 1, 2)
+    assert {tuple(each["reasons"]) for each in found["refusals"]} == {
+        ("constraint node==n1: 2", "port 80/tcp busy: 1 (held by shop_web_1 on n1)")
+    }
 
 
 async def test_down_needs_no_name_for_the_file_here_or_the_only_stack(

@@ -7,7 +7,7 @@ from sidecar.scheduler import labels
 from sidecar.scheduler.bundle import Bundle
 from sidecar.scheduler.cluster import Cluster, Goal
 from sidecar.scheduler.conduct import OnFailure, Order
-from sidecar.scheduler.goals import Told, goals_of, recovered, told_of
+from sidecar.scheduler.goals import Told, goals_of, recipes_of, recovered, told_of
 from sidecar.scheduler.model import ContainerView, NodeView, Port, Resources
 from sidecar.scheduler.recipe import Build, Recipe, packed, spec_of
 from sidecar.scheduler.wanted import Override, Revision, Stack
@@ -84,6 +84,49 @@ def test_what_never_came_to_run_is_not_gone_back_to_while_something_else_runs() 
     previous = goals["shop/web"].previous
     assert previous is not None
     assert previous.spec == one
+
+
+def test_what_containers_came_after_is_gone_back_to_before_what_never_came_to_that() -> None:
+    told = _told(_revision(1, "1"), _revision(2, "none"), _revision(3, "3"))
+    one, three = (_goal(_told(_revision(1, image))).spec for image in ("1", "3"))
+    before = told.before("web", {three}, one)
+    assert before is not None
+    assert before[0].number == 1
+    recipe = _told(_revision(1, "1")).newest.services[-1].recipe
+    goals = goals_of(told, {"shop/web": recipe}, {"shop/web": {three}})
+    (web,) = [each for each in goals if each.service == "shop/web"]
+    assert web.previous is not None
+    assert web.previous.spec == one
+
+
+AFTER = (
+    "services: {{db: {{image: 'db:{0}'}}, web: {{image: 'web:{1}', depends_on: {{db: {{restart:"
+    " true, condition: service_started}}}}}}, end: {{image: end, depends_on: {{web: {{restart:"
+    " true, condition: service_started}}}}}}}}"
+)
+
+
+def _after(number: int, *images: str) -> Revision:
+    files = {"/s.yaml": AFTER.format(*images).encode()}
+    return Revision(number=number, bundle=Bundle(name="shop", main="/s.yaml", files=files))
+
+
+def test_what_is_to_change_with_another_follows_it_back_too() -> None:
+    first, second = _after(1, "1", "1"), _after(2, "2", "1")
+    before = {each.service: each.spec for each in goals_of(_told(first), {})}
+    running = {each.service: {each.spec} for each in goals_of(_told(first, second), {})}
+    back = _told(first, second, db=Override(pinned=1))
+    goals = {each.service: each for each in goals_of(back, {}, running)}
+    assert {name: each.spec for name, each in goals.items()} == before
+    previous = goals["shop/web"].previous
+    assert previous is not None
+    assert {previous.spec} == running["shop/web"]
+    found = recipes_of(back, goals.values())
+    assert found.keys() == {before["shop/web"], before["shop/end"]}
+    assert all(spec == spec_of(recipe) for spec, recipe in found.items())
+    settled = goals_of(back, {}, {name: {spec} for name, spec in before.items()})
+    assert {each.service: each.previous for each in settled}["shop/web"] is None
+    assert recipes_of(_told(first, second), goals_of(_told(first, second), {})) == {}
 
 
 def test_a_label_says_what_was_before_when_no_revision_does() -> None:

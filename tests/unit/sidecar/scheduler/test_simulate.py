@@ -82,7 +82,10 @@ def test_when_most_nodes_are_away_an_alarm_is_told(tmp_path: Path) -> None:
         ('[{"at": -1, "do": "up", "on": "n1"}]', "seconds from 0 on"),
         ('[{"at": 1, "do": "dance", "on": "n1"}]', "do must be one of down"),
         ('[{"at": 1, "do": "up", "on": "n9"}]', "there is no node 'n9'"),
-        ('[{"at": 1, "do": "crash", "on": "web"}]', "on must be SERVICE/SLOT"),
+        ('[{"at": 1, "do": "crash", "on": "web"}]', "on must be a node's name, or SERVICE/SLOT"),
+        ('[{"at": 1, "do": [], "on": "n1"}]', "do must be one of"),
+        ('[{"at": 1, "do": "off", "on": []}]', "on must be a node's name"),
+        ("[" * 50_000, "nested too deeply"),
     ],
 )  # fmt: skip
 def test_wrong_faults_are_told(text: str, says: str) -> None:

@@ -123,7 +123,8 @@ def test_what_is_wrong_is_told_with_line_and_column(body: str, says: str) -> Non
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "there are no services"), ("a: [", "expected"), ("[1]", "must be a mapping"),
+        ("", "stack.yaml:1:1: there are no services"), ("a: [", "expected"),
+        ("[1]", "must be a mapping"),
         ("services: {a: {}}", "services.a has no image"),
         ("servises: {}", "did you mean services?"),
         ("version: '3'\nservices: {a: {image: x}}", "1:1: warning: version is obsolete"),
