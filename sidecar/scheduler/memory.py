@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
+from types import MappingProxyType
 from typing import Final
 
 from sidecar.scheduler.canary import Trial
@@ -16,6 +17,7 @@ from sidecar.scheduler.model import NodeView
 __all__ = ["Failure", "Memory", "Move", "counted"]
 
 _STRAIN: Final = 300.0
+_NONE: Mapping[str, list["Failure"]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,10 @@ class Memory:
     """When moves began of late."""
     unmoved: Mapping[str, float] = field(default_factory=dict)
     """When a move of a service failed."""
+    _index: dict[tuple[str, str], dict[str, list[Failure]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """``failures`` by service and spec, then by slot; made when it is asked for first."""
 
     def late(self, service: str, copy: Copy, now: float) -> "Memory":
         """Return it with a copy that never became ready; taken once."""
@@ -83,23 +89,30 @@ class Memory:
 
     def failures_of(self, service: str, slot: str, spec: str) -> list[float]:
         """Return when copies of a slot failed."""
-        wanted = service, slot, spec
-        return [each.at for each in self.failures if (each.service, each.slot, each.spec) == wanted]
+        return [each.at for each in self._failed(service, spec).get(slot, ())]
 
     def failed_slots(self, service: str, spec: str, monitor: float = inf) -> set[str]:
         """Return the slots of which a copy of this spec failed when it had not run for long.
 
         What failed before the spec was wanted (the last time) does not count.
         """
-        wanted = service, spec
         known, since = self.begun.get(service, (spec, -inf))
         return {
-            each.slot
-            for each in self.failures
-            if (each.service, each.spec) == wanted
-            and each.age <= monitor
-            and (known != spec or each.at >= since)
+            slot
+            for slot, failures in self._failed(service, spec).items()
+            if any(each.age <= monitor and (known != spec or each.at >= since) for each in failures)
         }
+
+    def has_failed(self, service: str, spec: str) -> bool:
+        """Return whether a copy of this spec failed."""
+        return bool(self._failed(service, spec))
+
+    def _failed(self, service: str, spec: str) -> Mapping[str, list[Failure]]:
+        if self.failures and not self._index:
+            for each in self.failures:
+                by_slot = self._index.setdefault((each.service, each.spec), {})
+                by_slot.setdefault(each.slot, []).append(each)
+        return self._index.get((service, spec), _NONE)
 
     def strained(self, nodes: Iterable[NodeView], now: float) -> list[NodeView]:
         """Return nodes with how many copies failed there of late; the same where that is known."""

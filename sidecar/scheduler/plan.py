@@ -9,6 +9,7 @@ its policy; what is missing is placed; a new spec is rolled out, so many slots a
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from sidecar.scheduler.actions import Action, Alarm, Create, Deregister, Pending, Start
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, Health, Order, Stage
@@ -16,6 +17,7 @@ from sidecar.scheduler.ending import retired, swept
 from sidecar.scheduler.leaning import Leaning
 from sidecar.scheduler.memory import Memory, counted
 from sidecar.scheduler.model import Placement, Policy
+from sidecar.scheduler.parts import Parts
 from sidecar.scheduler.placing import Kept, Placer
 from sidecar.scheduler.rebalancing import most_moves, rebalanced, remembered
 from sidecar.scheduler.rollout import (
@@ -70,7 +72,7 @@ def plan(
     for service in cluster.copies.keys() - known:
         look.retire_all(service)
     look.fence(goals)
-    return Plan(tuple(look.leaning.in_order(look.actions)), look.memory, look.look_again)
+    return Plan(tuple(look.leaning.in_order(look.actions)), look.parts.whole(), look.look_again)
 
 
 class _Look:
@@ -78,8 +80,8 @@ class _Look:
 
     def __init__(self, cluster: Cluster, memory: Memory, now: float, placer: Placer) -> None:
         self.actions: list[Action] = []
-        self.memory = memory
-        self._sight = Sight(cluster, now, cut_off=memory.cut_off, moving=self.memory.moves)
+        self.parts = Parts(memory)
+        self._sight = Sight(cluster, now, cut_off=memory.cut_off)
         self.leaning = Leaning(cluster)
         self._cluster = cluster
         self._now = now
@@ -96,25 +98,36 @@ class _Look:
 
     def service(self, goal: Goal) -> None:
         """Look at one service."""
-        self.memory = recalled(self.memory, goal)
-        goal = self.leaning.settled(effective(sized(goal, self._cluster), self.memory))
-        self.memory = begun(self.memory, goal, self._now)
-        split = tried(goal, self._cluster, self.memory, self._sight, self._now)
-        self.memory = split.memory
+        known, begin = self.parts.of(goal.service), len(self.actions)
+        self._memory = recalled(known, goal)
+        goal = self.leaning.settled(effective(sized(goal, self._cluster), self._memory))
+        self._memory = begun(self._memory, goal, self._now)
+        self._sight.leave(self._memory.moves)
+        split = tried(goal, self._cluster, self._memory, self._sight, self._now)
+        self._memory = split.memory
         self.actions += split.actions
-        if len(split.parts) == 1:  # no canary
+        if len(split.parts) == 1 and goal.rebalances:  # no canary
             self._rebalance(*split.parts[0])
         for part, copies in split.parts:
             self._part(part, copies)
-        self.leaning.note(goal, self.actions, self.memory)
+        self.leaning.note(goal, self.actions[begin:], self._memory)
+        if self._memory is not known:
+            self.parts.put(goal.service, self._memory)
 
     def _rebalance(self, goal: Goal, copies: Iterable[Copy]) -> None:
         """Choose which copy moves to another node next: it counts as outdated from now on."""
-        at_most, sight = most_moves(self._cluster), self._sight
-        self.memory = rebalanced(
-            goal, copies, self.memory, sight, self._placer.board, self._now, at_most
+        memory = replace(self._memory, moved=self.parts.moved)
+        after = rebalanced(
+            goal, copies, memory, self._sight, self._placer.board, self._now, self._most_moves
         )
-        sight.leave(self.memory.moves)
+        if after is not memory:
+            self.parts.moved = after.moved
+            self._memory = replace(after, moved=())
+            self._sight.leave(self._memory.moves)
+
+    @cached_property
+    def _most_moves(self) -> int:
+        return most_moves(self._cluster)
 
     def _part(self, goal: Goal, copies: Iterable[Copy]) -> None:
         """Look at the slots of one spec."""
@@ -129,7 +142,9 @@ class _Look:
                 slots[copy.slot].append(copy)
             if self._sight.is_withheld(copy, goal):
                 self.actions.append(Deregister(goal.service, copy))
-        self.memory = resumed(self.memory, goal, [each for held in slots.values() for each in held])
+        self._memory = resumed(
+            self._memory, goal, [each for held in slots.values() for each in held]
+        )
         self._ready = {slot for slot, held in slots.items() if self._has_ready(goal, held)}
         self._over = over(goal, slots)
         self._judge(goal)
@@ -137,7 +152,7 @@ class _Look:
             slot not in self._over and self._sight.is_moving(held, goal)
             for slot, held in slots.items()
         ]
-        self.memory = ended_group(self.memory, goal, now=self._now, is_moving=any(moving))
+        self._memory = ended_group(self._memory, goal, now=self._now, is_moving=any(moving))
         in_flux = sum(
             is_moving or self._sight.is_settling(held, goal)
             for is_moving, held in zip(moving, slots.values(), strict=True)
@@ -201,7 +216,7 @@ class _Look:
             return True
         if not self._sight.is_late(copy, goal):
             return False
-        self.memory = self.memory.late(goal.service, copy, self._now)
+        self._memory = self._memory.late(goal.service, copy, self._now)
         return True
 
     def _update(self, goal: Goal, slot: str, olds: Sequence[Copy], in_flux: int) -> int:
@@ -224,17 +239,17 @@ class _Look:
         elif not self._create(goal, slot):
             return 0
         if is_new:
-            updated = {**self.memory.updated, goal.service: self._now}
-            self.memory = replace(self.memory, updated=updated)
+            updated = {**self._memory.updated, goal.service: self._now}
+            self._memory = replace(self._memory, updated=updated)
         return 1
 
     def _may_update(self, goal: Goal, slot: str, in_flux: int, *, is_new: bool) -> bool:
         if not self.leaning.may_change(goal):
             return False
         ended = self._over if is_new else goal.slots  # nobody is waited for before a mere move
-        if not can_begin(goal, self.memory, slot, in_flux=in_flux, ready=self._ready, over=ended):
+        if not can_begin(goal, self._memory, slot, in_flux=in_flux, ready=self._ready, over=ended):
             return False
-        last = self.memory.updated.get(goal.service)
+        last = self._memory.updated.get(goal.service)
         is_of_group = goal.service in self._groups
         if last is not None and not is_of_group and self._now - last < goal.update.delay:
             self._sight.wait(last + goal.update.delay)
@@ -244,13 +259,13 @@ class _Look:
 
     def _judge(self, goal: Goal) -> None:
         """Stop a rollout of which too much failed; it may be the last slot that did."""
-        last = self.memory.updated.get(goal.service)
-        if (goal.service, goal.spec) in self.memory.paused or last is None:
+        last = self._memory.updated.get(goal.service)
+        if (goal.service, goal.spec) in self._memory.paused or last is None:
             return
         is_recent = self._now - last <= goal.update.deadline + goal.update.monitor
-        if is_recent and has_failed(goal, self.memory):
-            paused = self.memory.paused | {(goal.service, goal.spec)}
-            self.memory = replace(self.memory, paused=paused)
+        if is_recent and has_failed(goal, self._memory):
+            paused = self._memory.paused | {(goal.service, goal.spec)}
+            self._memory = replace(self._memory, paused=paused)
             text = f"the rollout of {goal.service} stopped: too much of it failed"
             self.actions.append(Alarm(text))
 
@@ -268,7 +283,7 @@ class _Look:
         restart = goal.restart
         if not last.is_draining and not restart.is_wanted(last.exit_code):
             return False
-        failures = self.memory.failures_of(goal.service, last.slot, goal.spec)
+        failures = self._memory.failures_of(goal.service, last.slot, goal.spec)
         due = restart.due(failures, last.since, self._now, is_ended_by_us=last.is_draining)
         if due is None:
             return False
@@ -281,7 +296,7 @@ class _Look:
         request = self.leaning.bound(self._sight.allowed(goal.slots[slot], goal), goal)
         if request is None:
             return False
-        if left := self.memory.left(goal.service, slot):
+        if left := self._memory.left(goal.service, slot):
             request = replace(request, avoid=request.avoid | left)
         (decision,) = self._placer.place([request])
         if not isinstance(decision, Placement):

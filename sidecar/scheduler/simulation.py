@@ -14,7 +14,7 @@ from typing import Final
 from sidecar.scheduler.actions import Action, Create, Deregister, Drain, Remove, Start, Stop, Weigh
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, Health, Stage
 from sidecar.scheduler.memory import Memory
-from sidecar.scheduler.model import Availability, NodeView, Policy, State
+from sidecar.scheduler.model import Availability, ContainerView, NodeView, Policy, State
 from sidecar.scheduler.placing import Kept
 from sidecar.scheduler.plan import Plan, plan
 from sidecar.scheduler.population import Population
@@ -48,7 +48,7 @@ class Simulation:
         latency: Latency | None = None,
         policy: Policy | None = None,
     ) -> None:
-        """``goals`` may be exchanged at any time."""
+        """``goals`` may be exchanged at any time; of what ``nodes`` hold only that of others stays."""
         self.now = 0.0
         self.wall = 0.0
         self.goals = list(goals)
@@ -57,7 +57,10 @@ class Simulation:
         self._latency = latency or Latency()
         self._policy = policy or Policy()
         self._kept = Kept()
-        self._nodes = {node.name: node for node in nodes}
+        self._foreign = {node.name: _foreign(node) for node in nodes}
+        self._nodes = {
+            node.name: replace(node, containers=self._foreign[node.name]) for node in nodes
+        }
         self._since = dict.fromkeys(self._nodes, 0.0)
         self._population = Population()
         self._due: list[tuple[float, int, Callable[[], None]]] = []
@@ -73,10 +76,9 @@ class Simulation:
     def cluster(self) -> Cluster:
         """Return what a scheduler sees; what did not change is the same object as before."""
         for name, held in self._population.moved():
-            self._nodes[name] = replace(self._nodes[name], containers=held)
-        return Cluster(
-            tuple(self._nodes.values()), self.copies, dict(self._since), wall=self.wall
-        )
+            containers = *self._foreign[name], *held
+            self._nodes[name] = replace(self._nodes[name], containers=containers)
+        return Cluster(tuple(self._nodes.values()), self.copies, dict(self._since), wall=self.wall)
 
     def look(self) -> Plan:
         """Let the scheduler look once, and begin what it says."""
@@ -218,3 +220,7 @@ class Simulation:
         copy = self._population.copy(name)
         if copy is not None and copy.health is Health.STARTING:
             self._population.change(name, health=Health.HEALTHY)
+
+
+def _foreign(node: NodeView) -> tuple[ContainerView, ...]:
+    return tuple(each for each in node.containers if not each.service)
