@@ -173,8 +173,8 @@ def _least(goal: Goal, memory: Memory, ready: Collection[str], over: Collection[
     if not goal.update.parallelism:
         return 0
     failed = memory.failed_slots(goal.service, goal.spec, goal.update.monitor)
-    given_up = {slot for slot in goal.slots if slot in over or slot in failed} - {*ready}
-    return len(goal.slots) - goal.update.parallelism - len(given_up)
+    given_up = sum(slot in goal.slots and slot not in ready for slot in {*over, *failed})
+    return len(goal.slots) - goal.update.parallelism - given_up
 
 
 def over(goal: Goal, slots: Mapping[str, Sequence[Copy]]) -> Collection[str]:

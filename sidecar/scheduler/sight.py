@@ -5,6 +5,7 @@ It notes when an answer that depends on time will change (``look_again``).
 
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from math import inf
 from typing import Final
 
@@ -44,6 +45,8 @@ class Sight:
         self._cluster = cluster
         self._now = now
         self._nodes = {node.name: node for node in cluster.nodes}
+        self._manning: dict[str, dict[str, set[str]]] = {}
+        """In which networks a service has something that does its work, by slot."""
 
     def is_lost(self, copy: Copy, goal: Goal) -> bool:
         """Return whether a copy is given up: its node is gone, fenced, or down for too long."""
@@ -97,9 +100,12 @@ class Sight:
         """Return a request that goes only to nodes whose agent could stop it."""
         if goal.fencing is not Fencing.SELF:
             return request
+        return replace(request, avoid=request.avoid | self._unleased)
+
+    @cached_property
+    def _unleased(self) -> frozenset[str]:
         fences = self._cluster.fences
-        without = self._nodes.keys() - fences.leased | fences.denied.keys()
-        return replace(request, avoid=request.avoid | without)
+        return frozenset(self._nodes.keys() - fences.leased | fences.denied.keys())
 
     def returned(self, goals: Iterable[Goal]) -> Iterator[Unfence]:
         """Return the nodes that are back and on which nothing runs any more that was given up."""
@@ -147,15 +153,12 @@ class Sight:
 
     def _is_manned(self, pod: Copy, member: str) -> bool:
         """Return whether a pod has a member that is well, or has done its work."""
-        return any(
-            copy.slot == pod.slot
-            and copy.within in {"", pod.id}
-            and (
-                (copy.stage is Stage.EXITED and not copy.exit_code and not copy.is_draining)
-                or (copy.stage is Stage.RUNNING and not copy.is_draining and copy.health in WELL)
-            )
-            for copy in self._cluster.copies.get(member, ())
-        )
+        if member not in self._manning:
+            found = self._manning[member] = {}
+            for copy in self._cluster.copies.get(member, ()):
+                if _is_manning(copy):
+                    found.setdefault(copy.slot, set()).add(copy.within)
+        return not self._manning[member].get(pod.slot, frozenset()).isdisjoint(("", pod.id))
 
     def is_late(self, copy: Copy, goal: Goal) -> bool:
         """Return whether a copy should have become ready by now: healthy, and sent work."""
@@ -197,3 +200,12 @@ class Sight:
     def wait(self, until: float) -> None:
         """Note when to look again at the latest."""
         self.look_again = until if self.look_again is None else min(self.look_again, until)
+
+
+def _is_manning(copy: Copy) -> bool:
+    """Return whether a member of a pod is well, or has done its work."""
+    if copy.is_draining:
+        return False
+    if copy.stage is Stage.EXITED:
+        return not copy.exit_code
+    return copy.stage is Stage.RUNNING and copy.health in WELL
