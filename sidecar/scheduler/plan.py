@@ -131,34 +131,48 @@ class _Look:
 
     def _part(self, goal: Goal, copies: Iterable[Copy]) -> None:
         """Look at the slots of one spec."""
-        slots: dict[str, list[Copy]] = {slot: [] for slot in goal.slots}
-        self._last = dict.fromkeys(goal.slots, 0)
-        for copy in copies:
-            if copy.slot not in slots:
-                self._retire(goal.service, copy)
-                continue
-            self._last[copy.slot] = max(self._last[copy.slot], copy.incarnation)
-            if not self._sight.is_lost(copy, goal):
-                slots[copy.slot].append(copy)
-            if self._sight.is_withheld(copy, goal):
-                self.actions.append(Deregister(goal.service, copy))
-        self._memory = resumed(
-            self._memory, goal, [each for held in slots.values() for each in held]
+        slots = self._held(goal, copies)
+        steady = {slot for slot, held in slots.items() if self._sight.is_steady(held, goal)}
+        rest = {slot: held for slot, held in slots.items() if slot not in steady}
+        if rest:
+            held = [each for held in slots.values() for each in held]
+            self._memory = resumed(self._memory, goal, held)
+        self._ready = steady.union(
+            slot for slot, held in rest.items() if self._has_ready(goal, held)
         )
-        self._ready = {slot for slot, held in slots.items() if self._has_ready(goal, held)}
-        self._over = over(goal, slots)
+        self._over = over(goal, rest)
         self._judge(goal)
         moving = [
             slot not in self._over and self._sight.is_moving(held, goal)
-            for slot, held in slots.items()
+            for slot, held in rest.items()
         ]
         self._memory = ended_group(self._memory, goal, now=self._now, is_moving=any(moving))
         in_flux = sum(
             is_moving or self._sight.is_settling(held, goal)
-            for is_moving, held in zip(moving, slots.values(), strict=True)
+            for is_moving, held in zip(moving, rest.values(), strict=True)
         )
-        for slot, held in self._in_order(slots):
+        for slot, held in self._in_order(rest):
             in_flux += self._slot(goal, slot, held, in_flux)
+
+    def _held(self, goal: Goal, copies: Iterable[Copy]) -> dict[str, list[Copy]]:
+        """Return the copies of each slot that are not given up; retire those of no slot."""
+        slots: dict[str, list[Copy]] = {slot: [] for slot in goal.slots}
+        self._last = dict.fromkeys(slots, 0)
+        for copy in copies:
+            held = slots.get(copy.slot)
+            if held is None:
+                self._retire(goal.service, copy)
+                continue
+            if copy.incarnation > self._last[copy.slot]:
+                self._last[copy.slot] = copy.incarnation
+            if self._sight.is_at_home(copy):
+                held.append(copy)
+                continue
+            if not self._sight.is_lost(copy, goal):
+                held.append(copy)
+            if self._sight.is_withheld(copy, goal):
+                self.actions.append(Deregister(goal.service, copy))
+        return slots
 
     def retire_all(self, service: str) -> None:
         """Retire all copies of a service that is wanted no more."""

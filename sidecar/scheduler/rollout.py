@@ -77,9 +77,11 @@ def begun(memory: Memory, goal: Goal, now: float) -> Memory:
 
 def resumed(memory: Memory, goal: Goal, copies: Sequence[Copy]) -> Memory:
     """Return the memory with when a slot was updated last, where another process has done that."""
+    if goal.service in memory.updated:
+        return memory
     alive = [copy for copy in copies if copy.stage is not Stage.EXITED]
     since = [copy.since for copy in alive if copy.spec == goal.spec]
-    if goal.service in memory.updated or len(since) in {0, len(alive)}:
+    if len(since) in {0, len(alive)}:
         return memory
     return replace(memory, updated={**memory.updated, goal.service: max(since)})
 

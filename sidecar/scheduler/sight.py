@@ -45,8 +45,37 @@ class Sight:
         self._cluster = cluster
         self._now = now
         self._nodes = {node.name: node for node in cluster.nodes}
+        self._homes = {
+            node.name
+            for node in cluster.nodes
+            if node.state not in UNREACHABLE and node.availability is not Availability.DRAIN
+        }
+        """Nodes that can be reached and keep what they have."""
         self._manning: dict[str, dict[str, set[str]]] = {}
         """In which networks a service has something that does its work, by slot."""
+
+    def is_at_home(self, copy: Copy) -> bool:
+        """Return whether nothing about its node speaks against a copy."""
+        return copy.node in self._homes
+
+    def is_steady(self, copies: Sequence[Copy], goal: Goal) -> bool:
+        """Return whether there is nothing to do, to wait for or to weigh about a slot.
+
+        It has one copy, which is what is wanted, where it may stay, and takes work.
+        """
+        if len(copies) != 1 or goal.pod or goal.members:
+            return False
+        (copy,) = copies
+        return (
+            copy.stage is Stage.RUNNING
+            and copy.spec == goal.spec
+            and copy.node in self._homes
+            and not copy.is_draining
+            and copy.is_up
+            and copy.health in WELL
+            and (copy.health is Health.HEALTHY or self._now - copy.since >= goal.min_healthy)
+            and (goal.service, copy.slot, copy.incarnation) not in self._moving
+        )
 
     def is_lost(self, copy: Copy, goal: Goal) -> bool:
         """Return whether a copy is given up: its node is gone, fenced, or down for too long."""
