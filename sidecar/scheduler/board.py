@@ -74,8 +74,13 @@ class Board:
         return True
 
     def _is_as_seen(self, node: NodeView) -> bool:
-        view = self.standings[node.name].view
-        return (view is node or view == node) and node.name not in self._touched
+        standing = self.standings[node.name]
+        if standing.view is node:
+            return node.name not in self._touched
+        if node.name in self._touched or standing.view != node:
+            return False
+        standing.view = node  # so that it is known at once the next time
+        return True
 
     def _renew(self, node: NodeView) -> None:
         """Take a node of the same kind as it was."""

@@ -13,6 +13,7 @@ from sidecar.scheduler.actions import Action, Create, Drain, Stop
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, Health, Need, Stage
 from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.model import Request
+from sidecar.scheduler.slots import like
 from sidecar.scheduler.spec import Condition
 
 __all__ = ["Leaning"]
@@ -81,7 +82,7 @@ class Leaning:
         slots = self._slots.get(goal.pod)
         if goal.follows and slots is not None and goal.slots:
             pattern = next(iter(goal.slots.values()))
-            goal = replace(goal, slots={slot: replace(pattern, slot=slot) for slot in slots})
+            goal = replace(goal, slots=like(pattern, slots))
         self._slots[goal.service] = tuple(goal.slots)
         return goal
 

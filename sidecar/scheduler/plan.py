@@ -163,8 +163,7 @@ class _Look:
             if held is None:
                 self._retire(goal.service, copy)
                 continue
-            if copy.incarnation > self._last[copy.slot]:
-                self._last[copy.slot] = copy.incarnation
+            self._last[copy.slot] = max(self._last[copy.slot], copy.incarnation)
             if self._sight.is_at_home(copy):
                 held.append(copy)
                 continue

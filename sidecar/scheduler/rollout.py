@@ -21,8 +21,8 @@ from sidecar.scheduler.canary import is_canary
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, Stage
 from sidecar.scheduler.conduct import OnFailure, Order
 from sidecar.scheduler.memory import Memory
-from sidecar.scheduler.model import Request
 from sidecar.scheduler.sight import Sight
+from sidecar.scheduler.slots import filled
 
 __all__ = [
     "Phase", "Rollout", "begun", "can_begin", "effective", "ended_group", "has_failed", "over",
@@ -125,19 +125,12 @@ def effective(goal: Goal, memory: Memory) -> Goal:
         return goal
     return replace(
         goal.previous,
-        slots=_same_slots(goal, goal.previous),
+        slots=filled(goal.previous.slots, goal.slots),
         update=goal.rollback,
         is_rollback=True,
         is_paused=goal.is_paused,
         attempt=goal.attempt,
     )
-
-
-def _same_slots(goal: Goal, previous: Goal) -> Mapping[str, Request]:
-    pattern = next(iter(previous.slots.values()), None)
-    if pattern is None:
-        return {}
-    return {slot: previous.slots.get(slot, replace(pattern, slot=slot)) for slot in goal.slots}
 
 
 def has_failed(goal: Goal, memory: Memory) -> bool:

@@ -48,7 +48,7 @@ class Simulation:
         latency: Latency | None = None,
         policy: Policy | None = None,
     ) -> None:
-        """``goals`` may be exchanged at any time; of what ``nodes`` hold only that of others stays."""
+        """``goals`` may be exchanged at any time; of what ``nodes`` hold only others' stays."""
         self.now = 0.0
         self.wall = 0.0
         self.goals = list(goals)
