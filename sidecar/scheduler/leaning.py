@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from sidecar.scheduler.actions import Action, Create, Drain, Stop
+from sidecar.scheduler.calm import Told
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, Health, Need, Stage
 from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.model import Request
@@ -60,6 +61,22 @@ class Leaning:
         is_begun = any(isinstance(each, Create) for each in actions)
         if (alive or is_begun) and not memory.has_failed(goal.service, goal.spec):
             self._coming.add(goal.service)
+
+    def told(self, service: str) -> Told:
+        """Return what was noted of a service."""
+        return Told(self.slots(service), service in self._changing, service in self._coming)
+
+    def repeat(self, service: str, told: Told) -> None:
+        """Note what was told of a service at another look."""
+        self._slots[service] = told.slots
+        if told.is_changing:
+            self._changing.add(service)
+        if told.is_coming:
+            self._coming.add(service)
+
+    def slots(self, service: str) -> tuple[str, ...]:
+        """Return the slots of a service that was looked at; none of any other."""
+        return self._slots.get(service, ())
 
     def may_start(self, goal: Goal, slot: str, *, is_first: bool) -> bool:
         """Return whether all that a slot needs is there; what ran once waits for its pod only."""

@@ -4,17 +4,17 @@ Losing it costs delays that begin anew, and no more.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from types import MappingProxyType
 from typing import Final
 
 from sidecar.scheduler.canary import Trial
-from sidecar.scheduler.cluster import HEALED, Cluster, Copy, Health, Stage
+from sidecar.scheduler.cluster import HEALED, Copy, Health, Stage
 from sidecar.scheduler.model import NodeView
 
-__all__ = ["Failure", "Memory", "Move", "counted"]
+__all__ = ["Failure", "Memory", "Move", "ailing", "counted"]
 
 _STRAIN: Final = 300.0
 _NONE: Mapping[str, list["Failure"]] = MappingProxyType({})
@@ -123,23 +123,32 @@ class Memory:
         ]
 
 
-def counted(cluster: Cluster, memory: Memory, now: float) -> Memory:
-    """Return the memory with the failures that are seen for the first time."""
-    found: list[Failure] = []
+def ailing(copies: Iterable[Copy]) -> Sequence[Copy]:
+    """Return the copies that ended badly or are unhealthy."""
+    return [
+        copy
+        for copy in copies
+        if copy.health is Health.UNHEALTHY or (copy.stage is Stage.EXITED and not copy.is_draining)
+    ]
+
+
+def counted(memory: Memory, found: Iterable[tuple[str, Sequence[Copy]]], now: float) -> Memory:
+    """Return the memory with the failures that are seen for the first time.
+
+    ``found`` are the copies that are ``ailing``, by service.
+    """
+    failures: list[Failure] = []
     marks: set[tuple[str, int, float]] = set()
-    for service, copies in cluster.copies.items():
+    for service, copies in found:
         for copy in copies:
-            ended_badly = copy.stage is Stage.EXITED and not copy.is_draining
-            if not ended_badly and copy.health is not Health.UNHEALTHY:
-                continue
             mark = copy.name, copy.incarnation, copy.since
             marks.add(mark)
             if mark not in memory.counted:
                 ended = copy.since if copy.stage is Stage.EXITED else now
                 age = 0.0 if copy.started is None else ended - copy.started
                 at = min(ended, now)
-                found.append(Failure(service, copy.slot, copy.spec, copy.node, at, age))
-    if not found and marks >= memory.counted:
+                failures.append(Failure(service, copy.slot, copy.spec, copy.node, at, age))
+    if not failures and marks >= memory.counted:
         return memory
     recent = tuple(each for each in memory.failures if now - each.at < 2 * HEALED)
-    return replace(memory, failures=(*recent, *found), counted=frozenset(marks))
+    return replace(memory, failures=(*recent, *failures), counted=frozenset(marks))

@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from sidecar.scheduler.board import Board
+from sidecar.scheduler.calm import Calm
 from sidecar.scheduler.explaining import explain
 from sidecar.scheduler.expressions import Expression
 from sidecar.scheduler.model import NodeView, Placement, Policy, Refusal, Request
@@ -90,10 +91,11 @@ class Placer:
 
 
 class Kept:
-    """A board and who decides on it, kept from one look to the next: most nodes do not change."""
+    """What spares work at the next look: most nodes and services do not change."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Begin with nothing."""
+        self.calm = Calm()
         self._placer: Placer | None = None
 
     def placer(self, nodes: Sequence[NodeView], policy: Policy) -> Placer:

@@ -3,7 +3,7 @@
 It notes when an answer that depends on time will change (``look_again``).
 """
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from math import inf
@@ -225,6 +225,13 @@ class Sight:
         news = [c for c in copies if c.stage is not Stage.EXITED and self.is_current(c, goal)]
         had = any(not self.is_current(copy, goal) for copy in copies)
         return had and any(self.is_watched(copy, goal) for copy in news[:1])
+
+    def alone(self, ask: Callable[[], None]) -> float | None:
+        """Ask things; return what they wait for, which is not noted."""
+        others, self.look_again = self.look_again, None
+        ask()
+        own, self.look_again = self.look_again, others
+        return own
 
     def wait(self, until: float) -> None:
         """Note when to look again at the latest."""
