@@ -10,14 +10,13 @@ from dataclasses import replace
 from functools import cached_property
 
 from sidecar.scheduler.actions import Action, Alarm, Create, Deregister, Pending, Start
-from sidecar.scheduler.calm import Calm
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, Health, Order, Stage
 from sidecar.scheduler.ending import retired, swept
 from sidecar.scheduler.leaning import Leaning
 from sidecar.scheduler.memory import Memory
-from sidecar.scheduler.model import Placement
+from sidecar.scheduler.model import Placement, Policy
 from sidecar.scheduler.parts import Parts
-from sidecar.scheduler.placing import Placer
+from sidecar.scheduler.placing import Kept, Placer
 from sidecar.scheduler.rebalancing import most_moves, rebalanced
 from sidecar.scheduler.rollout import (
     begun,
@@ -40,17 +39,18 @@ class Look:
     """One pass over all services."""
 
     def __init__(
-        self, cluster: Cluster, memory: Memory, now: float, *, placer: Placer, calm: Calm
+        self, cluster: Cluster, memory: Memory, now: float, *, kept: Kept, policy: Policy
     ) -> None:
-        """``calm`` has taken the cluster."""
+        """``kept.calm`` has taken the cluster."""
         self.actions: list[Action] = []
         self.parts = Parts(memory)
         self._sight = Sight(cluster, now, cut_off=memory.cut_off)
         self.leaning = Leaning(cluster)
         self._cluster = cluster
         self._now = now
-        self._placer = placer
-        self._calm = calm
+        self._whole = memory
+        self._kept = kept
+        self._policy = policy
         self._is_open = False
         """Whether a slot of a service lacks what it should have."""
         self._last: dict[str, int] = {}
@@ -66,7 +66,7 @@ class Look:
     def service(self, goal: Goal) -> None:
         """Look at one service, unless nothing of it changed since there was nothing to do."""
         known, pod = self.parts.of(goal.service), self.leaning.slots(goal.pod)
-        found = self._calm.find(goal, pod, known, self._now)
+        found = self._kept.calm.find(goal, pod, known, self._now)
         if found is not None:
             told, until = found
             self.leaning.repeat(goal.service, told)
@@ -75,7 +75,7 @@ class Look:
             until = self._sight.alone(lambda: self._service(goal, known))
             is_idle = (len(self.actions), len(self._sight.to_fence)) == (begin, fences)
             if is_idle and self._memory is known and not self._is_open:
-                self._calm.note(goal, pod, known, until, self.leaning.told(goal.service))
+                self._kept.calm.note(goal, pod, known, until, self.leaning.told(goal.service))
         if until is not None:
             self._sight.wait(until)
 
@@ -109,6 +109,12 @@ class Look:
             self.parts.moved = after.moved
             self._memory = replace(after, moved=())
             self._sight.leave(self._memory.moves)
+
+    @cached_property
+    def _placer(self) -> Placer:
+        """Return who places; where nothing is to be placed there is no need of a board."""
+        nodes = self._whole.strained(self._cluster.nodes, self._now)
+        return self._kept.placer(nodes, self._policy)
 
     @cached_property
     def _most_moves(self) -> int:

@@ -49,8 +49,7 @@ def plan(
     kept = kept or Kept()
     kept.calm.begin(cluster)
     memory = remembered(counted(memory, kept.calm.ailing(), now), cluster, now)
-    placer = kept.placer(memory.strained(cluster.nodes, now), policy)
-    look = Look(cluster, memory, now, placer=placer, calm=kept.calm)
+    look = Look(cluster, memory, now, kept=kept, policy=policy)
     for goal in goals:
         look.service(goal)
     known = {goal.service for goal in goals}
