@@ -43,6 +43,8 @@ class Board:
         self.members: dict[Bucket, list[str]] = {}
         self.log: list[Bucket] = []
         """Buckets in the order in which they got their first node."""
+        self.version = 0
+        """Grows with each change."""
         self._touched: set[str] = set()
         """Nodes that are not as they were seen."""
         self._kind_numbers: dict[object, int] = {}
@@ -147,6 +149,7 @@ class Board:
         return self._volumes.get(name, _NOWHERE)
 
     def _moved(self, node: str, standing: Standing) -> None:
+        self.version += 1
         old = self._buckets[node]
         names = self.members[old]
         del names[bisect_left(names, node)]

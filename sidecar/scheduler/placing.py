@@ -51,6 +51,9 @@ class Placer:
         self.board = board
         self._rankings: dict[tuple[object, ...], Ranking] = {}
         self._shelves: dict[tuple[tuple[str, ...], bool, bool], Shelves] = {}
+        self._refused: dict[tuple[str, str], _Batch] = {}
+        """What had no place on the board as it is."""
+        self._version = board.version
 
     def place(self, requests: Iterable[Request]) -> list[Decision]:
         """Decide requests in their order."""
@@ -58,9 +61,21 @@ class Placer:
         batch: _Batch | None = None
         for request in requests:
             if batch is None or not batch.is_for(request):
-                batch = _Batch(self.board, request, self._searches(request))
+                batch = self._batch(request)
             decisions.append(batch.decide(request))
+            if batch.is_refused:
+                self._refused[request.key] = batch
         return decisions
+
+    def _batch(self, request: Request) -> "_Batch":
+        """Return who decides on a request; on one that was refused on this very board, the same."""
+        if self._version != self.board.version:
+            self._version = self.board.version
+            self._refused.clear()
+        known = self._refused.get(request.key)
+        if known is not None and known.is_for(request):
+            return known
+        return _Batch(self.board, request, self._searches(request))
 
     def _searches(self, request: Request) -> list[Search]:
         """Return what is asked in turn: classic takes all wishes as rules, then none of them."""
@@ -115,6 +130,11 @@ class _Batch:
         self._searches = searches
         self._refusal: Refusal | None = None
         self._stem = f"{board.policy.seed}/{request.stack}/{request.service}/"
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether there was no place left."""
+        return self._refusal is not None
 
     def is_for(self, request: Request) -> bool:
         """Return whether a request is another one of these."""

@@ -9,6 +9,7 @@ from sidecar.scheduler.faults import Fault, befall
 from sidecar.scheduler.goals import Told, goals_of
 from sidecar.scheduler.model import NodeView, Policy
 from sidecar.scheduler.rollout import rollout_of
+from sidecar.scheduler.sight import Sight
 from sidecar.scheduler.simulation import Latency, Simulation
 from sidecar.scheduler.sizing import sized
 from sidecar.scheduler.spec import StackSpec
@@ -81,8 +82,9 @@ class Rehearsal:
         world = self._world
         cluster, found = world.cluster(), world.look()
         services = []
+        sight = Sight(cluster, world.now)
         for goal in world.goals:
-            rollout = rollout_of(sized(goal, cluster), cluster, world.memory, world.now)
+            rollout = rollout_of(sized(goal, cluster), cluster, world.memory, world.now, sight)
             refused = [
                 f"slot {each.refusal.request.slot}: {'; '.join(lines_of(each.refusal))}"
                 for each in found.actions

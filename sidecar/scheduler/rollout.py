@@ -178,10 +178,15 @@ def over(goal: Goal, slots: Mapping[str, Sequence[Copy]]) -> Collection[str]:
     return {slot for slot, copy in last.items() if _is_over(goal, copy) and not copy.exit_code}
 
 
-def rollout_of(goal: Goal, cluster: Cluster, memory: Memory, now: float) -> Rollout:
-    """Return how far a service has got; ``goal`` has its slots and may be newer than the rest."""
+def rollout_of(
+    goal: Goal, cluster: Cluster, memory: Memory, now: float, sight: Sight | None = None
+) -> Rollout:
+    """Return how far a service has got; ``goal`` has its slots and may be newer than the rest.
+
+    Who asks about many gives a ``sight`` of the cluster.
+    """
     memory = recalled(memory, goal)
-    sight = Sight(cluster, now)
+    sight = sight or Sight(cluster, now)
     real = effective(goal, memory)
     is_stopped = (real.service, real.spec) in memory.paused
     alive: dict[str, list[Copy]] = {slot: [] for slot in real.slots}
