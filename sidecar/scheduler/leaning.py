@@ -59,7 +59,7 @@ class Leaning:
         if any(copy.spec != goal.spec for copy in alive):
             self._changing.add(goal.service)
         is_begun = any(isinstance(each, Create) for each in actions)
-        if (alive or is_begun) and not memory.has_failed(goal.service, goal.spec):
+        if (alive or is_begun) and not memory.times_failed(goal.service, goal.spec):
             self._coming.add(goal.service)
 
     def told(self, service: str) -> Told:

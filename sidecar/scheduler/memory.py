@@ -103,9 +103,9 @@ class Memory:
             if any(each.age <= monitor and (known != spec or each.at >= since) for each in failures)
         }
 
-    def has_failed(self, service: str, spec: str) -> bool:
-        """Return whether a copy of this spec failed."""
-        return bool(self._failed(service, spec))
+    def times_failed(self, service: str, spec: str) -> int:
+        """Return how many copies of this spec failed."""
+        return sum(map(len, self._failed(service, spec).values()))
 
     def _failed(self, service: str, spec: str) -> Mapping[str, list[Failure]]:
         if self.failures and not self._index:

@@ -81,22 +81,22 @@ class Rehearsal:
         """Return what happened and how it ended."""
         world = self._world
         cluster, found = world.cluster(), world.look()
-        services = []
         sight = Sight(cluster, world.now)
+        refused: dict[str, list[str]] = {}
+        for each in found.actions:
+            if isinstance(each, Pending):
+                text = f"slot {each.refusal.request.slot}: {'; '.join(lines_of(each.refusal))}"
+                refused.setdefault(each.service, []).append(text)
+        services = []
         for goal in world.goals:
             rollout = rollout_of(sized(goal, cluster), cluster, world.memory, world.now, sight)
-            refused = [
-                f"slot {each.refusal.request.slot}: {'; '.join(lines_of(each.refusal))}"
-                for each in found.actions
-                if isinstance(each, Pending) and each.service == goal.service
-            ]
             services.append({
                 "service": goal.service,
                 "phase": rollout.phase.value,
                 "wanted": rollout.wanted,
                 "ready": rollout.ready,
                 "why": rollout.why,
-                "refusals": refused,
+                "refusals": refused.get(goal.service, []),
                 "nodes": sorted(
                     each.node
                     for each in cluster.copies.get(goal.service, ())
