@@ -1,6 +1,6 @@
 """A stack on a simulated cluster, with faults; and what came of it as a document. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from sidecar.scheduler.actions import Action, Alarm, Create, Fence, Pending
@@ -36,8 +36,16 @@ class Rehearsal:
         self._said: set[str] = set()
         self._acted = 0.0
 
-    def run(self, faults: Sequence[Fault], seconds: float) -> None:
-        """Let so much time pass, or less when nothing happens any more."""
+    def run(
+        self,
+        faults: Sequence[Fault],
+        seconds: float,
+        tell: Callable[[float, int], None] = lambda *_: None,
+    ) -> None:
+        """Let so much time pass, or less when nothing happens any more.
+
+        ``tell`` hears the time and how many events there were, at each look.
+        """
         world, left = self._world, list(faults)
         while world.now < seconds and (left or world.now - self._acted <= _QUIET):
             while left and left[0].at <= world.now:
@@ -46,6 +54,7 @@ class Rehearsal:
                 befall(world, fault, self._stack.name)
                 self._acted = world.now
             found = world.look()
+            tell(world.now, len(self._events))
             said = {self._told(each) for each in found.actions}
             self._said = said
             if found.look_again is not None:

@@ -111,13 +111,16 @@ class Simulation:
             happen()
         self.now = end
 
-    def until_quiet(self, limit: float = 3600.0) -> float:
+    def until_quiet(
+        self, limit: float = 3600.0, tell: Callable[[Plan], None] = lambda _: None
+    ) -> float:
         """Run until nothing is to be done or under way; return when. Raises TimeoutError.
 
-        What only waits to be removed one day is no work.
+        What only waits to be removed one day is no work. ``tell`` hears of each look.
         """
         while self.now < limit:
             found = self.look()
+            tell(found)
             is_idle = (found.look_again or inf) - self.now > _SOON
             if not found.actions and not self._due and is_idle:
                 return self.now
