@@ -45,6 +45,10 @@ class Board:
         """Buckets in the order in which they got their first node."""
         self.version = 0
         """Grows with each change."""
+        self.renewed = 0
+        """Grows when nodes have become others: what was learned of kinds does not hold any more."""
+        self._sizes: list[int] = []
+        """How many nodes each kind has."""
         self._touched: set[str] = set()
         """Nodes that are not as they were seen."""
         self._kind_numbers: dict[object, int] = {}
@@ -60,7 +64,8 @@ class Board:
         """Take the nodes as they are seen now; what was added since is forgotten.
 
         Return False, and be left as it is, where a new board is due: it would number the kinds of
-        nodes in another order, and equals are told apart by that.
+        nodes in another order, and equals are told apart by that. What nodes are like may change
+        (``renewed``) where that is not so: where each is and stays the only one of its kind.
         """
         is_long = len(self.log) > _LONG * (len(nodes) + 1000)
         if is_long or {node.name for node in nodes} != self.standings.keys():
@@ -68,12 +73,38 @@ class Board:
         changed = [node for node in nodes if not self._is_as_seen(node)]
         if len(nodes) > len(self.names) or len(changed) > 8 + _MOST_CHANGED * len(nodes):
             return False
-        if any(self._kind_numbers.get(_kind_of(n)) != self._buckets[n.name].kind for n in changed):
+        others = {node.name: key for node in changed if (key := self._other_kind(node)) is not None}
+        if not self._are_alone(others):
             return False
         for node in changed:
+            if node.name in others:
+                self._become(node, others[node.name])
             self._renew(node)
+        if others:  # who has read the log begins anew
+            self.renewed += 1
+            self.log = [*self.members]
         self._touched.clear()
         return True
+
+    def _other_kind(self, node: NodeView) -> object | None:
+        """Return the key of the kind that a node has become one of; None: it is as it was."""
+        key = _kind_of(node)
+        return None if self._kind_numbers.get(key) == self._buckets[node.name].kind else key
+
+    def _are_alone(self, others: Mapping[str, object]) -> bool:
+        """Return whether these nodes are the only ones of their kinds, and stay that."""
+        return (
+            len({*others.values()}) == len(others)
+            and not any(key in self._kind_numbers for key in others.values())
+            and all(self._sizes[self._buckets[name].kind] == 1 for name in others)
+        )
+
+    def _become(self, node: NodeView, key: object) -> None:
+        """Let the only node of a kind be the only one of another kind."""
+        number = self._buckets[node.name].kind
+        del self._kind_numbers[_kind_of(self.standings[node.name].view)]
+        self._kind_numbers[key] = number
+        self.kinds[number] = node
 
     def _is_as_seen(self, node: NodeView) -> bool:
         standing = self.standings[node.name]
@@ -111,6 +142,8 @@ class Board:
         number = self._kind_numbers.setdefault(key, len(self.kinds))
         if number == len(self.kinds):
             self.kinds.append(node)
+            self._sizes.append(0)
+        self._sizes[number] += 1
         return number
 
     def bucket_of(self, node: str) -> Bucket:

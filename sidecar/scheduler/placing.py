@@ -47,13 +47,14 @@ class Placer:
     """Decides on one board, and keeps what it learned about it."""
 
     def __init__(self, board: Board) -> None:
-        """What is placed is added to ``board``."""
+        """What is placed is added to ``board``; another one is due when that was renewed."""
         self.board = board
         self._rankings: dict[tuple[object, ...], Ranking] = {}
         self._shelves: dict[tuple[tuple[str, ...], bool, bool], Shelves] = {}
         self._refused: dict[tuple[str, str], _Batch] = {}
         """What had no place on the board as it is."""
         self._version = board.version
+        self.renewed = board.renewed
 
     def place(self, requests: Iterable[Request]) -> list[Decision]:
         """Decide requests in their order."""
@@ -118,6 +119,8 @@ class Kept:
         kept = self._placer
         if kept is None or kept.board.policy != policy or not kept.board.follow(nodes):
             kept = self._placer = Placer(Board(nodes, policy))
+        elif kept.renewed != kept.board.renewed:
+            kept = self._placer = Placer(kept.board)
         return kept
 
 

@@ -33,7 +33,7 @@ from sidecar.scheduler.placing import Decision
 from sidecar.scheduler.rehearsal import Rehearsal
 from sidecar.scheduler.spec import StackSpec
 
-__all__ = ["check", "plan", "simulate"]
+__all__ = ["Progress", "check", "plan", "simulate"]
 
 _OFTEN: Final = 5.0
 
@@ -104,7 +104,7 @@ def simulate(options: argparse.Namespace) -> int:
     if options.faults:
         faults = faults_of(_read(options.faults), options.faults, [each.name for each in nodes])
     rehearsal = Rehearsal(stack, nodes, policy)
-    rehearsal.run(faults, options.seconds, _Progress(options.seconds, time.monotonic))
+    rehearsal.run(faults, options.seconds, Progress(options.seconds, time.monotonic))
     found = rehearsal.document()
     if options.json:
         show(found)
@@ -115,15 +115,17 @@ def simulate(options: argparse.Namespace) -> int:
     return PENDING if any(each["refusals"] for each in found["services"]) else OK
 
 
-class _Progress:
+class Progress:
     """Tells every few seconds how far a simulation is, where it takes long."""
 
     def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        """``seconds`` are to be simulated at most; ``clock`` is the real one."""
         self._seconds = seconds
         self._clock = clock
         self._due = clock() + _OFTEN
 
     def __call__(self, now: float, events: int) -> None:
+        """Hear of a look."""
         if self._clock() >= self._due:
             complain(f"simulated {now:.0f} s of {self._seconds:.0f} s at most, {events} events")
             self._due = self._clock() + _OFTEN
