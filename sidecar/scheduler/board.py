@@ -7,7 +7,7 @@ were given decides nothing.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -47,6 +47,7 @@ class Board:
         """Grows with each change."""
         self.renewed = 0
         """Grows when nodes have become others: what was learned of kinds does not hold any more."""
+        self._branches: dict[tuple[str, ...], Collection[tuple[str, ...]]] = {}
         self._sizes: list[int] = []
         """How many nodes each kind has."""
         self._touched: set[str] = set()
@@ -83,6 +84,7 @@ class Board:
         if others:  # who has read the log begins anew
             self.renewed += 1
             self.log = [*self.members]
+            self._branches.clear()
         self._touched.clear()
         return True
 
@@ -168,6 +170,15 @@ class Board:
         self._count(container, node, -1)
         self._touched.add(node)
         self._moved(node, standing)
+
+    def branches(self, labels: tuple[str, ...]) -> Collection[tuple[str, ...]]:
+        """Return which values of labels nodes have."""
+        if labels not in self._branches:
+            self._branches[labels] = {
+                tuple(standing.view.labels.get(label, "") for label in labels)
+                for standing in self.standings.values()
+            }
+        return self._branches[labels]
 
     def copies(self, service: tuple[str, str]) -> Mapping[str, int]:
         """Return on which nodes a service has how many containers."""

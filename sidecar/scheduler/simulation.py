@@ -76,7 +76,7 @@ class Simulation:
     def cluster(self) -> Cluster:
         """Return what a scheduler sees; what did not change is the same object as before."""
         for name, held in self._population.moved():
-            containers = *self._foreign[name], *held
+            containers = *self._foreign.get(name, ()), *held
             self._nodes[name] = replace(self._nodes[name], containers=containers)
         return Cluster(tuple(self._nodes.values()), self.copies, dict(self._since), wall=self.wall)
 

@@ -256,3 +256,13 @@ def test_a_look_at_rest_makes_no_request_and_no_board() -> None:
     made = kept.boards
     world.run(20.0)
     assert (made, kept.boards) == (1, 1)
+
+
+@pytest.mark.parametrize("more", [{"is_everywhere": True}, {"rebalances": True, "size": 4}])
+def test_services_for_which_all_nodes_matter_hear_of_one_that_joins(more: dict[str, Any]) -> None:
+    world = Simulation(NODES[:2], [replace(GOAL, slots={"": Request(service="s")}, **more)])
+    world.until_quiet()
+    world.run(60.0)
+    world._nodes["n2"] = NODES[2]
+    world.run(60.0)
+    assert "n2" in {each.node for each in world.copies["s"]}
