@@ -143,6 +143,9 @@ class Link:
             self._seen.pop(id_, None)
             return None
         seen = seen_of(document, self.name)
+        known = self._seen.get(seen.view.id)
+        if known == seen:
+            return known
         self._seen[seen.view.id] = seen
         return seen
 
