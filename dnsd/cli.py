@@ -13,6 +13,7 @@ from sidecar.config.sources import checked
 from sidecar.config.units import endpoint
 from sidecar.errors import ConfigError
 from sidecar.runtime import log
+from sidecar.runtime.usage import Help
 
 __all__ = ["loaded_from", "main", "parser_of"]
 
@@ -29,6 +30,7 @@ def parser_of(program: str) -> argparse.ArgumentParser:
         epilog="All settings of [dns] may stand in the file or the environment"
         " (docs/configuration.md). SIGHUP reads them again.",
         allow_abbrev=False,
+        formatter_class=Help,
     )
     add = parser.add_argument
     add("-c", dest="file", metavar="FILE", help="a TOML file of settings [PINNACE_CONFIG]")

@@ -1,6 +1,7 @@
 """A proxy as our child process: its program found, its life bound to ours, its words read."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 from collections.abc import Sequence
@@ -8,9 +9,10 @@ from typing import Final
 
 from sidecar.errors import PermanentError
 
-__all__ = ["ENVIRONMENT", "dying_with_us", "find_program", "line_of"]
+__all__ = ["ENVIRONMENT", "dying_with_us", "find_program", "let_go", "line_of"]
 
 ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}  # no token of ours (reliability T4)
+_SILENCE: Final = 1.0  # how long what outlives a killed child may hold its pipe
 _MORE_PLACES: Final = "/usr/local/sbin:/usr/sbin:/sbin"  # not in PATH of Debian's plain users
 
 
@@ -43,3 +45,15 @@ async def line_of(stream: asyncio.StreamReader) -> bytes:
         return await stream.readline()
     except ValueError:  # longer than the stream's limit
         return b"(a line too long)\n"
+
+
+async def let_go(process: asyncio.subprocess.Process) -> None:
+    """Wait for a killed child and for the end of its words, which nobody else reads any more.
+
+    asyncio closes the pipe at its end only, and does not wait for it when it has the exit status.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_SILENCE):
+            while process.stderr is not None and await process.stderr.read(65536):
+                pass
+    await process.wait()

@@ -15,6 +15,7 @@ from adapter.places import listen_of
 from sidecar.config.units import Endpoint
 from sidecar.runtime import log
 from sidecar.runtime.component import Component
+from sidecar.runtime.usage import Help
 from sidecar.web.lean.request import Request
 
 __all__ = ["prepared"]
@@ -27,7 +28,9 @@ _LISTEN: Final = "127.0.0.1:9103"
 def prepared(program: str, arguments: Sequence[str]) -> Sequence[Component] | int:
     """Return the components asked for, or the exit status of what was done at once."""
     parser = argparse.ArgumentParser(
-        prog=program, description="Statistics of any program, JSON or text by HTTP, by rules."
+        prog=program,
+        description="Statistics of any program, JSON or text by HTTP, by rules.",
+        formatter_class=Help,
     )
     parser.add_argument("file", metavar="FILE", help="targets and rules (YAML)")
     parser.add_argument("--listen", default=_LISTEN, metavar="ADDR:PORT", help=f"[{_LISTEN}]")

@@ -20,6 +20,7 @@ from ambassador.redis.users import users_in
 from sidecar import __version__
 from sidecar.errors import ConfigError, PinnaceError
 from sidecar.runtime import log
+from sidecar.runtime.usage import Help
 
 __all__ = ["main", "parser"]
 
@@ -34,6 +35,7 @@ def parser(program: str) -> argparse.ArgumentParser:
         epilog="Every option is also a key of the file and a variable AMBASSADOR_...: see"
         " docs/ambassador.md. exit status: 0 ok, 1 failure, 2 usage, 78 bad configuration",
         allow_abbrev=False,
+        formatter_class=Help,
     )
     add = made.add_argument
     add("--listen", action="append", default=[], metavar="ADDR:PORT|unix:PATH[=MODE]",

@@ -9,6 +9,7 @@ from ambassador.frame.balance import POLICIES
 from ambassador.tcp.settings import TcpSettings, settings_of
 from sidecar import __version__
 from sidecar.runtime import log
+from sidecar.runtime.usage import Help
 
 __all__ = ["main"]
 
@@ -20,6 +21,7 @@ def parser(program: str) -> argparse.ArgumentParser:
         description="Pass connections on to the instances of a service.",
         epilog="exit status: 0 ok, 1 failure, 2 usage, 78 bad configuration",
         allow_abbrev=False,
+        formatter_class=Help,
     )
     add = made.add_argument
     add("--listen", action="append", default=[], metavar="ADDR:PORT|unix:PATH", help="repeatable")

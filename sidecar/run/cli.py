@@ -15,6 +15,7 @@ from sidecar.run.processes import Processes
 from sidecar.run.settings import Settings, Watch, read
 from sidecar.runtime import log
 from sidecar.runtime.clock import SystemClock
+from sidecar.runtime.usage import Help
 from sidecar.stores.consul.inside import Inside
 
 __all__ = ["main"]
@@ -30,6 +31,7 @@ def main(program: str, arguments: Sequence[str]) -> int:
         prog=f"pinnace {program}", allow_abbrev=False,
         description="Be the first process of a container: start jobs, watch and end them in order.",
         epilog="exit status: 0 all jobs ended well, 1 one did not, 78 bad file",
+        formatter_class=Help,
     )  # fmt: skip
     parser.add_argument("file", metavar="FILE", help="the jobs, as TOML or YAML (.yaml)")
     parser.add_argument("--check", action="store_true", help="read the file, and do no more")

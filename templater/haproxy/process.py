@@ -11,7 +11,7 @@ from typing import Final
 from sidecar.errors import ProtocolError, ReloadFailed
 from sidecar.runtime.command import Command, run
 from sidecar.runtime.log import get_logger
-from templater.child import ENVIRONMENT, dying_with_us, line_of
+from templater.child import ENVIRONMENT, dying_with_us, let_go, line_of
 from templater.haproxy.directory import ADMIN_SOCKET, CONFIG, MASTER_SOCKET, Directory
 from templater.haproxy.life import HaproxyLife
 from templater.haproxy.master import POLL, Master, alerts
@@ -167,10 +167,10 @@ class Haproxy(HaproxyLife):
         if process is not None and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-        # Workers first: asyncio counts a process as ended only when nobody holds its pipe.
+        # Workers first: they hold its pipe.
         await asyncio.to_thread(self._directory.end_all)
         if process is not None:
-            await process.wait()
+            await let_go(process)
 
     def _running(self) -> asyncio.subprocess.Process:
         if self._process is None:

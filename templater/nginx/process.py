@@ -16,7 +16,7 @@ from sidecar.errors import ProtocolError, ReloadFailed
 from sidecar.metrics import gauge
 from sidecar.runtime.command import Command, run
 from sidecar.runtime.log import get_logger
-from templater.child import ENVIRONMENT, dying_with_us, line_of
+from templater.child import ENVIRONMENT, dying_with_us, let_go, line_of
 from templater.exchange import exchange
 from templater.names import Address, Port
 from templater.nginx.build import Build, build_of, counters_of
@@ -224,7 +224,7 @@ class Nginx:
         # Workers outlive a killed master and hold its pipe; asyncio waits for that.
         await asyncio.to_thread(self._directory.end_all)
         if self._process is not None:
-            await self._process.wait()
+            await let_go(self._process)
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1

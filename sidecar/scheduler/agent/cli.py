@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sidecar.config.units import duration
 from sidecar.errors import ConfigError
+from sidecar.runtime.usage import Help
 
 __all__ = ["main"]
 
@@ -24,6 +25,7 @@ def main(program: str, arguments: Sequence[str]) -> int:
         " elsewhere without two running. Keep it running: what a supervisor starts again within"
         " the lease loses nothing.",
         allow_abbrev=False,
+        formatter_class=Help,
     )
     add = parser.add_argument
     add("--node", default=socket.gethostname(), help="the node's name [this host's]")

@@ -4,20 +4,9 @@ from pathlib import Path
 import adapter.jmx.component
 from adapter.jmx import config, config_rules
 from adapter.jmx.cli import prepared
-from tests.support.readme import HEADINGS, headings, run_examples
 
 README = Path(adapter.jmx.component.__file__).parent / "README.md"
 MANUAL = (README.parents[2] / "docs" / "jmx.md").read_text()
-
-
-def test_the_headings_are_the_fixed_ones() -> None:
-    assert headings(README) == HEADINGS
-
-
-def test_its_examples_are_true() -> None:
-    attempted, failed = run_examples(README)
-    assert attempted > 5
-    assert failed == 0
 
 
 def test_every_key_of_the_file_is_in_the_manual() -> None:
