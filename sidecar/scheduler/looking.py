@@ -5,13 +5,13 @@ goes; what ended is started again by its policy; what is missing is placed; a ne
 out, so many slots at a time.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
 from sidecar.scheduler.actions import Action, Alarm, Create, Deregister, Pending, Start
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, Health, Order, Stage
-from sidecar.scheduler.ending import retired, swept
+from sidecar.scheduler.ending import due_of, retired, swept
 from sidecar.scheduler.leaning import Leaning
 from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.model import Placement, Policy
@@ -23,7 +23,7 @@ from sidecar.scheduler.rollout import (
     can_begin,
     effective,
     ended_group,
-    has_failed,
+    judged,
     over,
     recalled,
     resumed,
@@ -129,10 +129,16 @@ class Look:
             held = [each for held in slots.values() for each in held]
             self._memory = resumed(self._memory, goal, held)
         self._ready = steady.union(
-            slot for slot, held in rest.items() if self._has_ready(goal, held)
+            slot
+            for slot, held in rest.items()
+            if any(self._sight.is_ready(copy, goal) for copy in held)
         )
         self._over = over(goal, rest)
-        self._judge(goal)
+        judgement = judged(self._memory, goal, self._now)
+        if judgement is not self._memory:
+            self._memory = judgement
+            text = f"the rollout of {goal.service} stopped: too much of it failed"
+            self.actions.append(Alarm(text))
         moving = [
             slot not in self._over and self._sight.is_moving(held, goal)
             for slot, held in rest.items()
@@ -175,13 +181,11 @@ class Look:
         """Shut out lost nodes whose copies must have ended first; let in those that are back."""
         self.actions += [*sorted(self._sight.to_fence), *self._sight.returned(goals)]
 
-    def _in_order(self, slots: Mapping[str, list[Copy]]) -> Iterator[tuple[str, list[Copy]]]:
+    def _in_order(self, slots: Mapping[str, list[Copy]]) -> list[tuple[str, list[Copy]]]:
         """Return first the slots that lack most: an update begins where nothing runs."""
-        order = sorted(slots, key=lambda slot: (slot in self._ready, len(slot), slot))
-        return ((slot, slots[slot]) for slot in order)
-
-    def _has_ready(self, goal: Goal, copies: Iterable[Copy]) -> bool:
-        return any(self._sight.is_ready(copy, goal) for copy in copies)
+        return sorted(
+            slots.items(), key=lambda each: (each[0] in self._ready, len(each[0]), each[0])
+        )
 
     def _slot(self, goal: Goal, slot: str, copies: Sequence[Copy], in_flux: int) -> int:
         """Look at one slot; return how many updates it has begun."""
@@ -262,18 +266,6 @@ class Look:
         self._groups.add(goal.service)
         return True
 
-    def _judge(self, goal: Goal) -> None:
-        """Stop a rollout of which too much failed; it may be the last slot that did."""
-        last = self._memory.updated.get(goal.service)
-        if (goal.service, goal.spec) in self._memory.paused or last is None:
-            return
-        is_recent = self._now - last <= goal.update.deadline + goal.update.monitor
-        if is_recent and has_failed(goal, self._memory):
-            paused = self._memory.paused | {(goal.service, goal.spec)}
-            self._memory = replace(self._memory, paused=paused)
-            text = f"the rollout of {goal.service} stopped: too much of it failed"
-            self.actions.append(Alarm(text))
-
     def _fill(self, goal: Goal, slot: str, ended: Sequence[Copy]) -> None:
         """Start what ended again, or put a new copy where there is none."""
         last = max(ended, key=lambda each: (each.since, each.age), default=None)
@@ -285,17 +277,10 @@ class Look:
 
     def _is_due(self, goal: Goal, last: Copy) -> bool:
         """Return whether an ended copy is to be followed by another one now."""
-        restart = goal.restart
-        if not last.is_draining and not restart.is_wanted(last.exit_code):
-            return False
-        failures = self._memory.failures_of(goal.service, last.slot, goal.spec)
-        due = restart.due(failures, last.since, self._now, is_ended_by_us=last.is_draining)
-        if due is None:
-            return False
-        if due <= self._now:
-            return True
-        self._sight.wait(due)
-        return False
+        due = due_of(goal, last, self._memory, self._now)
+        if due is not None and due > self._now:
+            self._sight.wait(due)
+        return due is not None and due <= self._now
 
     def _create(self, goal: Goal, slot: str) -> bool:
         request = self.leaning.bound(self._sight.allowed(goal.slots[slot], goal), goal)

@@ -25,8 +25,8 @@ from sidecar.scheduler.sight import Sight
 from sidecar.scheduler.slots import filled
 
 __all__ = [
-    "Phase", "Rollout", "begun", "can_begin", "effective", "ended_group", "has_failed", "over",
-    "recalled", "resumed", "rollout_of",
+    "Phase", "Rollout", "begun", "can_begin", "effective", "ended_group", "judged", "over", "recalled",
+   , "resumed", "rollout_of",
 ]  # fmt: skip
 
 _MANY: Final = 3
@@ -133,12 +133,23 @@ def effective(goal: Goal, memory: Memory) -> Goal:
     )
 
 
-def has_failed(goal: Goal, memory: Memory) -> bool:
+def _has_failed(goal: Goal, memory: Memory) -> bool:
     """Return whether more of a rollout failed than may."""
     if goal.update.on_failure is OnFailure.CONTINUE:
         return False
     slots = memory.failed_slots(goal.service, goal.spec, goal.update.monitor)
     return len(slots) / max(len(goal.slots), 1) > goal.update.max_failure_ratio
+
+
+def judged(memory: Memory, goal: Goal, now: float) -> Memory:
+    """Return the memory with a rollout stopped of which too much failed, if only its last slot."""
+    last = memory.updated.get(goal.service)
+    if (goal.service, goal.spec) in memory.paused or last is None:
+        return memory
+    is_recent = now - last <= goal.update.deadline + goal.update.monitor
+    if not is_recent or not _has_failed(goal, memory):
+        return memory
+    return replace(memory, paused=memory.paused | {(goal.service, goal.spec)})
 
 
 def can_begin(
