@@ -44,7 +44,7 @@ class Look:
         """``kept.calm`` has taken the cluster."""
         self.actions: list[Action] = []
         self.parts = Parts(memory)
-        self._sight = Sight(cluster, now, cut_off=memory.cut_off)
+        self.sight = Sight(cluster, now, cut_off=memory.cut_off)
         self.leaning = Leaning(cluster)
         self._cluster = cluster
         self._now = now
@@ -56,12 +56,7 @@ class Look:
         self._last: dict[str, int] = {}
         self._ready: set[str] = set()
         self._over: Collection[str] = ()
-        self._groups: set[str] = set()  # whose slots are updated from this look on, together
-
-    @property
-    def look_again(self) -> float | None:
-        """When to look again at the latest."""
-        return self._sight.look_again
+        self._groups = set[str]()  # whose slots are updated from this look on, together
 
     def service(self, goal: Goal) -> None:
         """Look at one service, unless nothing of it changed since there was nothing to do."""
@@ -71,22 +66,21 @@ class Look:
             told, until = found
             self.leaning.repeat(goal.service, told)
         else:
-            begin, fences = len(self.actions), len(self._sight.to_fence)
-            until = self._sight.alone(lambda: self._service(goal, known))
-            is_idle = (len(self.actions), len(self._sight.to_fence)) == (begin, fences)
+            begin, fences = len(self.actions), len(self.sight.to_fence)
+            until = self.sight.alone(lambda: self._service(goal, known))
+            is_idle = (len(self.actions), len(self.sight.to_fence)) == (begin, fences)
             if is_idle and self._memory is known and not self._is_open:
                 self._kept.calm.note(goal, pod, known, until, self.leaning.told(goal.service))
         if until is not None:
-            self._sight.wait(until)
+            self.sight.wait(until)
 
     def _service(self, goal: Goal, known: Memory) -> None:
-        begin = len(self.actions)
-        self._is_open = goal.rebalances or goal.is_everywhere
+        begin, self._is_open = len(self.actions), goal.rebalances or goal.is_everywhere
         self._memory = recalled(known, goal)
         goal = self.leaning.settled(effective(sized(goal, self._cluster), self._memory))
         self._memory = begun(self._memory, goal, self._now)
-        self._sight.leave(self._memory.moves)
-        split = tried(goal, self._cluster, self._memory, self._sight, self._now)
+        self.sight.leave(self._memory.moves)
+        split = tried(goal, self._cluster, self._memory, self.sight, self._now)
         self._memory = split.memory
         self.actions += split.actions
         if len(split.parts) > 1:
@@ -103,12 +97,12 @@ class Look:
         """Choose which copy moves to another node next: it counts as outdated from now on."""
         memory = replace(self._memory, moved=self.parts.moved)
         after = rebalanced(
-            goal, copies, memory, self._sight, self._placer.board, self._now, self._most_moves
+            goal, copies, memory, self.sight, self._placer.board, self._now, self._most_moves
         )
         if after is not memory:
             self.parts.moved = after.moved
             self._memory = replace(after, moved=())
-            self._sight.leave(self._memory.moves)
+            self.sight.leave(self._memory.moves)
 
     @cached_property
     def _placer(self) -> Placer:
@@ -123,7 +117,7 @@ class Look:
     def _part(self, goal: Goal, copies: Iterable[Copy]) -> None:
         """Look at the slots of one spec."""
         slots = self._held(goal, copies)
-        steady = {slot for slot, held in slots.items() if self._sight.is_steady(held, goal)}
+        steady = {slot for slot, held in slots.items() if self.sight.is_steady(held, goal)}
         rest = {slot: held for slot, held in slots.items() if slot not in steady}
         if rest:
             held = [each for held in slots.values() for each in held]
@@ -131,7 +125,7 @@ class Look:
         self._ready = steady.union(
             slot
             for slot, held in rest.items()
-            if any(self._sight.is_ready(copy, goal) for copy in held)
+            if any(self.sight.is_ready(copy, goal) for copy in held)
         )
         self._over = over(goal, rest)
         judgement = judged(self._memory, goal, self._now)
@@ -140,12 +134,12 @@ class Look:
             text = f"the rollout of {goal.service} stopped: too much of it failed"
             self.actions.append(Alarm(text))
         moving = [
-            slot not in self._over and self._sight.is_moving(held, goal)
+            slot not in self._over and self.sight.is_moving(held, goal)
             for slot, held in rest.items()
         ]
         self._memory = ended_group(self._memory, goal, now=self._now, is_moving=any(moving))
         in_flux = sum(
-            is_moving or self._sight.is_settling(held, goal)
+            is_moving or self.sight.is_settling(held, goal)
             for is_moving, held in zip(moving, rest.values(), strict=True)
         )
         for slot, held in self._in_order(rest):
@@ -161,12 +155,12 @@ class Look:
                 self._retire(goal.service, copy)
                 continue
             self._last[copy.slot] = max(self._last[copy.slot], copy.incarnation)
-            if self._sight.is_at_home(copy):
+            if self.sight.is_at_home(copy):
                 held.append(copy)
                 continue
-            if not self._sight.is_lost(copy, goal):
+            if not self.sight.is_lost(copy, goal):
                 held.append(copy)
-            if self._sight.is_withheld(copy, goal):
+            if self.sight.is_withheld(copy, goal):
                 self.actions.append(Deregister(goal.service, copy))
         return slots
 
@@ -179,7 +173,7 @@ class Look:
 
     def fence(self, goals: Iterable[Goal]) -> None:
         """Shut out lost nodes whose copies must have ended first; let in those that are back."""
-        self.actions += [*sorted(self._sight.to_fence), *self._sight.returned(goals)]
+        self.actions += [*sorted(self.sight.to_fence), *self.sight.returned(goals)]
 
     def _in_order(self, slots: Mapping[str, list[Copy]]) -> list[tuple[str, list[Copy]]]:
         """Return first the slots that lack most: an update begins where nothing runs."""
@@ -190,14 +184,14 @@ class Look:
     def _slot(self, goal: Goal, slot: str, copies: Sequence[Copy], in_flux: int) -> int:
         """Look at one slot; return how many updates it has begun."""
         alive = [copy for copy in copies if copy.stage is not Stage.EXITED]
-        alive.sort(key=lambda each: self._sight.claim(each, goal))
+        alive.sort(key=lambda each: self.sight.claim(each, goal))
         ended = [copy for copy in copies if copy.stage is Stage.EXITED]
         for copy in [each for each in alive if self.leaning.is_adrift(each, goal)]:
             alive.remove(copy)
             self._retire(goal.service, copy)
-        news = [copy for copy in alive if self._sight.is_current(copy, goal)]
-        olds = [copy for copy in alive if not self._sight.is_current(copy, goal)]
-        self.actions += swept(goal, copies, self._sight, self._now)
+        news = [copy for copy in alive if self.sight.is_current(copy, goal)]
+        olds = [copy for copy in alive if not self.sight.is_current(copy, goal)]
+        self.actions += swept(goal, copies, self.sight, self._now)
         if news:
             self._settle(goal, news, olds)
             return 0
@@ -210,20 +204,20 @@ class Look:
     def _settle(self, goal: Goal, news: Sequence[Copy], olds: Sequence[Copy]) -> None:
         """Bring the newest copy up; retire the others when it is ready."""
         *duplicates, newest = news
-        if self._sight.is_reachable(newest):
+        if self.sight.is_reachable(newest):
             if newest.stage is Stage.CREATED:
                 self.actions.append(Start(goal.service, newest))
             elif self._has_failed(goal, newest):
                 self._retire(goal.service, newest)
         others = [*olds, *duplicates]
-        if others and (self._sight.is_ready(newest, goal) or goal.update.order is Order.STOP_FIRST):
+        if others and (self.sight.is_ready(newest, goal) or goal.update.order is Order.STOP_FIRST):
             for copy in others:
                 self._retire(goal.service, copy)
 
     def _has_failed(self, goal: Goal, copy: Copy) -> bool:
         if copy.health is Health.UNHEALTHY or copy.is_draining:
             return True
-        if not self._sight.is_late(copy, goal):
+        if not self.sight.is_late(copy, goal):
             return False
         self._memory = self._memory.late(goal.service, copy, self._now)
         return True
@@ -234,11 +228,11 @@ class Look:
             for copy in olds:
                 self._retire(goal.service, copy)
             return 0
-        reachable = all(self._sight.is_reachable(copy) for copy in olds)
+        reachable = all(self.sight.is_reachable(copy) for copy in olds)
         is_new = any(copy.spec != goal.spec for copy in olds)  # else it only goes to another node
         if not reachable or not self._may_update(goal, slot, in_flux, is_new=is_new):
             for copy in olds:  # the old spec is kept alive meanwhile
-                if copy.stage is Stage.CREATED and self._sight.is_reachable(copy):
+                if copy.stage is Stage.CREATED and self.sight.is_reachable(copy):
                     self.actions.append(Start(goal.service, copy))
             return 0
         if goal.update.order is Order.STOP_FIRST:
@@ -261,7 +255,7 @@ class Look:
         last = self._memory.updated.get(goal.service)
         is_of_group = goal.service in self._groups
         if last is not None and not is_of_group and self._now - last < goal.update.delay:
-            self._sight.wait(last + goal.update.delay)
+            self.sight.wait(last + goal.update.delay)
             return False
         self._groups.add(goal.service)
         return True
@@ -279,11 +273,11 @@ class Look:
         """Return whether an ended copy is to be followed by another one now."""
         due = due_of(goal, last, self._memory, self._now)
         if due is not None and due > self._now:
-            self._sight.wait(due)
+            self.sight.wait(due)
         return due is not None and due <= self._now
 
     def _create(self, goal: Goal, slot: str) -> bool:
-        request = self.leaning.bound(self._sight.allowed(goal.slots[slot], goal), goal)
+        request = self.leaning.bound(self.sight.allowed(goal.slots[slot], goal), goal)
         if request is None:
             return False
         if left := self._memory.left(goal.service, slot):
@@ -297,6 +291,6 @@ class Look:
         return True
 
     def _retire(self, service: str, copy: Copy) -> None:
-        step = retired(service, copy, self._sight)
+        step = retired(service, copy, self.sight)
         if step is not None:
             self.actions.append(step)

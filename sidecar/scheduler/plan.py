@@ -56,4 +56,6 @@ def plan(
     for service in cluster.copies.keys() - known:
         look.retire_all(service)
     look.fence(goals)
-    return Plan(tuple(look.leaning.in_order(look.actions)), look.parts.whole(), look.look_again)
+    return Plan(
+        tuple(look.leaning.in_order(look.actions)), look.parts.whole(), look.sight.look_again
+    )

@@ -25,8 +25,8 @@ from sidecar.scheduler.sight import Sight
 from sidecar.scheduler.slots import filled
 
 __all__ = [
-    "Phase", "Rollout", "begun", "can_begin", "effective", "ended_group", "judged", "over", "recalled",
-   , "resumed", "rollout_of",
+    "Phase", "Rollout", "begun", "can_begin", "effective", "ended_group", "judged", "over",
+    "recalled", "resumed", "rollout_of",
 ]  # fmt: skip
 
 _MANY: Final = 3
