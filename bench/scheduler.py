@@ -1,4 +1,5 @@
-"""How fast places are decided, on one core: ``python -m bench.scheduler [--quick]``.
+"""How fast places are decided, on one core: ``python -m bench.scheduler [--quick]``; the
+simulation alone: ``--rack 10000 100000``.
 
 The decision alone, without commit and start. ``same``: nodes that are alike; ``mixed``: by labels,
 capacities and what they hold. Then a simulation: a rack of a large cluster fails and comes
@@ -7,6 +8,8 @@ back.
 
 import argparse
 import random
+import resource
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -27,7 +30,7 @@ from sidecar.scheduler.model import (
     Strategy,
 )
 from sidecar.scheduler.placing import Kept, Placer
-from sidecar.scheduler.plan import plan
+from sidecar.scheduler.plan import Plan, plan
 from sidecar.scheduler.simulation import Simulation
 
 CASES = ((1_000, 1, 5_000), (10_000, 1, 3_000), (10_000, 10, 10_000), (10_000, 100, 20_000))
@@ -143,10 +146,76 @@ def _looks(nodes: Sequence[NodeView]) -> tuple[float, float]:
     return times[0], median(times[1:])
 
 
+class _Watch:
+    """Tells how far a simulation is, every few seconds; checks it where something is done."""
+
+    def __init__(self, world: Simulation) -> None:
+        self.looks = 0
+        self._world = world
+        self._due = time.monotonic() + 2.0
+
+    def __call__(self, found: Plan) -> None:
+        self.looks += 1
+        if found.actions:
+            self._check()
+        if time.monotonic() >= self._due:
+            text = f"{self.looks} looks, {len(found.actions)} actions at {self._world.now:.0f} s"
+            print(f"{text} of the virtual clock", file=sys.stderr, flush=True)
+            self._due = time.monotonic() + 2.0
+
+    def _check(self) -> None:
+        """Refuse a slot that runs twice where that can be seen, and a node that is too full."""
+        cluster = self._world.cluster()
+        up = {node.name for node in cluster.nodes if node.state is State.UP}
+        for service, copies in cluster.copies.items():
+            running = [
+                each.slot for each in copies if each.stage is Stage.RUNNING and each.node in up
+            ]
+            if len(running) > len({*running}):
+                raise SystemExit(f"{service}: a slot runs twice")
+        for node in cluster.nodes:
+            held = [each.resources for each in node.containers if not each.is_over]
+            has = node.capacity
+            if (
+                sum(each.cpu for each in held) > has.cpu
+                or sum(each.memory for each in held) > has.memory
+            ):
+                raise SystemExit(f"{node.name} holds more than it has")
+
+
 def rack_failure(nodes: int, containers: int) -> None:
     """Let one of twenty racks fail and come back; check that nothing is doubled or lost."""
+    begun = time.process_time()
+    world = Simulation(_nodes(nodes, mixed=False, racks=20), _goals(containers))
+    watch = _Watch(world)
+    world.until_quiet(tell=watch)
+    first = world.now
+    rack = [f"n{number:05}" for number in range(nodes) if number % 20 == 7]
+    for name in rack:
+        world.power_off(name)
+    failed = world.now
+    world.until_quiet(tell=watch)
+    healed = world.now - failed
+    for name in rack:
+        world.set_node(name, State.UP)
+    world.until_quiet(tell=watch)
+    for goal in world.goals:
+        running = [each.slot for each in world.copies[goal.service] if each.stage is Stage.RUNNING]
+        if sorted(running) != sorted(goal.slots):
+            raise SystemExit(f"{goal.service}: {len(running)} run")
+    used = time.process_time() - begun
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{nodes} nodes, {containers} containers: all run after {first:.0f} s of the virtual clock,"
+        f" a lost rack was replaced {healed:.0f} s after it failed; each slot runs once at the end"
+        f" ({watch.looks} looks, {used:.0f} s of CPU time, at most {most:.0f} MiB)"
+    )
+    _at_rest(world)
+
+
+def _goals(containers: int) -> list[Goal]:
     request = Request(service="", resources=Resources(NANO // 100, 4 << 20))
-    goals = [
+    return [
         Goal(
             service=f"s{number}",
             spec="one",
@@ -157,36 +226,42 @@ def rack_failure(nodes: int, containers: int) -> None:
         )
         for number in range(containers // 100)
     ]
-    begun = time.process_time()
-    world = Simulation(_nodes(nodes, mixed=False, racks=20), goals)
-    world.until_quiet()
-    first = world.now
-    rack = [f"n{number:05}" for number in range(nodes) if number % 20 == 7]
-    for name in rack:
-        world.power_off(name)
-    failed = world.now
-    world.until_quiet()
-    healed = world.now - failed
-    for name in rack:
-        world.set_node(name, State.UP)
-    world.until_quiet()
-    for goal in goals:
-        running = [each.slot for each in world.copies[goal.service] if each.stage is Stage.RUNNING]
-        if sorted(running) != sorted(goal.slots):
-            raise SystemExit(f"{goal.service}: {len(running)} run")
-    used = time.process_time() - begun
+
+
+def _at_rest(world: Simulation) -> None:
+    """Print what a look costs when nothing changed, when a node dies, and when it is replaced."""
+    rest = median(_look(world) for _ in range(9))
+    world.power_off("n00000")
+    dead = _look(world)
+    world.run(14.0)
+    replaced = max(_look(world) for _ in range(4))
     print(
-        f"{nodes} nodes, {containers} containers: all run after {first:.0f} s of the virtual clock,"
-        f" a lost rack was replaced {healed:.0f} s after it failed; each slot runs once at the end"
-        f" ({used:.0f} s of CPU time)"
+        f"one look, ms of CPU time: {1000 * rest:.0f} when nothing changed, {1000 * dead:.0f} when"
+        f" a node has died, {1000 * replaced:.0f} when what it had is placed elsewhere"
     )
+
+
+def _look(world: Simulation) -> float:
+    begun = time.process_time()
+    world.look()
+    used = time.process_time() - begun
+    world.turn(1.0)
+    return used
 
 
 def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a tenth of everything")
-    share = 0.1 if parser.parse_args().quick else 1.0
+    parser.add_argument(
+        "--rack", nargs=2, type=int, metavar=("NODES", "CONTAINERS"),
+        help="only the simulation, of so many; tells on stderr how far it is",
+    )  # fmt: skip
+    options = parser.parse_args()
+    if options.rack:
+        rack_failure(*options.rack)
+        return
+    share = 0.1 if options.quick else 1.0
     placements(share)
     singles(int(10_000 * share))
     rack_failure(int(10_000 * share), int(100_000 * share))

@@ -90,7 +90,7 @@ class Autoscaler:
         known = self._known.get(goal.service)
         if known is None:
             return
-        rollout = rollout_of(goal, cluster, memory, seen_at)
+        rollout = rollout_of(goal, cluster, memory, seen_at, sight)
         is_rolling = rollout.phase not in {Phase.IDLE, Phase.COMPLETED}
         found = recommend(
             service.autoscale.policy,

@@ -7,7 +7,7 @@ were given decides nothing.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -43,6 +43,13 @@ class Board:
         self.members: dict[Bucket, list[str]] = {}
         self.log: list[Bucket] = []
         """Buckets in the order in which they got their first node."""
+        self.version = 0
+        """Grows with each change."""
+        self.renewed = 0
+        """Grows when nodes have become others: what was learned of kinds does not hold any more."""
+        self._branches: dict[tuple[str, ...], Collection[tuple[str, ...]]] = {}
+        self._sizes: list[int] = []
+        """How many nodes each kind has."""
         self._touched: set[str] = set()
         """Nodes that are not as they were seen."""
         self._kind_numbers: dict[object, int] = {}
@@ -58,7 +65,8 @@ class Board:
         """Take the nodes as they are seen now; what was added since is forgotten.
 
         Return False, and be left as it is, where a new board is due: it would number the kinds of
-        nodes in another order, and equals are told apart by that.
+        nodes in another order, and equals are told apart by that. What nodes are like may change
+        (``renewed``) where that is not so: where each is and stays the only one of its kind.
         """
         is_long = len(self.log) > _LONG * (len(nodes) + 1000)
         if is_long or {node.name for node in nodes} != self.standings.keys():
@@ -66,16 +74,48 @@ class Board:
         changed = [node for node in nodes if not self._is_as_seen(node)]
         if len(nodes) > len(self.names) or len(changed) > 8 + _MOST_CHANGED * len(nodes):
             return False
-        if any(self._kind_numbers.get(_kind_of(n)) != self._buckets[n.name].kind for n in changed):
+        others = {node.name: key for node in changed if (key := self._other_kind(node)) is not None}
+        if not self._are_alone(others):
             return False
         for node in changed:
+            if node.name in others:
+                self._become(node, others[node.name])
             self._renew(node)
+        if others:  # who has read the log begins anew
+            self.renewed += 1
+            self.log = [*self.members]
+            self._branches.clear()
         self._touched.clear()
         return True
 
+    def _other_kind(self, node: NodeView) -> object | None:
+        """Return the key of the kind that a node has become one of; None: it is as it was."""
+        key = _kind_of(node)
+        return None if self._kind_numbers.get(key) == self._buckets[node.name].kind else key
+
+    def _are_alone(self, others: Mapping[str, object]) -> bool:
+        """Return whether these nodes are the only ones of their kinds, and stay that."""
+        return (
+            len({*others.values()}) == len(others)
+            and not any(key in self._kind_numbers for key in others.values())
+            and all(self._sizes[self._buckets[name].kind] == 1 for name in others)
+        )
+
+    def _become(self, node: NodeView, key: object) -> None:
+        """Let the only node of a kind be the only one of another kind."""
+        number = self._buckets[node.name].kind
+        del self._kind_numbers[_kind_of(self.standings[node.name].view)]
+        self._kind_numbers[key] = number
+        self.kinds[number] = node
+
     def _is_as_seen(self, node: NodeView) -> bool:
-        view = self.standings[node.name].view
-        return (view is node or view == node) and node.name not in self._touched
+        standing = self.standings[node.name]
+        if standing.view is node:
+            return node.name not in self._touched
+        if node.name in self._touched or standing.view != node:
+            return False
+        standing.view = node  # so that it is known at once the next time
+        return True
 
     def _renew(self, node: NodeView) -> None:
         """Take a node of the same kind as it was."""
@@ -104,6 +144,8 @@ class Board:
         number = self._kind_numbers.setdefault(key, len(self.kinds))
         if number == len(self.kinds):
             self.kinds.append(node)
+            self._sizes.append(0)
+        self._sizes[number] += 1
         return number
 
     def bucket_of(self, node: str) -> Bucket:
@@ -129,6 +171,15 @@ class Board:
         self._touched.add(node)
         self._moved(node, standing)
 
+    def branches(self, labels: tuple[str, ...]) -> Collection[tuple[str, ...]]:
+        """Return which values of labels nodes have."""
+        if labels not in self._branches:
+            self._branches[labels] = {
+                tuple(standing.view.labels.get(label, "") for label in labels)
+                for standing in self.standings.values()
+            }
+        return self._branches[labels]
+
     def copies(self, service: tuple[str, str]) -> Mapping[str, int]:
         """Return on which nodes a service has how many containers."""
         return self._copies.get(service, _NOWHERE)
@@ -142,6 +193,7 @@ class Board:
         return self._volumes.get(name, _NOWHERE)
 
     def _moved(self, node: str, standing: Standing) -> None:
+        self.version += 1
         old = self._buckets[node]
         names = self.members[old]
         del names[bisect_left(names, node)]

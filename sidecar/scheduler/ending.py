@@ -11,9 +11,10 @@ from typing import Final
 
 from sidecar.scheduler.actions import Drain, Remove, Stop
 from sidecar.scheduler.cluster import Copy, Goal, Stage
+from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.sight import Sight
 
-__all__ = ["retired", "swept", "witness_of"]
+__all__ = ["due_of", "retired", "swept", "witness_of"]
 
 _KEPT: Final = 2
 """Ended containers kept per slot, for their logs."""
@@ -28,6 +29,15 @@ def retired(service: str, copy: Copy, sight: Sight) -> Drain | Stop | Remove | N
     if copy.stage is Stage.CREATED or copy.is_drained:
         return Stop(service, copy)
     return None if copy.is_draining else Drain(service, copy)
+
+
+def due_of(goal: Goal, last: Copy, memory: Memory, now: float) -> float | None:
+    """Return when an ended copy is to be followed by another one; None: never, by its policy."""
+    restart = goal.restart
+    if not last.is_draining and not restart.is_wanted(last.exit_code):
+        return None
+    failures = memory.failures_of(goal.service, last.slot, goal.spec)
+    return restart.due(failures, last.since, now, is_ended_by_us=last.is_draining)
 
 
 def swept(goal: Goal, copies: Sequence[Copy], sight: Sight, now: float) -> Iterator[Remove]:

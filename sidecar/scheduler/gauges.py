@@ -9,6 +9,7 @@ from sidecar.scheduler.cluster import Goal
 from sidecar.scheduler.model import State
 from sidecar.scheduler.rollout import Phase, rollout_of
 from sidecar.scheduler.scene import Scene
+from sidecar.scheduler.sight import Sight
 from sidecar.scheduler.sizing import sized
 
 __all__ = ["Gauges"]
@@ -42,8 +43,11 @@ class Gauges:
         self._at = scene.now
         phases: Counter[Phase] = Counter()
         known = set()
+        sight = Sight(scene.cluster, scene.now)
         for goal in goals:
-            found = rollout_of(sized(goal, scene.cluster), scene.cluster, scene.memory, scene.now)
+            found = rollout_of(
+                sized(goal, scene.cluster), scene.cluster, scene.memory, scene.now, sight
+            )
             phases[found.phase] += 1
             for word, number in (
                 ("wanted", found.wanted), ("current", found.current), ("ready", found.ready),

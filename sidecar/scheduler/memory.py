@@ -4,18 +4,20 @@ Losing it costs delays that begin anew, and no more.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
+from types import MappingProxyType
 from typing import Final
 
 from sidecar.scheduler.canary import Trial
-from sidecar.scheduler.cluster import HEALED, Cluster, Copy, Health, Stage
+from sidecar.scheduler.cluster import HEALED, Copy, Health, Stage
 from sidecar.scheduler.model import NodeView
 
-__all__ = ["Failure", "Memory", "Move", "counted"]
+__all__ = ["Failure", "Memory", "Move", "ailing", "counted"]
 
 _STRAIN: Final = 300.0
+_NONE: Mapping[str, list["Failure"]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,10 @@ class Memory:
     """When moves began of late."""
     unmoved: Mapping[str, float] = field(default_factory=dict)
     """When a move of a service failed."""
+    _index: dict[tuple[str, str], dict[str, list[Failure]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """``failures`` by service and spec, then by slot; made when it is asked for first."""
 
     def late(self, service: str, copy: Copy, now: float) -> "Memory":
         """Return it with a copy that never became ready; taken once."""
@@ -83,23 +89,30 @@ class Memory:
 
     def failures_of(self, service: str, slot: str, spec: str) -> list[float]:
         """Return when copies of a slot failed."""
-        wanted = service, slot, spec
-        return [each.at for each in self.failures if (each.service, each.slot, each.spec) == wanted]
+        return [each.at for each in self._failed(service, spec).get(slot, ())]
 
     def failed_slots(self, service: str, spec: str, monitor: float = inf) -> set[str]:
         """Return the slots of which a copy of this spec failed when it had not run for long.
 
         What failed before the spec was wanted (the last time) does not count.
         """
-        wanted = service, spec
         known, since = self.begun.get(service, (spec, -inf))
         return {
-            each.slot
-            for each in self.failures
-            if (each.service, each.spec) == wanted
-            and each.age <= monitor
-            and (known != spec or each.at >= since)
+            slot
+            for slot, failures in self._failed(service, spec).items()
+            if any(each.age <= monitor and (known != spec or each.at >= since) for each in failures)
         }
+
+    def times_failed(self, service: str, spec: str) -> int:
+        """Return how many copies of this spec failed."""
+        return sum(map(len, self._failed(service, spec).values()))
+
+    def _failed(self, service: str, spec: str) -> Mapping[str, list[Failure]]:
+        if self.failures and not self._index:
+            for each in self.failures:
+                by_slot = self._index.setdefault((each.service, each.spec), {})
+                by_slot.setdefault(each.slot, []).append(each)
+        return self._index.get((service, spec), _NONE)
 
     def strained(self, nodes: Iterable[NodeView], now: float) -> list[NodeView]:
         """Return nodes with how many copies failed there of late; the same where that is known."""
@@ -110,23 +123,32 @@ class Memory:
         ]
 
 
-def counted(cluster: Cluster, memory: Memory, now: float) -> Memory:
-    """Return the memory with the failures that are seen for the first time."""
-    found: list[Failure] = []
+def ailing(copies: Iterable[Copy]) -> Sequence[Copy]:
+    """Return the copies that ended badly or are unhealthy."""
+    return [
+        copy
+        for copy in copies
+        if copy.health is Health.UNHEALTHY or (copy.stage is Stage.EXITED and not copy.is_draining)
+    ]
+
+
+def counted(memory: Memory, found: Iterable[tuple[str, Sequence[Copy]]], now: float) -> Memory:
+    """Return the memory with the failures that are seen for the first time.
+
+    ``found`` are the copies that are ``ailing``, by service.
+    """
+    failures: list[Failure] = []
     marks: set[tuple[str, int, float]] = set()
-    for service, copies in cluster.copies.items():
+    for service, copies in found:
         for copy in copies:
-            ended_badly = copy.stage is Stage.EXITED and not copy.is_draining
-            if not ended_badly and copy.health is not Health.UNHEALTHY:
-                continue
             mark = copy.name, copy.incarnation, copy.since
             marks.add(mark)
             if mark not in memory.counted:
                 ended = copy.since if copy.stage is Stage.EXITED else now
                 age = 0.0 if copy.started is None else ended - copy.started
                 at = min(ended, now)
-                found.append(Failure(service, copy.slot, copy.spec, copy.node, at, age))
-    if not found and marks >= memory.counted:
+                failures.append(Failure(service, copy.slot, copy.spec, copy.node, at, age))
+    if not failures and marks >= memory.counted:
         return memory
     recent = tuple(each for each in memory.failures if now - each.at < 2 * HEALED)
-    return replace(memory, failures=(*recent, *found), counted=frozenset(marks))
+    return replace(memory, failures=(*recent, *failures), counted=frozenset(marks))

@@ -11,7 +11,7 @@ from typing import Final
 from sidecar.scheduler.cluster import WELL, Cluster, Copy, Stage
 from sidecar.scheduler.desk import Desk
 from sidecar.scheduler.labels import MAIN, POD, hidden, relabelled
-from sidecar.scheduler.model import NodeView, State
+from sidecar.scheduler.model import ContainerView, NodeView, State
 from sidecar.scheduler.nodes.link import Link
 from sidecar.scheduler.sight import UNREACHABLE
 from sidecar.scheduler.traffic import Traffic
@@ -19,6 +19,9 @@ from sidecar.scheduler.traffic import Traffic
 __all__ = ["Picture"]
 
 _LONG: Final = 10.0
+
+_Relabelled = tuple[ContainerView, Mapping[str, str], Mapping[str, str] | None]
+"""A container, the labels that its stack gives it, and what comes of both."""
 
 
 class Picture:
@@ -36,6 +39,9 @@ class Picture:
         """Pods in which nothing can serve now: they are not registered."""
         self._routed: set[str] = set()
         """Those that work has reached once: what is wrong later is not their start."""
+        self._completions: dict[str, tuple[Copy, Copy]] = {}
+        """What was made of each copy: most are as they were at the look before."""
+        self._relabelled: dict[str, _Relabelled] = {}
 
     def taken(self, now: float) -> Cluster:
         """Return what is seen now."""
@@ -48,6 +54,8 @@ class Picture:
                 copies.setdefault(service, []).append(self._completed(copy, now))
         self._known = ids
         self._routed &= ids
+        if len(self._completions) > len(ids):
+            self._completions = {key: self._completions[key] for key in ids}
         self._traffic.forget(ids)
         nodes = tuple(self._available(link.view()) for link in self._links.values())
         since = {name: link.reach().since for name, link in self._links.items()}
@@ -67,12 +75,12 @@ class Picture:
         elif not is_up and self._traffic.is_routed(copy.node, copy.id) is not False:
             self._routed.add(copy.id)
             is_up = True
-        return replace(
-            copy,
-            is_up=is_up,
-            is_registered=copy.id not in self._withdrawn,
-            share=self._traffic.share(copy.id),
-        )
+        seen = is_up, copy.id not in self._withdrawn, self._traffic.share(copy.id)
+        before, made = self._completions.get(copy.id, (None, copy))
+        if before is not copy or (made.is_up, made.is_registered, made.share) != seen:
+            made = replace(copy, is_up=seen[0], is_registered=seen[1], share=seen[2])
+            self._completions[copy.id] = copy, made
+        return made
 
     def _relabel(self) -> None:
         """Have what runs registered by the labels that its stack gives it now."""
@@ -84,6 +92,7 @@ class Picture:
         }
         self._idle = set()
         live: dict[tuple[str, str], Mapping[str, str] | None] = {}
+        before, self._relabelled = self._relabelled, {}
         for name, link in self._links.items():
             for service, copy in link.copies():
                 seen = link.seen(copy.id)
@@ -98,8 +107,11 @@ class Picture:
                     self._idle.add(copy.id)
                     self._traffic.relabel(name, copy.id, hidden(seen.view.labels))
                 elif wanted is not None:
-                    labels = relabelled(seen.view.labels, wanted)
-                    self._traffic.relabel(name, copy.id, labels)
+                    known = before.get(copy.id)
+                    if known is None or known[0] is not seen.view or known[1] is not wanted:
+                        known = seen.view, wanted, relabelled(seen.view.labels, wanted)
+                    self._relabelled[copy.id] = known
+                    self._traffic.relabel(name, copy.id, known[2])
 
     def withdrawn(self, copy: Copy) -> None:
         """Note that a copy is in the catalogue no more."""

@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from sidecar.scheduler.board import Board
+from sidecar.scheduler.calm import Calm
 from sidecar.scheduler.explaining import explain
 from sidecar.scheduler.expressions import Expression
 from sidecar.scheduler.model import NodeView, Placement, Policy, Refusal, Request
@@ -46,10 +47,14 @@ class Placer:
     """Decides on one board, and keeps what it learned about it."""
 
     def __init__(self, board: Board) -> None:
-        """What is placed is added to ``board``."""
+        """What is placed is added to ``board``; another one is due when that was renewed."""
         self.board = board
         self._rankings: dict[tuple[object, ...], Ranking] = {}
         self._shelves: dict[tuple[tuple[str, ...], bool, bool], Shelves] = {}
+        self._refused: dict[tuple[str, str], _Batch] = {}
+        """What had no place on the board as it is."""
+        self._version = board.version
+        self.renewed = board.renewed
 
     def place(self, requests: Iterable[Request]) -> list[Decision]:
         """Decide requests in their order."""
@@ -57,9 +62,21 @@ class Placer:
         batch: _Batch | None = None
         for request in requests:
             if batch is None or not batch.is_for(request):
-                batch = _Batch(self.board, request, self._searches(request))
+                batch = self._batch(request)
             decisions.append(batch.decide(request))
+            if batch.is_refused:
+                self._refused[request.key] = batch
         return decisions
+
+    def _batch(self, request: Request) -> "_Batch":
+        """Return who decides on a request; on one that was refused on this very board, the same."""
+        if self._version != self.board.version:
+            self._version = self.board.version
+            self._refused.clear()
+        known = self._refused.get(request.key)
+        if known is not None and known.is_for(request):
+            return known
+        return _Batch(self.board, request, self._searches(request))
 
     def _searches(self, request: Request) -> list[Search]:
         """Return what is asked in turn: classic takes all wishes as rules, then none of them."""
@@ -90,10 +107,11 @@ class Placer:
 
 
 class Kept:
-    """A board and who decides on it, kept from one look to the next: most nodes do not change."""
+    """What spares work at the next look: most nodes and services do not change."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Begin with nothing."""
+        self.calm = Calm()
         self._placer: Placer | None = None
 
     def placer(self, nodes: Sequence[NodeView], policy: Policy) -> Placer:
@@ -101,6 +119,8 @@ class Kept:
         kept = self._placer
         if kept is None or kept.board.policy != policy or not kept.board.follow(nodes):
             kept = self._placer = Placer(Board(nodes, policy))
+        elif kept.renewed != kept.board.renewed:
+            kept = self._placer = Placer(kept.board)
         return kept
 
 
@@ -113,6 +133,11 @@ class _Batch:
         self._searches = searches
         self._refusal: Refusal | None = None
         self._stem = f"{board.policy.seed}/{request.stack}/{request.service}/"
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether there was no place left."""
+        return self._refusal is not None
 
     def is_for(self, request: Request) -> bool:
         """Return whether a request is another one of these."""

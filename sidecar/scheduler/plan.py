@@ -1,36 +1,21 @@
 """From what is wanted and what is seen to the next actions. Pure, and level-triggered.
 
-Every look begins anew: nothing depends on having seen an event. Per service, in this order: what is
-wanted no more is retired; of two copies of a slot the older goes; what ended is started again by
-its policy; what is missing is placed; a new spec is rolled out, so many slots at a time.
+Every look begins anew: nothing depends on having seen an event.
 
 ``Memory`` holds what cannot be seen: when things failed. Losing it costs delays, no more.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sidecar.scheduler.actions import Action, Alarm, Create, Deregister, Pending, Start
-from sidecar.scheduler.cluster import Cluster, Copy, Goal, Health, Order, Stage
-from sidecar.scheduler.ending import retired, swept
-from sidecar.scheduler.leaning import Leaning
+from sidecar.scheduler.actions import Action, Alarm
+from sidecar.scheduler.cluster import Cluster, Goal
+from sidecar.scheduler.looking import Look
 from sidecar.scheduler.memory import Memory, counted
-from sidecar.scheduler.model import Placement, Policy
-from sidecar.scheduler.placing import Kept, Placer
-from sidecar.scheduler.rebalancing import most_moves, rebalanced, remembered
-from sidecar.scheduler.rollout import (
-    begun,
-    can_begin,
-    effective,
-    ended_group,
-    has_failed,
-    over,
-    recalled,
-    resumed,
-)
-from sidecar.scheduler.sight import UNREACHABLE, Sight
-from sidecar.scheduler.sizing import sized
-from sidecar.scheduler.trying import tried
+from sidecar.scheduler.model import Policy
+from sidecar.scheduler.placing import Kept
+from sidecar.scheduler.rebalancing import remembered
+from sidecar.scheduler.sight import UNREACHABLE
 
 __all__ = ["Plan", "plan"]
 
@@ -61,237 +46,16 @@ def plan(
     if len(away) * 2 > len(cluster.nodes):
         text = f"{len(away)} of {len(cluster.nodes)} nodes cannot be reached: nothing is done"
         return Plan((Alarm(text),), replace(memory, cut_off=now))
-    memory = remembered(counted(cluster, memory, now), cluster, now)
-    placer = (kept or Kept()).placer(memory.strained(cluster.nodes, now), policy)
-    look = _Look(cluster, memory, now, placer)
+    kept = kept or Kept()
+    kept.calm.begin(cluster)
+    memory = remembered(counted(memory, kept.calm.ailing(), now), cluster, now)
+    look = Look(cluster, memory, now, kept=kept, policy=policy)
     for goal in goals:
         look.service(goal)
     known = {goal.service for goal in goals}
     for service in cluster.copies.keys() - known:
         look.retire_all(service)
     look.fence(goals)
-    return Plan(tuple(look.leaning.in_order(look.actions)), look.memory, look.look_again)
-
-
-class _Look:
-    """One pass over all services."""
-
-    def __init__(self, cluster: Cluster, memory: Memory, now: float, placer: Placer) -> None:
-        self.actions: list[Action] = []
-        self.memory = memory
-        self._sight = Sight(cluster, now, cut_off=memory.cut_off, moving=self.memory.moves)
-        self.leaning = Leaning(cluster)
-        self._cluster = cluster
-        self._now = now
-        self._placer = placer
-        self._last: dict[str, int] = {}
-        self._ready: set[str] = set()
-        self._over: Collection[str] = ()
-        self._groups: set[str] = set()  # whose slots are updated from this look on, together
-
-    @property
-    def look_again(self) -> float | None:
-        """When to look again at the latest."""
-        return self._sight.look_again
-
-    def service(self, goal: Goal) -> None:
-        """Look at one service."""
-        self.memory = recalled(self.memory, goal)
-        goal = self.leaning.settled(effective(sized(goal, self._cluster), self.memory))
-        self.memory = begun(self.memory, goal, self._now)
-        split = tried(goal, self._cluster, self.memory, self._sight, self._now)
-        self.memory = split.memory
-        self.actions += split.actions
-        if len(split.parts) == 1:  # no canary
-            self._rebalance(*split.parts[0])
-        for part, copies in split.parts:
-            self._part(part, copies)
-        self.leaning.note(goal, self.actions, self.memory)
-
-    def _rebalance(self, goal: Goal, copies: Iterable[Copy]) -> None:
-        """Choose which copy moves to another node next: it counts as outdated from now on."""
-        at_most, sight = most_moves(self._cluster), self._sight
-        self.memory = rebalanced(
-            goal, copies, self.memory, sight, self._placer.board, self._now, at_most
-        )
-        sight.leave(self.memory.moves)
-
-    def _part(self, goal: Goal, copies: Iterable[Copy]) -> None:
-        """Look at the slots of one spec."""
-        slots: dict[str, list[Copy]] = {slot: [] for slot in goal.slots}
-        self._last = dict.fromkeys(goal.slots, 0)
-        for copy in copies:
-            if copy.slot not in slots:
-                self._retire(goal.service, copy)
-                continue
-            self._last[copy.slot] = max(self._last[copy.slot], copy.incarnation)
-            if not self._sight.is_lost(copy, goal):
-                slots[copy.slot].append(copy)
-            if self._sight.is_withheld(copy, goal):
-                self.actions.append(Deregister(goal.service, copy))
-        self.memory = resumed(self.memory, goal, [each for held in slots.values() for each in held])
-        self._ready = {slot for slot, held in slots.items() if self._has_ready(goal, held)}
-        self._over = over(goal, slots)
-        self._judge(goal)
-        moving = [
-            slot not in self._over and self._sight.is_moving(held, goal)
-            for slot, held in slots.items()
-        ]
-        self.memory = ended_group(self.memory, goal, now=self._now, is_moving=any(moving))
-        in_flux = sum(
-            is_moving or self._sight.is_settling(held, goal)
-            for is_moving, held in zip(moving, slots.values(), strict=True)
-        )
-        for slot, held in self._in_order(slots):
-            in_flux += self._slot(goal, slot, held, in_flux)
-
-    def retire_all(self, service: str) -> None:
-        """Retire all copies of a service that is wanted no more."""
-        copies = self._cluster.copies.get(service, ())
-        self.leaning.gone(copies)
-        for copy in copies:
-            self._retire(service, copy)
-
-    def fence(self, goals: Iterable[Goal]) -> None:
-        """Shut out lost nodes whose copies must have ended first; let in those that are back."""
-        self.actions += [*sorted(self._sight.to_fence), *self._sight.returned(goals)]
-
-    def _in_order(self, slots: Mapping[str, list[Copy]]) -> Iterator[tuple[str, list[Copy]]]:
-        """Return first the slots that lack most: an update begins where nothing runs."""
-        order = sorted(slots, key=lambda slot: (slot in self._ready, len(slot), slot))
-        return ((slot, slots[slot]) for slot in order)
-
-    def _has_ready(self, goal: Goal, copies: Iterable[Copy]) -> bool:
-        return any(self._sight.is_ready(copy, goal) for copy in copies)
-
-    def _slot(self, goal: Goal, slot: str, copies: Sequence[Copy], in_flux: int) -> int:
-        """Look at one slot; return how many updates it has begun."""
-        alive = [copy for copy in copies if copy.stage is not Stage.EXITED]
-        alive.sort(key=lambda each: self._sight.claim(each, goal))
-        ended = [copy for copy in copies if copy.stage is Stage.EXITED]
-        for copy in [each for each in alive if self.leaning.is_adrift(each, goal)]:
-            alive.remove(copy)
-            self._retire(goal.service, copy)
-        news = [copy for copy in alive if self._sight.is_current(copy, goal)]
-        olds = [copy for copy in alive if not self._sight.is_current(copy, goal)]
-        self.actions += swept(goal, copies, self._sight, self._now)
-        if news:
-            self._settle(goal, news, olds)
-            return 0
-        if olds:
-            return self._update(goal, slot, olds, in_flux)
-        self._fill(goal, slot, ended)
-        return 0
-
-    def _settle(self, goal: Goal, news: Sequence[Copy], olds: Sequence[Copy]) -> None:
-        """Bring the newest copy up; retire the others when it is ready."""
-        *duplicates, newest = news
-        if self._sight.is_reachable(newest):
-            if newest.stage is Stage.CREATED:
-                self.actions.append(Start(goal.service, newest))
-            elif self._has_failed(goal, newest):
-                self._retire(goal.service, newest)
-        others = [*olds, *duplicates]
-        if others and (self._sight.is_ready(newest, goal) or goal.update.order is Order.STOP_FIRST):
-            for copy in others:
-                self._retire(goal.service, copy)
-
-    def _has_failed(self, goal: Goal, copy: Copy) -> bool:
-        if copy.health is Health.UNHEALTHY or copy.is_draining:
-            return True
-        if not self._sight.is_late(copy, goal):
-            return False
-        self.memory = self.memory.late(goal.service, copy, self._now)
-        return True
-
-    def _update(self, goal: Goal, slot: str, olds: Sequence[Copy], in_flux: int) -> int:
-        """Begin the update of a slot if it is its turn; go on with one that has begun."""
-        if any(copy.is_draining for copy in olds):
-            for copy in olds:
-                self._retire(goal.service, copy)
-            return 0
-        reachable = all(self._sight.is_reachable(copy) for copy in olds)
-        is_new = any(copy.spec != goal.spec for copy in olds)  # else it only goes to another node
-        if not reachable or not self._may_update(goal, slot, in_flux, is_new=is_new):
-            for copy in olds:  # the old spec is kept alive meanwhile
-                if copy.stage is Stage.CREATED and self._sight.is_reachable(copy):
-                    self.actions.append(Start(goal.service, copy))
-            return 0
-        if goal.update.order is Order.STOP_FIRST:
-            self._ready.discard(slot)
-            for copy in olds:
-                self._retire(goal.service, copy)
-        elif not self._create(goal, slot):
-            return 0
-        if is_new:
-            updated = {**self.memory.updated, goal.service: self._now}
-            self.memory = replace(self.memory, updated=updated)
-        return 1
-
-    def _may_update(self, goal: Goal, slot: str, in_flux: int, *, is_new: bool) -> bool:
-        if not self.leaning.may_change(goal):
-            return False
-        ended = self._over if is_new else goal.slots  # nobody is waited for before a mere move
-        if not can_begin(goal, self.memory, slot, in_flux=in_flux, ready=self._ready, over=ended):
-            return False
-        last = self.memory.updated.get(goal.service)
-        is_of_group = goal.service in self._groups
-        if last is not None and not is_of_group and self._now - last < goal.update.delay:
-            self._sight.wait(last + goal.update.delay)
-            return False
-        self._groups.add(goal.service)
-        return True
-
-    def _judge(self, goal: Goal) -> None:
-        """Stop a rollout of which too much failed; it may be the last slot that did."""
-        last = self.memory.updated.get(goal.service)
-        if (goal.service, goal.spec) in self.memory.paused or last is None:
-            return
-        is_recent = self._now - last <= goal.update.deadline + goal.update.monitor
-        if is_recent and has_failed(goal, self.memory):
-            paused = self.memory.paused | {(goal.service, goal.spec)}
-            self.memory = replace(self.memory, paused=paused)
-            text = f"the rollout of {goal.service} stopped: too much of it failed"
-            self.actions.append(Alarm(text))
-
-    def _fill(self, goal: Goal, slot: str, ended: Sequence[Copy]) -> None:
-        """Start what ended again, or put a new copy where there is none."""
-        last = max(ended, key=lambda each: (each.since, each.age), default=None)
-        if last is not None and last.spec == goal.spec and not self._is_due(goal, last):
-            return
-        is_first = last is None and not self._last[slot]
-        if self.leaning.may_start(goal, slot, is_first=is_first):
-            self._create(goal, slot)
-
-    def _is_due(self, goal: Goal, last: Copy) -> bool:
-        """Return whether an ended copy is to be followed by another one now."""
-        restart = goal.restart
-        if not last.is_draining and not restart.is_wanted(last.exit_code):
-            return False
-        failures = self.memory.failures_of(goal.service, last.slot, goal.spec)
-        due = restart.due(failures, last.since, self._now, is_ended_by_us=last.is_draining)
-        if due is None:
-            return False
-        if due <= self._now:
-            return True
-        self._sight.wait(due)
-        return False
-
-    def _create(self, goal: Goal, slot: str) -> bool:
-        request = self.leaning.bound(self._sight.allowed(goal.slots[slot], goal), goal)
-        if request is None:
-            return False
-        if left := self.memory.left(goal.service, slot):
-            request = replace(request, avoid=request.avoid | left)
-        (decision,) = self._placer.place([request])
-        if not isinstance(decision, Placement):
-            self.actions.append(Pending(goal.service, decision))
-            return False
-        number = self._last[slot] + 1  # also after those that are lost
-        self.actions.append(Create(goal.service, slot, goal.spec, number, decision))
-        return True
-
-    def _retire(self, service: str, copy: Copy) -> None:
-        step = retired(service, copy, self._sight)
-        if step is not None:
-            self.actions.append(step)
+    return Plan(
+        tuple(look.leaning.in_order(look.actions)), look.parts.whole(), look.sight.look_again
+    )

@@ -11,7 +11,7 @@ the memory leaves two copies of a slot, of which one goes.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -20,8 +20,9 @@ from sidecar.scheduler.cluster import Cluster, Copy, Goal, Stage
 from sidecar.scheduler.filters import refusal_of
 from sidecar.scheduler.memory import Memory, Move
 from sidecar.scheduler.model import Request
-from sidecar.scheduler.ranking import branch_of, rank_of
+from sidecar.scheduler.ranking import branch_of, labels_of, rank_of
 from sidecar.scheduler.searching import worth_of
+from sidecar.scheduler.shelves import values_of
 from sidecar.scheduler.sight import Sight
 from sidecar.scheduler.standing import Standing
 from sidecar.scheduler.strategies import Key
@@ -139,6 +140,8 @@ def _candidate(
     ``leaving``: how many copies are about to leave each node.
     """
     pattern = next(iter(goal.slots.values()))
+    if not _is_worth_a_look(pattern, leaving, board):
+        return None
     paths = {
         name: (*branch_of(pattern, board.policy, standing.view), name)
         for name, standing in board.standings.items()
@@ -165,6 +168,33 @@ def _candidate(
             if _gains(pattern, copy.node, name, board, ways, counts):
                 return copy
     return None
+
+
+def _is_worth_a_look(request: Request, leaving: Mapping[str, int], board: Board) -> bool:
+    """Return whether anywhere two numbers that are compared may differ by two.
+
+    It asks nodes that have copies only: most services are even, and there may be many nodes.
+    """
+    own = {
+        name: number - leaving.get(name, 0) for name, number in board.copies(request.key).items()
+    }
+    if _range_of(own.values(), len(board.standings)) >= 2:
+        return True
+    labels = labels_of(request, board.policy)
+    branches = board.branches(labels)
+    for level in range(1, len(labels) + 1):
+        counts = Counter[tuple[str, ...]]()
+        for name, number in own.items():
+            counts[values_of(labels, board.standings[name].view)[:level]] += number
+        if _range_of(counts.values(), len({branch[:level] for branch in branches})) >= 2:
+            return True
+    return False
+
+
+def _range_of(numbers: Collection[int], size: int) -> int:
+    """Return how far numbers are apart; of ``size`` in all, those that are missing are 0."""
+    least = 0 if len(numbers) < size else min(numbers, default=0)
+    return max(numbers, default=0) - least
 
 
 def _is_uneven(full: Iterable[_Counts]) -> bool:

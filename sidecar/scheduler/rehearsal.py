@@ -1,6 +1,6 @@
 """A stack on a simulated cluster, with faults; and what came of it as a document. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from sidecar.scheduler.actions import Action, Alarm, Create, Fence, Pending
@@ -9,6 +9,7 @@ from sidecar.scheduler.faults import Fault, befall
 from sidecar.scheduler.goals import Told, goals_of
 from sidecar.scheduler.model import NodeView, Policy
 from sidecar.scheduler.rollout import rollout_of
+from sidecar.scheduler.sight import Sight
 from sidecar.scheduler.simulation import Latency, Simulation
 from sidecar.scheduler.sizing import sized
 from sidecar.scheduler.spec import StackSpec
@@ -35,8 +36,16 @@ class Rehearsal:
         self._said: set[str] = set()
         self._acted = 0.0
 
-    def run(self, faults: Sequence[Fault], seconds: float) -> None:
-        """Let so much time pass, or less when nothing happens any more."""
+    def run(
+        self,
+        faults: Sequence[Fault],
+        seconds: float,
+        tell: Callable[[float, int], None] = lambda *_: None,
+    ) -> None:
+        """Let so much time pass, or less when nothing happens any more.
+
+        ``tell`` hears the time and how many events there were, at each look.
+        """
         world, left = self._world, list(faults)
         while world.now < seconds and (left or world.now - self._acted <= _QUIET):
             while left and left[0].at <= world.now:
@@ -45,6 +54,7 @@ class Rehearsal:
                 befall(world, fault, self._stack.name)
                 self._acted = world.now
             found = world.look()
+            tell(world.now, len(self._events))
             said = {self._told(each) for each in found.actions}
             self._said = said
             if found.look_again is not None:
@@ -80,21 +90,22 @@ class Rehearsal:
         """Return what happened and how it ended."""
         world = self._world
         cluster, found = world.cluster(), world.look()
+        sight = Sight(cluster, world.now)
+        refused: dict[str, list[str]] = {}
+        for each in found.actions:
+            if isinstance(each, Pending):
+                text = f"slot {each.refusal.request.slot}: {'; '.join(lines_of(each.refusal))}"
+                refused.setdefault(each.service, []).append(text)
         services = []
         for goal in world.goals:
-            rollout = rollout_of(sized(goal, cluster), cluster, world.memory, world.now)
-            refused = [
-                f"slot {each.refusal.request.slot}: {'; '.join(lines_of(each.refusal))}"
-                for each in found.actions
-                if isinstance(each, Pending) and each.service == goal.service
-            ]
+            rollout = rollout_of(sized(goal, cluster), cluster, world.memory, world.now, sight)
             services.append({
                 "service": goal.service,
                 "phase": rollout.phase.value,
                 "wanted": rollout.wanted,
                 "ready": rollout.ready,
                 "why": rollout.why,
-                "refusals": refused,
+                "refusals": refused.get(goal.service, []),
                 "nodes": sorted(
                     each.node
                     for each in cluster.copies.get(goal.service, ())

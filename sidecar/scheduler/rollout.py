@@ -21,11 +21,11 @@ from sidecar.scheduler.canary import is_canary
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, Stage
 from sidecar.scheduler.conduct import OnFailure, Order
 from sidecar.scheduler.memory import Memory
-from sidecar.scheduler.model import Request
 from sidecar.scheduler.sight import Sight
+from sidecar.scheduler.slots import filled
 
 __all__ = [
-    "Phase", "Rollout", "begun", "can_begin", "effective", "ended_group", "has_failed", "over",
+    "Phase", "Rollout", "begun", "can_begin", "effective", "ended_group", "judged", "over",
     "recalled", "resumed", "rollout_of",
 ]  # fmt: skip
 
@@ -77,9 +77,11 @@ def begun(memory: Memory, goal: Goal, now: float) -> Memory:
 
 def resumed(memory: Memory, goal: Goal, copies: Sequence[Copy]) -> Memory:
     """Return the memory with when a slot was updated last, where another process has done that."""
+    if goal.service in memory.updated:
+        return memory
     alive = [copy for copy in copies if copy.stage is not Stage.EXITED]
     since = [copy.since for copy in alive if copy.spec == goal.spec]
-    if goal.service in memory.updated or len(since) in {0, len(alive)}:
+    if len(since) in {0, len(alive)}:
         return memory
     return replace(memory, updated={**memory.updated, goal.service: max(since)})
 
@@ -123,7 +125,7 @@ def effective(goal: Goal, memory: Memory) -> Goal:
         return goal
     return replace(
         goal.previous,
-        slots=_same_slots(goal, goal.previous),
+        slots=filled(goal.previous.slots, goal.slots),
         update=goal.rollback,
         is_rollback=True,
         is_paused=goal.is_paused,
@@ -131,19 +133,23 @@ def effective(goal: Goal, memory: Memory) -> Goal:
     )
 
 
-def _same_slots(goal: Goal, previous: Goal) -> Mapping[str, Request]:
-    pattern = next(iter(previous.slots.values()), None)
-    if pattern is None:
-        return {}
-    return {slot: previous.slots.get(slot, replace(pattern, slot=slot)) for slot in goal.slots}
-
-
-def has_failed(goal: Goal, memory: Memory) -> bool:
+def _has_failed(goal: Goal, memory: Memory) -> bool:
     """Return whether more of a rollout failed than may."""
     if goal.update.on_failure is OnFailure.CONTINUE:
         return False
     slots = memory.failed_slots(goal.service, goal.spec, goal.update.monitor)
     return len(slots) / max(len(goal.slots), 1) > goal.update.max_failure_ratio
+
+
+def judged(memory: Memory, goal: Goal, now: float) -> Memory:
+    """Return the memory with a rollout stopped of which too much failed, if only its last slot."""
+    last = memory.updated.get(goal.service)
+    if (goal.service, goal.spec) in memory.paused or last is None:
+        return memory
+    is_recent = now - last <= goal.update.deadline + goal.update.monitor
+    if not is_recent or not _has_failed(goal, memory):
+        return memory
+    return replace(memory, paused=memory.paused | {(goal.service, goal.spec)})
 
 
 def can_begin(
@@ -173,8 +179,8 @@ def _least(goal: Goal, memory: Memory, ready: Collection[str], over: Collection[
     if not goal.update.parallelism:
         return 0
     failed = memory.failed_slots(goal.service, goal.spec, goal.update.monitor)
-    given_up = {slot for slot in goal.slots if slot in over or slot in failed} - {*ready}
-    return len(goal.slots) - goal.update.parallelism - len(given_up)
+    given_up = sum(slot in goal.slots and slot not in ready for slot in {*over, *failed})
+    return len(goal.slots) - goal.update.parallelism - given_up
 
 
 def over(goal: Goal, slots: Mapping[str, Sequence[Copy]]) -> Collection[str]:
@@ -183,10 +189,15 @@ def over(goal: Goal, slots: Mapping[str, Sequence[Copy]]) -> Collection[str]:
     return {slot for slot, copy in last.items() if _is_over(goal, copy) and not copy.exit_code}
 
 
-def rollout_of(goal: Goal, cluster: Cluster, memory: Memory, now: float) -> Rollout:
-    """Return how far a service has got; ``goal`` has its slots and may be newer than the rest."""
+def rollout_of(
+    goal: Goal, cluster: Cluster, memory: Memory, now: float, sight: Sight | None = None
+) -> Rollout:
+    """Return how far a service has got; ``goal`` has its slots and may be newer than the rest.
+
+    Who asks about many gives a ``sight`` of the cluster.
+    """
     memory = recalled(memory, goal)
-    sight = Sight(cluster, now)
+    sight = sight or Sight(cluster, now)
     real = effective(goal, memory)
     is_stopped = (real.service, real.spec) in memory.paused
     alive: dict[str, list[Copy]] = {slot: [] for slot in real.slots}

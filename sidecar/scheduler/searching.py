@@ -50,8 +50,9 @@ class _Branches:
         self._board = board
         self._labels = labels_of(request, board.policy)
         self._counts: dict[Branch, int] = {}
-        for node, copies in board.copies(request.key).items():
-            self.add(self.of(node), copies)
+        if self._labels:
+            for node, copies in board.copies(request.key).items():
+                self.add(self.of(node), copies)
 
     def of(self, node: str) -> Branch:
         """Return the branch of a node."""
@@ -95,8 +96,9 @@ class Buckets:
         """No node with a copy ranks before this: all wishes, no strain, one copy."""
         leaves_out_all = self._ranks_copies or self._holds_port
         self._spent: dict[Tier, int] | None = {} if leaves_out_all else None
-        for node, copies in board.copies(request.key).items():
-            self._note(node, copies)
+        if self._ranks_copies or request.max_per_node:
+            for node, copies in board.copies(request.key).items():
+                self._note(node, copies)
 
     def best(self, pick: int) -> Choice | None:
         """Return the best node, None when there is none."""

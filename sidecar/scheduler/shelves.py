@@ -11,7 +11,7 @@ from math import log2
 from typing import Final
 
 from sidecar.scheduler.board import Board, Bucket
-from sidecar.scheduler.model import NodeView, Request, Strategy
+from sidecar.scheduler.model import NodeView, Request, Resources, Strategy
 from sidecar.scheduler.strategies import HEALTH_WEIGHT, STRAINED
 
 __all__ = ["Branch", "Reader", "Shelf", "Shelves", "values_of"]
@@ -26,6 +26,8 @@ _SLACK: Final = 0.001
 
 def values_of(labels: tuple[str, ...], node: NodeView) -> Branch:
     """Return a node's values of labels."""
+    if not labels:
+        return ()
     if len(labels) == 1:
         return (node.labels.get(labels[0], ""),)
     return tuple(node.labels.get(label, "") for label in labels)
@@ -66,6 +68,7 @@ class Shelves:
         self._read = 0
         self._held: set[Bucket] = set()
         self._of_kind: dict[int, Shelf | None] = {}
+        self._of_size: dict[tuple[Branch, Resources, int, bool], Shelf | None] = {}
 
     def refresh(self) -> None:
         """Take in the buckets that came since, and leave out those that are gone if they are many.
@@ -102,18 +105,24 @@ class Shelves:
                 shelf.entries = [entry for entry in shelf.entries if entry[1] in members]
 
     def _shelf_of(self, kind: int) -> Shelf | None:
-        if kind not in self._of_kind:
-            self._of_kind[kind] = self._placed(self._board.kinds[kind])
-        return self._of_kind[kind]
+        if kind in self._of_kind:
+            return self._of_kind[kind]
+        node = self._board.kinds[kind]
+        branch = values_of(self._labels, node)
+        size = branch, node.capacity, node.health, node.strain >= STRAINED
+        if size not in self._of_size:
+            self._of_size[size] = self._placed(branch, node)
+        found = self._of_kind[kind] = self._of_size[size]
+        return found
 
-    def _placed(self, node: NodeView) -> Shelf | None:
+    def _placed(self, branch: Branch, node: NodeView) -> Shelf | None:
         """Return the shelf of a kind; None: it has none of what is asked for."""
         has = node.capacity
         if (self._by_cpu and has.cpu <= 0) or (self._by_memory and has.memory <= 0):
             return None
         size = _step(has.cpu) if self._by_cpu else 0, _step(has.memory) if self._by_memory else 0
         key = int(node.strain >= STRAINED), node.health, *size
-        shelves = self.by_branch.setdefault(values_of(self._labels, node), {})
+        shelves = self.by_branch.setdefault(branch, {})
         shelf = shelves.get(key)
         if shelf is None:
             shelf = shelves[key] = Shelf(node)

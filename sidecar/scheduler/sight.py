@@ -3,8 +3,9 @@
 It notes when an answer that depends on time will change (``look_again``).
 """
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from math import inf
 from typing import Final
 
@@ -44,6 +45,37 @@ class Sight:
         self._cluster = cluster
         self._now = now
         self._nodes = {node.name: node for node in cluster.nodes}
+        self._homes = {
+            node.name
+            for node in cluster.nodes
+            if node.state not in UNREACHABLE and node.availability is not Availability.DRAIN
+        }
+        """Nodes that can be reached and keep what they have."""
+        self._manning: dict[str, dict[str, set[str]]] = {}
+        """In which networks a service has something that does its work, by slot."""
+
+    def is_at_home(self, copy: Copy) -> bool:
+        """Return whether nothing about its node speaks against a copy."""
+        return copy.node in self._homes
+
+    def is_steady(self, copies: Sequence[Copy], goal: Goal) -> bool:
+        """Return whether there is nothing to do, to wait for or to weigh about a slot.
+
+        It has one copy, which is what is wanted, where it may stay, and takes work.
+        """
+        if len(copies) != 1 or goal.pod or goal.members:
+            return False
+        (copy,) = copies
+        return (
+            copy.stage is Stage.RUNNING
+            and copy.spec == goal.spec
+            and copy.node in self._homes
+            and not copy.is_draining
+            and copy.is_up
+            and copy.health in WELL
+            and (copy.health is Health.HEALTHY or self._now - copy.since >= goal.min_healthy)
+            and (goal.service, copy.slot, copy.incarnation) not in self._moving
+        )
 
     def is_lost(self, copy: Copy, goal: Goal) -> bool:
         """Return whether a copy is given up: its node is gone, fenced, or down for too long."""
@@ -97,9 +129,12 @@ class Sight:
         """Return a request that goes only to nodes whose agent could stop it."""
         if goal.fencing is not Fencing.SELF:
             return request
+        return replace(request, avoid=request.avoid | self._unleased)
+
+    @cached_property
+    def _unleased(self) -> frozenset[str]:
         fences = self._cluster.fences
-        without = self._nodes.keys() - fences.leased | fences.denied.keys()
-        return replace(request, avoid=request.avoid | without)
+        return frozenset(self._nodes.keys() - fences.leased | fences.denied.keys())
 
     def returned(self, goals: Iterable[Goal]) -> Iterator[Unfence]:
         """Return the nodes that are back and on which nothing runs any more that was given up."""
@@ -147,15 +182,12 @@ class Sight:
 
     def _is_manned(self, pod: Copy, member: str) -> bool:
         """Return whether a pod has a member that is well, or has done its work."""
-        return any(
-            copy.slot == pod.slot
-            and copy.within in {"", pod.id}
-            and (
-                (copy.stage is Stage.EXITED and not copy.exit_code and not copy.is_draining)
-                or (copy.stage is Stage.RUNNING and not copy.is_draining and copy.health in WELL)
-            )
-            for copy in self._cluster.copies.get(member, ())
-        )
+        if member not in self._manning:
+            found = self._manning[member] = {}
+            for copy in self._cluster.copies.get(member, ()):
+                if _is_manning(copy):
+                    found.setdefault(copy.slot, set()).add(copy.within)
+        return not self._manning[member].get(pod.slot, frozenset()).isdisjoint(("", pod.id))
 
     def is_late(self, copy: Copy, goal: Goal) -> bool:
         """Return whether a copy should have become ready by now: healthy, and sent work."""
@@ -194,6 +226,22 @@ class Sight:
         had = any(not self.is_current(copy, goal) for copy in copies)
         return had and any(self.is_watched(copy, goal) for copy in news[:1])
 
+    def alone(self, ask: Callable[[], None]) -> float | None:
+        """Ask things; return what they wait for, which is not noted."""
+        others, self.look_again = self.look_again, None
+        ask()
+        own, self.look_again = self.look_again, others
+        return own
+
     def wait(self, until: float) -> None:
         """Note when to look again at the latest."""
         self.look_again = until if self.look_again is None else min(self.look_again, until)
+
+
+def _is_manning(copy: Copy) -> bool:
+    """Return whether a member of a pod is well, or has done its work."""
+    if copy.is_draining:
+        return False
+    if copy.stage is Stage.EXITED:
+        return not copy.exit_code
+    return copy.stage is Stage.RUNNING and copy.health in WELL

@@ -17,6 +17,7 @@ from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.model import Availability, ContainerView, NodeView, Policy, State
 from sidecar.scheduler.placing import Kept
 from sidecar.scheduler.plan import Plan, plan
+from sidecar.scheduler.population import Population
 from sidecar.scheduler.standing import container_of
 
 __all__ = ["Latency", "Simulation"]
@@ -47,7 +48,7 @@ class Simulation:
         latency: Latency | None = None,
         policy: Policy | None = None,
     ) -> None:
-        """``goals`` may be exchanged at any time."""
+        """``goals`` may be exchanged at any time; of what ``nodes`` hold only others' stays."""
         self.now = 0.0
         self.wall = 0.0
         self.goals = list(goals)
@@ -56,10 +57,12 @@ class Simulation:
         self._latency = latency or Latency()
         self._policy = policy or Policy()
         self._kept = Kept()
-        self._nodes = {node.name: node for node in nodes}
+        self._foreign = {node.name: _foreign(node) for node in nodes}
+        self._nodes = {
+            node.name: replace(node, containers=self._foreign[node.name]) for node in nodes
+        }
         self._since = dict.fromkeys(self._nodes, 0.0)
-        self._copies: dict[str, tuple[str, Copy]] = {}
-        self._views: dict[str, ContainerView] = {}
+        self._population = Population()
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._busy: set[str] = set()
         self._count = 0
@@ -68,23 +71,14 @@ class Simulation:
     @property
     def copies(self) -> Mapping[str, tuple[Copy, ...]]:
         """All copies by service, in the order of their creation."""
-        found: dict[str, list[Copy]] = {}
-        for service, copy in self._copies.values():
-            found.setdefault(service, []).append(copy)
-        return {service: tuple(copies) for service, copies in found.items()}
+        return self._population.copies()
 
     def cluster(self) -> Cluster:
-        """Return what a scheduler sees."""
-        held: dict[str, list[ContainerView]] = {}
-        for name, (_, copy) in self._copies.items():
-            is_over = copy.stage is Stage.EXITED
-            view = replace(self._views[name], running=not is_over, is_over=is_over)
-            held.setdefault(copy.node, []).append(view)
-        nodes = tuple(
-            replace(node, containers=tuple(held.get(name, ())))
-            for name, node in self._nodes.items()
-        )
-        return Cluster(nodes, self.copies, dict(self._since), wall=self.wall)
+        """Return what a scheduler sees; what did not change is the same object as before."""
+        for name, held in self._population.moved():
+            containers = *self._foreign.get(name, ()), *held
+            self._nodes[name] = replace(self._nodes[name], containers=containers)
+        return Cluster(tuple(self._nodes.values()), self.copies, dict(self._since), wall=self.wall)
 
     def look(self) -> Plan:
         """Let the scheduler look once, and begin what it says."""
@@ -117,13 +111,16 @@ class Simulation:
             happen()
         self.now = end
 
-    def until_quiet(self, limit: float = 3600.0) -> float:
+    def until_quiet(
+        self, limit: float = 3600.0, tell: Callable[[Plan], None] = lambda _: None
+    ) -> float:
         """Run until nothing is to be done or under way; return when. Raises TimeoutError.
 
-        What only waits to be removed one day is no work.
+        What only waits to be removed one day is no work. ``tell`` hears of each look.
         """
         while self.now < limit:
             found = self.look()
+            tell(found)
             is_idle = (found.look_again or inf) - self.now > _SOON
             if not found.actions and not self._due and is_idle:
                 return self.now
@@ -142,9 +139,7 @@ class Simulation:
         """Let a node fail with all that runs on it; that is seen when it is back."""
         self.set_node(name, State.DOWN)
         self._dead[name] = [
-            key
-            for key, (_, copy) in self._copies.items()
-            if copy.node == name and copy.stage is Stage.RUNNING
+            copy.name for copy in self._population.on(name) if copy.stage is Stage.RUNNING
         ]
 
     def drain_node(self, name: str) -> None:
@@ -153,46 +148,35 @@ class Simulation:
 
     def crash(self, name: str, exit_code: int = 1) -> None:
         """End a copy."""
-        self._change(name, stage=Stage.EXITED, exit_code=exit_code, since=self.now)
+        self._population.change(name, stage=Stage.EXITED, exit_code=exit_code, since=self.now)
 
     def sicken(self, name: str) -> None:
         """Make a copy unhealthy."""
-        self._change(name, health=Health.UNHEALTHY)
-
-    def _change(self, name: str, **what: object) -> None:
-        if name in self._copies:
-            service, copy = self._copies[name]
-            self._copies[name] = service, replace(copy, **what)  # type: ignore[arg-type]
+        self._population.change(name, health=Health.UNHEALTHY)
 
     def _begin(self, action: Action) -> None:
         key = getattr(action, "key", "")
         if not key or key in self._busy:
             return
+        found = self._population
         match action:
             case Create():
                 self._later(key, self._latency.create, lambda: self._create(action))
             case Start(copy=copy):
                 self._later(key, self._latency.start, lambda: self._start(copy.name))
             case Drain(copy=copy):
-                self._change(copy.name, is_draining=True)
+                found.change(copy.name, is_draining=True)
                 self._later(
-                    key, self._latency.drain, lambda: self._change(copy.name, is_drained=True)
+                    key, self._latency.drain, lambda: found.change(copy.name, is_drained=True)
                 )
             case Stop(copy=copy):
-                self._later(
-                    key,
-                    self._latency.stop,
-                    lambda: self._change(
-                        copy.name, stage=Stage.EXITED, is_draining=True, since=self.now
-                    ),
-                )
+                self._later(key, self._latency.stop, lambda: self._stop(copy.name))
             case Weigh(copy=copy, share=share):
-                self._change(copy.name, share=share)
+                found.change(copy.name, share=share)
             case Deregister(copy=copy):
-                self._change(copy.name, is_registered=False)
+                found.change(copy.name, is_registered=False)
             case Remove(copy=copy):
-                self._copies.pop(copy.name, None)
-                self._views.pop(copy.name, None)
+                found.remove(copy.name)
 
     def _later(self, key: str, longest: float, happen: Callable[[], None]) -> None:
         digest = blake2b(f"{self._policy.seed}/{key}".encode(), digest_size=4).digest()
@@ -209,24 +193,37 @@ class Simulation:
     def _create(self, action: Create) -> None:
         name = f"{action.service}_{action.slot}_{action.incarnation}"
         node = action.placement.node
-        if name in self._copies or self._nodes[node].state is not State.UP:
+        if self._population.copy(name) is not None or self._nodes[node].state is not State.UP:
             return
         copy = Copy(
             name=name, node=node, slot=action.slot, spec=action.spec,
             incarnation=action.incarnation, stage=Stage.CREATED, since=self.now,
         )  # fmt: skip
-        self._copies[name] = action.service, copy
-        self._views[name] = replace(container_of(action.placement.request), name=name)
+        view = replace(container_of(action.placement.request), name=name)
+        self._population.add(action.service, copy, view)
 
     def _start(self, name: str) -> None:
-        if name not in self._copies:
+        if self._population.copy(name) is None:
             return
         has_check = self._latency.healthy > 0
-        health = Health.STARTING if has_check else Health.NONE
-        self._change(name, stage=Stage.RUNNING, health=health, since=self.now, started=self.now)
+        self._population.change(
+            name,
+            stage=Stage.RUNNING,
+            health=Health.STARTING if has_check else Health.NONE,
+            since=self.now,
+            started=self.now,
+        )
         if has_check:
             self._later(f"healthy/{name}", self._latency.healthy, lambda: self._heal(name))
 
+    def _stop(self, name: str) -> None:
+        self._population.change(name, stage=Stage.EXITED, is_draining=True, since=self.now)
+
     def _heal(self, name: str) -> None:
-        if name in self._copies and self._copies[name][1].health is Health.STARTING:
-            self._change(name, health=Health.HEALTHY)
+        copy = self._population.copy(name)
+        if copy is not None and copy.health is Health.STARTING:
+            self._population.change(name, health=Health.HEALTHY)
+
+
+def _foreign(node: NodeView) -> tuple[ContainerView, ...]:
+    return tuple(each for each in node.containers if not each.service)

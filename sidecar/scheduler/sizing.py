@@ -7,12 +7,14 @@ goes on, so that the choice stays what it was while it is carried out.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, Health, Stage
 from sidecar.scheduler.filters import is_met, is_of_platform
 from sidecar.scheduler.model import Availability, NodeView, Request, State
+from sidecar.scheduler.slots import Slots, like
 
 __all__ = ["has_place", "pinned", "sized"]
 
@@ -26,8 +28,11 @@ def sized(goal: Goal, cluster: Cluster) -> Goal:
     pattern = next(iter(goal.slots.values()))
     names = _kept(goal.size, cluster.copies.get(goal.service, ()))
     previous = goal.previous and sized(replace(goal.previous, size=goal.size), cluster)
-    slots = {name: replace(pattern, slot=name) for name in names}
-    return replace(goal, slots=slots, previous=previous)
+    return replace(goal, slots=like(pattern, names), previous=previous)
+
+
+def _on_each(pattern: Request, nodes: Iterable[str]) -> Slots:
+    return Slots(nodes, partial(pinned, pattern))
 
 
 def _everywhere(goal: Goal, cluster: Cluster) -> Goal:
@@ -37,17 +42,17 @@ def _everywhere(goal: Goal, cluster: Cluster) -> Goal:
         for copy in cluster.copies.get(goal.service, ())
         if copy.stage is not Stage.EXITED and not copy.is_draining
     }
-    slots = {
-        node.name: pinned(pattern, node.name)
+    names = [
+        node.name
         for node in cluster.nodes
         if has_place(pattern, node) or (node.name in held and _may_stay(pattern, node))
-    }
+    ]
     previous = goal.previous and replace(
         goal.previous,
-        slots={name: pinned(next(iter(goal.previous.slots.values())), name) for name in slots},
+        slots=_on_each(next(iter(goal.previous.slots.values())), names),
         is_everywhere=False,
     )
-    return replace(goal, slots=slots, previous=previous)
+    return replace(goal, slots=_on_each(pattern, names), previous=previous)
 
 
 def has_place(request: Request, node: NodeView) -> bool:

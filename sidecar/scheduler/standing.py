@@ -5,7 +5,7 @@ containers of a node again.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from sidecar.scheduler.model import ContainerView, NodeView, Port, Request
@@ -23,8 +23,7 @@ class Binding(NamedTuple):
     is_host: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
+class _Held(NamedTuple):
     view: ContainerView
     bindings: tuple[tuple[Port, bool], ...]
 

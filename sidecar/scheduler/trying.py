@@ -14,6 +14,7 @@ from sidecar.scheduler.canary import PREFIX, CanaryPolicy, Phase, Sides, Trial, 
 from sidecar.scheduler.cluster import Cluster, Copy, Goal, OnFailure, Order, Stage
 from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.sight import Sight
+from sidecar.scheduler.slots import filled
 
 __all__ = ["Split", "tried"]
 
@@ -135,12 +136,11 @@ def _stable_goal(goal: Goal, trial: Trial, stable: Sequence[Copy]) -> Goal:
     if trial.phase is Phase.PROMOTED:
         return goal
     before = goal.previous
-    pattern = next(iter(before.slots.values()), None) if before is not None else None
     is_other = bool(stable) and before is not None and before.spec not in {c.spec for c in stable}
-    if before is None or pattern is None or is_other:
+    if before is None or not before.slots or is_other:
         # How the old ones are made is not known: the spec before may have been on trial itself.
         return replace(goal, is_paused=True)
-    slots = {slot: before.slots.get(slot, replace(pattern, slot=slot)) for slot in goal.slots}
+    slots = filled(before.slots, goal.slots)
     return replace(goal, spec=before.spec, slots=slots, previous=None, is_paused=False)
 
 

@@ -7,12 +7,11 @@ from sidecar.scheduler.canary import Phase
 from sidecar.scheduler.cluster import Copy, Goal, Stage
 from sidecar.scheduler.explaining import lines_of
 from sidecar.scheduler.goals import Told
-from sidecar.scheduler.memory import Memory
 from sidecar.scheduler.model import NANO, NodeView, Refusal
 from sidecar.scheduler.recipe import key_of
 from sidecar.scheduler.rollout import Rollout, rollout_of
 from sidecar.scheduler.scene import Scene
-from sidecar.scheduler.sight import UNREACHABLE
+from sidecar.scheduler.sight import UNREACHABLE, Sight
 from sidecar.scheduler.sizing import sized
 
 __all__ = ["node_view", "service_view", "stack_head", "stack_view"]
@@ -41,12 +40,13 @@ def stack_view(
     for service, refusal in scene.refusals:
         refused.setdefault(service, []).append(refusal)
     by_service = {goal.service: goal for goal in goals}
-    services = []
+    services, sight = [], Sight(scene.cluster, scene.now)
+    away = _away(scene)
     for spec in told.newest.services:
         key = key_of(told.stack.name, spec.name)
         if key in by_service:
             goal = sized(by_service[key], scene.cluster)
-            found = service_view(spec.name, goal, scene, refused.get(key, ()))
+            found = service_view(spec.name, goal, scene, (sight, away), refused.get(key, ()))
             said = told.stack.override(spec.name)
             found |= {"image": spec.image, "revision": told.stack.revision_of(spec.name).number}
             found |= {"scaled": said.replicas is not None, "paused": said.is_paused}
@@ -56,7 +56,6 @@ def stack_view(
                 if service == key and slot in goal.slots
             ]
             services.append(found)
-    away = _away(scene)
     left = [
         {"service": key, **_copy(each, away)}
         for key, copies in sorted(scene.cluster.copies.items())
@@ -70,11 +69,13 @@ def service_view(
     name: str,
     goal: Goal,
     scene: Scene,
+    nodes: tuple[Sight, Collection[str]],
     refusals: Sequence[Refusal],
 ) -> dict[str, Any]:
-    """Return one service; ``goal`` has its slots."""
-    rollout = rollout_of(goal, scene.cluster, scene.memory, scene.now)
-    copies, away = scene.cluster.copies.get(goal.service, ()), _away(scene)
+    """Return one service; ``goal`` has its slots. ``nodes``: how they are, and which are away."""
+    sight, away = nodes
+    rollout = rollout_of(goal, scene.cluster, scene.memory, scene.now, sight)
+    copies = scene.cluster.copies.get(goal.service, ())
     return {
         "service": name,
         "rollout": _rollout(rollout),
@@ -82,7 +83,7 @@ def service_view(
         "replicas": {
             "wanted": rollout.wanted, "current": rollout.current, "ready": rollout.ready,
         },
-        "restarts": _failures(goal, scene.memory),
+        "restarts": scene.memory.times_failed(goal.service, goal.spec),
         "containers": [_copy(each, away) for each in sorted(copies, key=_order)],
         "refusals": [
             {
@@ -123,10 +124,6 @@ def _trial(goal: Goal, scene: Scene) -> dict[str, Any] | None:
         "held": round(scene.now - trial.since, 3) if trial.phase is Phase.TRYING else None,
         "why": trial.why,
     }
-
-
-def _failures(goal: Goal, memory: Memory) -> int:
-    return sum((each.service, each.spec) == (goal.service, goal.spec) for each in memory.failures)
 
 
 def _order(copy: Copy) -> tuple[int, str, tuple[int, int]]:

@@ -3,9 +3,10 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sidecar.errors import ConfigError
 from sidecar.scheduler.commands.asking import (
@@ -32,7 +33,9 @@ from sidecar.scheduler.placing import Decision
 from sidecar.scheduler.rehearsal import Rehearsal
 from sidecar.scheduler.spec import StackSpec
 
-__all__ = ["check", "plan", "simulate"]
+__all__ = ["Progress", "check", "plan", "simulate"]
+
+_OFTEN: Final = 5.0
 
 
 def check(options: argparse.Namespace) -> int:
@@ -101,7 +104,7 @@ def simulate(options: argparse.Namespace) -> int:
     if options.faults:
         faults = faults_of(_read(options.faults), options.faults, [each.name for each in nodes])
     rehearsal = Rehearsal(stack, nodes, policy)
-    rehearsal.run(faults, options.seconds)
+    rehearsal.run(faults, options.seconds, Progress(options.seconds, time.monotonic))
     found = rehearsal.document()
     if options.json:
         show(found)
@@ -110,6 +113,22 @@ def simulate(options: argparse.Namespace) -> int:
     if any(each["phase"] in {"failed", "paused", "rollback_paused"} for each in found["services"]):
         return FAILED
     return PENDING if any(each["refusals"] for each in found["services"]) else OK
+
+
+class Progress:
+    """Tells every few seconds how far a simulation is, where it takes long."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        """``seconds`` are to be simulated at most; ``clock`` is the real one."""
+        self._seconds = seconds
+        self._clock = clock
+        self._due = clock() + _OFTEN
+
+    def __call__(self, now: float, events: int) -> None:
+        """Hear of a look."""
+        if self._clock() >= self._due:
+            complain(f"simulated {now:.0f} s of {self._seconds:.0f} s at most, {events} events")
+            self._due = self._clock() + _OFTEN
 
 
 def _tell(found: dict[str, Any]) -> None:

@@ -72,6 +72,8 @@ class Link:
         self._base = NodeView(name=settings.name, address=settings.advertise)
         self._view = self._base
         self._seen: dict[str, Seen] = {}
+        self._copies: dict[str, tuple[Seen, Copy]] = {}
+        """Made of what was seen."""
         self._moments: dict[tuple[str, str, float], float] = {}
         self._offset = 0.0
         self._dirty: set[str] = set()
@@ -112,12 +114,17 @@ class Link:
         return self._view
 
     def copies(self) -> Iterable[tuple[str, Copy]]:
-        """Return our containers with the keys of their services."""
+        """Return our containers with the keys of their services; the same while nothing changes."""
         for id_, each in self._seen.items():
-            if each.copy is not None:
+            if each.copy is None:
+                continue
+            known = self._copies.get(id_)
+            if known is None or known[0] is not each:
                 since = self._since(id_, each)
                 started = None if each.ran is None else since - each.ran
-                yield each.service, replace(each.copy, since=since, started=started)
+                known = each, replace(each.copy, since=since, started=started)
+                self._copies[id_] = known
+            yield each.service, known[1]
 
     def labels(self) -> Iterable[tuple[str, Mapping[str, str]]]:
         """Return the labels of our containers with the keys of their services."""
@@ -136,6 +143,9 @@ class Link:
             self._seen.pop(id_, None)
             return None
         seen = seen_of(document, self.name)
+        known = self._seen.get(seen.view.id)
+        if known == seen:
+            return known
         self._seen[seen.view.id] = seen
         return seen
 
@@ -257,6 +267,7 @@ class Link:
             del self._seen[id_]
         alive = {key[0] for key in self._moments} & self._seen.keys()
         self._moments = {key: at for key, at in self._moments.items() if key[0] in alive}
+        self._copies = {id_: each for id_, each in self._copies.items() if id_ in self._seen}
         self.trouble = ""
         self._note(self._heard.looked(self._clock.monotonic()))
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sidecar.errors import EngineRefused, EngineUnavailable
+from sidecar.scheduler.cluster import Copy
 from sidecar.scheduler.fencer import Fencer
 from sidecar.scheduler.fencing import Fences, Fencing
 from sidecar.scheduler.model import Availability
@@ -92,6 +93,30 @@ def test_what_is_wanted_runs_within_seconds_and_then_nothing_is_changed() -> Non
         assert nodes(harness) == {"n1": 1, "n2": 1, "n3": 1}
         await harness.settle(quiet=100)
         assert changes(harness) == 6
+
+    play(scene)
+
+
+def test_what_is_seen_stays_the_same_object_over_full_looks_until_it_changes() -> None:
+    async def scene(harness: Harness) -> None:
+        def copies() -> dict[str, Copy]:
+            assert harness.scheduler is not None
+            seen = harness.scheduler._picture.taken(harness.clock.monotonic())
+            return {copy.id: copy for copy in seen.copies["shop/web"]}
+
+        await harness.until(lambda: slots(harness) == THREE)
+        await harness.settle(quiet=20)
+        before = copies()
+        await harness.settle(quiet=100)
+        assert [copies()[id_] is copy for id_, copy in before.items()] == [True] * 3
+        _, _, on = harness.running()[0]
+        dock = harness.yard.docks[on]
+        (crashed,) = (id_ for id_, copy in before.items() if copy.node == on)
+        dock.die(crashed)
+        await harness.until(lambda: copies()[crashed] is not before[crashed])
+        await harness.settle(quiet=20)
+        now = copies()
+        assert [now[id_] is copy for id_, copy in before.items() if id_ != crashed] == [True] * 2
 
     play(scene)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,10 @@ from sidecar.scheduler.model import (
     NANO,
     ContainerView,
     NodeView,
+    Placement,
     Policy,
     Port,
+    Refusal,
     Request,
     Resources,
     State,
@@ -105,6 +108,9 @@ def test_on_a_board_that_is_kept_all_goes_as_on_a_new_one(seed: int) -> None:
         for at in drawn.sample(range(60), 3):
             held = tuple(_container(n, drawn) for n in range(drawn.randrange(4)))
             nodes[at] = replace(nodes[at], containers=held)
+        for at in drawn.sample(range(60), 2):
+            state, strain = drawn.choice((State.UP, State.DOWN)), drawn.choice((0, 1, 6))
+            nodes[at] = replace(nodes[at], state=state, strain=strain)
     assert any(one is other for one, other in pairwise(boards))
 
 
@@ -113,7 +119,7 @@ def _placed(kept: Kept, nodes: list[NodeView], policy: Policy | None = None) -> 
     return decision
 
 
-def test_a_board_is_made_anew_when_nodes_come_go_or_become_others() -> None:
+def test_a_board_is_made_anew_when_nodes_come_or_go_or_too_many_change() -> None:
     drawn = Random(1)
     nodes = [replace(_node(f"n{number}", drawn), health=100) for number in range(20)]
     kept = Kept()
@@ -121,8 +127,6 @@ def test_a_board_is_made_anew_when_nodes_come_go_or_become_others() -> None:
     others = (
         [*nodes, _node("n99", drawn)],
         nodes,
-        [replace(nodes[0], state=State.SUSPECT), *nodes[1:]],
-        [replace(nodes[0], labels={}), *nodes[1:]],
         [replace(each, containers=()) for each in nodes],
     )
     for now in others:
@@ -131,6 +135,37 @@ def test_a_board_is_made_anew_when_nodes_come_go_or_become_others() -> None:
         boards.append(placer.board)
         assert _placed(kept, now) == place(now, [Request(service="s")])[0]
     assert kept.placer(others[-1], Policy(seed=1)).board is not boards[-1]
+
+
+def _alone(number: int) -> NodeView:
+    return NodeView(name=f"n{number}", labels={"node": f"n{number}"})
+
+
+def _alike(number: int) -> NodeView:
+    return NodeView(name=f"n{number}")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "changes", "is_kept"),
+    [
+        ([_alone(n) for n in range(9)], {3: {"state": State.SUSPECT}}, True),
+        ([_alone(n) for n in range(9)], {3: {"labels": {"a": "b"}}, 4: {"strain": 9}}, True),
+        ([_alone(n) for n in range(9)], {3: {"labels": {}}, 4: {"labels": {}}}, False),
+        ([_alone(n) for n in range(9)], {3: {"labels": {"node": "n4"}}}, False),
+        ([_alike(n) for n in range(9)], {3: {"state": State.DOWN}}, False),
+    ],
+    ids=["its state", "two of them", "both the same", "as another one", "one of many"],
+)
+def test_a_board_is_kept_while_who_changes_is_the_only_one_of_its_kind(
+    nodes: list[NodeView], changes: dict[int, dict[str, Any]], is_kept: bool
+) -> None:
+    kept = Kept()
+    before = _placed(kept, nodes)
+    board = kept.placer(nodes, Policy()).board
+    now = [replace(node, **changes.get(at, {})) for at, node in enumerate(nodes)]
+    assert (kept.placer(now, Policy()).board is board) is is_kept
+    assert _placed(kept, now) == place(now, [Request(service="s")])[0]
+    assert _placed(kept, nodes) == before
 
 
 def test_two_nodes_of_one_name_are_an_error_on_a_kept_board_too() -> None:
@@ -151,3 +186,21 @@ def test_a_board_is_not_kept_for_ever() -> None:
         board = kept.placer(nodes, Policy()).board
         assert len(board.log) < 5000
     assert board is not first
+
+
+def test_what_has_no_place_is_told_again_without_a_look_until_something_changes() -> None:
+    nodes, kept = [_alone(n) for n in range(3)], Kept()
+    request = Request(service="s", constraints=(parse_constraint("node.labels.a==b"),))
+    (first,) = kept.placer(nodes, Policy()).place([request])
+    (second,) = kept.placer(nodes, Policy()).place([replace(request, slot="2")])
+    assert isinstance(first, Refusal)
+    assert isinstance(second, Refusal)
+    assert second.reasons is first.reasons
+    assert second.request.slot == "2"
+    nodes[1] = replace(nodes[1], labels={"a": "b"})
+    assert isinstance(kept.placer(nodes, Policy()).place([request])[0], Placement)
+    busy = Request(service="t", resources=Resources(cpu=1))
+    (third,) = kept.placer(nodes, Policy()).place([busy])
+    nodes[2] = replace(nodes[2], capacity=Resources(cpu=9))
+    assert isinstance(third, Refusal)
+    assert isinstance(kept.placer(nodes, Policy()).place([busy])[0], Placement)

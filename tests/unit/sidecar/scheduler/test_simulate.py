@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sidecar.errors import ConfigError
+from sidecar.scheduler.commands.planning import Progress
 from sidecar.scheduler.faults import faults_of
 from tests.support.office import Ran, ran
 
@@ -49,6 +50,16 @@ def test_a_lost_node_is_survived(tmp_path: Path) -> None:
     assert kinds.index("fault: crash") < kinds.index("fault: off")
     assert [each["ready"] for each in found["services"]] == [3, 1]
     assert all("n1" not in each["nodes"] or each["ready"] for each in found["services"])
+
+
+def test_it_tells_how_far_it_is_where_that_takes_long(capsys: pytest.CaptureFixture[str]) -> None:
+    seconds = iter([0.0, 4.9, 5.0, 5.1, 6.0, 10.2, 10.3])
+    progress = Progress(300.0, lambda: next(seconds))
+    for look in range(4):
+        progress(float(look), 10 * look)
+    assert capsys.readouterr().err.splitlines() == [
+        "simulated 1 s of 300 s at most, 10 events", "simulated 3 s of 300 s at most, 30 events",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("do", ["down", "suspect", "drain"])
