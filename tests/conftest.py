@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
+from hypothesis import HealthCheck, settings
 
 from deploy.tools.consul import Consul
 from deploy.tools.engine import PrivateEngine, why_not
@@ -22,6 +23,10 @@ from tests.support.prometheus import why_not as without_prometheus
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As a shell starts what runs in its background; programs that tests start would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 OURS = ["sidecar", "registrar", "templater", "dnsd", "ambassador", "adapter"]
 

@@ -38,7 +38,7 @@ def _outcome(template: Template, data: object, *, walked: bool) -> tuple[str, st
         return "", str(error)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(text=TEXTS, data=VALUES)
 @example(text="{{- ", data=None)
 @example(text="{{'\\", data=None)
@@ -54,7 +54,7 @@ def test_any_text_is_a_template_or_an_error(text: str, data: object) -> None:
     assert len(walked[0]) <= LIMITS.output
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     form=st.text(st.sampled_from("%+-# 0123456789.*[]vTtbcdoOqxXUeEfFgGsp!aé"), max_size=12),
     data=VALUES,

@@ -144,7 +144,7 @@ def _check(found: Mapped) -> None:
 
 
 @given(DOCUMENT, PLACE, st.none() | DOCUMENT)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_container_can_put_anything_unsafe_into_the_catalogue(
     document: dict[str, Any], place: Place, peer: dict[str, Any] | None
 ) -> None:
@@ -180,7 +180,7 @@ PLAIN = st.text(alphabet="abcXYZ019-_.", min_size=1, max_size=12).filter(is_serv
     image=PLAIN.map(str.lower),
     place=PLACE.filter(lambda place: not place.overrides),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_plain_container_is_the_same_in_compat(
     ports: dict[str, str], env: list[str], image: str, place: Place
 ) -> None:
@@ -196,7 +196,7 @@ def test_a_plain_container_is_the_same_in_compat(
 
 
 @given(JSON)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_document_raises_anything_but_a_protocol_error(document: Any) -> None:
     for parse in (container_of, event_of):
         with contextlib.suppress(ProtocolError):

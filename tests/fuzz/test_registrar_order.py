@@ -98,7 +98,7 @@ async def play(steps: list[tuple[str, int, int]]) -> None:
 
 
 @given(st.lists(STEP, max_size=30))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_in_the_end_the_catalogue_is_what_runs(steps: list[tuple[str, int, int]]) -> None:
     asyncio.run(play(steps))
 

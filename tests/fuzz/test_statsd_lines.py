@@ -105,7 +105,7 @@ def test_mutated_lines(seed: int) -> None:
 
 
 @given(st.lists(st.binary(max_size=60), max_size=20))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_octets(packets: list[bytes]) -> None:
     taken = machine()
     for packet in packets * 2:
@@ -114,7 +114,7 @@ def test_any_octets(packets: list[bytes]) -> None:
 
 
 @given(st.lists(st.sampled_from(SEEDS), max_size=30), st.lists(st.integers(1, 5), max_size=10))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_cut_into_datagrams_gives_the_same(lines: list[bytes], cuts: list[int]) -> None:
     whole, cut = machine(), machine()
     for line in lines:

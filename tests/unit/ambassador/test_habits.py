@@ -1,7 +1,7 @@
 """What a client sends again and again is known at one look, and nothing else is taken for it."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador.redis.framing import Requests, word_of
@@ -121,7 +121,6 @@ def test_a_form_has_empty_and_odd_values() -> None:
     assert form_of(packed(b"A.B", b"k"), 1).fullmatch(packed(b"AxB", b"k")) is None
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.tuples(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from registrar.mapping import instances_of
@@ -180,7 +180,6 @@ def test_a_port_speaks_one_protocol_and_hosts_are_bounded() -> None:
 ANY = st.text(max_size=60)
 
 
-@settings(deadline=None)  # the first YAML imports its reader, on a busy machine slowly
 @given(st.tuples(*[ANY] * 8))
 def test_no_value_reaches_meta_but_plain_text(texts: tuple[str, ...]) -> None:
     names = (

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from sidecar.catalog.changes import Put, apply
 from sidecar.catalog.model import (
@@ -118,7 +118,6 @@ def check_haproxy(routes: Routes) -> None:
         assert re.fullmatch(r"certificate_[a-z.]+\.pem( [a-z0-9._*-]+)*", line)
 
 
-@settings(deadline=None)
 @given(FIELDS)
 def test_no_value_adds_a_section_or_a_kind_of_line_to_haproxys_file(
     fields: dict[str, Any],
@@ -144,7 +143,6 @@ def test_no_known_attack_by_any_label_comes_through(key: str) -> None:
     check_nginx(routes)
 
 
-@settings(deadline=None)
 @given(FIELDS)
 def test_no_value_becomes_another_command(fields: dict[str, Any]) -> None:
     hostile = hostile_instance(fields)
@@ -214,7 +212,6 @@ def check_nginx(routes: Routes) -> None:
     assert grammar(parsed(text)) <= known_grammar()
 
 
-@settings(deadline=None)
 @given(FIELDS)
 def test_no_value_becomes_a_directive_of_nginx(fields: dict[str, Any]) -> None:
     good = hostile_instance({**fields, "id": "good", "address": "192.0.2.9", "port": 80})

@@ -1,7 +1,7 @@
 """The rendered file, and what can never happen to it."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.catalog.changes import Put, apply
@@ -132,7 +132,6 @@ ANY = st.text(max_size=30) | st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(
     service=ANY, id_=ANY, node=ANY, address=ANY, host=ANY, listen=ANY, tag=ANY,
     port=st.integers(-9, 99999), weight=st.integers(-9, 999),
@@ -222,7 +221,6 @@ KEYS = (HTTP_HOST, HTTP_PROTO, HTTP_ACCESS, HTTP_BALANCE, HTTPS_METHOD, CERT_NAM
 PATHS = st.builds("{}/{}={}".format, st.just("h.example.org"), ANY, ANY)
 
 
-@settings(deadline=None)
 @given(st.fixed_dictionaries(dict.fromkeys(KEYS, ANY) | {HTTP_HOST: ANY | PATHS}))
 def test_no_meta_adds_a_line_but_those_of_its_shape(meta: dict[str, str]) -> None:
     known = {

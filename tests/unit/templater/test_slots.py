@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from templater.haproxy.model import NOTHING, BackendName, Model
@@ -99,7 +99,6 @@ members = st.lists(
 ).map(tuple)
 
 
-@settings(deadline=None)
 @given(st.lists(members, min_size=1, max_size=12))
 def test_seats_are_stable_through_any_history(history: list[tuple[Endpoint, ...]]) -> None:
     live = model_of()
@@ -116,14 +115,12 @@ def test_seats_are_stable_through_any_history(history: list[tuple[Endpoint, ...]
         assert all(before[key] == after[key] for key in before.keys() & after.keys())
 
 
-@settings(deadline=None)
 @given(st.text(), st.text(), st.sampled_from(Protocol), st.sampled_from(Protocol))
 def test_no_two_upstreams_share_a_name(one: str, two: str, p: Protocol, q: Protocol) -> None:
     same = BackendName(Upstream(p, one)) == BackendName(Upstream(q, two))
     assert same is ((p, one) == (q, two))
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(codec=None)))
 def test_backend_names_need_no_quotes(service: str) -> None:
     name = BackendName(Upstream(Protocol.HTTP, service))

@@ -93,7 +93,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(PIECES, max_size=5), st.text("ab: ", max_size=12))
 def test_both_engines_take_the_same_alternatives(pieces: list[str], text: str) -> None:
     java = compiled("".join(pieces))

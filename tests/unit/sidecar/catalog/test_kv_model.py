@@ -112,4 +112,4 @@ class KeysLikeADict(RuleBasedStateMachine):
 
 
 TestKeysLikeADict = KeysLikeADict.TestCase
-TestKeysLikeADict.settings = settings(max_examples=120, stateful_step_count=25, deadline=None)
+TestKeysLikeADict.settings = settings(max_examples=120, stateful_step_count=25)

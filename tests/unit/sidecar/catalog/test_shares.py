@@ -1,7 +1,7 @@
 """Shares of traffic as whole numbers."""
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sidecar.catalog.shares import Percent, Wish, weights_of
@@ -38,7 +38,6 @@ def test_weights_make_the_shares_true(wishes: list[Wish], weights: list[int]) ->
     assert list(weights_of(wishes)) == weights
 
 
-@settings(deadline=None)
 @given(
     stable=st.lists(st.integers(1, 300), min_size=1, max_size=12),
     canaries=st.lists(st.integers(1, 300), min_size=1, max_size=12),
@@ -54,7 +53,6 @@ def test_canaries_get_their_share_within_half_a_point(
     assert abs(got * 100 - share) <= 0.5
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 65535), min_size=1, max_size=20))
 def test_who_has_a_weight_keeps_one(given_: list[int]) -> None:
     weights = weights_of(list(map(Wish, given_)))

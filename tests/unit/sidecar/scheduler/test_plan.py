@@ -325,7 +325,7 @@ def _ticks(world: Simulation, seconds: int) -> Iterator[None]:
         yield
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(FAULTS, st.sampled_from(Order), st.integers(1, 3))
 def test_whatever_happens_it_converges_and_no_slot_has_more_than_it_may(
     faults: list[tuple[str, int, int]], order: Order, parallelism: int

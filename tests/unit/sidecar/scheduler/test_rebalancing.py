@@ -148,7 +148,7 @@ def test_after_most_nodes_were_away_nothing_moves_that_had_not_to() -> None:
     assert world.copies == before, "neither moved, nor taken out of the catalogue"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(1, 12),
     st.sampled_from([Strategy.SPREAD, Strategy.BALANCED]),

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.catalog.model import (
@@ -268,7 +268,6 @@ def meaning(block: Directive) -> dict[str, set[str]]:
     }
 
 
-@settings(deadline=None)  # the first example reads the fixed text, on a busy machine slowly
 @given(
     id_=ANY, node=ANY, address=ANY, tag=ANY, service=ANY | st.just("web"),
     meta=st.fixed_dictionaries({HTTP_HOST: PLACES}, optional=dict.fromkeys(KEYS, WORDS)),

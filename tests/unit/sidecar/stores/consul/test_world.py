@@ -207,7 +207,7 @@ CHECKS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(ENTRIES, CHECKS), min_size=1, max_size=5))
 def test_the_last_answers_alone_decide(states: list[tuple[Any, Any]]) -> None:
     seen, fresh = Seen(), Seen()

@@ -427,7 +427,7 @@ async def test_whatever_is_sent_no_answer_is_a_500_without_cause() -> None:
     loop = asyncio.get_running_loop()
     asked: list[tuple[str, str, Any, dict[str, str]]] = []
 
-    @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=250, suppress_health_check=list(HealthCheck))
     @given(st.sampled_from(["GET", "PUT"]), _paths, _values | st.binary(max_size=40), _queries)
     def collect(method: str, path: str, body: Any, query: dict[str, str]) -> None:
         asked.append((method, path, body, query))
