@@ -5,6 +5,8 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from tests.support.pace import allowed
+
 __all__ = ["Tap"]
 
 _REQUEST = re.compile(rb"^(GET|PUT|POST|DELETE) (\S+) HTTP/1\.1\r$", re.MULTILINE)
@@ -44,7 +46,7 @@ class Tap:
             self._is_over = True
             for writer in self._writers:
                 writer.transport.abort()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(allowed(5)):
                 while self.open:  # nothing passes from now on, nothing is left behind
                     await asyncio.sleep(0.005)
 

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
+from tests.support.pace import allowed
+
 __all__ = ["Reply", "Wire", "request", "wire"]
 
 
@@ -33,7 +35,7 @@ class Wire:
         self._writer.write(data)
 
     async def reply(self) -> Reply:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(allowed(5)):
             head = (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = {
                 name.lower(): value for name, _, value in (h.partition(": ") for h in head[1:-2])

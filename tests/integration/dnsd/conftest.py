@@ -11,6 +11,7 @@ import pytest
 from dnsd.component import DnsServer
 from sidecar.catalog.live import Catalog
 from sidecar.config.model import DnsSettings
+from tests.support.pace import allowed
 
 Serve = Callable[..., AbstractAsyncContextManager[DnsServer]]
 
@@ -32,7 +33,7 @@ def serve() -> Serve:
         ready = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             task = tasks.create_task(server.run(ready.set))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(allowed(5)):
                 await ready.wait()
             yield server
             task.cancel()

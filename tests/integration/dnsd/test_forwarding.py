@@ -14,6 +14,7 @@ from sidecar.catalog.live import Catalog
 from sidecar.runtime.clock import FakeClock
 from tests.integration.dnsd.conftest import Serve
 from tests.support.asker import instance, node, opt, query
+from tests.support.pace import allowed
 from tests.support.upstream import Answer, Upstream, answering
 
 SOA = "example.org. 60 SOA ns.example.org. host.example.org. 1 2 3 4 30"
@@ -265,7 +266,7 @@ async def test_the_next_server_is_asked_when_one_is_no_good(
             begun = time.monotonic()
             reply = await ask(server, "x.example.org")
             assert [str(r.rdata) for r in reply.rr] == ["192.0.2.1"]
-            assert time.monotonic() - begun < 5
+            assert time.monotonic() - begun < allowed(5)
             assert len(first.questions()) >= 1
             assert len((await ask(server, "web.service.consul")).rr) == 1
 
@@ -276,7 +277,7 @@ async def test_a_server_that_is_not_there_costs_no_time(serve: Serve, upstream: 
     async with serve(catalog(), settings=settings) as server:
         begun = time.monotonic()
         assert (await ask(server, "x.example.org")).rr
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < allowed(5)
 
 
 async def test_our_names_are_answered_while_others_wait(serve: Serve) -> None:
@@ -443,7 +444,7 @@ async def test_a_name_asked_again_near_its_end_is_renewed_before_it(
         await ask(server, "x.example.org")
         await clock.advance(55)
         assert (await ask(server, "x.example.org")).rr[0].ttl == 5
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(allowed(5)):
             while len(upstream.questions()) < 2:
                 await asyncio.sleep(0.001)
             while (await ask(server, "x.example.org")).rr[0].ttl != 60:
@@ -457,7 +458,7 @@ async def test_a_server_that_leads_back_here_is_not_asked(serve: Serve) -> None:
         recursion = server.service.recursion
         assert recursion is not None
         (itself,) = recursion.resolver.settings.upstreams
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(allowed(5)):
             while not itself.is_loop:
                 await asyncio.sleep(0.001)
         assert code(await ask(server, "x.example.org")) == "SERVFAIL"

@@ -17,6 +17,7 @@ from sidecar.exposition import text as exposition
 from sidecar.runtime.clock import FakeClock
 from tests.integration.dnsd.conftest import Serve
 from tests.support.asker import instance, opt, query
+from tests.support.pace import allowed
 
 pytestmark = pytest.mark.usefixtures("reading")
 
@@ -42,7 +43,7 @@ def client(server: DnsServer) -> Iterator[socket.socket]:
 
 async def ask(sock: socket.socket, packet: bytes) -> bytes:
     loop = asyncio.get_running_loop()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(allowed(5)):
         await loop.sock_sendall(sock, packet)
         return await loop.sock_recv(sock, 65535)
 
@@ -58,7 +59,7 @@ async def burst(sock: socket.socket, packet: bytes, count: int, last: bytes = ER
     for _ in range(count):
         await loop.sock_sendall(sock, packet)
     replies: list[bytes] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(allowed(5)):
         await loop.sock_sendall(sock, last)
         while (reply := await loop.sock_recv(sock, 65535))[:2] != b"\xff\xff":
             replies.append(reply)

@@ -36,7 +36,7 @@ async def connect(server: DnsServer) -> tuple[asyncio.StreamReader, asyncio.Stre
 
 
 async def receive(reader: asyncio.StreamReader) -> DNSRecord:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(allowed(5)):
         size = int.from_bytes(await reader.readexactly(2))
         return DNSRecord.parse(await reader.readexactly(size))
 
@@ -47,7 +47,7 @@ def framed(packet: bytes) -> bytes:
 
 async def closed(reader: asyncio.StreamReader) -> None:
     """Wait for the end, by a close or a reset."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(allowed(5)):
         try:
             while await reader.read(1 << 16):
                 pass
@@ -56,7 +56,7 @@ async def closed(reader: asyncio.StreamReader) -> None:
 
 
 async def turns(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(allowed(5)):
         while not condition():
             await asyncio.sleep(0.001)
 
@@ -70,7 +70,7 @@ def udp(server: DnsServer) -> socket.socket:
 
 async def udp_ask(sock: socket.socket, packet: bytes) -> bytes:
     loop = asyncio.get_running_loop()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(allowed(5)):
         await loop.sock_sendall(sock, packet)
         return await loop.sock_recv(sock, 4096)
 
@@ -240,7 +240,7 @@ async def test_a_burst_is_answered_in_full(serve: Serve, catalog: Catalog) -> No
             for n in range(200):
                 sock.send(query("web.service.consul", id_=n))
             seen: set[bytes] = set()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(allowed(5)):
                 while len(seen) < 200:
                     reply = await asyncio.get_running_loop().sock_recv(sock, 512)
                     seen.add(reply[:2])

@@ -13,6 +13,7 @@ from sidecar.config.model import RegistrarSettings
 from tests.support.alone import Alone
 from tests.support.containers import Containers
 from tests.support.keeping import held, keeping, url_of
+from tests.support.pace import allowed
 from tests.support.ports import free_port
 from tests.support.relay import Relay
 from tests.support.tap import Tap
@@ -94,7 +95,7 @@ async def test_a_consul_that_lost_everything_has_it_back_at_once(
         await asyncio.to_thread(containers.remove, gone)
         await asyncio.to_thread(consul.start)
         await world.until_ids(*names[1:], come, within=2.0)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(allowed(3)):
             while world.registrar.trouble() is not None:
                 await asyncio.sleep(0.01)
 

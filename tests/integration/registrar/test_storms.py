@@ -13,6 +13,7 @@ from sidecar.config.model import RegistrarSettings
 from tests.support.alone import Alone
 from tests.support.busy_engine import BusyEngine
 from tests.support.keeping import held, keeping, url_of
+from tests.support.pace import allowed
 from tests.support.stub_engine import answer
 from tests.support.tap import Tap
 
@@ -74,7 +75,7 @@ async def test_a_storm_of_two_hundred_events_a_second_ends_in_what_runs(
         await storm(1.0)
         before = await asyncio.to_thread(rss, process.pid)
         await storm(4.0)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(allowed(3)):
             while await settled() != wanted():
                 await asyncio.sleep(0.02)
         assert await asyncio.to_thread(rss, process.pid) - before < 8_000, "memory is bounded"

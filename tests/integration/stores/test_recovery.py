@@ -18,6 +18,7 @@ from sidecar.stores.statefile import close_untouched, put_progress
 from tests.support.catalog import instance, puts
 from tests.support.history import answer
 from tests.support.keys import A, session
+from tests.support.pace import allowed
 from tests.support.pinnace import Pinnace, until
 
 WAL = FILE + "-wal"
@@ -276,7 +277,7 @@ def _keys_of_copy(directory: Path) -> int:
 
 
 async def _copied(directory: Path, keys: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(allowed(5)):
         while not await asyncio.to_thread((directory / GOOD).exists):
             await asyncio.sleep(0.01)
         while await asyncio.to_thread(_keys_of_copy, directory) != keys:
@@ -323,7 +324,7 @@ async def test_trouble_ends_by_itself_and_what_was_left_is_written(tmp_path: Pat
         await asyncio.sleep(0.05)
         assert store.trouble() is not None
         store._journal._database.execute("PRAGMA query_only=0")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(allowed(5)):
             while store.trouble() is not None:
                 await clock.advance(1.0)
                 await asyncio.sleep(0.01)

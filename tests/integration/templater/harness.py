@@ -116,7 +116,7 @@ class Bench:
 
     async def answers(self, host: str, status: int) -> None:
         """Wait until a host gets this status."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(allowed(15)):
             while (await self.get(host))[0] != status:
                 await asyncio.sleep(0.005)
 

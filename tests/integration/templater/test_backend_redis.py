@@ -11,6 +11,7 @@ import pytest
 from sidecar.errors import StoreDenied, StoreUnavailable
 from templater.backends.redis import RedisBackend, RedisPlace
 from tests.support.confd import Confd
+from tests.support.pace import allowed
 from tests.support.pinnace import until
 from tests.support.redis import Redis
 
@@ -74,7 +75,7 @@ async def test_a_socket_and_a_numbered_database(redis: Redis) -> None:
 
 async def test_changes_are_told_at_once(redis: Redis) -> None:
     stream = backend(redis).watch("/app")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(allowed(5)):
         assert await anext(stream) == {}
         await asyncio.to_thread(redis.do, "SET", "/app/a", "1")
         assert await anext(stream) == {"/app/a": "1"}

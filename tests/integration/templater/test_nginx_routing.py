@@ -19,6 +19,7 @@ from tests.integration.templater.harness import (
     running,
     until,
 )
+from tests.support.pace import allowed
 
 pytestmark = pytest.mark.nginx
 
@@ -103,11 +104,11 @@ async def test_tcp_listener_passes_bytes_and_closes_with_its_service(tmp_path: P
         (problem,) = bench.lb.status()["problems"]  # type: ignore[misc]
         assert problem["service"] == "t"  # type: ignore[has-type]
         bench.put(instance("a", db, "db", meta={TCP_LISTEN: str(port)}, draining=True))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(allowed(5)):
             while await _asked(port) != b"":
                 await asyncio.sleep(0.02)
         bench.drop("a", service="db")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(allowed(5)):
             while await _asked(port) is not None:
                 await asyncio.sleep(0.02)
 
@@ -206,7 +207,7 @@ async def test_a_websocket_passes_both_ways_and_outlives_a_reload(tmp_path: Path
         assert await reader.readexactly(5) == b"HELLO"
         assert await bench.lb.in_flight(one) == 1
         writer.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(allowed(5)):
             while await bench.lb.in_flight(one):
                 await asyncio.sleep(0.02)
 
@@ -252,7 +253,7 @@ async def test_in_flight_counts_what_an_instance_still_does(tmp_path: Path) -> N
             assert await bench.lb.in_flight(one) == 1
             assert await task == (200, str(web))
             assert time.monotonic() - began > 1
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(allowed(2)):
             while await bench.lb.in_flight(one) != 0:
                 await asyncio.sleep(0.01)
 

@@ -17,6 +17,7 @@ from tests.integration.stores.conformance.kit import (
     seconds,
     wanted,
 )
+from tests.support.pace import allowed
 
 PLAIN = entry()
 NAMESAKE = Holder("registrar:engine-3", HERE.node)
@@ -248,7 +249,7 @@ async def test_an_entry_harmed_by_hand_disturbs(backend: Backend, harm: str) -> 
         await edge.write(wanted(PLAIN))
         await quiet(edge, {key_of(PLAIN): PLAIN})
         await getattr(backend, harm)(PLAIN)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(allowed(2)):
             await edge.disturbed()
             while not await edge.audit({key_of(PLAIN): PLAIN}, HERE):
                 await edge.disturbed()
@@ -261,5 +262,5 @@ async def test_a_disturbance_while_nobody_waits_is_not_lost(backend: Backend) ->
         await quiet(edge, {key_of(PLAIN): PLAIN})
         await backend.remove(PLAIN)
         await asyncio.sleep(0.5)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(allowed(1)):
             await edge.disturbed()

@@ -29,6 +29,7 @@ from tests.integration.stores.consul.agents import (
     wanted,
 )
 from tests.support.oracle import consul_program
+from tests.support.pace import allowed
 from tests.support.ports import free_port
 
 NAME = "server.dc1.consul"
@@ -267,7 +268,7 @@ async def test_a_mirror_whose_token_sees_nothing_says_so(
 async def _disturbed_by_removal(consul: Consul, edge: Edge) -> None:
     await asyncio.sleep(0.3)
     await ask(consul, "PUT", "agent/service/deregister/vm:web:21001", token=MASTER)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(allowed(2)):
         await edge.disturbed()
         while not await edge.audit(wanted(entry()), HOLDER):
             await edge.disturbed()

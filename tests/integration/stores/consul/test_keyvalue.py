@@ -14,6 +14,7 @@ from sidecar.stores.base import KeyValue
 from sidecar.stores.consul.keyvalue import ConsulKeyValue
 from sidecar.stores.opening import open_keyvalue
 from tests.integration.stores.consul.agents import url
+from tests.support.pace import allowed
 
 if TYPE_CHECKING:
     from sidecar.catalog.kv import Listing
@@ -61,7 +62,7 @@ async def test_a_watch_yields_the_present_then_what_changes(keys: KeyValue, cons
             seen.put_nowait(listing)
 
     async def shows(**values: bytes) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(allowed(5)):
             while True:
                 listing = await seen.get()
                 if {e.key.removeprefix("w/"): e.value for e in listing.entries} == values:

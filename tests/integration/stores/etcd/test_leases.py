@@ -11,6 +11,7 @@ from sidecar.stores.base import EdgeOptions
 from sidecar.stores.etcd.opening import open_edge
 from tests.integration.stores.conformance.kit import HERE, THERE, entry, eventually, running, wanted
 from tests.integration.stores.etcd.harness import edge_on, v2_entries, v3_entries
+from tests.support.pace import allowed
 from tests.support.relay import TcpRelay
 
 pytestmark = pytest.mark.etcd
@@ -110,7 +111,7 @@ async def test_of_two_owners_of_one_key_the_later_has_it_and_both_are_quiet(
     async with running(here, there):
         await here.write(wanted(mine))
         await there.write(wanted(theirs))
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(allowed(2)):
             await here.disturbed()
         assert not await here.audit({key_of(mine): mine}, HERE)
         assert not await there.audit({key_of(theirs): theirs}, THERE)

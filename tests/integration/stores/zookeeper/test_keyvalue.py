@@ -11,6 +11,7 @@ from sidecar.stores.base import KeyValue
 from sidecar.stores.zookeeper.keyvalue import ZooKeeperKeyValue
 from sidecar.stores.zookeeper.opening import open_keyvalue
 from tests.integration.stores.conformance.zookeeper import ZooKeeperBackend
+from tests.support.pace import allowed
 
 pytestmark = pytest.mark.zookeeper
 BASE = "/config/all"
@@ -115,7 +116,7 @@ async def test_a_watch_from_the_present_index_waits(keys: KeyValue) -> None:
     await keys.put("app/a", b"1")
     listings = keys.watch("app/", (await keys.list("app/")).index)
     await keys.put("elsewhere", b"1")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(allowed(5)):
         async with asyncio.TaskGroup() as group:
             waiting = group.create_task(_next(listings))
             await asyncio.sleep(0.3)

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from sidecar.catalog.regex import Regex, compiled
+from tests.support.pace import allowed
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_a_pattern_that_makes_others_go_back_takes_linear_time() -> None:
     begun = time.perf_counter()
     assert not Regex("^(a+)+$").matches("a" * 5000 + "!")
     assert Regex("(a*)*b").replaced("a" * 2000 + "c", "") == "a" * 2000 + "c"
-    assert time.perf_counter() - begun < 2
+    assert time.perf_counter() - begun < allowed(2)
 
 
 @pytest.mark.parametrize(

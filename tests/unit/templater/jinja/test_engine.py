@@ -13,6 +13,7 @@ from templater.jinja.budget import Budget, LimitReached, Limits
 from templater.jinja.engine import compile_template
 from templater.own.values import wrapped
 from templater.own.world import RECORDS, Service
+from tests.support.pace import allowed
 
 SMALL = Limits(steps=20_000, output=10_000, seconds=2.0, text=5_000)
 SUSPECT = wrapped("a\nb", "service 'web'", "meta 'k'")
@@ -146,7 +147,7 @@ def test_whatever_takes_too_much_ends_soon_with_an_error(text: str, words: str) 
     began = time.monotonic()
     with pytest.raises(RenderError, match=words):
         render(text)
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < allowed(2)
 
 
 def test_time_is_looked_at_between_steps() -> None:
