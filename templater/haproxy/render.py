@@ -205,7 +205,7 @@ def _lines(backend: Backend) -> Iterator[str]:
         yield f"    timeout server {_tunnel(shape)}"
         yield "    option srvtcpka"
     elif shape.retries != 0:
-        yield "    retry-on conn-failure empty-response response-timeout 502 503"
+        yield "    retry-on conn-failure empty-response response-timeout"
     for line in _shaped(backend.protocol, shape):
         yield f"    {line}"
     if backend.spare:

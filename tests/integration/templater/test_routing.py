@@ -212,30 +212,3 @@ async def test_in_flight_is_known_by_another_node_and_after_the_entry_is_gone(
             assert await bench.lb.in_flight(renamed) == 1
             assert {await task for task in tasks} == {(200, str(web)), (200, str(same))}
         assert await bench.lb.in_flight(renamed) == 0
-
-
-async def test_who_is_unavailable_is_not_asked_alone_unless_it_may_not_be_asked_twice(
-    tmp_path: Path,
-) -> None:
-    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        refused.append(1)
-        writer.write(b"HTTP/1.1 503 No\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbusy")
-        await writer.drain()
-        writer.close()
-
-    refused: list[int] = []
-    async with backends(1) as (web,), running(Bench(tmp_path)) as bench:
-        busy = await asyncio.start_server(refuse, "127.0.0.1", 0)
-        bench.put(instance("a", web), instance("b", busy.sockets[0].getsockname()[1]))
-        await bench.applied("reload")
-        await bench.answers("web.localhost", 200)
-        assert await bench.served(10) == {str(web): 10}
-        assert refused
-        async with client(bench.port) as ask:
-            posted = {await ask("web.localhost", method="POST") for _ in range(6)}
-        assert posted == {(200, str(web)), (503, "busy")}
-        bench.drop("a")  # when all are busy they say it themselves
-        await bench.applied("runtime")
-        assert await bench.get() == (503, "busy")
-        busy.close()
