@@ -205,6 +205,7 @@ def _lines(backend: Backend) -> Iterator[str]:
         yield f"    timeout server {_tunnel(shape)}"
         yield "    option srvtcpka"
     elif shape.retries != 0:
+        # Not 502 and 503, though they would do: canaries are judged by what they answer.
         yield "    retry-on conn-failure empty-response response-timeout"
     for line in _shaped(backend.protocol, shape):
         yield f"    {line}"
