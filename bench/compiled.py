@@ -20,7 +20,8 @@ __all__ = ["HOT", "compile_into"]
 
 HOT = (
     "carrier", "client", "connection", "framing", "grouping", "habits", "hub", "link", "node",
-    "reading", "replies", "run", "servers", "session", "skipping", "slowlog", "spares", "writing",
+    "reading", "replies", "run", "sending", "servers", "session", "skipping", "slowlog", "spares",
+    "writing",
 )  # fmt: skip
 _ROOT = Path(__file__).parent.parent
 _PACKAGES = ("sidecar", "ambassador", "registrar", "templater", "dnsd", "adapter", "typings")

@@ -9,7 +9,7 @@ from typing import Final
 
 from ambassador.frame.address import Address
 
-__all__ = ["Dial", "Dialer", "tune"]
+__all__ = ["Dial", "Dialer", "is_within_host", "tune"]
 
 Dial = Callable[[Callable[[], asyncio.BaseProtocol]], Awaitable[None]]
 _LIMIT: Final = 1.0
@@ -50,11 +50,22 @@ def tune(transport: asyncio.BaseTransport) -> None:
     sock = transport.get_extra_info("socket")
     if sock is None or sock.family == socket.AF_UNIX:
         return
-    with contextlib.suppress(OSError):  # the peer has gone already
-        if sock.getsockname()[0] == sock.getpeername()[0]:
-            # On one host there is no congestion, and BBR would spread over time what is sent.
+    if is_within_host(transport):
+        with contextlib.suppress(OSError):  # there is no Reno, or it is not for us
+            # There is no congestion there, and BBR would spread over time what is sent.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _KEEPALIVE)
+
+
+def is_within_host(transport: asyncio.BaseTransport) -> bool:
+    """Say whether both ends are on this host, as far as their addresses tell."""
+    try:
+        own, peer = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
+    except OSError:  # the peer has gone already
+        return False
+    if isinstance(own, tuple) and isinstance(peer, tuple):
+        return bool(own[0] == peer[0])
+    return isinstance(own, str)  # of a Unix socket

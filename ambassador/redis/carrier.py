@@ -1,33 +1,32 @@
 """A connection that carries runs to one server: they go out in order, replies are counted back.
 
-The hot path towards the servers. What is added during a turn of the loop, and the next few while
-more comes, goes out in one write. A connection is never shared with a reply it cannot place:
-whatever it does not expect ends it, and with it nothing but its own runs.
+The hot path from the servers (``sending`` is the one towards them). A connection is never shared
+with a reply it cannot place: whatever it does not expect ends it, and with it nothing but its own
+runs.
 """
 
 import asyncio
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Final, cast
 
-from ambassador.redis.monitoring import note, place_of
+from ambassador.frame.dialing import is_within_host
 from ambassador.redis.patterns import replies_of
 from ambassador.redis.replies import Replies
-from ambassador.redis.run import ClientRun, RoleRun, Run
+from ambassador.redis.run import ClientRun, Run
+from ambassador.redis.sending import Sender
 from sidecar.errors import ProtocolError
 from sidecar.runtime.reason import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ambassador.redis.monitored import Log
     from ambassador.redis.node import Node
 
 __all__ = ["CLOSED", "Carrier"]
 
 _PUSH: Final = 0x3E
 _LARGE: Final = 1024
-_MOST_LOOKS: Final = 4
 CLOSED: Final = "closed by the server"
 _ALL_OF: Final = {count: replies_of(count).match for count in (1, 2, 4, 8, 16, 32, 64)}
 """What finds the end of so many short replies at once."""
@@ -37,7 +36,7 @@ _OK: Final = b"+OK\r\n"
 _OKS: Final = {count: _OK * count for count in range(1, 65)}
 
 
-class Carrier(ABC):
+class Carrier(Sender):
     """Carries runs; whether it is open others know (``Link``).
 
     It has the methods of asyncio's protocols without being one of their classes: mypyc gives
@@ -48,17 +47,11 @@ class Carrier(ABC):
 
     def __init__(self, *, takes_pushes: bool) -> None:
         """Start without a connection."""
-        self.queue: deque[Run] = deque()
-        self.unsent: list[Run] = []
-        self.covers: list[Callable[[int | None], None]] = []
-        """Who wants to know how far the primary is after what was sent till now."""
-        self.is_ready = False
+        super().__init__()
         self.is_closed = False
         self.heard = 0.0  # when anything came last
         self.takes_new = True  # not closed, and nothing slow is under way
         self.client: object = None  # who has it alone
-        self.log: Log | None = None  # of what goes out, while somebody uses MONITOR
-        self.answered = 0
         self.tap: Callable[[bytes], None] | None = None
         """Takes all that comes, uncounted."""
         self.pushed: Callable[[bytes], None] | None = None
@@ -68,10 +61,6 @@ class Carrier(ABC):
         self._is_inside = self._is_pushing = False
         self._is_ok = False  # what came last as the answer to writes
         self._replies = Replies(takes_pushes=takes_pushes)
-        self._transport: asyncio.Transport | None = None
-        self._is_planned = False
-        self._seen = self._looks = 0  # runs, and how often somebody looked for more
-        self._loop = asyncio.get_running_loop()
         self._now = self._loop.time
 
     @abstractmethod
@@ -79,67 +68,9 @@ class Carrier(ABC):
         """Hear that it is closed, before its runs do."""
 
     @property
-    def outstanding(self) -> int:
-        """Return how many runs wait for their replies."""
-        return len(self.queue) + len(self.unsent)
-
-    @property
     def is_owed(self) -> bool:
         """Whether a reply to a command of a client is still to come."""
         return any(isinstance(run, ClientRun) for run in (*self.queue, *self.unsent))
-
-    def send(self, run: Run) -> None:
-        """Add a run; it goes out at the end of this turn or the next, or when the link is ready."""
-        self.unsent.append(run)
-        if not self._is_planned:
-            self._is_planned = True
-            self._loop.call_soon(self._look_around)
-
-    def _look_around(self) -> None:
-        """Write what was added; while it grows, see first who else has sent meanwhile.
-
-        A turn of the loop that finds nobody costs less than what a write of its own would.
-        """
-        added = len(self.unsent)
-        if 1 < added != self._seen and self._looks < _MOST_LOOKS:
-            self._seen, self._looks = added, self._looks + 1
-            self._loop.call_soon(self._look_around)
-        else:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what was added."""
-        self._is_planned, self._seen, self._looks = False, 0, 0
-        unsent = self.unsent
-        if not self.is_ready or not unsent:
-            return
-        if self.covers:
-            self._cover()
-        self.unsent = []
-        if self.log is not None:
-            for run in unsent:
-                note(self.log, run)
-        self.queue.extend(unsent)
-        self._write(unsent[0].data if len(unsent) == 1 else b"".join([run.data for run in unsent]))
-
-    def _cover(self) -> None:
-        covers, self.covers = self.covers, []
-
-        def tell(offset: int | None) -> None:
-            for cover in covers:
-                cover(offset)
-
-        self.unsent.append(RoleRun(b"master", tell))
-
-    def write_raw(self, data: bytes, owner: object = None) -> None:
-        """Write a command that is not counted (``tap``); ``owner``: the client whose it is."""
-        if self.log is not None:
-            self.log.add(data, place_of(owner))
-        self._write(data)
-
-    def write_rest(self, data: bytes) -> None:
-        """Write more of a command that has begun."""
-        self._write(data)
 
     def close(self, why: str) -> None:
         """End it; what has no reply yet hears why."""
@@ -186,6 +117,7 @@ class Carrier(ABC):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)
+        self.is_near = is_within_host(transport)
         if self.is_closed:
             self._transport.abort()
 
@@ -238,7 +170,7 @@ class Carrier(ABC):
                     at += len(oks)
                     run.left = 0
                     self.answered += left
-                    queue.popleft()
+                    self._next()
                     run.finish(oks)
                     continue
             all_of = None if self._is_inside else _ALL_OF.get(left)
@@ -256,7 +188,7 @@ class Carrier(ABC):
                 at = match.end()
                 run.left = 0
                 self.answered += left
-            queue.popleft()
+            self._next()
             run.finish(data if at - begin == size else data[begin:at])
 
     def _over_some(self, run: Run, data: bytes, at: int) -> int:
@@ -280,7 +212,3 @@ class Carrier(ABC):
             raise ProtocolError("a message that nobody waits for")
         self.pushed(data[at:end])
         return end
-
-    def _write(self, data: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(data)

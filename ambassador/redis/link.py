@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final, cast
 
 from ambassador.redis.carrier import CLOSED, Carrier
 from ambassador.redis.greeting import ALONE, DEFAULT, Attributes, Refused, check, greeting
-from ambassador.redis.monitoring import note
 from ambassador.redis.resp import Failure, packed
 from ambassador.redis.run import Ask, ClientRun
 from sidecar.errors import UpstreamUnavailable
@@ -83,10 +82,7 @@ class Link(Carrier):
             return 0
         data = b"".join(packed(*command) for command in words)
         greeted, run = _asked(data, len(words))
-        self.queue.append(run)
-        if self.log is not None:
-            note(self.log, run)
-        self._write(data)
+        self._send_now(run)
         async with asyncio.timeout(_HANDSHAKE):
             answers = await greeted
         check(words, answers)

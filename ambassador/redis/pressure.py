@@ -116,6 +116,7 @@ def rescued(
     What the link answers to them nobody hears. A client with anything else before them there, or
     that is ``bound``, keeps them there, so that its commands stay in order.
     """
+    link.flush()  # what is held back waits for the same replies
     found: list[ClientRun] = []
     stay: set[object] = set(bound)
     for place, run in enumerate(link.queue):
