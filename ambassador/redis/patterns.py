@@ -13,6 +13,7 @@ matches.
 """
 
 import re
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Final
 
@@ -115,20 +116,44 @@ def alike_of(count: int) -> re.Pattern[bytes]:
 
 def form_of(data: bytes, count: int) -> re.Pattern[bytes]:
     """Return a pattern of exactly so many commands that have the word and lengths of the first."""
-    at = data.index(b"\n") + 1
-    source = re.escape(data[:at])
+    sizes: list[int] = []
+    fixed: list[bytes] = []  # what is before each value, and behind the last
+    begun, at = 0, data.index(b"\n") + 1
     for place in range(int(data[1 : at - 2])):
         begin = data.index(b"\n", at) + 1
         end = begin + int(data[at + 1 : begin - 2])
-        value = b".{%d}+" % (end - begin) if place else re.escape(data[begin:end])
-        source += re.escape(data[at:begin]) + value + rb"\r\n"
+        if place:
+            sizes.append(end - begin)
+            fixed.append(data[begun:begin])
+            begun = end
         at = end + 2
-    return _times(source, count)
+    return _form(tuple(sizes), (*fixed, data[begun:at]), count)
 
 
 @lru_cache(256)
-def _times(source: bytes, count: int) -> re.Pattern[bytes]:
-    return re.compile(b"(?:%b){%d}+" % (source, count), re.DOTALL)
+def _form(sizes: tuple[int, ...], fixed: tuple[bytes, ...], count: int) -> re.Pattern[bytes]:
+    """Return the pattern; what is fixed is text once, then a group, which is compared faster."""
+    values = [b".{%d}+" % size for size in sizes]
+    if not values or count == 1:
+        once = re.escape(fixed[0]) + b"".join(
+            value + re.escape(text) for value, text in zip(values, fixed[1:], strict=True)
+        )
+        return re.compile(b"(?:%b){%d}+" % (once, count), re.DOTALL)
+    head, *between, last = fixed
+    parts = [
+        b"(?P<t%d>%b)" % (place, re.escape(text))
+        for place, text in enumerate((*between, last + head))
+    ]
+    again = [b"(?P=t%d)" % place for place in range(len(parts))]
+    first, rest = _joined(values, parts), _joined(values, again)
+    # The last of all has no head behind it.
+    end = _joined(values, [*again[:-1], re.escape(last)])
+    source = re.escape(head) + first + b"(?:%b){%d}+" % (rest, count - 2) + end
+    return re.compile(source, re.DOTALL)
+
+
+def _joined(values: Sequence[bytes], texts: Sequence[bytes]) -> bytes:
+    return b"".join(value + text for value, text in zip(values, texts, strict=True))
 
 
 def _reply(sizes: str) -> str:
