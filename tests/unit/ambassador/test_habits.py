@@ -121,6 +121,21 @@ def test_a_form_has_empty_and_odd_values() -> None:
     assert form_of(packed(b"A.B", b"k"), 1).fullmatch(packed(b"AxB", b"k")) is None
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 16])
+def test_a_form_of_many_arguments_knows_the_same_lengths_and_nothing_else(count: int) -> None:
+    def mset(value: bytes) -> bytes:
+        return packed(b"MSET", *[b"%b%d" % (value, place) for place in range(130)])
+
+    find = form_of(mset(b"a"), count).fullmatch
+    same = b"".join(mset(bytes([97 + number])) for number in range(count))
+    assert find(same) is not None
+    for at in range(len(same)):
+        if same[at : at + 1] in {b"*", b"$", b"\r", b"\n"} or same[at : at + 4] == b"MSET":
+            assert find(same[:at] + b"x" + same[at + 1 :]) is None
+    assert find(same + mset(b"a")) is None
+    assert find(same[: -len(mset(b"a"))]) is None
+
+
 @given(
     st.lists(
         st.tuples(
