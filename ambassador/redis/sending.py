@@ -23,9 +23,8 @@ __all__ = ["Sender"]
 
 _MOST_LOOKS: Final = 4
 _BUSY: Final = 8
-"""Runs under way that make a server busy."""
 _MANY: Final = 64
-"""Commands not answered that do, too; below, to wait saves less than it costs."""
+"""Runs under way and commands not answered that make a server busy, both together."""
 
 
 class Sender(ABC):

@@ -1,14 +1,19 @@
-"""Health with hysteresis, balance, and values of a configuration."""
+"""Health with hysteresis, balance, values of a configuration, and who is on this host."""
 
 import itertools
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from ambassador.frame import fields
 from ambassador.frame.address import Address
 from ambassador.frame.balance import POLICIES, Chooser
+from ambassador.frame.dialing import is_within_host
 from ambassador.frame.health import Health, State
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 def test_three_failures_are_down_and_two_successes_up() -> None:
@@ -107,3 +112,35 @@ def test_unknown_keys_are_told_with_the_near_one() -> None:
     assert problems == ["upstream: prob: there is no such key; did you mean probe?"]
     fields.read([], table, fields.Place("upstream"), problems)
     assert problems[1:] == ["upstream: keys and values are expected here"]
+
+
+class _Names:
+    """A transport that tells its names, or cannot any more."""
+
+    def __init__(self, own: object, peer: object) -> None:
+        self._names = {"sockname": own, "peername": peer}
+
+    def get_extra_info(self, name: str) -> object:
+        found = self._names[name]
+        if isinstance(found, OSError):
+            raise found
+        return found
+
+
+@pytest.mark.parametrize(
+    ("own", "peer", "is_within"),
+    [
+        (("127.0.0.1", 40000), ("127.0.0.1", 6379), True),
+        (("::1", 40000, 0, 0), ("::1", 6379, 0, 0), True),
+        (("10.0.0.1", 40000), ("10.0.0.2", 6379), False),
+        ("", "/run/redis.sock", True),
+        (("10.0.0.1", 40000), None, False),
+        (("10.0.0.1", 40000), OSError("not connected"), False),
+        (None, None, False),
+    ],
+)
+def test_a_connection_is_within_the_host_if_both_ends_have_its_address(
+    own: object, peer: object, is_within: bool
+) -> None:
+    names = cast("asyncio.BaseTransport", _Names(own, peer))
+    assert is_within_host(names) is is_within
