@@ -94,14 +94,25 @@ class Engine:
         """Stop a container as it wants to be stopped: its own signal and its own time.
 
         Returns when it has ended; False when it is gone. The only thing here that changes an
-        engine, and only a drain asks for it; more is in ``operations``. Raises EngineUnavailable
-        or EngineDenied.
+        engine, and only a drain asks for it; more is in ``operations``. Its connection is its own,
+        as a lost event stream says little of what takes so long. Raises EngineUnavailable or
+        EngineDenied.
         """
-        return await self._connection().post(f"containers/{id_}/stop", timeout=_STOP)
+        connection = self._connected()
+        try:
+            return await connection.post(f"containers/{id_}/stop", timeout=_STOP)
+        finally:
+            await connection.close()
 
     async def follow(self, deliver: Callable[[Signal], None], *, ping: float) -> None:
-        """Deliver events until cancelled, over any number of lost streams (EventStream)."""
-        stream = EventStream(self._connected, self.url, clock=self._clock, ping=ping)
+        """Deliver events until cancelled, over any number of lost streams (EventStream).
+
+        What ended a stream may have taken the other connections, too: questions that are under way
+        are given up with it, and the next ones go over new connections.
+        """
+        stream = EventStream(
+            self._connected, self.url, clock=self._clock, ping=ping, discard=self.close
+        )
         await stream.run(deliver)
 
     async def close(self) -> None:

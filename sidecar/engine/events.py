@@ -10,7 +10,7 @@ does an answer that tells of an event the stream did not: something on the way s
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -65,9 +65,12 @@ class EventStream:
         *,
         clock: Clock,
         ping: float,
+        discard: Callable[[], Awaitable[None]],
         backoff: Backoff | None = None,
     ) -> None:
         """``connect`` makes a fresh connection per stream; ``url`` is for the log.
+
+        ``discard`` closes all other connections; it is called when a stream is lost.
 
         A local socket is tried at least once a second, as that costs nothing and an engine that
         comes back should be known within two; a remote one at least every five.
@@ -76,6 +79,7 @@ class EventStream:
         self._url = url
         self._clock = clock
         self._ping = ping
+        self._discard = discard
         cap = 1.0 if url.startswith("unix:") else 5.0
         self._backoff = backoff if backoff is not None else Backoff(0.1, cap)
         self._last: Event | None = None
@@ -85,10 +89,13 @@ class EventStream:
         """Deliver signals until cancelled; ``deliver`` must not block."""
         while True:
             reason = await self._one_stream(deliver)
-            if self._is_up is not False:
+            is_new = self._is_up is not False
+            if is_new:
                 self._is_up = False
                 _log.warning("docker engine unreachable", url=self._url, reason=reason)
             deliver(Lost(reason))
+            if is_new:
+                await self._discard()
             await self._clock.sleep(self._backoff.next())
 
     async def _one_stream(self, deliver: Callable[[Signal], None]) -> str:

@@ -48,6 +48,11 @@ class StubEngine:
         for writer in self._streams:
             writer.write(event)
 
+    def end_streams(self) -> None:
+        """End the streams that are open."""
+        for writer in self._streams:
+            writer.close()
+
     def answer_to(self, path: str) -> bytes:
         """Return the response to a GET; a KeyError closes the connection."""
         return self.answers[path]

@@ -285,6 +285,29 @@ async def test_a_quiet_stream_without_answer_to_a_ping_is_lost(
     assert isinstance(lost, Lost)
 
 
+async def test_questions_are_given_up_with_a_lost_stream_and_what_stops_is_not(
+    stub: StubEngine, engine: Engine
+) -> None:
+    async def ask() -> None:
+        with pytest.raises(EngineUnavailable):
+            await engine.inspect("abc")
+
+    stub.answers[INSPECT] = stub.answers["containers/abc/stop"] = b""  # never answered
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        follows = group.create_task(engine.follow(lambda _: None, ping=10.0))
+        asked = group.create_task(ask())
+        stops = group.create_task(engine.stop("abc"))
+        while len(stub.requests) < 3:
+            await asyncio.sleep(0.01)
+        stub.end_streams()
+        await asked
+        stub.answers[INSPECT] = answer(json.dumps(document("box", id_="abc")).encode())
+        assert await engine.inspect("abc") is not None
+        assert not stops.done()
+        follows.cancel()
+        stops.cancel()
+
+
 async def test_a_container_is_stopped_by_a_post(engine: Engine, stub: StubEngine) -> None:
     stub.answers["containers/abc/stop"] = answer(b"", 204)
     assert await engine.stop("abc")
