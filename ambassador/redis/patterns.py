@@ -135,9 +135,7 @@ def _form(sizes: tuple[int, ...], fixed: tuple[bytes, ...], count: int) -> re.Pa
     """Return the pattern; what is fixed is text once, then a group, which is compared faster."""
     values = [b".{%d}+" % size for size in sizes]
     if not values or count == 1:
-        once = re.escape(fixed[0]) + b"".join(
-            value + re.escape(text) for value, text in zip(values, fixed[1:], strict=True)
-        )
+        once = re.escape(fixed[0]) + _joined(values, [*map(re.escape, fixed[1:])])
         return re.compile(b"(?:%b){%d}+" % (once, count), re.DOTALL)
     head, *between, last = fixed
     parts = [

@@ -70,7 +70,7 @@ class EventStream:
     ) -> None:
         """``connect`` makes a fresh connection per stream; ``url`` is for the log.
 
-        ``discard`` closes all other connections; it is called when a stream is lost.
+        ``discard`` closes all other connections, and is awaited when a stream is lost.
 
         A local socket is tried at least once a second, as that costs nothing and an engine that
         comes back should be known within two; a remote one at least every five.
@@ -89,13 +89,8 @@ class EventStream:
         """Deliver signals until cancelled; ``deliver`` must not block."""
         while True:
             reason = await self._one_stream(deliver)
-            is_new = self._is_up is not False
-            if is_new:
-                self._is_up = False
-                _log.warning("docker engine unreachable", url=self._url, reason=reason)
             deliver(Lost(reason))
-            if is_new:
-                await self._discard()
+            await self._down(reason)
             await self._clock.sleep(self._backoff.next())
 
     async def _one_stream(self, deliver: Callable[[Signal], None]) -> str:
@@ -188,3 +183,9 @@ class EventStream:
         if self._is_up is not True:
             _log.info("docker engine connected", url=self._url)
         self._is_up = True
+
+    async def _down(self, reason: str) -> None:
+        if self._is_up is not False:
+            _log.warning("docker engine unreachable", url=self._url, reason=reason)
+            self._is_up = False
+            await self._discard()
